@@ -1,0 +1,43 @@
+"""One clock: the host kernel's monotonic clock, shared by every process of a run.
+
+Monotonic times of different boots are never joined: each journal's header carries the boot id.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+NS = 1_000_000_000
+
+
+class ClockStamp(msgspec.Struct, frozen=True):
+    """The same instant on both clocks, and the boot that the monotonic one belongs to."""
+
+    boot_id: str
+    mono_ns: int
+    wall_ns: int
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's boot id, or one derived from the boot time where the kernel has none (not Linux)."""
+    path = Path("/proc/sys/kernel/random/boot_id")
+    if path.exists():
+        return path.read_text().strip()
+    import psutil
+
+    return f"boot-{int(psutil.boot_time())}"
+
+
+def now_ns() -> int:
+    """Nanoseconds of the host's monotonic clock."""
+    return time.monotonic_ns()
+
+
+def stamp() -> ClockStamp:
+    """The present instant on both clocks."""
+    return ClockStamp(boot_id(), time.monotonic_ns(), time.time_ns())

@@ -1,0 +1,167 @@
+"""What is to be done: a frozen, validated description of one experiment.
+
+Every duration ends in `_s`, every rate in `_per_s`. An unknown key or a wrong value is an error before
+anything starts. Precedence: defaults < YAML < `-p` on the command line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from factorylab.errors import ScenarioError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+TARGET_PATTERN = r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
+"""Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="strings")
+
+
+class Topology(Model):
+    """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2."""
+
+    partitions: int = Field(default=3, ge=1, le=64)
+    profile: Literal["factory", "safe"] = "factory"
+    unclean_election: bool = False
+
+    @property
+    def replication(self) -> int:
+        return {"factory": 2, "safe": 3}[self.profile]
+
+    @property
+    def min_isr(self) -> int:
+        return {"factory": 1, "safe": 2}[self.profile]
+
+
+class Workload(Model):
+    """Offered traffic: open loop, so a stall does not slow the sensors down.
+
+    With `steps_per_s` the rate stays at `rate_per_s` until the end of the steady state and then takes each
+    step for `step_s` seconds. With `source` the readings come from a CSV file instead of the simulators.
+    """
+
+    rate_per_s: Positive = 2_000
+    steps_per_s: tuple[Positive, ...] = ()
+    step_s: Positive = 6
+    sensors: int = Field(default=300, ge=3, le=100_000)
+    anomaly_rate: float = Field(default=0.002, ge=0, le=1)
+    seed: int = 1
+    fleets: int = Field(default=1, ge=1, le=16)
+    source: Path | None = None
+    time_column: str = "timestamp"
+    value_column: str = "value"
+
+    @model_validator(mode="after")
+    def _source_is_steady(self) -> Workload:
+        if self.source is not None and (self.steps_per_s or self.fleets != 1):
+            raise ValueError("a recorded source is replayed by one fleet at one rate: leave out steps_per_s and fleets")
+        return self
+
+
+class Clients(Model):
+    """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
+
+    acks: Literal["0", "1", "all"] = "all"
+    idempotence: bool = True
+    linger_ms: NotNegative = 5
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+    processors: int = Field(default=2, ge=1, le=16)
+    protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
+    session_timeout_s: float = Field(default=6, ge=6, le=300)
+    producer: dict[str, str] = {}
+    consumer: dict[str, str] = {}
+
+    @field_validator("acks", mode="before")
+    @classmethod
+    def _acks_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _idempotence_needs_all(self) -> Clients:
+        if self.idempotence and self.acks != "all":
+            raise ValueError(f'acks="{self.acks}" cannot be idempotent: set idempotence=false as well, or acks="all"')
+        if self.protocol == "consumer" and self.session_timeout_s != 6:
+            raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
+        return self
+
+
+class Fault(Model):
+    """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds."""
+
+    kind: Literal["kill", "terminate", "pause"]
+    target: str = Field(pattern=TARGET_PATTERN)
+    at_s: NotNegative = 0
+    hold_s: Positive = 12
+
+
+class Schedule(Model):
+    """How long each phase lasts. The fault window opens when `steady_s` is over."""
+
+    warm_up_s: Positive = 4
+    steady_s: Positive = 8
+    after_s: NotNegative = 8
+    recover_s: Positive = 60
+    drain_s: Positive = 150
+
+
+class Objectives(Model):
+    """What the system promised. A missed objective fails the run like a lost record does; None is not asked."""
+
+    recovery_s: Positive | None = None
+    ack_gap_s: Positive | None = None
+    latency_p99_s: Positive | None = None
+    shed: int | None = Field(default=None, ge=0)
+
+
+class Scenario(Model):
+    """One declared experiment. `expect` is "pass" or the names of the checks that must fire."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    topology: Topology = Topology()
+    workload: Workload = Workload()
+    clients: Clients = Clients()
+    faults: tuple[Fault, ...] = ()
+    schedule: Schedule = Schedule()
+    objectives: Objectives = Objectives()
+    expect: Literal["pass", "invalid"] | tuple[str, ...] = "pass"
+
+    @property
+    def fault_window_s(self) -> float:
+        """Seconds from the end of the steady state to the last undo or the last rate step."""
+        last_undo = max((f.at_s + f.hold_s for f in self.faults), default=0.0)
+        return max(last_undo, len(self.workload.steps_per_s) * self.workload.step_s)
+
+    def describe(self) -> str:
+        """The scenario as a short text for a person."""
+        return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False).strip()
+
+
+def scenario_from(data: object, origin: str) -> Scenario:
+    """Validate plain data (from YAML or Python) as a scenario.
+
+    Raises:
+        ScenarioError: naming `origin`, every wrong key with its value, and the rule it breaks.
+    """
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(f"{origin}:\n{explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line for each thing that is wrong: where, what was given, which rule."""
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"]) or "scenario"
+        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {item['input']!r})"
+        rule = "there is no such key" if item["type"] == "extra_forbidden" else item["msg"]
+        lines.append(f"  {where}: {rule}{given}")
+    return "\n".join(lines)
