@@ -70,7 +70,7 @@ class Clients(Model):
     """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
 
     acks: Literal["0", "1", "all"] = "all"
-    idempotence: bool = True
+    idempotence: bool | None = Field(default=None, description="None: on when acks=all")
     linger_ms: NotNegative = 5
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
@@ -87,10 +87,14 @@ class Clients(Model):
     @model_validator(mode="after")
     def _idempotence_needs_all(self) -> Clients:
         if self.idempotence and self.acks != "all":
-            raise ValueError(f'acks="{self.acks}" cannot be idempotent: set idempotence=false as well, or acks="all"')
+            raise ValueError(f'acks="{self.acks}" cannot be idempotent: leave idempotence out, or set acks="all"')
         if self.protocol == "consumer" and self.session_timeout_s != 6:
             raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
         return self
+
+    @property
+    def idempotent(self) -> bool:
+        return self.acks == "all" if self.idempotence is None else self.idempotence
 
 
 class Fault(Model):

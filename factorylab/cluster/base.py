@@ -1,0 +1,80 @@
+"""The interface of every backend: what the runner, the faults and the probe may ask of a cluster.
+
+A *node* is a process of the system: broker-1, database, fleet-0, processor-1, probe. What a backend cannot do
+it refuses with the reason and what to use instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from factorylab.history import ProcessStatus
+
+Action = Literal["kill", "terminate", "pause"]
+Role = Literal["broker", "database", "fleet", "processor", "probe"]
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where clients of the system connect. `database_url` carries a password: never log it."""
+
+    bootstrap: str  # host:port,host:port,host:port in the order of broker ids
+    database_url: str = field(repr=False)
+
+    def broker(self, number: int) -> str:
+        """host:port of broker `number`, counted from 1."""
+        return self.bootstrap.split(",")[number - 1]
+
+
+@dataclass(frozen=True)
+class Node:
+    """`pid` is None for what is not running."""
+
+    name: str
+    role: Role
+    pid: int | None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process of the application to be started: `python -m <module>`, configured by its environment."""
+
+    name: str
+    role: Role
+    module: str
+    env: Mapping[str, str] = field(repr=False)
+    log: Path  # stdout and stderr
+    stop_s: float = 10  # grace between SIGTERM and SIGKILL
+
+
+class Cluster(Protocol):
+    """A running system. All methods are safe to call again."""
+
+    backend: str
+    endpoints: Endpoints
+
+    def nodes(self) -> Sequence[Node]: ...
+
+    def start(self, workers: Sequence[Worker]) -> None:
+        """Start processes of the application. Raises StartFailed where one ends at once."""
+
+    def stop(self, names: Sequence[str]) -> dict[str, int | None]:
+        """SIGTERM, wait, SIGKILL; the exit code of each (None: it never was, or had to be killed)."""
+
+    def exit_code(self, name: str) -> int | None:
+        """None while the node runs."""
+
+    def inject(self, fault: int, node: str, action: Action) -> None:
+        """Write the undo record durably, then do it."""
+
+    def heal(self, fault: int | None = None) -> list[str]:
+        """Undo one fault or all of them: resume what is paused, start what is dead. Returns what was done."""
+
+    def status(self, node: str) -> ProcessStatus:
+        """Independent evidence: the operating system's word, not the injector's."""
+
+    def close(self, *, keep: bool = False) -> None:
+        """Give the cluster up: everything healed, and stopped unless `keep` or it was up before us."""

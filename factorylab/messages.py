@@ -1,0 +1,120 @@
+"""The wire format: readings, alerts, dead letters. Pure: no Kafka, no database.
+
+A record of `sensor-data` is one reading as JSON; its key is the sensor id. Times of events are in the payload
+only (UTC, RFC 3339, microseconds), never in Kafka's timestamp: recorded data may be years old.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+import numpy as np
+import xxhash
+
+SENSOR_TOPIC = "sensor-data"
+ALERT_TOPIC = "alerts"
+DEAD_LETTER_TOPIC = "dead-letters"
+LABEL_TOPIC = "labels"
+GROUP = "sensor-processors"
+
+Severity = Literal["warning", "critical"]
+
+
+class Temperature(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    temperature_c: float
+
+
+class Vibration(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Velocity RMS over 10–1000 Hz (mm/s) and acceleration RMS (g) of one window."""
+
+    velocity_mm_s: float
+    acceleration_g: float
+
+
+class Energy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Energy of the interval (kWh); the machine's state travels along: a stop is not an outage."""
+
+    energy_kwh: float
+    running: bool
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False, tag_field="kind", kw_only=True):
+    """What all kinds share. `seq` counts a sensor's readings from 0 within a run."""
+
+    timestamp: str
+    sensor_id: str
+    location: str
+    seq: int
+
+
+class TemperatureReading(Reading, frozen=True, gc=False, tag="temperature", kw_only=True):
+    readings: Temperature
+
+
+class VibrationReading(Reading, frozen=True, gc=False, tag="vibration", kw_only=True):
+    readings: Vibration
+
+
+class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
+    readings: Energy
+
+
+AnyReading = TemperatureReading | VibrationReading | EnergyReading
+KINDS = ("temperature", "vibration", "energy")
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """`alert_id` is made of (sensor, seq, rule, version): a replay gives the same ids.
+
+    `correlation_id` is that of the reading, so one word finds both in the logs.
+    """
+
+    alert_id: str
+    timestamp: str
+    sensor_id: str
+    location: str
+    seq: int
+    rule: str
+    severity: Severity
+    value: float
+    limit: float
+    correlation_id: str
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(AnyReading)
+_alert_decoder = msgspec.json.Decoder(Alert)
+
+encode = _encoder.encode
+decode = _decoder.decode  # raises msgspec.DecodeError / ValidationError on a bad record
+decode_alert = _alert_decoder.decode
+payload_hash = xxhash.xxh3_64_intdigest  # bytes → unsigned 64 bits; unique within a run, as (sensor, seq) is inside
+
+
+def correlation_id(sensor_id: str, seq: int) -> str:
+    """The word that follows a reading from sensor to alert."""
+    return f"{sensor_id}:{seq}"
+
+
+def alert_id(sensor_id: str, seq: int, rule: str, version: int) -> str:
+    """Deterministic, so that an alert raised twice is one alert."""
+    return f"{sensor_id}:{seq}:{rule}.v{version}"
+
+
+def timestamp_text(wall_us: int) -> str:
+    """UTC microseconds since the epoch as RFC 3339."""
+    return str(np.datetime64(wall_us, "us")) + "Z"
+
+
+@lru_cache(maxsize=4096)
+def timestamp_us(text: str) -> int:
+    """UTC microseconds since the epoch of an RFC 3339 time in UTC.
+
+    Raises:
+        ValueError: the text is no such time.
+    """
+    if not text.endswith("Z"):
+        raise ValueError(f"timestamp {text!r} does not end in Z: times are UTC")
+    return int(np.datetime64(text[:-1], "us").astype(np.int64))

@@ -1,0 +1,122 @@
+"""A run's folder: create, seal, load, list. The truth is inside, never in the name.
+
+    results/<scenario>/<utc>-<6 hex>/
+        raw/      scenario.json manifest.json history/*.parquet logs/   sealed: SHA-256 of each file in seal.json
+        derived/  verdict.json figures/ notebook.ipynb                  may be made again at any time
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from factorylab.errors import UsageError
+from factorylab.scenario import Scenario, scenario_from
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run. `run_id` is its 6 hex digits, the suffix of its topics, group and schema."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name.rpartition("-")[2]
+
+    @property
+    def raw(self) -> Path:
+        return self.path / "raw"
+
+    @property
+    def history(self) -> Path:
+        return self.raw / "history"
+
+    @property
+    def logs(self) -> Path:
+        return self.raw / "logs"
+
+    @property
+    def journals(self) -> Path:
+        """Where workers append while the run goes on; gone once they are Parquet."""
+        return self.path / "journals"
+
+    @property
+    def derived(self) -> Path:
+        return self.path / "derived"
+
+    @property
+    def figures(self) -> Path:
+        return self.derived / "figures"
+
+    @property
+    def sealed(self) -> bool:
+        return (self.raw / "seal.json").exists()
+
+    def scenario(self) -> Scenario:
+        return scenario_from(json.loads((self.raw / "scenario.json").read_text()), str(self.path))
+
+
+def create(results: Path, scenario: Scenario) -> RunFolder:
+    """A new folder with the resolved scenario in it."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    run = RunFolder(results / scenario.name / f"{stamp}-{secrets.token_hex(3)}")
+    for folder in (run.history, run.logs, run.journals, run.figures):
+        folder.mkdir(parents=True)
+    (run.raw / "scenario.json").write_text(scenario.model_dump_json(indent=2) + "\n")
+    return run
+
+
+def digests(run: RunFolder) -> dict[str, str]:
+    """SHA-256 of each file under raw/, by its path relative to raw/."""
+    found = {}
+    for file in sorted(run.raw.rglob("*")):
+        if file.is_file() and file.name != "seal.json":
+            with file.open("rb") as stream:
+                found[file.relative_to(run.raw).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return found
+
+
+def seal(run: RunFolder) -> None:
+    """Write down what raw/ holds, so that a later change shows."""
+    content = {"schema_version": SCHEMA_VERSION, "sha256": digests(run)}
+    (run.raw / "seal.json").write_text(json.dumps(content, indent=2) + "\n")
+
+
+def broken_seal(run: RunFolder) -> list[str]:
+    """Files that were changed, added or removed since the run was sealed; ["seal.json"] when never sealed."""
+    if not run.sealed:
+        return ["seal.json"]
+    then: dict[str, str] = json.loads((run.raw / "seal.json").read_text())["sha256"]
+    now = digests(run)
+    return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+
+
+def list_runs(results: Path) -> list[RunFolder]:
+    """All runs under `results`, oldest first."""
+    found = [RunFolder(file.parent.parent) for file in results.glob("*/*/raw/scenario.json")]
+    return sorted(found, key=lambda run: run.path.name)
+
+
+def find(results: Path, word: str) -> RunFolder:
+    """The run that `word` names: a path, a run id, a scenario's latest, or `latest`.
+
+    Raises:
+        UsageError: nothing, or more than one run, fits.
+    """
+    if (Path(word) / "raw" / "scenario.json").exists():
+        return RunFolder(Path(word).resolve())
+    known = list_runs(results)
+    fits = [run for run in known if word in {run.run_id, run.path.name}]
+    latest = [run for run in known if word in {"latest", run.path.parent.name}]
+    if len(fits) == 1:
+        return fits[0]
+    if latest:
+        return latest[-1]
+    raise UsageError(f"no run fits {word!r}: give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'")
