@@ -1,0 +1,1 @@
+"""What is done to the system: targets resolved by role at injection, faults that always heal."""
