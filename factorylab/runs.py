@@ -119,4 +119,6 @@ def find(results: Path, word: str) -> RunFolder:
         return fits[0]
     if latest:
         return latest[-1]
-    raise UsageError(f"no run fits {word!r}: give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'")
+    raise UsageError(
+        f"no run fits {word!r}: give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'"
+    )

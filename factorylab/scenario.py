@@ -17,7 +17,9 @@ from factorylab.errors import ScenarioError
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-TARGET_PATTERN = r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
+TARGET_PATTERN = (
+    r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
+)
 """Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from confluent_kafka import ElectionType, IsolationLevel, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, ListOffsetsResultInfo, NewTopic, OffsetSpec, ResourceType
 
 from factorylab.errors import WaitTimeout
 from factorylab.scenario import Topology
@@ -47,7 +47,7 @@ class GroupView:
     owners: dict[int, str]
 
 
-def client_config(bootstrap: str, client_id: str) -> dict[str, str | int]:
+def client_config(bootstrap: str, client_id: str) -> dict[str, str | int | float | bool]:
     """Connection settings of the lab's own clients: they must find a cluster again soon after a fault."""
     return {
         "bootstrap.servers": bootstrap,
@@ -123,7 +123,7 @@ class Admin:
         def one(partition: int) -> int:
             at = TopicPartition(topic, partition)
 
-            def question() -> Future[int]:
+            def question() -> Future[ListOffsetsResultInfo]:
                 return self._client.list_offsets(
                     {at: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S
                 )[at]
