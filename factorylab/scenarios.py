@@ -1,0 +1,148 @@
+"""The named scenarios: what each notebook runs, with typed parameters and defaults.
+
+A notebook's parameters are the arguments of the function of its name (a test holds the two together).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from factorylab.errors import ScenarioError, UsageError
+from factorylab.scenario import Clients, Fault, Objectives, Scenario, Schedule, Topology, Workload, explain
+
+Profile = Literal["factory", "safe"]
+Acks = Literal["0", "1", "all"]
+FaultKind = Literal["kill", "terminate", "pause"]
+Protocol = Literal["range", "cooperative-sticky", "consumer"]
+Expect = Literal["pass", "invalid"] | tuple[str, ...]
+
+
+def baseline(
+    rate_per_s: float = 2_000,
+    seconds_s: float = 16,
+    sensors: int = 300,
+    profile: Profile = "factory",
+    seed: int = 1,
+) -> Scenario:
+    """No fault: what healthy looks like, and how much it varies."""
+    return Scenario(
+        name="baseline",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, sensors=sensors, seed=seed),
+        schedule=Schedule(steady_s=seconds_s, after_s=0),
+        objectives=Objectives(latency_p99_s=1, shed=0),
+    )
+
+
+def broker_loss(
+    target: str = "leader:0",
+    kind: FaultKind = "kill",
+    hold_s: float = 14,
+    profile: Profile = "factory",
+    acks: Acks = "all",
+    rate_per_s: float = 2_000,
+    seed: int = 1,
+    expect: Expect = "pass",
+) -> Scenario:
+    """A broker is killed, stopped or frozen, and comes back after `hold_s`."""
+    return Scenario(
+        name="broker_loss",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, seed=seed),
+        clients=Clients(acks=acks),
+        faults=(Fault(kind=kind, target=target, hold_s=hold_s),),
+        objectives=Objectives(shed=0),
+        expect=expect,
+    )
+
+
+def consumer_loss(
+    target: str = "owner:0",
+    kind: FaultKind = "kill",
+    hold_s: float = 12,
+    protocol: Protocol = "range",
+    session_timeout_s: float = 6,
+    processors: int = 2,
+    profile: Profile = "factory",
+    rate_per_s: float = 2_000,
+    seed: int = 1,
+) -> Scenario:
+    """A processor is killed, stopped or frozen, and comes back after `hold_s`."""
+    return Scenario(
+        name="consumer_loss",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, seed=seed),
+        clients=Clients(protocol=protocol, session_timeout_s=session_timeout_s, processors=processors),
+        faults=(Fault(kind=kind, target=target, hold_s=hold_s),),
+        objectives=Objectives(shed=0),
+    )
+
+
+def high_load(
+    steps_per_s: tuple[float, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
+    step_s: float = 6,
+    rate_per_s: float = 5_000,
+    processors: int = 3,
+    profile: Profile = "safe",
+    linger_ms: float = 50,
+    seed: int = 1,
+) -> Scenario:
+    """The offered rate rises step by step, up to where the lag no longer returns."""
+    return Scenario(
+        name="high_load",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, steps_per_s=steps_per_s, step_s=step_s, seed=seed),
+        clients=Clients(processors=processors, linger_ms=linger_ms),
+    )
+
+
+def recorded_machine(
+    source: str,
+    time_column: str = "timestamp",
+    value_column: str = "value",
+    rate_per_s: float = 800,
+    profile: Profile = "safe",
+    hold_s: float = 12,
+) -> Scenario:
+    """Readings of a real machine from a CSV file, while a broker and a processor are killed."""
+    return Scenario(
+        name="recorded_machine",
+        topology=Topology(profile=profile),
+        workload=Workload(
+            rate_per_s=rate_per_s, source=Path(source), time_column=time_column, value_column=value_column
+        ),
+        faults=(
+            Fault(kind="kill", target="leader:busiest", at_s=0, hold_s=hold_s),
+            Fault(kind="kill", target="owner:busiest", at_s=2, hold_s=hold_s - 2),
+        ),
+        objectives=Objectives(shed=0),
+    )
+
+
+SCENARIOS: dict[str, Callable[..., Scenario]] = {
+    f.__name__: f for f in (baseline, broker_loss, consumer_loss, high_load, recorded_machine)
+}
+
+
+def build(name: str, parameters: Mapping[str, object]) -> Scenario:
+    """The scenario `name` with these parameters.
+
+    Raises:
+        UsageError: there is no such scenario.
+        ScenarioError: a parameter is unknown or wrong; the message lists all of them with the rule.
+    """
+    if name not in SCENARIOS:
+        raise UsageError(f"there is no scenario {name!r}: choose one of {', '.join(SCENARIOS)}")
+    known = inspect.signature(SCENARIOS[name]).parameters
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise ScenarioError(f"{name} has no parameter {', '.join(unknown)}: it takes {', '.join(known)}")
+    try:
+        return validate_call(SCENARIOS[name], config=ConfigDict(coerce_numbers_to_str=True))(**parameters)
+    except ValidationError as error:
+        raise ScenarioError(f"{name}:\n{explain(error)}") from None
