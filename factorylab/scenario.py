@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from factorylab.errors import ScenarioError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _acks_as_text(value: object) -> object:
+    return str(value) if value in (0, 1) and not isinstance(value, bool) else value  # YAML reads 1 as a number
+
+
+Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
+Profile = Literal["factory", "safe"]
+Protocol = Literal["range", "cooperative-sticky", "consumer"]
+FaultKind = Literal["kill", "terminate", "pause"]
+Expect = Literal["pass", "invalid"] | tuple[str, ...]
 
 TARGET_PATTERN = (
     r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
@@ -31,7 +41,7 @@ class Topology(Model):
     """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2."""
 
     partitions: int = Field(default=3, ge=1, le=64)
-    profile: Literal["factory", "safe"] = "factory"
+    profile: Profile = "factory"
     unclean_election: bool = False
 
     @property
@@ -71,20 +81,15 @@ class Workload(Model):
 class Clients(Model):
     """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
 
-    acks: Literal["0", "1", "all"] = "all"
+    acks: Acks = "all"
     idempotence: bool | None = Field(default=None, description="None: on when acks=all")
     linger_ms: NotNegative = 5
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
-    protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
+    protocol: Protocol = "range"
     session_timeout_s: float = Field(default=6, ge=6, le=300)
     producer: dict[str, str] = {}
     consumer: dict[str, str] = {}
-
-    @field_validator("acks", mode="before")
-    @classmethod
-    def _acks_as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @model_validator(mode="after")
     def _idempotence_needs_all(self) -> Clients:
@@ -102,7 +107,7 @@ class Clients(Model):
 class Fault(Model):
     """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds."""
 
-    kind: Literal["kill", "terminate", "pause"]
+    kind: FaultKind
     target: str = Field(pattern=TARGET_PATTERN)
     at_s: NotNegative = 0
     hold_s: Positive = 12
@@ -137,7 +142,7 @@ class Scenario(Model):
     faults: tuple[Fault, ...] = ()
     schedule: Schedule = Schedule()
     objectives: Objectives = Objectives()
-    expect: Literal["pass", "invalid"] | tuple[str, ...] = "pass"
+    expect: Expect = "pass"
 
     @property
     def fault_window_s(self) -> float:

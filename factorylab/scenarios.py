@@ -8,21 +8,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
 
-from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic import ValidationError, validate_call
 
 from factorylab.errors import ScenarioError, UsageError
-from factorylab.scenario import Clients, Fault, Objectives, Scenario, Schedule, Topology, Workload, explain
-
-Profile = Literal["factory", "safe"]
-Acks = Literal["0", "1", "all"]
-FaultKind = Literal["kill", "terminate", "pause"]
-Protocol = Literal["range", "cooperative-sticky", "consumer"]
-Expect = Literal["pass", "invalid"] | tuple[str, ...]
+from factorylab.scenario import (
+    Acks,
+    Clients,
+    Expect,
+    Fault,
+    FaultKind,
+    Objectives,
+    Profile,
+    Protocol,
+    Scenario,
+    Schedule,
+    Topology,
+    Workload,
+    explain,
+)
 
 
 def baseline(
+    *,
     rate_per_s: float = 2_000,
     seconds_s: float = 16,
     sensors: int = 300,
@@ -40,6 +48,7 @@ def baseline(
 
 
 def broker_loss(
+    *,
     target: str = "leader:0",
     kind: FaultKind = "kill",
     hold_s: float = 14,
@@ -62,6 +71,7 @@ def broker_loss(
 
 
 def consumer_loss(
+    *,
     target: str = "owner:0",
     kind: FaultKind = "kill",
     hold_s: float = 12,
@@ -84,6 +94,7 @@ def consumer_loss(
 
 
 def high_load(
+    *,
     steps_per_s: tuple[float, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
     step_s: float = 6,
     rate_per_s: float = 5_000,
@@ -102,6 +113,7 @@ def high_load(
 
 
 def recorded_machine(
+    *,
     source: str,
     time_column: str = "timestamp",
     value_column: str = "value",
@@ -143,6 +155,6 @@ def build(name: str, parameters: Mapping[str, object]) -> Scenario:
     if unknown:
         raise ScenarioError(f"{name} has no parameter {', '.join(unknown)}: it takes {', '.join(known)}")
     try:
-        return validate_call(SCENARIOS[name], config=ConfigDict(coerce_numbers_to_str=True))(**parameters)
+        return validate_call(SCENARIOS[name])(**parameters)
     except ValidationError as error:
         raise ScenarioError(f"{name}:\n{explain(error)}") from None
