@@ -6,7 +6,7 @@ it refuses with the reason and what to use instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -15,6 +15,8 @@ from factorylab.history import ProcessStatus
 
 Action = Literal["kill", "terminate", "pause"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and of how much."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,222 @@
+"""How a driver talks to the supervisor: one JSON message a line over loopback TCP, never pickle.
+
+A connection begins with a `Hello` that carries the lab's token (a file that only its owner can read). A call is
+one request and one reply. The *lease* is a connection that stays open as long as its driver lives: when it
+closes for whatever reason, the supervisor heals and stops what the driver used.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import psutil
+
+from factorylab import errors
+from factorylab.cluster.base import Action, Role
+from factorylab.cluster.files import read_json
+from factorylab.errors import EnvironmentUnfit, LabError
+
+MAX_LINE = 16 * 2**20
+STATE = "state.json"
+TOKEN = "token"
+GONE_S = 60  # longer than the longest orderly stop
+
+
+class Child(msgspec.Struct, frozen=True):
+    """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid."""
+
+    name: str
+    role: Role
+    argv: list[str]
+    env: dict[str, str]
+    log: str
+    cwd: str
+    stop_signal: int = signal.SIGTERM
+    stop_s: float = 10
+    user: int | None = None
+
+
+class Message(msgspec.Struct, frozen=True, tag=True):
+    """Root of what a driver says."""
+
+
+class Hello(Message, frozen=True, tag=True):
+    token: str
+    lease: bool = False
+
+
+class Start(Message, frozen=True, tag=True):
+    """`watch_s`: an end within this time counts as a failed start."""
+
+    children: list[Child]
+    watch_s: float = 0
+
+
+class Stop(Message, frozen=True, tag=True):
+    names: list[str]
+
+
+class Nodes(Message, frozen=True, tag=True):
+    pass
+
+
+class Inject(Message, frozen=True, tag=True):
+    fault: int
+    node: str
+    action: Action
+
+
+class Heal(Message, frozen=True, tag=True):
+    fault: int | None = None
+
+
+class Keep(Message, frozen=True, tag=True):
+    """The lab stays up without a driver, until it is told to end."""
+
+
+class Release(Message, frozen=True, tag=True):
+    """Said over the lease: the driver is done with the lab."""
+
+
+class Shutdown(Message, frozen=True, tag=True):
+    pass
+
+
+Request = Start | Stop | Nodes | Inject | Heal | Keep | Release | Shutdown
+
+
+class NodeState(msgspec.Struct, frozen=True):
+    """`pid` is None for what is not running; `exit_code` is negative for a signal, None while it runs."""
+
+    name: str
+    role: Role
+    pid: int | None
+    exit_code: int | None
+    log: str
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """`kind` names a class of `factorylab.errors` when something went wrong."""
+
+    result: msgspec.Raw = msgspec.Raw(b"null")
+    kind: str = ""
+    error: str = ""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A process as the state file knows it. The creation time tells it from a later one with the same pid."""
+
+    name: str
+    pid: int
+    created: float
+
+
+class State(msgspec.Struct, frozen=True):
+    """What a lab's folder says about its supervisor and its children."""
+
+    supervisor: Recorded
+    port: int
+    children: list[Recorded]
+
+
+def find_process(recorded: Recorded) -> psutil.Process | None:
+    """The very process that was recorded, unless it has ended."""
+    try:
+        process = psutil.Process(recorded.pid)
+        if abs(process.create_time() - recorded.created) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    except psutil.NoSuchProcess:
+        pass
+    return None
+
+
+def living_state(home: Path) -> State | None:
+    """The state of the lab in `home` if its supervisor lives."""
+    state = read_json(home / STATE, State)
+    return state if state and find_process(state.supervisor) else None
+
+
+def remove_remains(home: Path) -> list[str]:
+    """End what a dead supervisor left behind (possible only where children do not die with it); their names."""
+    state = read_json(home / STATE, State)
+    found = [(r, find_process(r)) for r in [state.supervisor, *state.children]] if state else []
+    living = [(recorded, process) for recorded, process in found if process]
+    for _, process in living:
+        process.kill()  # works on a paused process too
+    psutil.wait_procs([process for _, process in living], timeout=10)
+    (home / STATE).unlink(missing_ok=True)
+    return [recorded.name for recorded, _ in living]
+
+
+class Line:
+    """A connection to the supervisor of the lab in `home`."""
+
+    def __init__(self, home: Path, *, lease: bool = False, timeout_s: float = 120) -> None:
+        state = living_state(home)
+        if state is None:
+            raise EnvironmentUnfit(f"no lab is up in {home}: start one with 'factorylab up'")
+        try:
+            self._socket = socket.create_connection(("127.0.0.1", state.port), timeout_s)
+        except OSError as error:
+            raise EnvironmentUnfit(f"the lab in {home} is going down ({error}): try again") from error
+        self._file = self._socket.makefile("rb")
+        self.send(Hello((home / TOKEN).read_text(), lease))
+
+    def send(self, message: Message) -> None:
+        self._socket.sendall(msgspec.json.encode(message) + b"\n")
+
+    def receive(self) -> msgspec.Raw:
+        """The result of what was asked. Raises the LabError that the supervisor reports."""
+        line = self._file.readline(MAX_LINE)
+        if not line:
+            raise EnvironmentUnfit("the lab's supervisor closed the connection: the lab is going down, or was ended")
+        reply = msgspec.json.decode(line, type=Reply)
+        if reply.kind:
+            kind: type[LabError] = getattr(errors, reply.kind, LabError)
+            raise kind(reply.error)
+        return reply.result
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def ask(home: Path, request: Request, timeout_s: float = 120) -> msgspec.Raw:
+    """One request on a connection of its own, so that threads and processes do not wait for each other."""
+    with Line(home, timeout_s=timeout_s) as line:
+        line.send(request)
+        return line.receive()
+
+
+def nodes(home: Path) -> list[NodeState]:
+    return msgspec.json.decode(ask(home, Nodes()), type=list[NodeState])
+
+
+def wait_gone(supervisor: Recorded, timeout_s: float = GONE_S) -> None:
+    """Wait for a supervisor's end; past the deadline it is killed, and its children with it."""
+    deadline = time.monotonic() + timeout_s
+    while process := find_process(supervisor):
+        if time.monotonic() > deadline:
+            process.kill()
+        time.sleep(0.02)
+
+
+def environment() -> dict[str, str]:
+    """This process's environment for a child, with this very package importable."""
+    package_home = str(Path(__file__).parents[2])
+    paths = [package_home, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

