@@ -2,16 +2,20 @@
 
 A record of `sensor-data` is one reading as JSON; its key is the sensor id. Times of events are in the payload
 only (UTC, RFC 3339, microseconds), never in Kafka's timestamp: recorded data may be years old.
+What the types below refuse is a bad record: it belongs to the dead letters, and the rules depend on the record
+alone (never on the present time), so that the same log always has the same bad records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-import numpy as np
 import xxhash
+from msgspec import Meta
 
 SENSOR_TOPIC = "sensor-data"
 ALERT_TOPIC = "alerts"
@@ -20,23 +24,27 @@ LABEL_TOPIC = "labels"
 GROUP = "sensor-processors"
 
 Severity = Literal["warning", "critical"]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Celsius = Annotated[float, Meta(ge=-273.15, le=10_000)]
+Magnitude = Annotated[float, Meta(ge=0, le=1_000_000)]
 
 
 class Temperature(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    temperature_c: float
+    temperature_c: Celsius
 
 
 class Vibration(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Velocity RMS over 10–1000 Hz (mm/s) and acceleration RMS (g) of one window."""
 
-    velocity_mm_s: float
-    acceleration_g: float
+    velocity_mm_s: Magnitude
+    acceleration_g: Magnitude
 
 
 class Energy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Energy of the interval (kWh); the machine's state travels along: a stop is not an outage."""
 
-    energy_kwh: float
+    energy_kwh: Magnitude
     running: bool
 
 
@@ -44,9 +52,9 @@ class Reading(msgspec.Struct, frozen=True, gc=False, tag_field="kind", kw_only=T
     """What all kinds share. `seq` counts a sensor's readings from 0 within a run."""
 
     timestamp: str
-    sensor_id: str
-    location: str
-    seq: int
+    sensor_id: Name
+    location: Name
+    seq: Seq
 
 
 class TemperatureReading(Reading, frozen=True, gc=False, tag="temperature", kw_only=True):
@@ -63,6 +71,11 @@ class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
 
 AnyReading = TemperatureReading | VibrationReading | EnergyReading
 KINDS = ("temperature", "vibration", "energy")
+CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Temperature | Vibration | Energy]]] = {
+    "temperature": (TemperatureReading, Temperature),
+    "vibration": (VibrationReading, Vibration),
+    "energy": (EnergyReading, Energy),
+}
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,9 +96,19 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     correlation_id: str
 
 
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """The truth about an injected anomaly; on a topic of its own, so that detectors cannot read it."""
+
+    sensor_id: str
+    seq: int
+    anomaly: str
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(AnyReading)
 _alert_decoder = msgspec.json.Decoder(Alert)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 encode = _encoder.encode
 decode = _decoder.decode  # raises msgspec.DecodeError / ValidationError on a bad record
@@ -105,16 +128,22 @@ def alert_id(sensor_id: str, seq: int, rule: str, version: int) -> str:
 
 def timestamp_text(wall_us: int) -> str:
     """UTC microseconds since the epoch as RFC 3339."""
-    return str(np.datetime64(wall_us, "us")) + "Z"
+    return (_EPOCH + timedelta(microseconds=wall_us)).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 @lru_cache(maxsize=4096)
 def timestamp_us(text: str) -> int:
-    """UTC microseconds since the epoch of an RFC 3339 time in UTC.
+    """UTC microseconds since the epoch of an RFC 3339 time in UTC between the years 1970 and 2099.
 
     Raises:
         ValueError: the text is no such time.
     """
     if not text.endswith("Z"):
         raise ValueError(f"timestamp {text!r} does not end in Z: times are UTC")
-    return int(np.datetime64(text[:-1], "us").astype(np.int64))
+    try:
+        moment = msgspec.convert(text, datetime)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"timestamp {text!r}: {error}") from None
+    if not 1970 <= moment.year < 2100:
+        raise ValueError(f"timestamp {text!r} is not between the years 1970 and 2099")
+    return (moment - _EPOCH) // _MICROSECOND

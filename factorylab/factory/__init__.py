@@ -1,0 +1,1 @@
+"""The system under test: an ordinary application. Nothing here knows that it is an experiment."""

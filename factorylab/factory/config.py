@@ -1,0 +1,169 @@
+"""Configuration of the factory's processes: from the environment, checked as a whole before anything starts.
+
+Each field is the variable FACTORYLAB_<FIELD>. Without `journal_dir` nothing is journalled and the process is an
+ordinary application. `environ()` gives the variables that make a child process read the same configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from factorylab import messages
+from factorylab.errors import UsageError
+
+PREFIX = "FACTORYLAB_"
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+Kind = Literal["temperature", "vibration", "energy"]
+
+
+@dataclass(frozen=True)
+class RateStage:
+    """`lasts_s` is None for the last stage, which goes on until the process is told to stop."""
+
+    rate_per_s: float
+    lasts_s: float | None
+
+
+def parse_rate(text: str) -> tuple[RateStage, ...]:
+    """Stages of "2000" or "2000:12,5000:6,10000:6" (rate:seconds); the last rate goes on for ever.
+
+    Raises:
+        ValueError: naming the part that is no rate.
+    """
+    stages = []
+    for part in text.split(","):
+        fits = re.fullmatch(r"\s*(\d+(?:\.\d+)?)(?::(\d+(?:\.\d+)?))?\s*", part)
+        if not fits or float(fits[1]) <= 0:
+            raise ValueError(f"{part!r} is not a rate: write '2000' or '2000:12,5000:6' (readings per second:seconds)")
+        stages.append(RateStage(float(fits[1]), float(fits[2]) if fits[2] else None))
+    if any(stage.lasts_s is None for stage in stages[:-1]):
+        raise ValueError(f"{text!r}: every stage but the last needs its seconds, as in '2000:12,5000'")
+    return (*stages[:-1], RateStage(stages[-1].rate_per_s, None))
+
+
+class FactoryConfig(BaseSettings):
+    """What fleets and processors share."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    bootstrap: str = Field(min_length=3)
+    sensor_topic: Topic = messages.SENSOR_TOPIC
+    worker: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    journal_dir: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    report_every_s: float = Field(default=5, gt=0)
+    producer_config: Path | None = None
+
+    @field_validator("producer_config", "consumer_config", "source", check_fields=False)
+    @classmethod
+    def _is_a_file(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {str(path)!r}")
+        return path
+
+    def environ(self) -> dict[str, str]:
+        """Variables for a child process, secrets included: never log them."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        return {PREFIX + name.upper(): _text(value) for name, value in given.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+class FleetConfig(FactoryConfig):
+    """A fleet of sensors. `rate` is that of the whole factory; fleet i of n has every n-th sensor and its share."""
+
+    rate: str = "2000"
+    sensors: int = Field(default=300, ge=1, le=1_000_000)
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    anomaly_rate: float = Field(default=0.002, ge=0, le=1)
+    fleet: str = Field(default="0/1", pattern=r"^\d+/\d+$")
+    kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
+    label_topic: Topic | None = None
+    source: Path | None = None
+    time_column: str = "timestamp"
+    value_column: str = "value"
+    source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
+    linger_ms: float = Field(default=5, ge=0)
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+
+    @field_validator("kinds", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("rate")
+    @classmethod
+    def _rate_has_stages(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
+    @model_validator(mode="after")
+    def _share_exists(self) -> Self:
+        if not self.fleet_index < self.fleet_count <= self.sensors:
+            raise ValueError(
+                f"fleet {self.fleet!r} of {self.sensors} sensors: the index counts from 0 and is below the count, "
+                "and each fleet needs a sensor"
+            )
+        return self
+
+    @property
+    def stages(self) -> tuple[RateStage, ...]:
+        return parse_rate(self.rate)
+
+    @property
+    def fleet_index(self) -> int:
+        return int(self.fleet.partition("/")[0])
+
+    @property
+    def fleet_count(self) -> int:
+        return int(self.fleet.partition("/")[2])
+
+
+class ProcessorConfig(FactoryConfig):
+    """A member of the group that stores readings and raises alerts."""
+
+    database_url: SecretStr
+    db_schema: str = Field(default="factory", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    alert_topic: Topic = messages.ALERT_TOPIC
+    dead_letter_topic: Topic = messages.DEAD_LETTER_TOPIC
+    group: str = Field(default=messages.GROUP, min_length=1)
+    consumer_config: Path | None = None
+    protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
+    session_timeout_s: float = Field(default=6, ge=6, le=300)
+    batch_records: int = Field(default=10_000, ge=1, le=100_000)
+    produce_deadline_s: float = Field(default=30, gt=0)
+    store_deadline_s: float = Field(default=60, gt=0)
+
+
+Config = TypeVar("Config", bound=FactoryConfig)
+
+
+def from_environment(kind: type[Config]) -> Config:
+    """Read and check the whole configuration.
+
+    Raises:
+        UsageError: every variable that is missing or wrong, with the rule that it breaks.
+    """
+    try:
+        return kind()
+    except ValidationError as error:
+        raise UsageError("configuration from the environment:\n" + _explain(error, kind)) from None
+
+
+def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    lines = []
+    for item in error.errors():
+        name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else kind.__name__
+        secret = "DATABASE_URL" in name or item["type"] in {"missing", "value_error"}
+        lines.append(f"  {name}: {item['msg']}" + ("" if secret else f" (given: {item['input']!r})"))
+    return "\n".join(lines)

@@ -1,0 +1,92 @@
+"""The safe client profiles, in one place. A user's .properties file wins over them, key by key.
+
+Values and reasons: librdkafka's CONFIGURATION.md. The defaults that would hurt here: idempotence is off, a moved
+leader may go unnoticed for 300 s, and after a full fetch queue the next fetch waits a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from factorylab.errors import UsageError
+from factorylab.factory.config import FleetConfig, ProcessorConfig
+
+Settings = dict[str, str | int | float | bool]
+
+CONNECTION: Mapping[str, str | int | float | bool] = {
+    "socket.timeout.ms": 10_000,
+    "socket.keepalive.enable": True,
+    "reconnect.backoff.max.ms": 1_000,
+    "topic.metadata.refresh.interval.ms": 10_000,
+}
+PRODUCER: Mapping[str, str | int | float | bool] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",  # as Java clients do
+    "delivery.timeout.ms": 120_000,
+    "batch.num.messages": 10_000,
+    "queue.buffering.max.messages": 100_000,  # librdkafka's default: beyond it the fleet sheds
+    "queue.buffering.max.kbytes": 262_144,
+}
+CONSUMER: Mapping[str, str | int | float | bool] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "auto.offset.reset": "error",  # positions come from the store: a lost one must never pass silently
+    "check.crcs": True,
+    "fetch.queue.backoff.ms": 10,
+    "fetch.wait.max.ms": 50,
+    "fetch.min.bytes": 100_000,
+    "queued.min.messages": 50_000,
+}
+
+
+def fleet_producer(config: FleetConfig) -> Settings:
+    """The producer of a fleet: many small readings, so batches are given a moment to fill."""
+    own: Settings = {"linger.ms": config.linger_ms, "compression.type": config.compression}
+    return _merged(config.bootstrap, config.worker, {**PRODUCER, **own}, config.producer_config)
+
+
+def alert_producer(config: ProcessorConfig) -> Settings:
+    """The producer of alerts and dead letters: few records, each awaited."""
+    own: Settings = {"linger.ms": 0, "delivery.timeout.ms": int(config.produce_deadline_s * 1000)}
+    return _merged(config.bootstrap, f"{config.worker}-alerts", {**PRODUCER, **own}, config.producer_config)
+
+
+def processor_consumer(config: ProcessorConfig) -> Settings:
+    """The consumer of a processor. KIP-848 (`consumer`) takes session and assignor from the broker."""
+    if config.protocol == "consumer":
+        protocol: Settings = {"group.protocol": "consumer"}
+    else:
+        protocol = {
+            "partition.assignment.strategy": config.protocol,
+            "session.timeout.ms": int(config.session_timeout_s * 1000),
+            "heartbeat.interval.ms": int(config.session_timeout_s * 1000 / 6),
+        }
+    own = {**CONSUMER, **protocol, "group.id": config.group}
+    return _merged(config.bootstrap, config.worker, own, config.consumer_config)
+
+
+def _merged(bootstrap: str, client_id: str, own: Settings, overrides: Path | None) -> Settings:
+    user: dict[str, str] = {} if overrides is None else read_properties(overrides)
+    return {"bootstrap.servers": bootstrap, "client.id": client_id, **CONNECTION, **own, **user}
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """Keys and values of a Java-style .properties file; the last of equal keys wins.
+
+    Raises:
+        UsageError: a line has no key and value.
+    """
+    joined = re.sub(r"(?<!\\)\\\n\s*", "", path.read_text(encoding="utf-8"))
+    found = {}
+    for number, raw in enumerate(joined.splitlines(), 1):
+        line = raw.strip()
+        if not line or line[0] in "#!":
+            continue
+        fits = re.fullmatch(r"([^\s=:]+)\s*[=:]\s*(.*)", line)
+        if not fits:
+            raise UsageError(f"{path}, line {number}: {line!r} is not 'key=value'")
+        found[fits[1]] = fits[2]
+    return found

@@ -1,0 +1,1 @@
+"""Where readings come from: simulated machines, or a recorded file."""

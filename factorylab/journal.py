@@ -1,0 +1,162 @@
+"""Journals: what a worker writes down while it runs, so that a SIGKILL loses only what had not happened yet.
+
+Three files a worker, all append-only:
+
+    <worker>.jsonl      history rows, one JSON object a line; the first is history.Worker (again after a restart)
+    <worker>.sends.bin  a fixed-width row (SEND) for each reading, written before it is offered to the producer
+    <worker>.acks.bin   a fixed-width row (ACK) for each answer: a delivery report, or a refusal by the producer
+
+The binary files are memory-mapped: a finished store into the mapping survives the death of the process. An
+answer belongs to the send with the same payload hash, which is unique in a run. Unused space is zero: a row whose
+`t_ns` or `hash` is 0 is empty. Every byte of a chunk is allocated before it is mapped, so a full disk is an
+error when the file grows and never a fault in the middle of a store.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from factorylab.clock import now_ns, stamp
+from factorylab.errors import LabError
+from factorylab.history import Row, Worker
+
+SEND = np.dtype(
+    [("t_ns", "<i8"), ("t_intended_ns", "<i8"), ("hash", "<u8"), ("seq", "<i8"), ("sensor", "<i4"), ("pad", "<i4")]
+)
+ACK = np.dtype([("hash", "<u8"), ("offset", "<i8"), ("partition", "<i4"), ("error", "<i4"), ("t_ns", "<i8")])
+ACK_STRUCT = struct.Struct("<QqiiQ")  # t_ns last: fields are stored in order, so a row with a time is whole
+REFUSED = -2  # partition of an answer that produce() gave on the spot
+CHUNK_ROWS = 1 << 18  # a multiple of every page size, whatever the row's width
+
+
+class JournalFull(LabError):
+    """The disk cannot take the journal's next chunk: without evidence the worker must stop."""
+
+
+class Journal:
+    """History rows of one worker; one system call a row, nothing is held back."""
+
+    def __init__(self, folder: Path, worker: str, role: str) -> None:
+        self.worker = worker
+        path = folder / f"{worker}.jsonl"
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")  # the line that a killed predecessor tore
+        at = stamp()
+        self.write(
+            Worker(
+                worker=worker, t_ns=at.mono_ns, pid=os.getpid(), role=role, boot_id=at.boot_id, wall_ns=at.wall_ns
+            )
+        )
+
+    def write(self, row: Row) -> None:
+        """Append one row.
+
+        Raises:
+            JournalFull: the disk did not take all of it.
+        """
+        line = msgspec.json.encode(row) + b"\n"
+        try:
+            taken = os.write(self._fd, line)
+        except OSError as error:
+            raise JournalFull(f"journal of {self.worker}: {error.strerror}") from error
+        if taken != len(line):
+            raise JournalFull(f"journal of {self.worker}: only {taken} of {len(line)} bytes of a row fitted on the disk")
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class BinaryJournal:
+    """Fixed-width rows appended to a memory-mapped file that grows by chunks."""
+
+    def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
+        self._path = path
+        self._width = dtype.itemsize
+        self._dtype = dtype
+        self.count = len(read_rows(path, dtype)) if path.exists() else 0  # rows of a predecessor are kept
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._map_chunk(self.count // CHUNK_ROWS)
+
+    def _map_chunk(self, number: int) -> None:
+        size = CHUNK_ROWS * self._width
+        try:
+            os.posix_fallocate(self._fd, number * size, size)
+        except OSError as error:
+            raise JournalFull(f"{self._path} cannot grow by {size} bytes: {error.strerror}") from error
+        self.map = mmap.mmap(self._fd, size, offset=number * size)
+        self._rows = np.frombuffer(self.map, self._dtype)
+
+    @property
+    def free_rows(self) -> int:
+        """Rows that fit into the mapped chunk."""
+        return CHUNK_ROWS - self.count % CHUNK_ROWS
+
+    def extend(self, block: NDArray[np.void]) -> None:
+        """Append a block of rows."""
+        while len(block):
+            part = block[: self.free_rows]
+            at = self.count % CHUNK_ROWS
+            self._rows[at : at + len(part)] = part
+            self._advance(len(part))
+            block = block[len(part) :]
+
+    def _advance(self, rows: int) -> None:
+        self.count += rows
+        if self.count % CHUNK_ROWS == 0:
+            self._map_chunk(self.count // CHUNK_ROWS)
+
+    def close(self) -> None:
+        """Give the unused space back. A killed worker leaves it behind: it reads as empty rows."""
+        os.ftruncate(self._fd, self.count * self._width)
+        os.close(self._fd)
+
+
+class AckJournal(BinaryJournal):
+    """Answers of the producer, one by one, as fast as Python can."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, ACK)
+
+    def add(self, payload_hash: int, offset: int, partition: int, error: int) -> None:
+        """Append one answer; `error` is librdkafka's code, 0 for a confirmed record."""
+        ACK_STRUCT.pack_into(
+            self.map, self.count % CHUNK_ROWS * ACK_STRUCT.size, payload_hash, offset, partition, error, now_ns()
+        )
+        self._advance(1)
+
+
+def sends_path(folder: Path, worker: str) -> Path:
+    return folder / f"{worker}.sends.bin"
+
+
+def acks_path(folder: Path, worker: str) -> Path:
+    return folder / f"{worker}.acks.bin"
+
+
+def read_rows(path: Path, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """The rows of a binary journal, without the empty ones.
+
+    Raises:
+        ValueError: the file does not hold a whole number of rows.
+    """
+    size = path.stat().st_size
+    if size % dtype.itemsize:
+        raise ValueError(f"{path.name} has {size} bytes, which is not a multiple of {dtype.itemsize}")
+    rows = np.fromfile(path, dtype)
+    return rows[(rows["t_ns"] != 0) & (rows["hash"] != 0)]
