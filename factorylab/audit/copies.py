@@ -1,0 +1,96 @@
+"""What is there more than once, out of order, or not what was sent."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.readings import Ints, place
+from factorylab.audit.registry import WITNESSES, Evidence, Found, check
+from factorylab.audit.verdict import Witness
+from factorylab.saved import each
+
+
+def surplus(key: Ints, size: int) -> Ints:
+    """By key: how many more than one."""
+    return np.maximum(np.bincount(key[key >= 0], minlength=size) - 1, 0)
+
+
+@check("Each reading has one offset in the log.", "records repeat a reading")
+def duplicate_in_log(e: Evidence) -> Found:
+    more = surplus(e.log_key, e.size)
+    return Found(int(more.sum()), len(e.log), "", e.witnesses(more > 0, "more than one offset"))
+
+
+@check("Each reading has one row in the store.", "rows repeat a reading")
+def duplicate_in_store(e: Evidence) -> Found:
+    more = surplus(e.row_key, e.size)
+    return Found(int(more.sum()), len(e.rows), "", e.witnesses(more > 0, "more than one row"))
+
+
+@check("Per sensor, seq rises with the offset (first copies only).", "readings lie before their predecessor")
+def reordered_in_log(e: Evidence) -> Found:
+    """In key order, that is by sensor and seq, the place in the log must rise; partitions are not compared."""
+    key = np.flatnonzero(e.in_log)
+    row = e.log_row[key]
+    sensor, _ = e.named(key)
+    partition = e.log["partition"].to_numpy()[row]
+    same = (sensor[1:] == sensor[:-1]) & (partition[1:] == partition[:-1])
+    fell = np.flatnonzero(same & (row[1:] < row[:-1])) + 1
+    return Found(len(fell), len(key), "", e.witnesses(key[fell], "written before its predecessor"))
+
+
+@check("Each place in the log holds one value, for acknowledgements, consumers, store and scan.", "places disagree")
+def inconsistent_offset(e: Evidence) -> Found:
+    """Places acknowledged for one reading that hold another, and stored rows or polls that saw other values.
+
+    Places beyond the end of the log are a loss and counted as such.
+    """
+    parts = {"acknowledged": (e.sends, e.send_key), "stored": (e.rows, e.row_key)}
+    counts, witnesses = {}, []
+    for word, (frame, key) in parts.items():
+        there = e.at(place(frame["partition"].to_numpy(), frame["offset"].to_numpy()))
+        other = np.flatnonzero((there >= 0) & (e.log_key[there] != key)) if len(e.log) else np.zeros(0, int)
+        counts[word] = len(other)
+        note = f"holds another value than the {word} one"
+        witnesses += e.witnesses(key[other][key[other] >= 0][:WITNESSES], note)
+    counts["polled"] = int(_polls_that_differ(e).sum())
+    detail = ", ".join(f"{n:,} {word}" for word, n in counts.items())
+    return Found(sum(counts.values()), len(e.log), detail, witnesses)
+
+
+def polls(e: Evidence) -> pd.DataFrame:
+    """`reads` with what the log holds in first_offset … last_offset: records and the sum of their hashes."""
+    reads = e.run.reads
+    partition = reads["partition"].to_numpy()
+    low = np.searchsorted(e.log_place, place(partition, reads["first_offset"].to_numpy()), side="left")
+    high = np.searchsorted(e.log_place, place(partition, reads["last_offset"].to_numpy()), side="right")
+    total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(e.log["payload_hash"].to_numpy(), dtype=np.uint64)])
+    return reads.assign(in_log=high - low, log_hash_sum=total[high] - total[low])
+
+
+def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
+    """Polls of as many records as the log holds there, but of other ones; or of more than it holds."""
+    seen = polls(e)
+    frozen = e.run.frozen.set_index("partition")
+    inside = (seen["last_offset"] < seen["partition"].map(frozen["end"]).fillna(0)) & (
+        seen["first_offset"] >= seen["partition"].map(frozen["start"]).fillna(0)
+    )
+    same_count = seen["count"] == seen["in_log"]
+    return inside & ((same_count & (seen["hash_sum"] != seen["log_hash_sum"])) | (seen["count"] > seen["in_log"]))
+
+
+@check("Every payload in the log is what was sent.", "records differ from what was sent")
+def corrupt(e: Evidence) -> Found:
+    known = np.flatnonzero(e.log_key >= 0)
+    sent = e.sends["payload_hash"].to_numpy()[e.send_row[e.log_key[known]]]
+    wrong = known[sent != e.log["payload_hash"].to_numpy()[known]]
+    dead = e.run.dead_letters
+    where = e.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
+    kept = dead["payload_hash"].to_numpy() != e.log["payload_hash"].to_numpy()[where] if len(e.log) else where < 0
+    altered = (where >= 0) & kept
+    detail = f"{int(altered.sum()):,} of them dead letters" if altered.any() else ""
+    witnesses = e.log_witnesses(wrong, "another payload than was sent")
+    witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")
+                  for d in each(dead[altered].head(WITNESSES))]  # fmt: skip
+    return Found(len(wrong) + int(altered.sum()), len(known) + len(dead), detail, witnesses)

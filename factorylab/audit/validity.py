@@ -1,0 +1,216 @@
+"""Whether the run proves anything: each of these makes it INVALID, not failed.
+
+The lab's own evidence must be whole (seal, clock, tables, journals, probe, final read), and the experiment must
+have happened (steady state, faults that landed, readings offered during and after them, everything healed).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from factorylab import runs
+from factorylab.analysis import rates
+from factorylab.analysis.recovery import fault_windows
+from factorylab.audit.loss import beyond_journal
+from factorylab.audit.registry import WITNESSES, Evidence, Found, check
+from factorylab.audit.verdict import Witness
+from factorylab.clock import NS
+from factorylab.saved import each
+
+RATE_TOLERANCE = 0.05
+ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
+SAMPLES_PER_S = 4.0
+BLIND_S = 2.0
+LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+OWN_WORKERS = ("probe", "runner")
+PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
+
+
+def _notes(words: list[str]) -> list[Witness]:
+    return [Witness(note=word) for word in words[:WITNESSES]]
+
+
+@check("raw/ is as it was sealed.", "files were changed, added or removed", "INVALID")
+def seal(e: Evidence) -> Found:
+    broken = runs.broken_seal(e.run.folder)
+    return Found(len(broken), len(runs.digests(e.run.folder)), ", ".join(broken[:WITNESSES]), _notes(broken))
+
+
+@check("All tables of the history are there.", "tables or columns are missing", "INVALID")
+def tables(e: Evidence) -> Found:
+    from factorylab.history import TABLES
+
+    missing = e.run.missing()
+    return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
+
+
+@check("All clocks are of one boot.", "workers ran on another boot's clock", "INVALID")
+def one_clock(e: Evidence) -> Found:
+    workers = e.run.workers
+    other = workers[workers["boot_id"].astype(str) != e.run.manifest.boot_id]
+    if workers.empty:
+        return Found(1, 0, "no worker wrote a journal")
+    return Found(len(other), len(workers), "", _notes(other["worker"].astype(str).tolist()))
+
+
+@check("The run went through all its phases.", "phases are missing", "INVALID")
+def complete(e: Evidence) -> Found:
+    wanted = [*PHASES, *(["fault_window"] if e.run.scenario.fault_window_s else [])]
+    missing = [phase for phase in wanted if phase not in e.run.phases]
+    return Found(len(missing), len(wanted), ", ".join(missing), _notes(missing))
+
+
+@check("The lab could do all that it had to.", "things the lab could not do", "INVALID")
+def no_problems(e: Evidence) -> Found:
+    problems = list(e.run.manifest.problems)
+    problems += [f"{name} died" for name in e.run.manifest.workers_died if name in OWN_WORKERS]
+    return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))
+
+
+@check("Each reading was offered once, and no record lies beyond its journal.", "readings break this", "INVALID")
+def journal_whole(e: Evidence) -> Found:
+    """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
+    journal was cut."""
+    twice = len(e.send_key) - len(np.unique(e.send_key))
+    cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
+    detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal"
+    return Found(twice + len(cut), len(e.sends), detail, e.log_witnesses(cut, "beyond the journal"))
+
+
+@check(
+    "The final read covers each partition from its start to its frozen end.", "partitions are not covered", "INVALID"
+)
+def final_read(e: Evidence) -> Found:
+    frozen = {f.partition: f for f in each(e.run.frozen)}
+    seen = e.log.groupby("partition")["offset"].agg(first="min", last="max").reset_index()
+    read = {r.partition: (r.first, r.last) for r in each(seen)}
+    short = []
+    for p in range(e.run.scenario.topology.partitions):
+        if p not in frozen:
+            short.append(f"partition {p}: no frozen end")
+        elif frozen[p].start < frozen[p].end and read.get(p) != (frozen[p].start, frozen[p].end - 1):
+            short.append(f"partition {p}: read {read.get(p, 'nothing')} of {frozen[p].start}…{frozen[p].end - 1}")
+    return Found(len(short), e.run.scenario.topology.partitions, "; ".join(short), _notes(short))
+
+
+@check("The probe looked at least four times a second and was never blind for long.", "gaps of over 2 s", "INVALID")
+def probe_alive(e: Evidence) -> Found:
+    ticks = np.unique(e.run.frame("processes", "t_ns")["t_ns"].to_numpy())
+    start, end = e.run.phases["warm_up"], e.run.phases["drain"]
+    inside = ticks[(ticks >= start) & (ticks <= end)]
+    edges = np.concatenate([[start], inside, [end]])
+    blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
+    rate = len(inside) / ((end - start) / NS)
+    slow = rate < SAMPLES_PER_S
+    words = [f"blind from {(t - e.run.t0_ns) / NS:.1f} s on" for t in blind] + ["too slow"] * slow
+    return Found(len(blind) + slow, max(len(edges) - 1, 1), f"{rate:.1f} samples a second", _notes(words))
+
+
+def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
+    """A phase as (start, end) in ns; it ends with the first of `ends` that the run has."""
+    phases = {str(phase): t_ns for phase, t_ns in e.run.phases.items()}
+    return phases[start], next(phases[end] for end in ends if end in phases)
+
+
+@check(
+    "Before any fault the offered rate was the declared one and the lag did not grow.", "rules are broken", "INVALID"
+)
+def steady_state(e: Evidence) -> Found:
+    """Within 5 % of the declared rate, both the sends and the slope of the lag, and nothing refused by the fleet."""
+    start, end = _window(e, "steady", "fault_window", "after")
+    declared = e.run.scenario.workload.rate_per_s
+    times = e.run.frame("sends", "t_ns")["t_ns"]
+    rate = float(times.between(start, end).sum()) / ((end - start) / NS)
+    slope = rates.slope_per_s(rates.total_lag(e.run), 0.0, (end - start) / NS)
+    broken = []
+    if abs(rate - declared) > RATE_TOLERANCE * declared:
+        broken.append("the rate is off")
+    if not abs(slope) <= RATE_TOLERANCE * declared:  # NaN, too few samples, breaks it too
+        broken.append("the lag is not steady")
+    detail = f"{rate:,.0f}/s offered of {declared:,.0f}/s declared, lag slope {slope:+,.1f} records/s"
+    return Found(len(broken), 2, detail, _notes(broken))
+
+
+@check("Each declared fault landed, as an independent process saw.", "faults did not land", "INVALID")
+def fault_landed(e: Evidence) -> Found:
+    """The injector found evidence, and the probe saw the victim dead or paused before it was healed."""
+    declared = e.run.scenario.faults
+    windows = fault_windows(e.run)
+    steps = e.run.faults.astype({"step": str, "evidence": str})
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    missed = []
+    for number, fault in enumerate(declared):
+        mine = windows[windows["fault"] == number]
+        if mine.empty:
+            why = steps.loc[(steps["fault"] == number) & (steps["step"] == "skipped"), "evidence"].tolist()
+            missed.append(
+                f"fault {number} ({fault.kind} {fault.target}) was not injected{': ' * bool(why)}{''.join(why[:1])}"
+            )
+        for w in each(mine):
+            until = w.healed_ns if w.healed_ns > 0 else np.iinfo(np.int64).max
+            seen = samples[(samples["name"] == w.node) & samples["t_ns"].between(w.injected_ns, until)]
+            told = ((steps["fault"] == number) & (steps["step"] == "evidence")).any()
+            if not told or not (seen["status"] == LANDED[fault.kind]).any():
+                missed.append(f"fault {number}: {w.node} was not seen {LANDED[fault.kind]} ({len(seen)} samples)")
+    return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
+
+
+@check("Readings were offered while each fault was held, and after it.", "windows had too few", "INVALID")
+def enough_sends(e: Evidence) -> Found:
+    """At least half of what the declared rate would have offered."""
+    if not e.run.scenario.faults:
+        return Found(0, 0)
+    windows = {
+        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns)
+        for w in each(fault_windows(e.run))
+        if w.healed_ns > 0
+    }
+    if e.run.scenario.schedule.after_s:
+        windows["after"] = _window(e, "after", "recover")
+    times = np.sort(e.run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
+    thin = []
+    for name, (start, end) in windows.items():
+        offered = int(np.diff(np.searchsorted(times, [start, end]))[0])
+        wanted = ENOUGH_SENDS * e.run.scenario.workload.rate_per_s * (end - start) / NS
+        if offered < max(wanted, 1):
+            thin.append(f"{name}: {offered:,} of at least {wanted:,.0f}")
+    return Found(len(thin), len(windows), "; ".join(thin), _notes(thin))
+
+
+@check("At the end every fault was healed, every replica in sync, every node running.", "things were not", "INVALID")
+def healed(e: Evidence) -> Found:
+    """Replicas and brokers by the last sample, processors when the drain began: after it they are stopped."""
+    wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(fault_windows(e.run)) if w.healed_ns <= 0]
+    views = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns").drop_duplicates("partition", keep="last")
+    replicas = e.run.scenario.topology.replication
+    wounds += [
+        f"partition {v.partition}: in sync {v.isr}" for v in each(views) if len(v.isr) != replicas or v.leader < 0
+    ]
+    unseen = set(range(e.run.scenario.topology.partitions)) - set(views["partition"])
+    wounds += [f"partition {p}: never seen" for p in sorted(unseen)]
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    before = samples[samples["t_ns"] <= e.run.phases["drain"]]
+    last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
+    wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
+    wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
+    return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
+
+
+@check("No part of the system died unasked.", "parts died")
+def died_unasked(e: Evidence) -> Found:
+    """A finding about the system, so a FAIL: what the supervisor saw end, and what the probe saw dead with no fault
+    on it."""
+    names = {name for name in e.run.manifest.workers_died if name not in OWN_WORKERS}
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    start, end = _window(e, "warm_up", "recover")
+    dead = samples[(samples["status"] == "dead") & samples["t_ns"].between(start, end)]
+    windows = fault_windows(e.run)
+    for name, mine in dead.groupby("name", observed=True):
+        asked = pd.Series(False, index=mine.index)
+        for w in each(windows[windows["node"] == name]):
+            asked |= mine["t_ns"].between(w.injected_ns, w.healed_ns if w.healed_ns > 0 else end)
+        if not asked.all() and str(name) not in OWN_WORKERS:
+            names.add(str(name))
+    total = samples["name"].nunique()
+    return Found(len(names), int(total), ", ".join(sorted(names)), _notes(sorted(names)))

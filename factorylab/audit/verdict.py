@@ -1,0 +1,144 @@
+"""The verdict: checks composed so that the worst wins, set against what the scenario declared.
+
+    PASS < NOT_DRAINED < INVALID < FAIL
+
+A proven loss is a FAIL whatever else went wrong; a check that crashes or lacks its evidence is INVALID, never PASS.
+
+Expectations. "pass" is met by PASS alone and "invalid" by INVALID alone. A list of checks is met when exactly
+those checks fired (each FAIL or NOT_DRAINED) and nothing was INVALID: a demonstration that breaks more than it
+says, or rests on bad evidence, has not shown what it claims. Exit code: 0 where the expectation is met, else that
+of the verdict (1 FAIL, 3 NOT_DRAINED, 4 INVALID), and 1 for a PASS where something else was expected.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["PASS", "NOT_DRAINED", "INVALID", "FAIL"]
+ORDER: tuple[Outcome, ...] = ("PASS", "NOT_DRAINED", "INVALID", "FAIL")
+EXIT: dict[Outcome, int] = {"PASS": 1, "FAIL": 1, "NOT_DRAINED": 3, "INVALID": 4}
+EXPECTED_WORD: dict[str, Outcome] = {"pass": "PASS", "invalid": "INVALID"}
+
+
+class Witness(msgspec.Struct, frozen=True):
+    """One reading or place that shows what a check found; −1 and "" where that part does not apply."""
+
+    sensor: str = ""
+    seq: int = -1
+    partition: int = -1
+    offset: int = -1
+    note: str = ""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """`claim` is the sentence that was tested, on `n` cases, of which `count` broke it; `measured` says so in words."""
+
+    name: str
+    verdict: Outcome
+    count: int
+    n: int
+    claim: str
+    measured: str
+    witnesses: list[Witness] = []
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Readings unless said otherwise. `offered` = acked + unknown + failed + shed.
+
+    `unstored` is offered − stored: what never reached the store, for whatever reason. `duplicates` counts
+    surplus records in the log plus surplus rows in the store.
+    """
+
+    offered: int
+    shed: int
+    failed: int
+    acked: int
+    unknown: int
+    unknown_found: int
+    stored: int
+    unstored: int
+    lost_in_log: int
+    lost_in_pipeline: int
+    expired: int
+    not_drained: int
+    duplicates: int
+    reordered: int
+    dead_letters: int
+    alerts: int
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Seconds; `censored` where the end was never seen, so that the true value is at least this."""
+
+    seconds: float
+    censored: bool = False
+
+    def __str__(self) -> str:
+        return f"{'> ' if self.censored else ''}{self.seconds:.1f} s"
+
+
+class PartitionGap(msgspec.Struct, frozen=True):
+    """The longest time without an acknowledgement of a partition."""
+
+    partition: int
+    gap: Span
+
+
+class Recovery(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault on one node. Everything counts from the moment it was injected."""
+
+    fault: int
+    kind: str
+    target: str
+    node: str
+    held_s: float
+    detection: Span
+    recovery: Span
+    catch_up: Span
+    ack_gaps: list[PartitionGap]
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """From the intended send to the store's commit, over `n` readings from the steady state on."""
+
+    n: int
+    p50_s: float
+    p99_s: float
+    max_s: float
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    scenario: str
+    run_id: str
+    backend: str
+    seed: int
+    verdict: Outcome
+    expectation: str | list[str]
+    met: bool
+    exit_code: int
+    counts: Counts | None
+    recovery: list[Recovery]
+    latency: Latency | None
+    stored_per_s: float | None
+    checks: list[Check]
+
+    @property
+    def fired(self) -> list[Check]:
+        """Checks that did not pass, the worst first."""
+        return sorted((c for c in self.checks if c.verdict != "PASS"), key=lambda c: -ORDER.index(c.verdict))
+
+
+def worst(outcomes: list[Outcome]) -> Outcome:
+    """No outcome at all proves nothing: INVALID."""
+    return max(outcomes, key=ORDER.index, default="INVALID")
+
+
+def meets(expectation: str | list[str], checks: list[Check]) -> bool:
+    """Whether the checks are what the scenario declared (the rule is in this module's docstring)."""
+    outcome = worst([c.verdict for c in checks])
+    if isinstance(expectation, str):
+        return outcome == EXPECTED_WORD[expectation]
+    fired = {c.name for c in checks if c.verdict in {"FAIL", "NOT_DRAINED"}}
+    return fired == set(expectation) and all(c.verdict != "INVALID" for c in checks)

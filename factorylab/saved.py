@@ -1,0 +1,149 @@
+"""A saved run: its scenario, its manifest and its tables as frames, read only when asked for.
+
+Rules: a table's columns are those of its row type in `history`, with dense types: an integer that is unknown
+is −1, text is categorical, hashes are unsigned. An absent table is an empty frame here; the audit, which asks
+`missing()`, never takes absence for "nothing happened". Only the columns asked for are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from factorylab import manifest, runs
+from factorylab.clock import NS
+from factorylab.errors import UsageError
+from factorylab.history import TABLES, Phase
+from factorylab.scenario import Scenario
+
+if TYPE_CHECKING:
+    from factorylab.audit.verdict import Verdict
+
+UNKNOWN = -1
+_NARROW = {"sensor": "int32", "seq": "int32", "partition": "int32", "payload_hash": "uint64", "hash_sum": "uint64"}
+_DTYPES: dict[object, str] = {int: "int64", int | None: "int64", float: "float64", bool: "bool", list[int]: "object"}
+
+
+def dtypes(table: str) -> dict[str, str]:
+    """Column → dtype of a table's frame."""
+    fields = msgspec.structs.fields(TABLES[table])
+    return {f.encode_name: _NARROW.get(f.encode_name) or _DTYPES.get(f.type, "category") for f in fields}
+
+
+class Run:
+    """One saved run. `run.sends`, `run.lag`, … (every table of `history`) are frames, kept once read."""
+
+    def __init__(self, folder: runs.RunFolder) -> None:
+        self.folder = folder
+        self._kept: dict[str, pd.DataFrame] = {}
+
+    def __repr__(self) -> str:
+        return f"<Run {self.scenario.name} {self.folder.path.name}>"
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *TABLES]
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        if name not in TABLES:
+            raise AttributeError(f"a run has no {name!r}; its tables are {', '.join(TABLES)}")
+        if name not in self._kept:
+            self._kept[name] = self.frame(name)
+        return self._kept[name]
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        return self.folder.scenario()
+
+    @cached_property
+    def manifest(self) -> manifest.Manifest:
+        return manifest.read(self.folder)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Computed now, from raw/ alone."""
+        from factorylab.audit import judge
+
+        return judge(self)
+
+    @cached_property
+    def phases(self) -> dict[Phase, int]:
+        """Phase → its first moment (monotonic ns)."""
+        frame = self.frame("phases", "phase", "t_ns").drop_duplicates("phase")
+        return dict(zip(frame["phase"].tolist(), frame["t_ns"].tolist(), strict=True))
+
+    @cached_property
+    def t0_ns(self) -> int:
+        """Zero of every time axis: the start of the steady state (of the run, where it never came so far)."""
+        return self.phases.get("steady") or min(self.phases.values(), default=0)
+
+    def seconds(self, t_ns: pd.Series[Any]) -> pd.Series[float]:
+        """Monotonic ns → seconds since `t0_ns`."""
+        return (t_ns - self.t0_ns) / NS
+
+    def path_of(self, table: str) -> Path:
+        return self.folder.history / f"{table}.parquet"
+
+    def frame(self, table: str, *columns: str) -> pd.DataFrame:
+        """A table, or only some of its columns, read anew: big tables are not kept."""
+        kinds = dtypes(table)
+        wanted = columns or tuple(kinds)
+        if not self.path_of(table).exists():
+            return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted})
+        data = pq.ParquetFile(self.path_of(table)).read(columns=list(wanted))
+        present = set(data.column_names)
+        empty = {name: np.full(data.num_rows, UNKNOWN) for name in wanted if name not in present}
+        filled = {name: _dense(data.column(name), kinds[name]) for name in wanted if name in present}
+        return pd.DataFrame({**filled, **empty}, copy=False)[list(wanted)]
+
+    def rows(self, table: str) -> int:
+        """Number of rows of a table, without reading it."""
+        path = self.path_of(table)
+        return pq.ParquetFile(path).metadata.num_rows if path.exists() else 0
+
+    def missing(self) -> list[str]:
+        """Tables and columns that the history should have and has not."""
+        lacks = []
+        for table in TABLES:
+            if not self.path_of(table).exists():
+                lacks.append(table)
+                continue
+            there = set(pq.ParquetFile(self.path_of(table)).schema_arrow.names)
+            lacks += [f"{table}.{name}" for name in dtypes(table) if name not in there]
+        return lacks
+
+
+def _dense(column: pa.ChunkedArray, dtype: str) -> Any:
+    """A Parquet column as one array of `dtype`; nulls of numbers become UNKNOWN."""
+    if dtype == "category":
+        coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        return coded.to_pandas().astype("category")
+    if dtype == "object":
+        return pd.Series(column.to_pylist(), dtype="object")
+    whole = pc.fill_null(column, UNKNOWN) if column.null_count else column
+    return whole.to_numpy().astype(dtype, copy=False)
+
+
+def each(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of a small frame, one after the other, with the columns as attributes."""
+    yield from frame.itertuples(index=False)
+
+
+def load(path: Path | str) -> Run:
+    """Open a saved run's folder.
+
+    Raises:
+        UsageError: there is no run in it.
+    """
+    folder = runs.RunFolder(Path(path).resolve())
+    if not (folder.raw / "scenario.json").exists():
+        raise UsageError(f"{path} is no run: it has no raw/scenario.json; see 'factorylab runs'")
+    return Run(folder)

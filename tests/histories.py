@@ -1,0 +1,217 @@
+"""Handmade histories: a healthy run by default, in frames that a test spoils before they are saved.
+
+    history = healthy(tmp_path, readings=600)
+    history["log"] = history["log"].drop(index=[3])
+    verdict = history.saved().verdict
+
+A healthy history offers `rate_per_s` readings a second, round robin over the sensors; sensor s lives in partition
+s mod 3; acks come 5 ms after the send and commits every 100 ms.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from factorylab import manifest, runs
+from factorylab.history import TABLES
+from factorylab.saved import Run, dtypes, load
+from factorylab.scenario import Scenario, scenario_from
+
+S = 1_000_000_000
+START = 1_000 * S  # every clock needs a beginning that is not 0
+BOOT = "boot-1"
+PARTITIONS = 3
+ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
+
+
+class History(dict[str, pd.DataFrame]):
+    """Tables by name; `saved()` writes them as a sealed run and loads it."""
+
+    def __init__(self, folder: Path, scenario: Scenario) -> None:
+        super().__init__()
+        self.folder, self.scenario = folder, scenario
+        self.made_of = {"problems": [], "workers_died": [], "producer": {"acks": scenario.clients.acks}}
+        self.absent: set[str] = set()
+
+    def add(self, table: str, **columns: Any) -> None:
+        """Append rows; a scalar stands for a whole column."""
+        columns = {"worker": "runner", "t_ns": START, **columns}
+        new = pd.DataFrame(
+            columns if any(np.ndim(c) for c in columns.values()) else {k: [c] for k, c in columns.items()}
+        )
+        self[table] = new if table not in self else pd.concat([self[table], new], ignore_index=True)
+
+    def fault(
+        self, node: str, at_s: float, until_s: float, kind: str = "kill", number: int = 0, target: str = ""
+    ) -> None:
+        """A fault that landed and was healed, as runner and probe saw it."""
+        target = target or node.replace("-", ":")
+        steps = {
+            "intended": at_s,
+            "injected": at_s,
+            "evidence": at_s + 0.01,
+            "healing": until_s,
+            "healed": until_s + 0.1,
+        }
+        for step, second in steps.items():
+            self.add(
+                "faults", t_ns=at_ns(second), fault=number, kind=kind, target=target, node=node, step=step, evidence=""
+            )
+        samples = self["processes"]
+        during = (samples["name"] == node) & samples["t_ns"].between(at_ns(at_s), at_ns(until_s))
+        samples.loc[during, "status"] = "paused" if kind == "pause" else "dead"
+
+    def saved(self) -> Run:
+        """Write, seal and load."""
+        folder = runs.create(self.folder, self.scenario)
+        for table in TABLES.keys() - self.absent:
+            pq.write_table(arrow(table, self.get(table)), folder.history / f"{table}.parquet")
+        facts = manifest.Manifest(
+            run_id=folder.run_id, scenario=self.scenario.name, backend="handmade", started_wall_ns=0, boot_id=BOOT, seed=1,
+            host=manifest.Host(cores=2, memory_bytes=1 << 33, system="none"), **self.made_of,  # type: ignore[arg-type]
+        )  # fmt: skip
+        manifest.write(folder, facts)
+        runs.seal(folder)
+        return load(folder.path)
+
+
+def at_ns(second: float) -> int:
+    """Seconds since the steady state as monotonic ns."""
+    return START + round(second * S)
+
+
+def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
+    """A frame as the runner would store it: nulls for −1 where a column may be unknown, dictionaries for text."""
+    columns = {}
+    for name, dtype in dtypes(table).items():
+        values = [] if frame is None else frame[name]
+        if dtype == "category":
+            columns[name] = pa.array(list(values), pa.string()).dictionary_encode()
+        elif dtype == "object":
+            columns[name] = pa.array(list(values), pa.list_(pa.int16()))
+        else:
+            data = np.asarray(values, dtype=dtype)
+            optional = table == "sends" and name in {"t_ack_ns", "partition", "offset"}
+            columns[name] = pa.array(data, mask=data == -1 if optional else None)
+    return pa.table(columns)
+
+
+def scenario(**changes: Any) -> Scenario:
+    """Three partitions, 100 readings/s, 2 s warm-up, 6 s steady, 4 s after, 8 s fault window where there are faults."""
+    base: dict[str, Any] = {
+        "name": "handmade",
+        "workload": {"rate_per_s": 100, "sensors": 6},
+        "schedule": {"warm_up_s": 2, "steady_s": 6, "after_s": 4},
+    }
+    return scenario_from({**base, **changes}, "test")
+
+
+def healthy(folder: Path, made: Scenario | None = None) -> History:
+    """A whole run in which nothing goes wrong."""
+    made = made or scenario()
+    h = History(folder, made)
+    ends_s = made.schedule.steady_s + made.fault_window_s + made.schedule.after_s
+    marks = {"start": -made.schedule.warm_up_s - 1, "warm_up": -made.schedule.warm_up_s, "steady": 0.0}
+    if made.fault_window_s:
+        marks["fault_window"] = made.schedule.steady_s
+    marks |= {"after": ends_s - made.schedule.after_s, "recover": ends_s, "drain": ends_s + 1}
+    marks |= {"final_read": ends_s + 2, "end": ends_s + 3}
+    for phase, second in marks.items():
+        h.add("phases", t_ns=at_ns(second), phase=phase)
+    _traffic(h, at_ns(-made.schedule.warm_up_s), at_ns(ends_s))
+    _samples(h, at_ns(-made.schedule.warm_up_s) - S // 10, at_ns(ends_s + 1))
+    for worker, role in {"runner": "runner", "probe": "probe", "fleet-0": "fleet", **_processors(made)}.items():
+        h.add("workers", worker=worker, t_ns=at_ns(-10), pid=1, role=role, boot_id=BOOT, wall_ns=0)
+    return h
+
+
+def _processors(made: Scenario) -> dict[str, str]:
+    return {f"processor-{i}": "processor" for i in range(made.clients.processors)}
+
+
+def owner_of(made: Scenario, partition: int) -> str:
+    return f"processor-{partition % made.clients.processors}"
+
+
+def _traffic(h: History, start: int, end: int) -> None:
+    """Sends, log, rows, reads and commits that agree with each other."""
+    load, sensors = h.scenario.workload, h.scenario.workload.sensors
+    n = int((end - start) / S * load.rate_per_s)
+    i = np.arange(n)
+    sensor, seq, t_ns = i % sensors, i // sensors, start + (i * (S / load.rate_per_s)).astype(np.int64)
+    partition = sensor % PARTITIONS
+    order = np.argsort(partition, kind="stable")
+    counts = np.bincount(partition, minlength=PARTITIONS)
+    offset = np.empty(n, np.int64)
+    offset[order] = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
+    digest = (i.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    h.add(
+        "sensors",
+        sensor=np.arange(sensors),
+        name=[f"sensor-{s}" for s in range(sensors)],
+        kind="temperature",
+        location="hall",
+    )
+    h.add("stages", worker="fleet-0", t_ns=start, rate_per_s=load.rate_per_s)
+    h.add("sends", worker="fleet-0", t_ns=t_ns, sensor=sensor, seq=seq, t_intended_ns=t_ns, t_ack_ns=t_ns + ACK_NS,
+          partition=partition, offset=offset, outcome="ok", error=None, payload_hash=digest)  # fmt: skip
+    place = {"partition": partition[order], "offset": offset[order], "sensor": sensor[order], "seq": seq[order]}
+    h.add("log", **place, payload_hash=digest[order])
+    h.add("rows", **place, value=20.0)
+    batch = (t_ns + STORE_NS - start) // COMMIT_EVERY_NS
+    frame = pd.DataFrame({"partition": partition, "batch": batch, "offset": offset, "hash": digest})
+    found = frame.groupby(["partition", "batch"]).agg(
+        first=("offset", "min"), last=("offset", "max"), n=("offset", "size"), hash=("hash", "sum")
+    ).reset_index()  # fmt: skip
+    done = start + (found["batch"] + 1) * COMMIT_EVERY_NS
+    who = [owner_of(h.scenario, p) for p in found["partition"]]
+    h.add("reads", worker=who, t_ns=done - STORE_NS, partition=found["partition"], first_offset=found["first"],
+          last_offset=found["last"], count=found["n"], hash_sum=found["hash"], rebalance_no=1)  # fmt: skip
+    h.add("commits", worker=who, t_ns=done, partition=found["partition"], from_offset=found["first"],
+          to_offset=found["last"] + 1, owner_epoch=1, rows=found["n"], alerts=0, dead_letters=0, refused=False)  # fmt: skip
+    each = np.arange(PARTITIONS)
+    h.add("positions", partition=each, next_offset=counts, owner_epoch=1)
+    h.add("frozen", partition=each, start=0, end=counts)
+    for p in each:
+        h.add(
+            "group",
+            worker=owner_of(h.scenario, p),
+            t_ns=start - S,
+            event="assigned",
+            partitions=[[int(p)]],
+            rebalance_no=1,
+        )
+
+
+def _samples(h: History, start: int, end: int) -> None:
+    """What the probe saw, five times a second."""
+    replicas = h.scenario.topology.replication
+    ticks = np.arange(start, end + 1, S // 5)
+    t_ns, partition = np.repeat(ticks, PARTITIONS), np.tile(np.arange(PARTITIONS), len(ticks))
+    leader = partition % 3 + 1
+    isr = [[int(p + k) % 3 + 1 for k in range(replicas)] for p in partition]
+    written = ((t_ns - start) / S * h.scenario.workload.rate_per_s / PARTITIONS).astype(int)
+    h.add(
+        "partitions",
+        worker="probe",
+        t_ns=t_ns,
+        partition=partition,
+        leader=leader,
+        epoch=0,
+        isr=isr,
+        end=written,
+        valid=True,
+    )
+    h.add("lag", worker="probe", t_ns=t_ns, partition=partition, committed=written - 3, end=written, valid=True)
+    nodes = ["broker-1", "broker-2", "broker-3", "database", "fleet-0", *_processors(h.scenario)]
+    for node in nodes:
+        h.add("processes", worker="probe", t_ns=ticks, name=node, pid=7, status="running", cpu_s=0.0, rss_bytes=1 << 20)
+    for name in _processors(h.scenario):
+        mine = [p for p in range(PARTITIONS) if owner_of(h.scenario, p) == name]
+        h.add("members", worker="probe", t_ns=ticks, state="STABLE", member=name, partitions=[mine] * len(ticks))
