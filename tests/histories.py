@@ -36,7 +36,7 @@ class History(dict[str, pd.DataFrame]):
     def __init__(self, folder: Path, scenario: Scenario) -> None:
         super().__init__()
         self.folder, self.scenario = folder, scenario
-        self.made_of = {"problems": [], "workers_died": [], "producer": {"acks": scenario.clients.acks}}
+        self.made_of: dict[str, Any] = {"problems": [], "workers_died": [], "producer": {"acks": scenario.clients.acks}}
         self.absent: set[str] = set()
 
     def add(self, table: str, **columns: Any) -> None:
@@ -72,11 +72,16 @@ class History(dict[str, pd.DataFrame]):
         folder = runs.create(self.folder, self.scenario)
         for table in TABLES.keys() - self.absent:
             pq.write_table(arrow(table, self.get(table)), folder.history / f"{table}.parquet")
-        facts = manifest.Manifest(
-            run_id=folder.run_id, scenario=self.scenario.name, backend="handmade", started_wall_ns=0, boot_id=BOOT, seed=1,
-            host=manifest.Host(cores=2, memory_bytes=1 << 33, system="none"), **self.made_of,  # type: ignore[arg-type]
-        )  # fmt: skip
-        manifest.write(folder, facts)
+        facts: dict[str, Any] = {
+            "run_id": folder.run_id,
+            "scenario": self.scenario.name,
+            "backend": "handmade",
+            "started_wall_ns": 0,
+            "boot_id": BOOT,
+            "seed": self.scenario.workload.seed,
+            "host": manifest.Host(cores=2, memory_bytes=1 << 33, system="none"),
+        }
+        manifest.write(folder, manifest.Manifest(**facts, **self.made_of))
         runs.seal(folder)
         return load(folder.path)
 
@@ -174,7 +179,8 @@ def _traffic(h: History, start: int, end: int) -> None:
     h.add("reads", worker=who, t_ns=done - STORE_NS, partition=found["partition"], first_offset=found["first"],
           last_offset=found["last"], count=found["n"], hash_sum=found["hash"], rebalance_no=1)  # fmt: skip
     h.add("commits", worker=who, t_ns=done, partition=found["partition"], from_offset=found["first"],
-          to_offset=found["last"] + 1, owner_epoch=1, rows=found["n"], alerts=0, dead_letters=0, refused=False)  # fmt: skip
+          to_offset=found["last"] + 1, owner_epoch=1, rows=found["n"], alerts=0, dead_letters=0,
+          refused=False)  # fmt: skip
     each = np.arange(PARTITIONS)
     h.add("positions", partition=each, next_offset=counts, owner_epoch=1)
     h.add("frozen", partition=each, start=0, end=counts)
@@ -215,3 +221,59 @@ def _samples(h: History, start: int, end: int) -> None:
     for name in _processors(h.scenario):
         mine = [p for p in range(PARTITIONS) if owner_of(h.scenario, p) == name]
         h.add("members", worker="probe", t_ns=ticks, state="STABLE", member=name, partitions=[mine] * len(ticks))
+
+
+def stall(h: History, from_s: float, until_s: float, partitions: tuple[int, ...], *, acks: bool = True) -> None:
+    """Nothing of these partitions is stored (nor acked) in between; the lag shows it, and works off in a second."""
+    start, end, caught_up = at_ns(from_s), at_ns(until_s), at_ns(until_s + 1)
+    late = {"commits": "t_ns", "reads": "t_ns"} | ({"sends": "t_ack_ns"} if acks else {})
+    for table, column in late.items():
+        frame = h[table]
+        held = frame["partition"].isin(partitions) & frame[column].between(start, caught_up)
+        later = (frame.loc[held, column] - start) * S // (caught_up - start)
+        frame.loc[held, column] = end + later
+    samples = h["lag"]
+    hit = samples["partition"].isin(partitions) & samples["t_ns"].between(start, at_ns(until_s + 1))
+    grown = np.minimum(
+        (samples["t_ns"] - start) / S, (until_s - from_s) * np.maximum(at_ns(until_s + 1) - samples["t_ns"], 0) / S
+    )
+    samples.loc[hit, "committed"] -= (grown[hit] * h.scenario.workload.rate_per_s / PARTITIONS).astype(int)
+
+
+def broker_loss(folder: Path, **changes: Any) -> History:
+    """Broker 1, leader of partition 0, is killed at 6 s and back at 12 s; until 9 s nobody is acked."""
+    h = healthy(
+        folder, scenario(name="broker_loss", faults=[{"kind": "kill", "target": "leader:0", "hold_s": 6}], **changes)
+    )
+    h.fault("broker-1", 6, 12, target="leader:0")
+    stall(h, 6, 9, (0, 1, 2))
+    samples = h["partitions"]
+    out = samples["t_ns"].between(at_ns(9), at_ns(12.5))
+    led = samples["partition"] == 0
+    samples["isr"] = [[b for b in isr if not o or b != 1] for isr, o in zip(samples["isr"], out, strict=True)]
+    samples.loc[led & (samples["t_ns"] >= at_ns(9)), "epoch"] = 1
+    samples.loc[led & samples["t_ns"].between(at_ns(9), at_ns(16)), "leader"] = 2
+    return h
+
+
+def consumer_loss(folder: Path, **changes: Any) -> History:
+    """Processor 1, owner of partition 1, is killed at 6 s; its partition moves at 11 s, and back at 13 s."""
+    h = healthy(
+        folder, scenario(name="consumer_loss", faults=[{"kind": "kill", "target": "owner:1", "hold_s": 6}], **changes)
+    )
+    h.fault("processor-1", 6, 12, target="owner:1")
+    stall(h, 6, 11, (1,), acks=False)
+    moves = [(11, "processor-0", "revoked", [0, 2], 1), (11.1, "processor-0", "assigned", [0, 1, 2], 2),
+             (13, "processor-0", "revoked", [0, 1, 2], 2), (13.1, "processor-0", "assigned", [0, 2], 3),
+             (13.1, "processor-1", "assigned", [1], 1)]  # fmt: skip
+    for second, worker, event, partitions, number in moves:
+        h.add("group", worker=worker, t_ns=at_ns(second), event=event, partitions=[partitions], rebalance_no=number)
+    h.add("workers", worker="processor-1", t_ns=at_ns(12), pid=2, role="processor", boot_id=BOOT, wall_ns=0)
+    for table in ("reads", "commits"):
+        frame = h[table]
+        moved = (frame["partition"] == 1) & frame["t_ns"].between(at_ns(11), at_ns(13))
+        frame.loc[moved, "worker"] = "processor-0"
+        frame.loc[moved, "rebalance_no" if table == "reads" else "owner_epoch"] = 2
+        back = (frame["partition"] == 1) & (frame["t_ns"] > at_ns(13))
+        frame.loc[back, "rebalance_no" if table == "reads" else "owner_epoch"] = 1 if table == "reads" else 3
+    return h

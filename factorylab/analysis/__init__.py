@@ -1,1 +1,11 @@
 """What a run's history shows: frames in, frames out, no state, no drawing."""
+
+from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated
+from factorylab.analysis.latency import latencies, over_time, steps
+from factorylab.analysis.rates import lag, stages, throughput, total_lag
+from factorylab.analysis.recovery import ack_gaps, fault_windows, recovery
+
+__all__ = [
+    "ack_gaps", "assignments", "fault_windows", "isr", "lag", "latencies", "leadership", "over_time", "rebalances",
+    "recovery", "stages", "steps", "throughput", "total_lag", "under_replicated",
+]  # fmt: skip

@@ -49,6 +49,12 @@ def isr(run: Run) -> pd.DataFrame:
     return _spans(samples.assign(word=words), "word", "in_sync")
 
 
+def under_replicated(run: Run) -> pd.DataFrame:
+    """The intervals of `isr` with fewer replicas in sync than the topic should have."""
+    spans = isr(run)
+    return spans[spans["in_sync"].map(lambda ids: len(ids.split())) < run.scenario.topology.replication]
+
+
 @dataclass
 class _Owners:
     """Open intervals by (worker, partition), and the closed ones."""

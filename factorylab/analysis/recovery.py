@@ -57,6 +57,12 @@ def longest_gap(moments: Ints, from_ns: int, until_ns: int, wanted_until_ns: int
     return tail if after == len(inside) and tail.seconds > found.seconds else found
 
 
+def usual_gap_s(moments: Ints, from_ns: int, until_ns: int) -> float:
+    """The longest time between two of the sorted `moments` in a window, in seconds; 0 below two of them."""
+    inside = moments[slice(*np.searchsorted(moments, [from_ns, until_ns]))]
+    return float(np.diff(inside).max(initial=0)) / NS
+
+
 class Service:
     """When each partition was served: sorted times of acks and commits, and until when service was wanted."""
 
@@ -99,12 +105,17 @@ def fault_windows(run: Run) -> pd.DataFrame:
 
 
 def ack_gaps(run: Run, service: Service | None = None) -> pd.DataFrame:
-    """The longest ack gap of each partition from the steady state on: partition, gap_s, start_s, end_s, censored."""
+    """The longest ack gap of each partition from the steady state on.
+
+    Columns partition, gap_s, start_s, end_s, censored, and steady_s: the longest while the state was steady.
+    """
     service = service or Service(run)
+    steady_ends_ns = run.phases.get("fault_window") or run.phases.get("after") or service.sending_ends_ns
+    steady = {p: usual_gap_s(service.acks[p], run.t0_ns, steady_ends_ns) for p in service.partitions}
     gaps = {p: service.ack_gap(p, run.t0_ns, service.sending_ends_ns) for p in service.partitions}
     times = {p: ((g.start_ns - run.t0_ns) / NS, (g.end_ns - run.t0_ns) / NS) for p, g in gaps.items()}
-    rows = [(p, g.seconds, *times[p], g.censored) for p, g in gaps.items()]
-    return pd.DataFrame(rows, columns=["partition", "gap_s", "start_s", "end_s", "censored"])
+    rows = [(p, g.seconds, *times[p], g.censored, steady[p]) for p, g in gaps.items()]
+    return pd.DataFrame(rows, columns=["partition", "gap_s", "start_s", "end_s", "censored", "steady_s"])
 
 
 def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
@@ -156,9 +167,9 @@ def _detected_ns(run: Run, node: str, at: int) -> int | None:
 def _mended(run: Run, service: Service, at: int) -> Gap:
     """The gap whose end is the recovery: the last to end among the longest ones of the affected partitions."""
     last = Gap(at, at)
-    for look in (service.ack_gap, service.commit_gap):
+    for look, moments in ((service.ack_gap, service.acks), (service.commit_gap, service.commits)):
         for partition in service.partitions:
-            usual = look(partition, run.t0_ns, at - 1).seconds
+            usual = usual_gap_s(moments[partition], run.t0_ns, at)
             gap = look(partition, at, service.sending_ends_ns)
             if gap.seconds > max(QUIET_S, 2 * usual):
                 last = max(last, gap, key=lambda g: (g.censored, g.end_ns))

@@ -1,0 +1,89 @@
+"""Figures of a run: what to compute from it, and on which axes to draw it."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from factorylab import analysis
+from factorylab.plots import draw
+from factorylab.plots.style import Picture, styled
+from factorylab.saved import Run, each
+
+
+def subject(run: Run) -> str:
+    """What was done, in a few words: the first part of every title."""
+    windows = analysis.fault_windows(run)
+    done = [f"{w.kind} {w.target}" for w in each(windows)]
+    return f"{run.scenario.name.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
+
+
+def windows_s(run: Run) -> pd.DataFrame:
+    """Fault windows for `draw.shade_faults`: start_s, end_s, text. One never healed lasts until the end."""
+    windows = analysis.fault_windows(run)
+    end_ns = max(run.phases.values(), default=run.t0_ns)
+    healed = windows["healed_ns"].where(windows["healed_ns"] > 0, end_ns)
+    same = windows["node"].str.replace("-", ":") == windows["target"]
+    text = windows["kind"] + " " + windows["node"] + (" (" + windows["target"] + ")").where(~same, "")
+    return pd.DataFrame({"start_s": run.seconds(windows["injected_ns"]), "end_s": run.seconds(healed), "text": text})
+
+
+def _frame(ax: Axes, run: Run, faults: pd.DataFrame, *, label: bool = False) -> None:
+    """What all axes over time share: the fault shaded, the time from warm-up to the end of the drain."""
+    draw.shade_faults(ax, faults, label=label)
+    ends = [run.phases.get(phase, run.t0_ns) for phase in ("warm_up", "final_read")]
+    ax.set_xlim(*((t - run.t0_ns) / 1e9 for t in ends))
+
+
+def timeline(run: Run) -> Picture:
+    """Throughput, lag, leadership and assignment over one time axis, the faults shaded."""
+    partitions = run.scenario.topology.partitions
+    lane = 0.35 + 0.22 * min(partitions, 12)
+    faults, leaders, owners = windows_s(run), analysis.leadership(run), analysis.assignments(run)
+    brokers = sorted(set(leaders["leader"]) - {-1})
+    with styled():
+        figure = Picture(figsize=(9, 5.2 + 2 * lane))
+        axes = figure.subplots(4, 1, sharex=True, height_ratios=[1.9, 1.9, lane, lane])
+        draw.throughput(axes[0], analysis.throughput(run).iloc[:-1])
+        draw.lag(axes[1], analysis.lag(run))
+        named = leaders.assign(leader="broker " + leaders["leader"].astype(str))
+        draw.bars(axes[2], named, "leader", [f"broker {b}" for b in brokers], title="Leader of each partition")
+        draw.shortage(axes[2], analysis.under_replicated(run))
+        draw.bars(
+            axes[3], owners, "worker", sorted(set(owners["worker"])), title="Owner of each partition in the group"
+        )
+        for ax in axes:
+            _frame(ax, run, faults, label=ax is axes[0])
+        axes[3].set_xlabel("seconds since the steady state began")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def latency(run: Run) -> Picture:
+    """End-to-end latency over time: p50, p99 and the slowest of each half second."""
+    with styled():
+        figure = Picture(figsize=(9, 3))
+        ax = figure.subplots()
+        draw.latency(ax, analysis.over_time(analysis.latencies(run)), run.scenario.objectives.latency_p99_s)
+        _frame(ax, run, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began, by intended send")
+    return figure
+
+
+def ack_gaps(run: Run) -> Picture:
+    """The longest gap without an acknowledgement, by partition."""
+    with styled():
+        figure = Picture(figsize=(9, 0.9 + 0.32 * run.scenario.topology.partitions))
+        draw.ack_gaps(figure.subplots(), analysis.ack_gaps(run))
+    return figure
+
+
+def load_curve(run: Run) -> Picture:
+    """Offered against achieved rate, and the latency at each offered rate."""
+    frame = analysis.steps(run)
+    with styled():
+        figure = Picture(figsize=(9, 3.6))
+        left, right = figure.subplots(1, 2)
+        draw.offered_achieved(left, frame)
+        draw.load_latency(right, frame)
+    return figure
