@@ -19,6 +19,7 @@ import os
 import struct
 from pathlib import Path
 from types import TracebackType
+from typing import Union
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from factorylab.clock import now_ns, stamp
 from factorylab.errors import LabError
-from factorylab.history import Row, Worker
+from factorylab.history import ROW_TYPES, Row, Worker
 
 SEND = np.dtype(
     [("t_ns", "<i8"), ("t_intended_ns", "<i8"), ("hash", "<u8"), ("seq", "<i8"), ("sensor", "<i4"), ("pad", "<i4")]
@@ -35,6 +36,9 @@ ACK = np.dtype([("hash", "<u8"), ("offset", "<i8"), ("partition", "<i4"), ("erro
 ACK_STRUCT = struct.Struct("<QqiiQ")  # t_ns last: fields are stored in order, so a row with a time is whole
 REFUSED = -2  # partition of an answer that produce() gave on the spot
 CHUNK_ROWS = 1 << 18  # a multiple of every page size, whatever the row's width
+
+
+_decode_row = msgspec.json.Decoder(Union[ROW_TYPES]).decode  # noqa: UP007
 
 
 class JournalFull(LabError):
@@ -46,7 +50,7 @@ class Journal:
 
     def __init__(self, folder: Path, worker: str, role: str) -> None:
         self.worker = worker
-        path = folder / f"{worker}.jsonl"
+        path = journal_path(folder, worker)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
@@ -141,12 +145,41 @@ class AckJournal(BinaryJournal):
         self._advance(1)
 
 
+def journal_path(folder: Path, worker: str) -> Path:
+    return folder / f"{worker}.jsonl"
+
+
 def sends_path(folder: Path, worker: str) -> Path:
     return folder / f"{worker}.sends.bin"
 
 
 def acks_path(folder: Path, worker: str) -> Path:
     return folder / f"{worker}.acks.bin"
+
+
+def read_journal(folder: Path, worker: str) -> list[Row]:
+    """The history rows of one worker. A line torn by a SIGKILL (the last of a file or before a restart) is left out.
+
+    Raises:
+        ValueError: another line is no history row.
+    """
+    path = journal_path(folder, worker)
+    rows: list[Row] = []
+    torn = 0
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        try:
+            row = _decode_row(line) if line else None
+        except msgspec.DecodeError:
+            if torn:
+                raise ValueError(f"{path.name}, line {torn} is no history row") from None
+            torn = number
+            continue
+        if row is not None:
+            if torn and not isinstance(row, Worker):
+                raise ValueError(f"{path.name}, line {torn} is no history row")
+            torn = 0
+            rows.append(row)
+    return rows
 
 
 def read_rows(path: Path, dtype: np.dtype[np.void]) -> NDArray[np.void]:

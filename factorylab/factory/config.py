@@ -114,6 +114,8 @@ class FleetConfig(FactoryConfig):
                 f"fleet {self.fleet!r} of {self.sensors} sensors: the index counts from 0 and is below the count, "
                 "and each fleet needs a sensor"
             )
+        if self.source is not None and self.fleet != "0/1":
+            raise ValueError("a recorded source is one sensor: leave out fleet")
         return self
 
     @property

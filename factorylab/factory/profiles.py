@@ -7,13 +7,18 @@ leader may go unnoticed for 300 s, and after a full fetch queue the next fetch w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
+
+from confluent_kafka import KafkaException
 
 from factorylab.errors import UsageError
+from factorylab.factory import logs
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 
 Settings = dict[str, str | int | float | bool]
+Client = TypeVar("Client")
 
 CONNECTION: Mapping[str, str | int | float | bool] = {
     "socket.timeout.ms": 10_000,
@@ -90,3 +95,15 @@ def read_properties(path: Path) -> dict[str, str]:
             raise UsageError(f"{path}, line {number}: {line!r} is not 'key=value'")
         found[fits[1]] = fits[2]
     return found
+
+
+def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Logger) -> Client:
+    """A producer or consumer that logs through `logger`.
+
+    Raises:
+        UsageError: the client does not know a setting, or refuses its value.
+    """
+    try:
+        return kind(settings, logger=logs.client_logger(logger))
+    except KafkaException as error:
+        raise UsageError(f"Kafka client settings: {error.args[0].str()}; see producer_config and consumer_config") from None

@@ -1,0 +1,200 @@
+"""A fleet of sensors: offers readings to Kafka at a declared rate, open loop.
+
+    schedule → draw a block → encode → journal the intent → produce → (delivery report) journal the answer
+
+A producer that stalls does not slow the sensors down: when its local queue is full, readings are shed and the
+journal says so. On SIGTERM or SIGINT, or when a recording ends, the fleet stops offering and waits for the answers
+that are still out, at most `delivery.timeout.ms`; a second signal stops the waiting.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from numpy.typing import NDArray
+
+from factorylab import messages
+from factorylab.clock import NS, now_ns
+from factorylab.factory import logs
+from factorylab.factory.config import FleetConfig
+from factorylab.factory.process import Stop, run
+from factorylab.factory.profiles import fleet_producer, new_client
+from factorylab.factory.schedule import Schedule
+from factorylab.factory.sensors.base import Block, Source
+from factorylab.factory.sensors.recorded import Recording
+from factorylab.factory.sensors.simulate import Simulation
+from factorylab.history import Sensor, Stage
+from factorylab.journal import REFUSED, SEND, AckJournal, BinaryJournal, Journal, acks_path, sends_path
+
+TICK_S = 0.01
+BLOCK_MAX = 2_000  # readings between two looks at the delivery reports
+
+
+class FleetJournals:
+    """The three journals of a fleet."""
+
+    def __init__(self, config: FleetConfig) -> None:
+        assert config.journal_dir is not None
+        self.rows = Journal(config.journal_dir, config.worker, "fleet")
+        self.sends = BinaryJournal(sends_path(config.journal_dir, config.worker), SEND)
+        self.acks = AckJournal(acks_path(config.journal_dir, config.worker))
+
+    def intend(self, block: Block, index: NDArray[np.int64], hashes: NDArray[np.uint64], intended: NDArray[np.int64]) -> None:
+        """Write a block down before any of it is offered."""
+        rows = np.zeros(len(hashes), SEND)
+        rows["t_ns"], rows["t_intended_ns"], rows["hash"] = now_ns(), intended, hashes
+        rows["seq"], rows["sensor"] = block.seq, index[block.local]
+        self.sends.extend(rows)
+
+    def close(self) -> None:
+        self.rows.close()
+        self.sends.close()
+        self.acks.close()
+
+
+class Fleet:
+    """One process's share of the factory's sensors."""
+
+    def __init__(self, config: FleetConfig, logger: logs.Logger, stop: Stop) -> None:
+        self._config, self._log, self._stop = config, logger, stop
+        self._source = make_source(config)
+        self._journals = FleetJournals(config) if config.journal_dir else None
+        settings = fleet_producer(config)
+        self._flush_s = float(settings.get("delivery.timeout.ms", 120_000)) / 1000 + 1
+        self._producer = new_client(Producer, settings, logger)
+        self._index = np.array([sensor.index for sensor in self._source.sensors], np.int64)
+        self._keys = [sensor.name.encode() for sensor in self._source.sensors]
+        self._counts: Counter[str] = Counter()
+        self._offered = self._journals.sends.count if self._journals else 0  # a restarted fleet goes on where it was
+
+    def run(self) -> None:
+        """Offer readings until told to stop or the source ends, then wait for the answers."""
+        share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
+        schedule = Schedule(self._config.stages, share, now_ns(), self._offered)
+        self._announce()
+        try:
+            self._offer_all(schedule)
+            self._flush()
+        finally:
+            self._report("stopped")
+            if self._journals:
+                self._journals.close()
+
+    def _announce(self) -> None:
+        self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_reading=self._offered)
+        if self._journals:
+            for s in self._source.sensors:
+                row = Sensor(
+                    worker=self._config.worker, t_ns=now_ns(), sensor=s.index, name=s.name, kind=s.kind, location=s.location
+                )
+                self._journals.rows.write(row)
+
+    def _offer_all(self, schedule: Schedule) -> None:
+        total = self._source.total
+        steps = list(schedule.steps)
+        report_at = time.monotonic() + self._config.report_every_s
+        while not self._stop and (total is None or self._offered < total):
+            now = now_ns()
+            while steps and steps[0].t_ns <= now:
+                self._stage(steps.pop(0).rate_per_s, now)
+            due = schedule.due(now) if total is None else min(schedule.due(now), total)
+            count = min(due - self._offered, BLOCK_MAX)
+            if count > 0:
+                self._offer(count, schedule.intended_ns(self._offered, count))
+            self._producer.poll(0)
+            if time.monotonic() >= report_at:
+                report_at += self._config.report_every_s
+                self._report("counters", behind_s=round((now_ns() - now) / NS, 3))
+            if count < BLOCK_MAX:
+                time.sleep(max(0.0, TICK_S - (now_ns() - now) / NS))
+
+    def _stage(self, rate_per_s: float, t_ns: int) -> None:
+        self._log.info("rate", rate_per_s=rate_per_s)
+        if self._journals:
+            self._journals.rows.write(Stage(worker=self._config.worker, t_ns=t_ns, rate_per_s=rate_per_s))
+
+    def _offer(self, count: int, intended: NDArray[np.int64]) -> None:
+        block = self._source.block(self._offered, count, messages.timestamp_text(time.time_ns() // 1000))
+        values = list(map(messages.encode, block.readings))
+        if self._journals:
+            hashes = np.fromiter(map(messages.payload_hash, values), np.uint64, count)
+            self._journals.intend(block, self._index, hashes, intended)
+        self._offered += count
+        keys = self._keys
+        produce, topic, answered = self._producer.produce, self._config.sensor_topic, self._answered
+        for value, local in zip(values, block.local.tolist(), strict=True):
+            try:
+                produce(topic, value, keys[local], on_delivery=answered)
+            except (BufferError, KafkaException) as error:
+                self._refused(value, error)
+        self._label(block)
+
+    def _label(self, block: Block) -> None:
+        if self._config.label_topic:
+            for label in block.labels:
+                try:
+                    self._producer.produce(self._config.label_topic, messages.encode(label), label.sensor_id)
+                except BufferError:
+                    self._counts["labels_shed"] += 1
+
+    def _answered(self, error: KafkaError | None, message: Message) -> None:
+        """Delivery report of one reading."""
+        code = 0 if error is None else error.code()
+        if self._journals:
+            offset = message.offset()
+            self._journals.acks.add(
+                messages.payload_hash(message.value()), -1 if offset is None else offset, message.partition(), code
+            )
+        if code:
+            self._counts["errors"] += 1
+            self._log.debug("not_confirmed", error=str(error))
+            return
+        self._counts["acked"] += 1
+        if self._counts["acked"] == 1:
+            self._log.info("ready")
+
+    def _refused(self, value: bytes, error: BufferError | KafkaException) -> None:
+        """produce() itself said no: the reading cannot be in the log."""
+        reason = error.args[0]
+        code = reason.code() if isinstance(reason, KafkaError) else KafkaError._QUEUE_FULL
+        self._counts["shed" if code == KafkaError._QUEUE_FULL else "refused"] += 1
+        if self._journals:
+            self._journals.acks.add(messages.payload_hash(value), -1, REFUSED, code)
+
+    def _flush(self) -> None:
+        self._log.info("stopping", waiting_for=len(self._producer))
+        deadline = time.monotonic() + self._flush_s
+        while self._producer.flush(0.2) and time.monotonic() < deadline and self._stop.signals < 2:
+            pass
+
+    def _report(self, event: str, **more: float) -> None:
+        self._log.info(event, offered=self._offered, queued=len(self._producer), **self._counts, **more)
+
+
+def make_source(config: FleetConfig) -> Source:
+    """The source that a configuration names.
+
+    Raises:
+        UsageError: the recording breaks a rule.
+    """
+    if config.source is not None:
+        return Recording(config.source, config.time_column, config.value_column, config.source_sensor)
+    return Simulation(
+        sensors=config.sensors,
+        kinds=config.kinds,
+        seed=config.seed,
+        anomaly_rate=config.anomaly_rate,
+        index=config.fleet_index,
+        count=config.fleet_count,
+    )
+
+
+def main(config: FleetConfig, logger: logs.Logger, stop: Stop) -> None:
+    Fleet(config, logger, stop).run()
+
+
+if __name__ == "__main__":
+    run(FleetConfig, main)

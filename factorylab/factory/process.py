@@ -1,0 +1,50 @@
+"""What every process of the factory does around its work: configuration, logger, signals, exit code.
+
+Exit codes: 0 it stopped when told to (or had nothing more to do), 2 its configuration is wrong, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from factorylab.errors import LabError
+from factorylab.factory import logs
+from factorylab.factory.config import Config, from_environment
+
+
+class Stop:
+    """True once SIGTERM or SIGINT came; `signals` counts them."""
+
+    def __init__(self) -> None:
+        self.signals = 0
+
+    def __bool__(self) -> bool:
+        return self.signals > 0
+
+    def install(self) -> None:
+        """Listen to the signals."""
+        signal.signal(signal.SIGTERM, self._heard)
+        signal.signal(signal.SIGINT, self._heard)
+
+    def _heard(self, _number: int, _frame: FrameType | None) -> None:
+        self.signals += 1
+
+
+def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -> None:
+    """Configure from the environment, do the work, exit."""
+    stop = Stop()
+    stop.install()
+    try:
+        config = from_environment(kind)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+    logger = logs.configure(config.worker, config.log_level)
+    try:
+        work(config, logger, stop)
+    except LabError as error:
+        logger.error("failed", error=str(error))
+        sys.exit(error.exit_code)
