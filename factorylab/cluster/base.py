@@ -52,6 +52,15 @@ class Worker:
     stop_s: float = 10  # grace between SIGTERM and SIGKILL
 
 
+@dataclass(frozen=True)
+class LogFile:
+    """A node's log, and where in it (bytes) this driver's time begins."""
+
+    node: str
+    path: Path
+    start: int
+
+
 class Cluster(Protocol):
     """A running system. All methods are safe to call again."""
 
@@ -77,6 +86,9 @@ class Cluster(Protocol):
 
     def status(self, node: str) -> ProcessStatus:
         """Independent evidence: the operating system's word, not the injector's."""
+
+    def log_files(self) -> list[LogFile]:
+        """The logs of brokers and database."""
 
     def close(self, *, keep: bool = False) -> None:
         """Give the cluster up: everything healed, and stopped unless `keep` or it was up before us."""

@@ -26,7 +26,7 @@ from factorylab.settings import Settings
 
 ENDPOINTS = "endpoints.json"
 FREE_MB = 1_024
-BROKER_STOP_S = 8
+BROKER_STOP_S = 15
 LAUNCH_S = 30
 
 

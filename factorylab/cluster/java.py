@@ -31,6 +31,8 @@ from factorylab.waiting import wait_until
 LOGGING = Path(__file__).with_name("log4j2.properties")
 STARTED = "Kafka Server started"
 KEEP_CACHES = 3
+# JDK 25 names its adapters in the cache otherwise than it looks for them: it warns, and the start takes longer.
+AOT_OPTIONS = ("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Kit:
 
     def command(self, config: Path, *extra: str) -> list[str]:
         """The command line of a broker; its temporary files stay beside its configuration."""
-        aot = [f"-XX:AOTCache={self.aot}"] if self.aot else []
+        aot = [f"-XX:AOTCache={self.aot}", *AOT_OPTIONS] if self.aot else []
         scratch = f"-Djava.io.tmpdir={config.parent / 'tmp'}"
         return [*self._jvm(), *aot, *extra, scratch, "kafka.Kafka", str(config)]
 

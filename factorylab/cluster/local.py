@@ -19,7 +19,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -28,7 +27,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, ready
-from factorylab.cluster.base import Action, Endpoints, Node, Progress, Worker
+from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed, UsageError
 from factorylab.history import ProcessStatus
@@ -36,15 +35,6 @@ from factorylab.settings import Settings
 
 WATCH_S = 0.5  # a worker that ends sooner has not started
 STARTING = "three brokers and PostgreSQL"
-
-
-@dataclass(frozen=True)
-class LogFile:
-    """A node's log, and where in it (bytes) this driver's time begins."""
-
-    node: str
-    path: Path
-    start: int
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -193,7 +183,7 @@ def _lock(home: Path) -> IO[str]:
         holder = lock.read().strip()
         lock.close()
         raise LabBusy(
-            f"the lab in {home} is used by process {holder}: wait for it, end it, or set FACTORYLAB_HOME to another folder"
+            f"the lab in {home} is used by process {holder}: wait for it, end it, or set FACTORYLAB_HOME elsewhere"
         ) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))

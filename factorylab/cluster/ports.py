@@ -88,11 +88,11 @@ def choose(home: Path, base: int | None) -> Places:
         PortTaken: a port that was asked for is in use, with its owner; or none is free.
     """
     if base is None:
-        block: Sequence[int] = free_block(start_of(home), "0.0.0.0", BLOCK)  # noqa: S104 (asked, never served)
+        block: Sequence[int] = free_block(start_of(home), "0.0.0.0", BLOCK)
     else:
         block = range(base, base + BLOCK)
         for port in block:
-            if not bindable("0.0.0.0", port):  # noqa: S104
+            if not bindable("0.0.0.0", port):
                 raise PortTaken(
                     f"port {port} is taken by {owner_of(port)}: end it, or choose another FACTORYLAB_PORT_BASE "
                     f"(now {base}; a lab takes {BLOCK} ports), or leave it out"

@@ -22,6 +22,7 @@ NOBODY = 65_534
 ACCOUNT = "factorylab"
 DATABASE = "postgres"
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -70,8 +71,9 @@ class Server:
         """The server as the supervisor starts it. SIGINT is PostgreSQL's fast shutdown."""
         settings = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(port)}).items()]
         argv = [*self.prefix, str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *settings]
-        env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-        return Child("database", "database", argv, env, str(log), str(self.folder), signal.SIGINT, 10, self.user)
+        return Child(
+            "database", "database", argv, ENVIRONMENT, str(log), str(self.folder), signal.SIGINT, 10, self.user
+        )
 
 
 def url(port: int, password: str) -> str:
@@ -105,12 +107,8 @@ def prepare(binaries: Path | None, folder: Path) -> Server:
     if os.geteuid() != 0:
         return Server(binaries, folder)
     os.chown(folder, NOBODY, NOBODY)
-    if (
-        _as(
-            NOBODY, ["/bin/sh", "-c", 'cd "$1" && exec "$0" --version', str(binaries / "postgres"), str(folder)]
-        ).returncode
-        == 0
-    ):
+    reach = ["/bin/sh", "-c", 'cd "$1" && exec "$0" --version', str(binaries / "postgres"), str(folder)]
+    if _as(NOBODY, reach).returncode == 0:
         return Server(binaries, folder, user=NOBODY)
     os.chown(folder, 0, 0)
     if shutil.which("unshare") and _as(None, [*NAMESPACE, str(binaries / "postgres"), "--version"]).returncode == 0:
@@ -123,8 +121,7 @@ def prepare(binaries: Path | None, folder: Path) -> Server:
 
 def _as(user: int | None, command: list[str]) -> subprocess.CompletedProcess[str]:
     # The folder is "/" and the environment bare: neither may hold what the other account cannot read.
-    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-    extra = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     return subprocess.run(
-        command, cwd="/", env=env, capture_output=True, text=True, timeout=120, check=False, **extra,  # type: ignore[call-overload]
+        command, cwd="/", env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False,
+        user=user, group=user, extra_groups=None if user is None else [],
     )  # fmt: skip

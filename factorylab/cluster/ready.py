@@ -6,6 +6,7 @@ A TCP connect proves nothing (a frozen process accepts), and one broker's word i
 from __future__ import annotations
 
 import logging
+import socket
 from pathlib import Path
 
 from factorylab.cluster import control
@@ -15,7 +16,8 @@ from factorylab.errors import StartFailed
 from factorylab.waiting import wait_until
 
 READY_S = 90
-ANSWER_S = 1.0
+ANSWER_S = 2.0
+EVERY_S = 0.1
 
 
 def members_seen_by(bootstrap: str) -> int:
@@ -26,17 +28,24 @@ def members_seen_by(bootstrap: str) -> int:
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
-    config = {
-        "bootstrap.servers": bootstrap,
-        "log_level": 0,
-        "socket.timeout.ms": 1_000,
-        "reconnect.backoff.max.ms": 100,
-    }
-    silent = logging.Logger("readiness", logging.CRITICAL)  # a refused connection is no news here
+    if not listens(bootstrap):  # spares a client, whose threads would compete with the starting brokers
+        return 0
+    silent = logging.Logger("readiness", logging.CRITICAL)
     try:
-        return len(AdminClient(config, logger=silent).list_topics(timeout=ANSWER_S).brokers)
+        client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}, logger=silent)
+        return len(client.list_topics(timeout=ANSWER_S).brokers)
     except KafkaException:
         return 0
+
+
+def listens(bootstrap: str) -> bool:
+    """Is there anybody? Says nothing about whether it answers."""
+    host, _, port = bootstrap.partition(":")
+    try:
+        socket.create_connection((host, int(port)), ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def database_answers(url: str) -> bool:
@@ -53,7 +62,8 @@ def database_answers(url: str) -> bool:
     except psycopg2.OperationalError:
         return False
     try:
-        connection.cursor().execute("SELECT 1")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
     finally:
         connection.close()
     return True
@@ -67,19 +77,23 @@ def wait_ready(home: Path, endpoints: Endpoints, timeout_s: float = READY_S) -> 
         WaitTimeout: with what did not answer.
     """
     brokers = endpoints.bootstrap.split(",")
-    waiting = {address: lambda a=address: members_seen_by(a) == len(brokers) for address in brokers}
-    waiting["PostgreSQL"] = lambda: database_answers(endpoints.database_url)
+    waiting = ["PostgreSQL", *brokers]
+
+    def answers(name: str) -> bool:
+        if name == "PostgreSQL":
+            return database_answers(endpoints.database_url)
+        return members_seen_by(name) == len(brokers)
 
     def look() -> bool:
         _raise_if_dead(home)
-        for name in [name for name, check in waiting.items() if check()]:
-            del waiting[name]
+        waiting[:] = [name for name in waiting if not answers(name)]
         return not waiting
 
     wait_until(
         look,
         what="three brokers and PostgreSQL to be ready",
         timeout_s=timeout_s,
+        every_s=EVERY_S,
         last_seen=lambda: f"no full answer from {', '.join(waiting)}; logs are in {home / 'logs'}",
     )
 
@@ -88,6 +102,6 @@ def _raise_if_dead(home: Path) -> None:
     for node in control.nodes(home):
         if node.role in {"broker", "database"} and node.pid is None:
             raise StartFailed(
-                f"{node.name} ended with exit code {node.exit_code} while the lab was starting; the end of {node.log}:\n"
+                f"{node.name} ended with exit code {node.exit_code} while the lab started; the end of {node.log}:\n"
                 + last_lines(Path(node.log))
             )

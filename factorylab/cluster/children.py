@@ -1,0 +1,200 @@
+"""The children of one lab: how each is started and ended, and what faults and their healing do to it.
+
+On Linux a child dies with the process that spawned it (PR_SET_PDEATHSIG, which is bound to the spawning thread:
+everything here runs in the main one). Nothing here blocks: waiting is asyncio's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from factorylab.cluster.control import Child, Inject, NodeState, Recorded, Start
+from factorylab.cluster.files import last_lines
+from factorylab.cluster.undo import Undo, UndoRecords
+from factorylab.errors import LabError, StartFailed, UsageError
+
+TICK_S = 0.02
+KILLED_S = 60  # a killed process may take this long to vanish, when the kernel is busy with it
+INFRASTRUCTURE = ("broker", "database")
+SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP}
+PR_SET_PDEATHSIG = 1
+
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with(parent: int) -> None:
+    """Runs in a new child before its program: the kernel kills it when the supervisor dies."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+
+@dataclass
+class Entry:
+    """A child that is or was."""
+
+    spec: Child
+    process: subprocess.Popen[bytes]
+    created: float
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def paused(self) -> bool:
+        try:
+            return self.running and psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
+
+    def signal(self, number: int) -> None:
+        if self.running:
+            self.process.send_signal(number)
+
+    def state(self) -> NodeState:
+        pid = self.process.pid if self.running else None
+        return NodeState(self.spec.name, self.spec.role, pid, self.process.poll(), self.spec.log)
+
+
+def spawn(spec: Child) -> Entry:
+    """Start a child with its output appended to its log file.
+
+    Raises:
+        StartFailed: the program cannot be run.
+    """
+    try:
+        with Path(spec.log).open("ab") as log:
+            process = subprocess.Popen(
+                spec.argv, env=spec.env, cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509 (one thread, and it only asks the kernel)
+                user=spec.user, group=spec.user, extra_groups=None if spec.user is None else [],
+            )  # fmt: skip
+    except OSError as error:
+        raise StartFailed(f"{spec.name} cannot be started: {error}") from error
+    return Entry(spec, process, psutil.Process(process.pid).create_time())
+
+
+async def gone(entry: Entry, within_s: float) -> bool:
+    """Wait for a child's end, at most `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while entry.running and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_S)
+    return not entry.running
+
+
+async def end(entry: Entry, at_most_s: float | None = None) -> int | None:
+    """Ask a child to end, wake it should it be paused, and kill it when its time is over; None if killed."""
+    if not entry.running:
+        return entry.process.returncode
+    entry.signal(entry.spec.stop_signal)  # first, so that a paused one does nothing else when it wakes up
+    entry.signal(signal.SIGCONT)
+    if await gone(entry, entry.spec.stop_s if at_most_s is None else at_most_s):
+        return entry.process.returncode
+    entry.signal(signal.SIGKILL)
+    await gone(entry, KILLED_S)
+    return None
+
+
+class Children:
+    """All children by name. `changed` is called when one was started."""
+
+    def __init__(self, undo: UndoRecords, changed: Callable[[], None]) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.undo = undo
+        self.closed = False
+        self._changed = changed
+        self._healing = asyncio.Lock()
+
+    async def start(self, request: Start) -> None:
+        for spec in request.children:
+            if spec.name in self.entries and self.entries[spec.name].running:
+                raise UsageError(f"{spec.name} runs already: stop it first")
+        for spec in request.children:
+            self._spawn(spec)
+        entries = [self.entries[spec.name] for spec in request.children]
+        await asyncio.gather(*(gone(entry, request.watch_s) for entry in entries))
+        for entry in entries:
+            if request.watch_s and not entry.running:
+                raise StartFailed(
+                    f"{entry.spec.name} ended at once with exit code {entry.process.returncode}; its last lines:\n"
+                    + last_lines(Path(entry.spec.log))
+                )
+
+    async def stop(self, names: Iterable[str], at_most_s: float | None = None) -> dict[str, int | None]:
+        """The exit code of each; None for what had to be killed or never was."""
+        entries = {name: self.entries[name] for name in names if name in self.entries}
+        codes = await asyncio.gather(*(end(entry, at_most_s) for entry in entries.values()))
+        for name in entries:
+            self._forget_faults(name)
+        return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
+
+    async def inject(self, request: Inject) -> None:
+        entry = self.entries.get(request.node)
+        if entry is None:
+            raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
+        if not entry.running:
+            raise LabError(f"{request.node} is dead already: {request.action} needs a running target; heal first")
+        self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid))
+        entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
+
+    async def heal(self, fault: int | None) -> list[str]:
+        """Resume what is paused, then start what is dead: the targets of a fault, and for None all brokers too."""
+        async with self._healing:
+            records = self.undo.find(fault)
+            hurt = [record.node for record in records]
+            if fault is None:
+                hurt += [name for name, entry in self.entries.items() if entry.paused or self._missed(entry)]
+            entries = [self.entries[name] for name in dict.fromkeys(hurt) if name in self.entries]
+            done = [f"resumed {entry.spec.name}" for entry in entries if entry.paused]
+            for entry in entries:
+                entry.signal(signal.SIGCONT)
+            dying = {record.node for record in records if record.action != "pause"}
+            done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
+            for record in records:
+                self.undo.remove(record)
+            return done
+
+    def _spawn(self, spec: Child) -> None:
+        if self.closed:
+            raise LabError(f"the lab is going down: {spec.name} was not started")
+        self.entries[spec.name] = spawn(spec)
+        self._changed()
+
+    async def _revive(self, entry: Entry, dying: bool) -> str | None:
+        if dying and not await gone(entry, entry.spec.stop_s):
+            entry.signal(signal.SIGKILL)
+            await gone(entry, KILLED_S)
+        if entry.running or self.closed:
+            return None
+        self._spawn(entry.spec)
+        return f"started {entry.spec.name}"
+
+    def _missed(self, entry: Entry) -> bool:
+        return entry.spec.role in INFRASTRUCTURE and not entry.running
+
+    def _forget_faults(self, node: str) -> None:
+        for record in self.undo.find(node=node):
+            self.undo.remove(record)
+
+    def names(self, role: str) -> list[str]:
+        return [name for name, entry in self.entries.items() if entry.spec.role == role]
+
+    def states(self) -> list[NodeState]:
+        return [entry.state() for entry in self.entries.values()]
+
+    def recorded(self) -> list[Recorded]:
+        return [Recorded(e.spec.name, e.process.pid, e.created) for e in self.entries.values()]
