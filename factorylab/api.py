@@ -1,0 +1,95 @@
+"""The words that notebooks and scripts use.
+
+import factorylab as lab
+
+run = lab.run(lab.scenario("broker_loss", target="controller"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from factorylab import runs
+from factorylab.errors import UsageError
+from factorylab.runs import RunFolder
+from factorylab.scenario import Scenario, scenario_from
+from factorylab.scenarios import build
+from factorylab.settings import load_settings
+
+if TYPE_CHECKING:
+    from factorylab.saved import Run
+
+
+def scenario(name: str, **parameters: object) -> Scenario:
+    """The named scenario, or the one in the YAML file `name`, with these parameters.
+
+    Raises:
+        UsageError, ScenarioError: there is no such scenario, or a parameter is unknown or wrong.
+    """
+    if not name.endswith((".yaml", ".yml")):
+        return build(name, parameters)
+    if parameters:
+        raise UsageError(f"{name} is a scenario file and takes no parameters: change the file")
+    return scenario_file(Path(name))
+
+
+def scenario_file(path: Path) -> Scenario:
+    """A scenario written out in YAML. A relative `source` in it starts at the file's folder.
+
+    Raises:
+        UsageError: the file cannot be read.
+        ScenarioError: it is no scenario.
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read as YAML: {error}") from None
+    found = scenario_from(data, str(path))
+    source = found.workload.source
+    if source is None or source.is_absolute():
+        return found
+    workload = found.workload.model_copy(update={"source": (path.parent / source).resolve()})
+    return found.model_copy(update={"workload": workload})
+
+
+def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: Callable[[str], None] = print) -> Run:
+    """Carry out a scenario and load what it left, or load what `run_dir` holds already.
+
+    `run_dir` empty: a new folder under `results/`. A folder made for this run: it is filled. A sealed run's
+    folder: it is loaded, nothing runs. `keep` leaves the cluster up with the run's topics and tables.
+
+    Raises:
+        LabError: the run could not be carried out; nothing of it is left running.
+    """
+    from factorylab.saved import load
+
+    settings = load_settings()
+    if run_dir and RunFolder(Path(run_dir)).sealed:
+        return load(run_dir)
+    check_source(wanted)
+    folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
+
+    from factorylab.cluster.local import LocalCluster
+    from factorylab.runner import perform
+
+    cluster = LocalCluster.up(settings, progress=lambda what, done, total: say(f"{what} {done}/{total}"))
+    try:
+        perform(wanted, folder, cluster, settings.home, say)
+    except BaseException:
+        cluster.close()
+        raise
+    cluster.close(keep=keep)
+    return load(folder.path)
+
+
+def check_source(wanted: Scenario) -> None:
+    """Refuse a recorded source that cannot be replayed, before anything starts."""
+    workload = wanted.workload
+    if workload.source is not None:
+        from factorylab.factory.sensors.recorded import count_readings
+
+        count_readings(workload.source, workload.time_column, workload.value_column)

@@ -1,0 +1,54 @@
+"""The command `factorylab`. Thin: it parses words, calls the library and turns the outcome into an exit code.
+
+Exit codes: 0 the declared expectation was met; not met by 1 FAIL, 3 NOT_DRAINED, 4 INVALID; 2 wrong usage;
+5 this machine cannot run it; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from factorylab import cli_cluster, cli_runs
+from factorylab.errors import LabError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="factorylab",
+    help="Break a real Kafka cluster on purpose and learn, with evidence, what was lost, for how long, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli_cluster.register(app)
+cli_runs.register(app)
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False) -> None:
+    """Options of every command."""
+    _debug.append(debug)
+
+
+_debug: list[bool] = []
+
+
+def main() -> None:
+    """Entry point: errors become one message and an exit code."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _interrupted()
+    except LabError as error:
+        if any(_debug):
+            raise
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(error.exit_code)
+
+
+def _interrupted() -> None:
+    typer.secho("interrupted", err=True, fg=typer.colors.YELLOW)
+    sys.exit(INTERRUPTED)

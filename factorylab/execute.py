@@ -1,0 +1,116 @@
+"""One notebook through papermill: a scenario is validated, gets its folder, and its notebook is run into it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from factorylab import errors, runs
+from factorylab.api import check_source, scenario
+from factorylab.errors import LabError, UsageError
+from factorylab.runs import RunFolder
+from factorylab.scenario import Scenario
+from factorylab.settings import Settings, project_folder
+
+Say = Callable[[str], None]
+Parameter = str | int | float | bool | list[float] | list[str]
+START_KERNEL_S = 120
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scenario by name (or a YAML file of one) with the parameters that were given."""
+
+    name: str
+    parameters: Mapping[str, Parameter]
+
+    @property
+    def from_file(self) -> bool:
+        return self.name.endswith((".yaml", ".yml"))
+
+    def scenario(self) -> Scenario:
+        """Validated, the source file included.
+
+        Raises:
+            UsageError, ScenarioError: before anything starts.
+        """
+        wanted = scenario(self.name, **self.parameters)
+        check_source(wanted)
+        return wanted
+
+    @property
+    def notebook(self) -> Path:
+        """The notebook of this scenario.
+
+        Raises:
+            UsageError: it is not there.
+        """
+        path = notebooks() / f"{'experiment' if self.from_file else self.name}.ipynb"
+        if not path.exists():
+            raise UsageError(f"there is no notebook {path}: run factorylab inside its checkout")
+        return path
+
+
+def notebooks() -> Path:
+    return project_folder(Path.cwd()) / "notebooks"
+
+
+class Lines:
+    """A text stream for papermill that hands whole lines to `say`."""
+
+    def __init__(self, say: Say) -> None:
+        self._say, self._rest = say, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._say(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back but an unfinished line."""
+
+
+def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
+    """Run the job's notebook; the executed copy lies in the run's folder, also when it failed.
+
+    Raises:
+        LabError: the run could not be carried out (of the kind that the kernel reported).
+    """
+    import papermill
+
+    wanted, notebook = job.scenario(), job.notebook
+    folder = runs.create(settings.results, wanted)
+    given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)
+    try:
+        papermill.execute_notebook(
+            str(notebook),
+            str(folder.derived / "notebook.ipynb"),
+            parameters={**given, "run_dir": str(folder.path)},
+            kernel_name="python3",
+            progress_bar=False,
+            stdout_file=Lines(say),
+            start_timeout=START_KERNEL_S,
+            cwd=str(Path.cwd()),
+        )
+    except papermill.PapermillExecutionError as error:
+        if not folder.sealed:
+            raise _as_lab_error(error.ename, error.evalue) from None
+        say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
+    return folder
+
+
+def _plain(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Paths made absolute: the kernel may work in another folder."""
+    resolved = {k: str(Path(str(v)).resolve()) for k, v in parameters.items() if k == "source"}
+    return {**parameters, **resolved}
+
+
+def _as_lab_error(name: str, text: str) -> LabError:
+    """The error of the kernel as the same kind here, so that the exit code is right."""
+    kind = getattr(errors, name, LabError)
+    clean = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return kind(clean) if issubclass(kind, LabError) else LabError(f"{name}: {clean}")

@@ -1,0 +1,211 @@
+"""The final read: what the log, the store and both alert sinks really hold at the end of a run.
+
+The ends of `sensor-data` are frozen after healing; the store drains up to them; then log and readings go to
+`history/log.parquet` and `history/rows.parquet` in pieces, so that memory stays bounded. The small tables go through
+a journal like all other rows. Sensors are found again by name.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psycopg2
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+from confluent_kafka import Message
+from psycopg2 import sql
+
+from factorylab import messages
+from factorylab.clock import now_ns
+from factorylab.cluster.admin import Admin
+from factorylab.errors import WaitTimeout
+from factorylab.history import AlertSeen, DeadLetterSeen, FrozenEnd, Position
+from factorylab.journal import Journal
+from factorylab.log_scan import WORKER, as_bytes, payload, read_log, read_topic
+from factorylab.names import Names
+from factorylab.waiting import wait_until
+
+ROWS_SCHEMA = pa.schema(
+    [
+        ("worker", pa.dictionary(pa.int32(), pa.string())),
+        ("t_ns", pa.int64()),
+        ("sensor", pa.int32()),
+        ("seq", pa.int64()),
+        ("partition", pa.int16()),
+        ("offset", pa.int64()),
+        ("value", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class FinalRead:
+    """What is needed to read a run's end. `sensors` maps a name to its index."""
+
+    admin: Admin
+    database_url: str
+    names: Names
+    sensors: Mapping[str, int]
+    history: Path
+    journal: Journal
+
+    def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
+        """Fix log start and high watermark of each partition of `sensor-data`."""
+        wanted = list(partitions)
+        starts = self.admin.ends(self.names.sensors, wanted, start=True)
+        ends = self.admin.ends(self.names.sensors, wanted)
+        frozen = {p: FrozenEnd(worker=WORKER, t_ns=now_ns(), partition=p, start=starts[p], end=ends[p]) for p in wanted}
+        for row in frozen.values():
+            self.journal.write(row)
+        return frozen
+
+    def drained(self, frozen: Mapping[int, FrozenEnd], timeout_s: float) -> bool:
+        """Wait until the store's positions reach the frozen ends; False where they do not in time."""
+        ends = {p: row.end for p, row in frozen.items()}
+        try:
+            wait_until(
+                lambda: all(self._stored().get(p, 0) >= end for p, end in ends.items()),
+                what="the store to reach the end of the log",
+                timeout_s=timeout_s,
+                every_s=0.2,
+            )
+        except WaitTimeout:
+            return False
+        return True
+
+    def _stored(self) -> dict[int, int]:
+        query = sql.SQL("SELECT partition, next_offset FROM {} WHERE topic = %s").format(self._table("positions"))
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(query, [self.names.sensors])
+            return dict(cursor.fetchall())
+
+    def _table(self, name: str) -> sql.Composable:
+        return sql.Identifier(self.names.schema, name)
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        return psycopg2.connect(self.database_url, connect_timeout=10)
+
+    def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
+        """Read the whole log into `log.parquet`; the number of records found."""
+        spans = {p: (row.start, row.end) for p, row in frozen.items()}
+        return read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, self.history / "log.parquet")
+
+    def read_rows(self) -> int:
+        """Read the table `readings` into `rows.parquet`; the number of rows found."""
+        query = sql.SQL(
+            "COPY (SELECT s.name AS name, r.seq AS seq, r.partition AS partition, r.record_offset AS offset,"
+            " coalesce(r.temperature_c, r.velocity_mm_s, r.energy_kwh) AS value"
+            " FROM {} r JOIN {} s ON s.id = r.sensor_id) TO STDOUT (FORMAT csv, HEADER)"
+        ).format(self._table("readings"), self._table("sensors"))
+        found = 0
+        with (
+            tempfile.TemporaryFile(dir=self.history) as file,
+            closing(self._connect()) as connection,
+            connection.cursor() as cursor,
+            pq.ParquetWriter(self.history / "rows.parquet", ROWS_SCHEMA, compression="zstd") as writer,
+        ):
+            cursor.copy_expert(query.as_string(cursor), file)
+            file.seek(0)
+            for batch in pa_csv.open_csv(file, read_options=pa_csv.ReadOptions(block_size=1 << 22)):
+                writer.write_table(self._rows_table(batch))
+                found += batch.num_rows
+        return found
+
+    def _rows_table(self, batch: pa.RecordBatch) -> pa.Table:
+        names = batch.column("name").dictionary_encode()
+        index = pa.array([self.sensors.get(name, -1) for name in names.dictionary.to_pylist()], pa.int32())
+        columns = [
+            pa.DictionaryArray.from_arrays(pa.array([0] * batch.num_rows, pa.int32()), [WORKER]),
+            pa.array([now_ns()] * batch.num_rows, pa.int64()),
+            index.take(names.indices),
+            *(batch.column(name) for name in ("seq", "partition", "offset", "value")),
+        ]
+        return pa.Table.from_arrays(
+            [c.cast(f.type) for c, f in zip(columns, ROWS_SCHEMA, strict=True)], schema=ROWS_SCHEMA
+        )
+
+    def read_sinks(self) -> None:
+        """Journal the alerts of both sinks, the dead letters and the store's positions."""
+        self._alerts_of_topic()
+        self._alerts_of_table()
+        self._dead_letters()
+        query = sql.SQL("SELECT partition, next_offset, owner_epoch FROM {} WHERE topic = %s")
+        for partition, next_offset, owner_epoch in self._query(query, "positions", self.names.sensors):
+            self.journal.write(
+                Position(
+                    worker=WORKER, t_ns=now_ns(), partition=partition, next_offset=next_offset, owner_epoch=owner_epoch
+                )
+            )
+
+    def _query(self, query: sql.SQL, table: str, *arguments: str) -> list[tuple[int, ...]]:
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(query.format(self._table(table)), arguments)
+            return cursor.fetchall()
+
+    def _alerts_of_topic(self) -> None:
+        for batch in self._whole(self.names.alerts):
+            for message in batch:
+                alert = messages.decode_alert(payload(message))
+                self._alert("topic", alert.alert_id, alert.sensor_id, alert.seq, alert.rule, alert.severity)
+
+    def _alerts_of_table(self) -> None:
+        query = sql.SQL(
+            "SELECT a.alert_id, s.name, a.seq, a.rule, a.severity FROM {} a JOIN {} s ON s.id = a.sensor_id"
+            " ORDER BY a.alert_id"
+        ).format(self._table("alerts"), self._table("sensors"))
+        with closing(self._connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            for row in cursor:
+                self._alert("table", *row)
+
+    def _alert(
+        self, sink: Literal["topic", "table"], alert_id: str, sensor_id: str, seq: int, rule: str, severity: str
+    ) -> None:
+        self.journal.write(
+            AlertSeen(
+                worker=WORKER,
+                t_ns=now_ns(),
+                sink=sink,
+                alert_id=alert_id,
+                sensor=self.sensors.get(sensor_id, -1),
+                seq=seq,
+                rule=rule,
+                severity=severity,
+            )
+        )
+
+    def _dead_letters(self) -> None:
+        for batch in self._whole(self.names.dead_letters):
+            for message in batch:
+                self.journal.write(dead_letter(message))
+
+    def _whole(self, topic: str) -> Iterator[list[Message]]:
+        partitions = [view.partition for view in self.admin.partitions(topic)]
+        starts = self.admin.ends(topic, partitions, start=True)
+        ends = self.admin.ends(topic, partitions)
+        return read_topic(self.admin.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions})
+
+
+def header_pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    """The client hands headers out as pairs, whatever its type hints allow for sending."""
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers
+
+
+def dead_letter(message: Message) -> DeadLetterSeen:
+    """The row of one dead letter; where it came from stands in its headers."""
+    headers = {key: as_bytes(value) for key, value in header_pairs(message)}
+    return DeadLetterSeen(
+        worker=WORKER,
+        t_ns=now_ns(),
+        partition=int(headers["__connect.errors.partition"]),
+        offset=int(headers["__connect.errors.offset"]),
+        reason=headers["__connect.errors.exception.message"].decode(errors="replace"),
+        payload_hash=messages.payload_hash(payload(message)),
+    )

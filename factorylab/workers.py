@@ -1,0 +1,201 @@
+"""The processes of one run: processors, the probe, fleets; how they are configured, started and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from factorylab.cluster.base import Cluster, Role, Worker
+from factorylab.errors import ScenarioError
+from factorylab.factory.config import FleetConfig, ProcessorConfig
+from factorylab.factory.profiles import fleet_producer, processor_consumer
+from factorylab.factory.sensors.recorded import count_readings
+from factorylab.factory.store import create_schema
+from factorylab.history import Sensor
+from factorylab.journal import read_journal
+from factorylab.names import Names
+from factorylab.probe import ProbeConfig
+from factorylab.runs import RunFolder
+from factorylab.scenario import Clients, Scenario, Workload
+from factorylab.waiting import wait_until
+
+FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
+SOURCE_MARGIN_S = 150.0
+
+
+@dataclass
+class Crew:
+    """The workers of a run. `problems` are failures of the lab's own ones, `died` those that ended unasked."""
+
+    scenario: Scenario
+    run: RunFolder
+    cluster: Cluster
+    names: Names
+    home: Path
+    problems: list[str] = field(default_factory=list)
+    died: list[str] = field(default_factory=list)
+    _running: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        clients, workload = self.scenario.clients, self.scenario.workload
+        self._properties = write_properties(clients, self.run.raw)
+        self.processors = {f"processor-{i}": self._processor(f"processor-{i}") for i in range(clients.processors)}
+        self.fleets = {f"fleet-{i}": self._fleet(i) for i in range(workload.fleets)}
+
+    def _processor(self, name: str) -> ProcessorConfig:
+        clients, endpoints = self.scenario.clients, self.cluster.endpoints
+        return ProcessorConfig(
+            bootstrap=endpoints.bootstrap,
+            database_url=SecretStr(endpoints.database_url),
+            db_schema=self.names.schema,
+            sensor_topic=self.names.sensors,
+            alert_topic=self.names.alerts,
+            dead_letter_topic=self.names.dead_letters,
+            group=self.names.group,
+            worker=name,
+            journal_dir=self.run.journals,
+            consumer_config=self._properties / "consumer.properties",
+            protocol=clients.protocol,
+            session_timeout_s=clients.session_timeout_s,
+        )
+
+    def _fleet(self, index: int) -> FleetConfig:
+        clients, workload = self.scenario.clients, self.scenario.workload
+        return FleetConfig(
+            bootstrap=self.cluster.endpoints.bootstrap,
+            sensor_topic=self.names.sensors,
+            label_topic=self.names.labels,
+            worker=f"fleet-{index}",
+            journal_dir=self.run.journals,
+            producer_config=self._properties / "producer.properties",
+            rate=rate_plan(self.scenario),
+            sensors=workload.sensors,
+            seed=workload.seed,
+            anomaly_rate=workload.anomaly_rate,
+            fleet=f"{index}/{workload.fleets}",
+            source=workload.source,
+            time_column=workload.time_column,
+            value_column=workload.value_column,
+            linger_ms=clients.linger_ms,
+            compression=clients.compression,
+        )
+
+    def start_processors(self) -> None:
+        """Create the tables, then start all members of the group."""
+        create_schema(self.cluster.endpoints.database_url, self.names.schema)
+        self._start("processor", "factorylab.factory.processor", self.processors)
+
+    def start_fleets(self) -> None:
+        self._start("fleet", "factorylab.factory.fleet", self.fleets, stop_s=FLUSH_S)
+
+    def start_probe(self) -> None:
+        config = ProbeConfig(
+            bootstrap=self.cluster.endpoints.bootstrap,
+            topic=self.names.sensors,
+            group=self.names.group,
+            partitions=self.scenario.topology.partitions,
+            home=self.home,
+            journal_dir=self.run.journals,
+        )
+        self._start("probe", "factorylab.probe", {"probe": config})
+
+    def _start(
+        self,
+        role: Role,
+        module: str,
+        configs: dict[str, ProcessorConfig] | dict[str, FleetConfig] | dict[str, ProbeConfig],
+        stop_s: float = 10,
+    ) -> None:
+        workers = [
+            Worker(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s)
+            for name, config in configs.items()
+        ]
+        self._running += [worker.name for worker in workers]
+        self.cluster.start(workers)
+
+    def wait_for_source(self) -> None:
+        """With a recorded source, wait until every reading of it was offered."""
+        workload = self.scenario.workload
+        if workload.source is None:
+            return
+        readings = count_readings(workload.source, workload.time_column, workload.value_column)
+        wait_until(
+            lambda: all(self.cluster.exit_code(name) is not None for name in self.fleets),
+            what=f"the {readings} readings of {workload.source.name} to be offered",
+            timeout_s=readings / workload.rate_per_s + SOURCE_MARGIN_S,
+            every_s=0.2,
+        )
+
+    def stop_fleets(self) -> None:
+        self._stop(list(self.fleets))
+
+    def stop_all(self) -> None:
+        """Fleets, processors, probe, in this order. Calling it again does nothing."""
+        for names in (list(self.fleets), list(self.processors), ["probe"]):
+            self._stop(names)
+
+    def _stop(self, names: Sequence[str]) -> None:
+        running = [name for name in names if name in self._running]
+        if not running:
+            return
+        self._running = [name for name in self._running if name not in running]
+        self._note_deaths(running)
+        for name, code in self.cluster.stop(running).items():
+            if code is None:
+                self.problems.append(f"{name} did not stop in time and was killed")
+
+    def _note_deaths(self, names: Sequence[str]) -> None:
+        for name in names:
+            code = self.cluster.exit_code(name)
+            if code is None or (name in self.fleets and self.scenario.workload.source is not None and code == 0):
+                continue
+            self.died.append(name)
+            if name == "probe":
+                self.problems.append(f"the probe ended unasked with exit code {code}; see logs/probe.jsonl")
+
+    def sensors(self) -> dict[str, int]:
+        """Index of each sensor that a fleet announced, by name."""
+        rows = [row for name in self.fleets for row in read_journal(self.run.journals, name)]
+        return {row.name: row.sensor for row in rows if isinstance(row, Sensor)}
+
+    def last_words(self) -> str:
+        """The end of each fleet's log, for an error message."""
+        logs = [self.run.logs / f"{name}.jsonl" for name in self.fleets]
+        return " | ".join(log.read_text(errors="replace")[-400:] for log in logs if log.exists())
+
+    def producer_config(self) -> dict[str, str]:
+        """The effective configuration of the fleets' producers, the user's overrides included."""
+        return {key: str(value) for key, value in sorted(fleet_producer(self.fleets["fleet-0"]).items())}
+
+    def consumer_config(self) -> dict[str, str]:
+        """The effective configuration of the processors' consumers."""
+        return {key: str(value) for key, value in sorted(processor_consumer(self.processors["processor-0"]).items())}
+
+
+def write_properties(clients: Clients, folder: Path) -> Path:
+    """The scenario's client settings as .properties files, as a user would give them; returns the folder.
+
+    Raises:
+        ScenarioError: an override has a line break in it.
+    """
+    producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
+    for name, settings in (("producer", producer), ("consumer", clients.consumer)):
+        for key, value in settings.items():
+            if "\n" in key + value:
+                raise ScenarioError(f"clients.{name}: {key}={value!r} must fit on one line")
+        lines = [f"{key}={value}\n" for key, value in settings.items()]
+        (folder / f"{name}.properties").write_text("".join(lines))
+    return folder
+
+
+def rate_plan(scenario: Scenario) -> str:
+    """The offered rate as the fleets take it: the base rate, then each step, then the base rate for good."""
+    workload: Workload = scenario.workload
+    if not workload.steps_per_s:
+        return f"{workload.rate_per_s:g}"
+    quiet_s = scenario.schedule.warm_up_s + scenario.schedule.steady_s
+    steps = [f"{rate:.10g}:{workload.step_s:g}" for rate in workload.steps_per_s]
+    return ",".join([f"{workload.rate_per_s:.10g}:{quiet_s:g}", *steps, f"{workload.rate_per_s:.10g}"])
