@@ -70,14 +70,14 @@ def polls(e: Evidence) -> pd.DataFrame:
 
 
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
-    """Polls of as many records as the log holds there, but of other ones; or of more than it holds."""
+    """Polls of as many records as the log holds there, but of other ones. Fewer or more than it holds is a skip, or
+    a loss, and counted as such."""
     seen = polls(e)
     frozen = e.run.frozen.set_index("partition")
     inside = (seen["last_offset"] < seen["partition"].map(frozen["end"]).fillna(0)) & (
         seen["first_offset"] >= seen["partition"].map(frozen["start"]).fillna(0)
     )
-    same_count = seen["count"] == seen["in_log"]
-    return inside & ((same_count & (seen["hash_sum"] != seen["log_hash_sum"])) | (seen["count"] > seen["in_log"]))
+    return inside & (seen["count"] == seen["in_log"]) & (seen["hash_sum"] != seen["log_hash_sum"])
 
 
 @check("Every payload in the log is what was sent.", "records differ from what was sent")

@@ -79,10 +79,10 @@ def lag(ax: Axes, frame: pd.DataFrame) -> Axes:
     return ax
 
 
-def bars(ax: Axes, frame: pd.DataFrame, owner: str, names: Sequence[object], *, title: str) -> Axes:
+def bars(ax: Axes, frame: pd.DataFrame, owner: str, names: Sequence[object], *, title: str, shift: int = 0) -> Axes:
     """Intervals (partition, `owner`, start_s, end_s) as one lane a partition; each of `names` has a colour, a hatch
-    and its label in the bar. Intervals without a name in `names` stay white: nobody."""
-    index = {name: i % len(FILLS) for i, name in enumerate(names)}
+    named in the legend, beginning `shift` into the palette. Intervals without a name in `names` stay white: nobody."""
+    index = {name: i % len(FILLS) for i, name in enumerate(names, start=shift)}
     for span in each(frame):
         name = getattr(span, owner)
         if name not in index or span.end_s <= span.start_s:

@@ -47,10 +47,21 @@ def timeline(run: Run) -> Picture:
         draw.throughput(axes[0], analysis.throughput(run).iloc[:-1])
         draw.lag(axes[1], analysis.lag(run))
         named = leaders.assign(leader="broker " + leaders["leader"].astype(str))
-        draw.bars(axes[2], named, "leader", [f"broker {b}" for b in brokers], title="Leader of each partition")
+        draw.bars(
+            axes[2],
+            named,
+            "leader",
+            [f"broker {b}" for b in brokers],
+            title="Leader of each partition (underlined: too few replicas in sync)",
+        )
         draw.shortage(axes[2], analysis.under_replicated(run))
         draw.bars(
-            axes[3], owners, "worker", sorted(set(owners["worker"])), title="Owner of each partition in the group"
+            axes[3],
+            owners,
+            "worker",
+            sorted(set(owners["worker"])),
+            title="Owner of each partition in the group",
+            shift=3,
         )
         for ax in axes:
             _frame(ax, run, faults, label=ax is axes[0])

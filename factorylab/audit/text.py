@@ -1,0 +1,84 @@
+"""A verdict in words: one line, one screen, and two runs side by side."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from factorylab.audit.verdict import Span, Verdict
+
+EXPECTED = {True: "as expected", False: "NOT as expected"}
+
+
+def worst_span(spans: list[Span]) -> Span | None:
+    """The longest, where a censored one counts as longer than any that ended."""
+    return max(spans, key=lambda s: (s.censored, s.seconds), default=None)
+
+
+def numbers(verdict: Verdict) -> dict[str, str]:
+    """What page one shows of a run, in its order; "–" where there is no such number."""
+    counts, latency = verdict.counts, verdict.latency
+    recovery = worst_span([r.recovery for r in verdict.recovery])
+    gap = worst_span([g.gap for r in verdict.recovery for g in r.ack_gaps])
+    shown: dict[str, object] = {
+        "offered": counts and counts.offered,
+        "acked": counts and counts.acked,
+        "lost": counts and counts.lost_in_log + counts.lost_in_pipeline + counts.expired,
+        "duplicated": counts and counts.duplicates,
+        "shed": counts and counts.shed,
+        "offered − stored": counts and counts.unstored,
+        "recovery": recovery,
+        "longest ack gap": gap,
+        "p99": latency and f"{latency.p99_s:.2f} s",
+        "stored/s": verdict.stored_per_s and round(verdict.stored_per_s),
+    }
+    return {name: "–" if v is None else f"{v:,}" if isinstance(v, int) else str(v) for name, v in shown.items()}
+
+
+def expectation(verdict: Verdict) -> str:
+    """What the scenario declared, in words."""
+    declared = verdict.expectation
+    return declared.upper() if isinstance(declared, str) else "fires: " + ", ".join(declared)
+
+
+def one_line(verdict: Verdict) -> str:
+    """The verdict for a terminal, on one line."""
+    shown = numbers(verdict)
+    words = [f"{name} {shown[name]}" for name in ("acked", "lost", "duplicated", "shed", "recovery", "p99")]
+    why = f"  [{', '.join(c.name for c in verdict.fired)}]" if verdict.fired else ""
+    return f"{verdict.scenario:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
+
+
+def panel(verdict: Verdict) -> str:
+    """The verdict on one screen: what fired, with witnesses, then the numbers."""
+    head = f"{verdict.scenario} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})"
+    lines = [head, "", f"{len(verdict.checks)} checks, {len(verdict.fired)} fired"]
+    for check in verdict.fired:
+        lines += [f"  {check.verdict:<11} {check.name}: {check.claim}", f"  {'':<11} {check.measured}"]
+        lines += [f"  {'':<11} e.g. {witness}" for witness in map(_witness, check.witnesses[:2])]
+    for r in verdict.recovery:
+        lines.append(
+            f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected {r.detection}, "
+            f"recovered {r.recovery}, caught up {r.catch_up}"
+        )
+    shown = numbers(verdict)
+    width = max(map(len, shown))
+    return "\n".join([*lines, "", *(f"  {name:<{width}}  {value}" for name, value in shown.items())])
+
+
+def _witness(witness: object) -> str:
+    sensor, seq, partition, offset, note = (
+        getattr(witness, n) for n in ("sensor", "seq", "partition", "offset", "note")
+    )
+    parts = [
+        f"{sensor} seq {seq}" if sensor else "",
+        f"partition {partition} offset {offset}" if partition >= 0 else "",
+        note,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
+    """The numbers of two runs side by side, one row a number; n = 1 each, so a difference may be chance."""
+    columns = [f"{v.scenario} {v.run_id}" + " (n=1)" for v in (a, b)]
+    rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
+    return pd.DataFrame(rows, index=columns).T

@@ -1,0 +1,24 @@
+"""The report: verdicts and figures of saved runs in one HTML file that opens offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from factorylab.report.page import section
+from factorylab.saved import Run
+
+__all__ = ["build"]
+
+
+def build(runs: list[Run], out: Path) -> Path:
+    """Write the report of `runs`, in their order, to `out`; nothing in it is fetched from elsewhere."""
+    pages = Environment(
+        loader=PackageLoader("factorylab.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    text = pages.get_template("report.html.j2").render(sections=[section(run, out) for run in runs])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    return out

@@ -1,0 +1,144 @@
+"""What the page shows of one run: words, numbers and figures, ready for the template."""
+
+from __future__ import annotations
+
+import base64
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from factorylab import analysis, plots
+from factorylab.audit.text import EXPECTED, expectation, numbers
+from factorylab.audit.verdict import Verdict
+from factorylab.report import reproduce
+from factorylab.saved import Run
+from factorylab.scenarios import SCENARIOS
+
+
+@dataclass(frozen=True)
+class Picture:
+    """`source` is a data URI; `alt` says what it shows to those who do not see it."""
+
+    source: str
+    alt: str
+    how_to_read: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """One run of the report."""
+
+    run: Run
+    verdict: Verdict
+    question: str
+    numbers: dict[str, str]
+    met: str
+    expectation: str
+    pictures: list[Picture]
+    steps: list[dict[str, str]]
+    threats: list[str]
+    command: str | None
+    data: str
+
+
+def section(run: Run, out: Path) -> Section:
+    """Everything about `run` for a report that is written to `out`."""
+    verdict = run.verdict
+    about = SCENARIOS.get(run.scenario.name)
+    return Section(
+        run=run,
+        verdict=verdict,
+        question=(about.__doc__ or "").strip() if about else "",
+        numbers=numbers(verdict),
+        met=EXPECTED[verdict.met],
+        expectation=expectation(verdict),
+        pictures=_pictures(run),
+        steps=_steps(run),
+        threats=threats(run),
+        command=reproduce.command(run.scenario),
+        data=Path(os.path.relpath(run.folder.path, out.resolve().parent)).as_posix(),
+    )
+
+
+def _pictures(run: Run) -> list[Picture]:
+    found = [
+        _picture(
+            plots.timeline(run),
+            "Throughput, consumer lag, partition leaders and partition owners over one time axis",
+            "Read it from top to bottom along one moment. Grey is the time the fault was held. Where acked falls below "
+            "offered, producers wait for brokers; where only stored falls, processors are behind and the lag grows. "
+            "A bar that changes its pattern is a failover (leader) or a rebalance (owner), a gap means that nobody was "
+            "in charge, and a line under a bar that the partition lacked in-sync replicas.",
+        ),
+        _picture(
+            plots.latency(run),
+            "End-to-end latency over time on a logarithmic axis",
+            "Each reading stands where it was meant to be sent, so a stall shows as a saw-tooth: whoever came first "
+            "waited longest. The band reaches from the median to the 99th percentile.",
+        ),
+        _picture(
+            plots.ack_gaps(run),
+            "The longest time without an acknowledgement for each partition",
+            "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
+            "A hatched bar did not end while it was watched: the truth is longer.",
+        ),
+    ]
+    if run.scenario.workload.steps_per_s:
+        found.append(
+            _picture(
+                plots.load_curve(run),
+                "Offered against achieved rate, and latency at each offered rate",
+                "On the dotted line the store keeps up. A hollow mark is a rate at which the lag went on growing: from "
+                "there on the latency says only how long the step lasted.",
+            )
+        )
+    return found
+
+
+def _picture(figure: plots.Picture, alt: str, how_to_read: str) -> Picture:
+    encoded = base64.b64encode(plots.svg(figure).encode()).decode()
+    return Picture(f"data:image/svg+xml;base64,{encoded}", alt, how_to_read)
+
+
+def _steps(run: Run) -> list[dict[str, str]]:
+    """The table under the load curve; empty where the rate did not change."""
+    if not run.scenario.workload.steps_per_s:
+        return []
+    table = analysis.steps(run)
+    return [
+        {
+            "offered /s": f"{row['offered_per_s']:,.0f}",
+            "stored /s": f"{row['achieved_per_s']:,.0f}",
+            "p50": f"{row['p50_s']:.3f} s",
+            "p99": f"{row['p99_s']:.3f} s",
+            "lag slope": f"{row['lag_slope_per_s']:+,.0f} records/s",
+            "lag": "stays" if row["keeps_up"] else "grows",
+        }
+        for _, row in table.iterrows()
+    ]
+
+
+def threats(run: Run) -> list[str]:
+    """What could make the numbers mean less than they seem to."""
+    facts = run.manifest
+    found = [
+        "n = 1: one run is an observation, not a distribution; repeat it before a claim rests on it.",
+        f"Brokers, store, load generator and probe share one host with {facts.host.cores} cores: they slow each other "
+        "down, and a network between hosts is not part of the picture.",
+        "The probe looks about five times a second: detection and catch-up are known to about a quarter of a second.",
+    ]
+    if run.scenario.workload.source is None:
+        found.append("The readings are simulated: their sizes and timing are more regular than those of real machines.")
+    counts = run.verdict.counts
+    if counts and counts.unknown:
+        found.append(
+            f"{counts.unknown:,} sends had no answer; {counts.unknown_found:,} of them are in the log, and none is "
+            "counted as lost."
+        )
+    stored = run.verdict.latency.n if run.verdict.latency else 0
+    if counts and counts.stored > stored:
+        found.append(
+            f"Latency covers {stored:,} of {counts.stored:,} stored readings: the warm-up is left out, and so is a "
+            "batch whose processor was killed before it could note the commit."
+        )
+    return found

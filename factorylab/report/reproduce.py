@@ -1,0 +1,48 @@
+"""The command that repeats a run: parameters of its named scenario that give the very same scenario."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import shlex
+from collections.abc import Iterator
+
+from factorylab.errors import UsageError
+from factorylab.scenario import Scenario
+from factorylab.scenarios import SCENARIOS, build
+
+_KNOWN_AS = {"seconds_s": "steady_s"}
+
+
+def command(scenario: Scenario) -> str | None:
+    """`factorylab run …`, or None where no parameters of a named scenario give this one."""
+    if scenario.name not in SCENARIOS:
+        return None
+    leaves = dict(reversed(list(_leaves(scenario.model_dump(mode="json")))))  # of a name twice, the first counts
+    parameters = inspect.signature(SCENARIOS[scenario.name]).parameters
+    wanted = {name: leaves.get(_KNOWN_AS.get(name, name)) for name in parameters}
+    chosen = {name: value for name, value in wanted.items() if not _same(value, parameters[name].default)}
+    try:
+        same = build(scenario.name, chosen) == scenario
+    except UsageError:
+        return None
+    words = [f"-p {shlex.quote(f'{name}={_text(value)}')}" for name, value in chosen.items()]
+    return " ".join(["factorylab run", scenario.name, *words]) if same else None
+
+
+def _leaves(data: object, name: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _leaves(value, key)
+    elif isinstance(data, list) and data and isinstance(data[0], dict):
+        yield from _leaves(data[0])
+    else:
+        yield name, data
+
+
+def _same(value: object, default: object) -> bool:
+    return value == (list(default) if isinstance(default, tuple) else default)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

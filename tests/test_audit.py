@@ -1,0 +1,376 @@
+"""The audit on handmade histories: one that violates each check, and one that almost does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from factorylab import audit
+from factorylab.audit.registry import CHECKS, Evidence, Found, check
+from factorylab.audit.verdict import Check, Verdict, meets
+from factorylab.errors import UsageError
+from factorylab.saved import load
+from tests.histories import BOOT, History, S, arrow, at_ns, broker_loss, consumer_loss, healthy, scenario
+
+Spoil = Callable[[History], object]
+
+
+def fired(verdict: Verdict) -> dict[str, int]:
+    return {c.name: c.count for c in verdict.checks if c.verdict != "PASS"}
+
+
+def spoiled(folder: Path, spoil: Spoil, **changes: object) -> Verdict:
+    history = healthy(folder, scenario(**changes))
+    spoil(history)
+    return history.saved().verdict
+
+
+def drop(table: str, *rows: int) -> Spoil:
+    return lambda h: h.__setitem__(table, h[table].drop(index=list(rows)).reset_index(drop=True))
+
+
+def set_cell(table: str, row: int, column: str, value: object) -> Spoil:
+    return lambda h: h[table].__setitem__(column, h[table][column].where(h[table].index != row, value))
+
+
+def both(*spoils: Spoil) -> Spoil:
+    return lambda h: [spoil(h) for spoil in spoils]
+
+
+def unread(h: History, row: int) -> None:
+    """The reading of log row `row` was never read: the polls that covered it did not see it."""
+    record = h["log"].loc[row]
+    reads = h["reads"]
+    hit = (reads["partition"] == record.partition) & reads["first_offset"].le(record.offset)
+    hit &= reads["last_offset"].ge(record.offset)
+    reads.loc[hit, "count"] -= 1
+    h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
+
+
+def add_log(h: History, sensor: int, seq: int, digest: int = 99) -> None:
+    """One more record at the end of the sensor's partition, which the final read covers."""
+    partition = max(sensor, 0) % 3
+    end = int(h["frozen"].loc[partition, "end"])
+    h.add("log", partition=partition, offset=end, sensor=sensor, seq=seq, payload_hash=np.uint64(digest))
+    h["frozen"].loc[partition, "end"] = end + 1
+
+
+def answer(h: History, row: int, outcome: str) -> None:
+    """The producer never heard of send `row`, or refused it."""
+    columns = ["t_ack_ns", "partition", "offset"]
+    h["sends"].loc[row, columns] = -1
+    h["sends"].loc[row, "outcome"] = outcome
+
+
+def alert(h: History, sink: str, seq: int, name: str = "") -> None:
+    name = name or f"sensor-0:{seq}:high"
+    h.add("alerts", sink=sink, alert_id=name, sensor=0, seq=seq, rule="high", severity="warning")
+
+
+def behind(h: History) -> None:
+    """The store stops ten records before the end of partition 0."""
+    limit = int(h["positions"].loc[0, "next_offset"]) - 10
+    h["positions"].loc[0, "next_offset"] = limit
+    h["rows"] = h["rows"][~((h["rows"]["partition"] == 0) & (h["rows"]["offset"] >= limit))]
+    late = (h["reads"]["partition"] == 0) & (h["reads"]["last_offset"] >= limit)
+    h["reads"] = h["reads"][~late]
+
+
+def retention(h: History, *, stored: bool) -> None:
+    """The log of partition 0 begins at offset 4 now."""
+    gone = (h["log"]["partition"] == 0) & (h["log"]["offset"] < 4)
+    h["log"] = h["log"][~gone].reset_index(drop=True)
+    h["frozen"].loc[0, "start"] = 4
+    if not stored:
+        h["rows"] = h["rows"][~((h["rows"]["partition"] == 0) & (h["rows"]["offset"] < 4))]
+
+
+def poll(h: History, worker: str, rebalance_no: int) -> None:
+    """Late in the run, one more poll of the first record of partition 0."""
+    h.add("reads", worker=worker, t_ns=at_ns(11.95), partition=0, first_offset=0, last_offset=0, count=1,
+          hash_sum=h["log"].loc[0, "payload_hash"], rebalance_no=rebalance_no)  # fmt: skip
+
+
+def commit(h: History, epoch: int, *, refused: bool) -> None:
+    """A commit of processor-9 over the first five offsets of partition 0, late in the run."""
+    h.add("commits", worker="processor-9", t_ns=at_ns(9), partition=0, from_offset=0, to_offset=5, owner_epoch=epoch,
+          rows=5, alerts=0, dead_letters=0, refused=refused)  # fmt: skip
+
+
+VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
+    "an acknowledged reading that is not in the log is lost": (drop("log", 5), {"lost_in_log": 1}),
+    "a record passed over by the store is lost in the pipeline": (
+        lambda h: unread(h, 7), {"lost_in_pipeline": 1, "skipped": 1}),
+    "records ahead of the position are not drained": (behind, {"not_drained": 10}),
+    "what retention took before it was stored is expired": (lambda h: retention(h, stored=False), {"expired": 4}),
+    "a record of a sensor that nobody has is a phantom": (lambda h: add_log(h, -1, 0), {"phantom": 1}),
+    "a record that the producer refused is a phantom": (lambda h: answer(h, 12, "fail"), {"phantom": 2}),
+    "a shed record in the log is a phantom": (lambda h: answer(h, 12, "shed"), {"phantom": 2}),
+    "a second offset is a duplicate in the log, and here a change of payload": (
+        lambda h: add_log(h, 0, 3), {"duplicate_in_log": 1, "corrupt": 1}),
+    "a second row is a duplicate in the store": (
+        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=1.0), {"duplicate_in_store": 1}),
+    "a payload that is not what was sent is corrupt, and a poll saw the true one": (
+        set_cell("log", 4, "payload_hash", np.uint64(1)), {"corrupt": 1, "inconsistent_offset": 1}),
+    "an ack for a place that holds another reading is inconsistent": (
+        set_cell("sends", 6, "offset", 0), {"inconsistent_offset": 1}),
+    "a stored row of a place that holds another reading is inconsistent": (
+        set_cell("rows", 6, "offset", 0), {"inconsistent_offset": 1}),
+    "polls that step back are rewound": (lambda h: poll(h, "processor-0", 1), {"rewound": 1}),
+    "a missing poll is a skip": (drop("reads", 9), {"skipped": None}),
+    "an older owner whose transaction takes effect is a zombie": (
+        lambda h: commit(h, 0, refused=False), {"zombie_write": 1}),
+    "an alert stored twice is a duplicate": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic")], {"duplicate_alert": 1}),
+    "a stored alert that is not in the topic is missing": (lambda h: alert(h, "table", 3), {"alert_missing": 1}),
+    "an alert of the topic whose reading is stored without it is spurious": (
+        lambda h: alert(h, "topic", 3), {"alert_spurious": 1}),
+    "a worker that the supervisor saw end unasked is a finding": (
+        lambda h: h.made_of.update(workers_died=["processor-1"]), {"died_unasked": 1}),
+    "a broker dead with no fault on it is a finding": (
+        lambda h: h["processes"].loc.__setitem__((h["processes"]["name"] == "broker-2", "status"), "dead"),
+        {"died_unasked": 1, "healed": 1}),
+}  # fmt: skip
+
+ALMOST: dict[str, Spoil] = {
+    "an unanswered reading that is not in the log is no loss": both(
+        lambda h: answer(h, 15, "unknown"), lambda h: lose(h, 15)),
+    "an unanswered reading that is in the log is stored, no phantom": lambda h: answer(h, 12, "unknown"),
+    "a shed reading that is nowhere is no loss without an objective": both(
+        lambda h: answer(h, 15, "shed"), lambda h: lose(h, 15)),
+    "an acknowledgement without an offset is legal": set_cell("sends", 12, "offset", -1),
+    "a dead-lettered record is not lost": lambda h: dead_letter(h, 7),
+    "what retention took after it was stored is not lost": lambda h: retention(h, stored=True),
+    "the topic may repeat an alert": lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic")],
+    "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
+    "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
+}  # fmt: skip
+
+
+def lose(h: History, send: int) -> None:
+    """The last step of a reading that never reached Kafka: no offset was given for it."""
+    sensor, seq = h["sends"].loc[send, "sensor"], h["sends"].loc[send, "seq"]
+    for table in ("log", "rows"):
+        h[table] = h[table][~((h[table]["sensor"] == sensor) & (h[table]["seq"] == seq))].reset_index(drop=True)
+
+
+def dead_letter(h: History, row: int) -> None:
+    record = h["log"].loc[row]
+    h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
+    h.add("dead_letters", partition=record.partition, offset=record.offset, reason="", payload_hash=record.payload_hash)
+
+
+@pytest.mark.parametrize("claim", VIOLATED)
+def test_each_violation_is_found_with_its_count(tmp_path: Path, claim: str) -> None:
+    """Each violation fires exactly its own checks, with the exact count where it is given."""
+    spoil, expected = VIOLATED[claim]
+    found = fired(spoiled(tmp_path, spoil))
+    assert found == {name: found.get(name) if n is None else n for name, n in expected.items()}
+    assert all(found.values())
+
+
+@pytest.mark.parametrize("claim", ALMOST)
+def test_what_almost_is_a_violation_passes(tmp_path: Path, claim: str) -> None:
+    """Legal oddities leave the verdict at PASS."""
+    verdict = spoiled(tmp_path, ALMOST[claim])
+    assert (verdict.verdict, fired(verdict)) == ("PASS", {})
+
+
+@pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss])
+def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
+    """A healthy run, a loss of a broker and a loss of a consumer pass every check."""
+    verdict = make(tmp_path).saved().verdict
+    assert (verdict.verdict, fired(verdict), verdict.met, verdict.exit_code) == ("PASS", {}, True, 0)
+
+
+def thin_after(h: History) -> None:
+    """Hardly any sends after the fault."""
+    keep = (h["sends"]["t_ns"] < at_ns(12)) | (h["sends"].index % 3 == 0)
+    for table in ("sends", "log", "rows"):
+        mark = h["sends"].loc[keep, ["sensor", "seq"]]
+        h[table] = h[table].merge(mark, on=["sensor", "seq"])
+
+
+def not_in_sync(h: History) -> None:
+    last = h["partitions"]["t_ns"].max()
+    h["partitions"]["isr"] = [
+        isr[:1] if t == last else isr for isr, t in zip(h["partitions"]["isr"], h["partitions"]["t_ns"], strict=True)
+    ]
+
+
+def blind(h: History) -> None:
+    h["processes"] = h["processes"][~h["processes"]["t_ns"].between(at_ns(6.5), at_ns(9))]
+
+
+def lag_grows(h: History) -> None:
+    t_s = (h["lag"]["t_ns"] - at_ns(0)) / S
+    h["lag"]["committed"] = (h["lag"]["committed"] - t_s.clip(lower=0) * 10).astype(int)
+
+
+INVALID: dict[str, tuple[Spoil, str]] = {
+    "a table that is not there": (lambda h: h.absent.add("reads"), "tables"),
+    "a clock of another boot": (
+        lambda h: h.add("workers", worker="x", pid=1, role="x", boot_id="other", wall_ns=0), "one_clock"),
+    "a run that was cut off": (lambda h: h.__setitem__("phases", h["phases"].iloc[:-1]), "complete"),
+    "a problem of the lab's own": (lambda h: h.made_of.update(problems=["disk full"]), "no_problems"),
+    "the death of the probe": (lambda h: h.made_of.update(workers_died=["probe"]), "no_problems"),
+    "a final read that ends too early": (
+        lambda h: h["frozen"].__setitem__("end", h["frozen"]["end"] + 1), "final_read"),
+    "a probe that was blind": (blind, "probe_alive"),
+    "a rate that was not the declared one": (
+        lambda h: h["sends"].__setitem__("t_ns", h["sends"]["t_ns"].where(h["sends"]["t_ns"] > at_ns(1), at_ns(0) - 1)),
+        "steady_state"),
+    "a lag that grew before the fault": (lag_grows, "steady_state"),
+    "a fault that the probe did not see": (
+        lambda h: h["processes"].__setitem__("status", "running"), "fault_landed"),
+    "a fault that was never injected": (
+        lambda h: h.__setitem__("faults", h["faults"].assign(step="skipped")), "fault_landed"),
+    "a fault whose injector found no evidence": (
+        lambda h: h["faults"].__setitem__("step", h["faults"]["step"].replace("evidence", "no_evidence")),
+        "fault_landed"),
+    "hardly any sends after the fault": (thin_after, "enough_sends"),
+    "a fault that was never healed": (
+        lambda h: h.__setitem__("faults", h["faults"][h["faults"]["step"] != "healed"]), "healed"),
+    "a replica that is still missing": (not_in_sync, "healed"),
+    "a reading that was offered twice": (
+        lambda h: h.__setitem__("sends", h["sends"].loc[[0, *h["sends"].index]].reset_index(drop=True)),
+        "journal_whole"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", INVALID)
+def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> None:
+    """Each hole in the evidence makes the run INVALID through its own check."""
+    spoil, name = INVALID[claim]
+    history = broker_loss(tmp_path)
+    spoil(history)
+    verdict = history.saved().verdict
+    assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
+    assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
+
+
+def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
+    """A byte changed after the seal makes the run INVALID and names the file."""
+    run = healthy(tmp_path).saved()
+    file = run.folder.raw / "manifest.json"
+    file.write_text(file.read_text() + "\n")
+    assert [(c.name, c.witnesses[0].note) for c in load(run.folder.path).verdict.fired] == [("seal", "manifest.json")]
+
+
+def test_a_run_without_manifest_is_invalid(tmp_path: Path) -> None:
+    """A run that never wrote its manifest has a verdict, and it is INVALID."""
+    run = healthy(tmp_path).saved()
+    (run.folder.raw / "manifest.json").unlink()
+    assert (run.verdict.verdict, run.verdict.backend) == ("INVALID", "unknown")
+
+
+def test_a_proven_loss_outranks_missing_evidence(tmp_path: Path) -> None:
+    """FAIL wins over INVALID."""
+    verdict = spoiled(tmp_path, both(drop("log", 5), lambda h: h.made_of.update(problems=["x"])))
+    assert (verdict.verdict, verdict.exit_code) == ("FAIL", 1)
+
+
+def test_under_acks_0_nothing_is_acknowledged(tmp_path: Path) -> None:
+    """What acks=0 calls a success and the log does not hold is unknown, never lost."""
+    verdict = spoiled(tmp_path, lambda h: lose(h, 15), clients={"acks": "0"})
+    assert verdict.verdict == "PASS" and verdict.counts is not None
+    assert (verdict.counts.acked, verdict.counts.unknown, verdict.counts.unknown_found) == (0, 1200, 1199)
+
+
+OBJECTIVES = [
+    ({"recovery_s": 2}, "recovery_s"),
+    ({"ack_gap_s": 2}, "ack_gap_s"),
+    ({"latency_p99_s": 0.5}, "latency_p99_s"),
+]
+
+
+@pytest.mark.parametrize(("objectives", "name"), OBJECTIVES)
+def test_a_missed_objective_fails(tmp_path: Path, objectives: dict[str, float], name: str) -> None:
+    """An outage of 3 s misses 2 s of recovery, 2 s of ack gap and half a second of p99, each with a FAIL."""
+    verdict = broker_loss(tmp_path, objectives=objectives).saved().verdict
+    assert (verdict.verdict, list(fired(verdict))) == ("FAIL", [name])
+
+
+@pytest.mark.parametrize("objectives", [{"recovery_s": 4}, {"ack_gap_s": 4}, {"latency_p99_s": 4}])
+def test_a_kept_objective_passes(tmp_path: Path, objectives: dict[str, float]) -> None:
+    """The same outage keeps objectives of 4 s."""
+    assert broker_loss(tmp_path, objectives=objectives).saved().verdict.verdict == "PASS"
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(0, "FAIL"), (1, "PASS")])
+def test_shed_readings_count_against_their_objective(tmp_path: Path, limit: int, outcome: str) -> None:
+    """One shed reading misses "none" and keeps "at most one"; offered − stored shows it either way."""
+    spoil = both(lambda h: answer(h, 15, "shed"), lambda h: lose(h, 15))
+    verdict = spoiled(tmp_path, spoil, objectives={"shed": limit})
+    assert verdict.verdict == outcome and verdict.counts is not None and verdict.counts.unstored == 1
+
+
+def test_a_declared_failure_meets_its_expectation(tmp_path: Path) -> None:
+    """A scenario that expects lost_in_log exits 0 when exactly that fires, and 1 when nothing does."""
+    expecting = {"expect": ["lost_in_log"]}
+    shown = spoiled(tmp_path, drop("log", 5), **expecting)
+    assert (shown.verdict, shown.met, shown.exit_code) == ("FAIL", True, 0)
+    nothing = spoiled(tmp_path, lambda h: None, **expecting)
+    assert (nothing.verdict, nothing.met, nothing.exit_code) == ("PASS", False, 1)
+
+
+def test_more_than_was_declared_does_not_meet_the_expectation() -> None:
+    """An expectation of checks is met by exactly those checks, on evidence that is not INVALID."""
+    claim = {"count": 1, "n": 1, "claim": "", "measured": ""}
+    a, b = (Check(name=name, verdict="FAIL", **claim) for name in "ab")
+    c = Check(name="c", verdict="INVALID", **claim)
+    assert meets(["a"], [a]) and meets(["a", "b"], [a, b]) and meets("invalid", [c])
+    assert (
+        not meets(["a"], [a, b])
+        and not meets(["a"], [a, c])
+        and not meets("pass", [a])
+        and not meets("invalid", [a, c])
+    )
+
+
+def test_a_check_that_raises_is_invalid(tmp_path: Path) -> None:
+    """A crash of a check gives INVALID with the exception's words."""
+
+    @check("nothing", "things")
+    def broken(e: Evidence) -> Found:
+        raise KeyError("gone")
+
+    made = CHECKS.pop()(Evidence(healthy(tmp_path).saved()))
+    assert (made.name, made.verdict) == (broken.__name__, "INVALID") and "KeyError: 'gone'" in made.measured
+
+
+def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """Judging a saved run twice writes the same verdict.json, which reads back as the same verdict."""
+    path = broker_loss(tmp_path).saved().folder.path
+    texts = []
+    for _ in range(2):
+        verdict = audit.write_verdict(load(path))
+        texts.append((path / "derived" / "verdict.json").read_bytes())
+    assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
+
+
+def test_witnesses_name_the_reading(tmp_path: Path) -> None:
+    """A lost reading is named by sensor, seq and the place that its ack promised."""
+    lost = next(c for c in spoiled(tmp_path, drop("log", 5)).checks if c.name == "lost_in_log")
+    assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("sensor-3", 2, 0, 5)]
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    """Loading what is no run says which file is missing."""
+    with pytest.raises(UsageError, match=r"scenario\.json"):
+        load(tmp_path)
+
+
+def test_unknown_numbers_are_dense(tmp_path: Path) -> None:
+    """A null of the journal is −1 in a frame, and hashes keep all their 64 bits."""
+    history = healthy(tmp_path)
+    answer(history, 0, "unknown")
+    history["sends"].loc[1, "payload_hash"] = np.uint64(2**64 - 1)
+    assert arrow("sends", history["sends"]).column("offset").null_count == 1
+    sends = history.saved().sends
+    assert sends.loc[0, "t_ack_ns"] == -1 and int(sends.loc[1, "payload_hash"]) == 2**64 - 1
+    assert history.saved().workers["boot_id"].iloc[0] == BOOT
