@@ -21,6 +21,7 @@ from factorylab import errors
 from factorylab.cluster.base import Action, Role
 from factorylab.cluster.files import read_json
 from factorylab.errors import EnvironmentUnfit, LabError
+from factorylab.history import ProcessStatus
 
 MAX_LINE = 16 * 2**20
 STATE = "state.json"
@@ -134,6 +135,17 @@ def find_process(recorded: Recorded) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         pass
     return None
+
+
+def process_status(process: psutil.Process | None) -> ProcessStatus:
+    """The operating system's word on a process."""
+    try:
+        seen = process.status() if process else psutil.STATUS_DEAD
+    except psutil.NoSuchProcess:
+        return "dead"
+    if seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
+        return "dead"
+    return "paused" if seen == psutil.STATUS_STOPPED else "running"
 
 
 def living_state(home: Path) -> State | None:

@@ -70,6 +70,11 @@ def cache_key(java: Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+def cache_base(java: Path, cache: Path) -> Path:
+    """Path without suffix of what is kept for `java`: .checkpoint, and .aot or .no-aot."""
+    return cache / "java" / cache_key(java)
+
+
 def ensure(java: Path, cache: Path, progress: Progress) -> Kit:
     """Everything to start brokers with, made or downloaded where it is missing.
 
@@ -78,7 +83,7 @@ def ensure(java: Path, cache: Path, progress: Progress) -> Kit:
         StartFailed: this Java cannot run Kafka.
     """
     bare = Kit(java, tuple(jars.ensure(cache, progress)), b"", None)
-    base = cache / "java" / cache_key(java)
+    base = cache_base(java, cache)
     base.parent.mkdir(exist_ok=True)
     checkpoint, aot, refused = (base.with_suffix(end) for end in (".checkpoint", ".aot", ".no-aot"))
     if not (checkpoint.exists() and (aot.exists() or refused.exists())):

@@ -29,6 +29,7 @@ import psutil
 from factorylab.cluster import boot, control, ready
 from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
+from factorylab.cluster.manage import LOCK_FILE
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed, UsageError
 from factorylab.history import ProcessStatus
 from factorylab.settings import Settings
@@ -114,12 +115,9 @@ class LocalCluster:
     def status(self, node: str) -> ProcessStatus:
         pid = self._node(node).pid
         try:
-            seen = psutil.Process(pid).status() if pid else psutil.STATUS_DEAD
+            return control.process_status(psutil.Process(pid) if pid else None)
         except psutil.NoSuchProcess:
             return "dead"
-        if seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
-            return "dead"
-        return "paused" if seen == psutil.STATUS_STOPPED else "running"
 
     def log_files(self) -> list[LogFile]:
         """The logs of brokers and database with the size that they had when this driver came."""
@@ -171,7 +169,7 @@ def _lock(home: Path) -> IO[str]:
     """The right to use the lab of `home`, until the returned file is closed or this process dies."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = (home / "lock").open("a+")
+        lock = (home / LOCK_FILE).open("a+")
     except OSError as error:
         raise EnvironmentUnfit(
             f"cannot write to the lab's folder {home}: {error.strerror}; set FACTORYLAB_HOME"

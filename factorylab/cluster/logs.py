@@ -1,0 +1,106 @@
+"""Logs of workers (JSON), brokers and PostgreSQL (plain text) as one stream in the order of time.
+
+A line that carries no time of its own (a stack trace) belongs to the line before it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
+PLAIN = re.compile(
+    r"^(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d[.,]\d{3})(?:Z| UTC)?(?: \[\d+\])?"
+    r"\s+(?P<level>[A-Z]+):?\s+(?P<text>.*)$"
+)
+SAME_LEVEL = {"warn": "warning", "fatal": "critical", "panic": "critical", "log": "info", "hint": "info"}
+FOLLOW_S = 0.3
+
+
+@dataclass(frozen=True, order=True)
+class LogLine:
+    """`t` is UTC as text, so that lines sort by it."""
+
+    t: str
+    worker: str
+    level: str
+    text: str
+
+    def show(self) -> str:
+        return f"{self.t[:23]:<23} {self.level:<8} {self.worker:<12} {self.text}"
+
+
+def parse(line: str, worker: str, before: LogLine | None) -> LogLine:
+    """One line of any of our logs; `before` is the line above it."""
+    if line.startswith("{"):
+        try:
+            fields = msgspec.json.decode(line, type=dict[str, object])
+        except msgspec.DecodeError:
+            fields = {}
+        if "timestamp" in fields:
+            return _from_json(fields, worker)
+    if found := PLAIN.match(line):
+        level = found["level"].lower()
+        stamp = f"{found['date']}T{found['time'].replace(',', '.')}"
+        return LogLine(stamp, worker, SAME_LEVEL.get(level, level if level in LEVELS else "info"), found["text"])
+    return LogLine(before.t if before else "", worker, before.level if before else "info", line)
+
+
+def _from_json(fields: dict[str, object], worker: str) -> LogLine:
+    stamp = str(fields.pop("timestamp")).rstrip("Z")
+    level, name = str(fields.pop("level", "info")), str(fields.pop("worker", worker))
+    event = str(fields.pop("event", ""))
+    rest = " ".join(f"{key}={value}" for key, value in fields.items())
+    return LogLine(stamp, name, level, f"{event} {rest}".strip())
+
+
+class Reader:
+    """One log file, read from where the last reading ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._last: LogLine | None = None
+
+    def new_lines(self) -> Iterator[LogLine]:
+        """Whole lines that were not read yet."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as stream:
+            stream.seek(self._offset)
+            for raw in stream:
+                if not raw.endswith(b"\n"):
+                    return
+                self._offset += len(raw)
+                self._last = parse(raw.decode(errors="replace").rstrip("\n"), self.path.stem, self._last)
+                yield self._last
+
+
+def chooser(level: str, worker: str | None, pattern: str | None) -> Callable[[LogLine], bool]:
+    """Which lines to show: at least `level`, of workers whose name begins with `worker`, matching `pattern`."""
+    least = LEVELS.index(level)
+    wanted = re.compile(pattern) if pattern else None
+
+    def choose(line: LogLine) -> bool:
+        return (
+            LEVELS.index(line.level) >= least
+            and (worker is None or line.worker.startswith(worker))
+            and (wanted is None or wanted.search(line.text) is not None)
+        )
+
+    return choose
+
+
+def merged(paths: Iterable[Path], choose: Callable[[LogLine], bool], *, follow: bool = False) -> Iterator[LogLine]:
+    """The chosen lines of all files by time; with `follow`, also what comes, until interrupted."""
+    readers = [Reader(path) for path in paths]
+    yield from filter(choose, heapq.merge(*(reader.new_lines() for reader in readers)))
+    while follow:
+        time.sleep(FOLLOW_S)
+        yield from filter(choose, sorted(line for reader in readers for line in reader.new_lines()))

@@ -1,0 +1,81 @@
+"""What may be asked of a folder's lab without driving it: what runs, heal it, end it."""
+
+from __future__ import annotations
+
+import fcntl
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from factorylab.cluster import control
+from factorylab.errors import LabBusy
+
+LOCK_FILE = "lock"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A node as the operating system sees it now; `rss_mb` is 0 for what does not run."""
+
+    name: str
+    role: str
+    status: str
+    pid: int | None
+    rss_mb: int
+    exit_code: int | None
+    log: str
+
+
+def driver_of(home: Path) -> str | None:
+    """The pid of the process that uses this lab, as text; None where nobody does."""
+    path = home / LOCK_FILE
+    if not path.exists():
+        return None
+    with path.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read().strip()
+    return None
+
+
+def look(home: Path) -> list[Seen]:
+    """Every node of the lab that is up in `home`; empty when none is."""
+    if control.living_state(home) is None:
+        return []
+    return [_seen(node) for node in control.nodes(home)]
+
+
+def _seen(node: control.NodeState) -> Seen:
+    try:
+        process = psutil.Process(node.pid) if node.pid else None
+        status = control.process_status(process)
+        rss = process.memory_info().rss if process else 0
+    except psutil.NoSuchProcess:
+        status, rss = "dead", 0
+    return Seen(node.name, node.role, status, node.pid, rss // 2**20, node.exit_code, node.log)
+
+
+def heal(home: Path) -> list[str]:
+    """Undo every fault of the lab in `home`; what was done. Raises EnvironmentUnfit when no lab is up."""
+    return msgspec.json.decode(control.ask(home, control.Heal()), type=list[str])
+
+
+def down(home: Path, *, force: bool = False) -> list[str]:
+    """End the lab in `home` and whatever a dead one left; the names of what was ended.
+
+    Raises:
+        LabBusy: a living process drives it, and `force` was not given.
+    """
+    state = control.living_state(home)
+    driver = driver_of(home)
+    if driver and not force:
+        raise LabBusy(f"process {driver} uses the lab in {home}: end it first, or give --force to end the lab under it")
+    if state is None:
+        return control.remove_remains(home)
+    names = [node.name for node in control.nodes(home) if node.pid]
+    control.ask(home, control.Shutdown())
+    control.wait_gone(state.supervisor)
+    return names
