@@ -144,6 +144,17 @@ class Scenario(Model):
     objectives: Objectives = Objectives()
     expect: Expect = "pass"
 
+    @model_validator(mode="after")
+    def _targets_exist(self) -> Scenario:
+        """A number in a target must be one that the topology or the group has."""
+        limits = {"broker": range(1, 4), "processor": range(self.clients.processors)}
+        for fault in self.faults:
+            role, _, which = fault.target.partition(":")
+            known = limits.get(role, range(self.topology.partitions))
+            if which.isdigit() and int(which) not in known:
+                raise ValueError(f"target {fault.target!r}: the numbers of a {role} go from {known[0]} to {known[-1]}")
+        return self
+
     @property
     def fault_window_s(self) -> float:
         """Seconds from the end of the steady state to the last undo or the last rate step."""

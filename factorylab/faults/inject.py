@@ -56,18 +56,25 @@ class Timeline:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
         try:
             nodes = resolve(fault.target, self.admin, self.topic, self.group)
+            for node in nodes:
+                self._step(number, fault, node, "intended", self.cluster.status(node))
         except LabError as error:
             self._step(number, fault, "", "skipped", str(error))
-            self.say(f"fault {number}: {fault.kind} {fault.target} found no target: {error}")
+            self.say(f"{fault.kind} {fault.target} found no target: {error}")
             return
         self._nodes[number] = nodes
         for node in nodes:
-            self._step(number, fault, node, "intended", self.cluster.status(node))
-        for node in nodes:
-            self.cluster.inject(number, node, fault.kind)
-            self._step(number, fault, node, "injected", "")
+            self._do(number, fault, node)
         for node in nodes:
             self._evidence(number, fault, node)
+
+    def _do(self, number: int, fault: Fault, node: str) -> None:
+        try:
+            self.cluster.inject(number, node, fault.kind)
+        except LabError as error:  # what is dead already cannot be paused
+            self._step(number, fault, node, "no_evidence", str(error))
+        else:
+            self._step(number, fault, node, "injected", "")
 
     def heal(self, number: int, fault: Fault) -> None:
         """Undo one fault and record what was done."""

@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine: `make lab` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test lint start stop status logs notebook report clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAB := $(BIN)/factorylab
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## the virtual environment with exactly the locked packages
+
+$(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "factorylab needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try: make setup PYTHON=python3.12"; exit 5; }
+	@echo "setting up $(VENV) (once; about half a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --native-tls --python $(BIN)/python --require-hashes requirements.lock bootstrap.lock
+	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@
+	@echo "ready; next: make lab, or make notebook"
+
+lab: setup ## the main job: run the quick profile on a real cluster, write results/report.html
+	@$(LAB) batch experiments/quick.yaml
+
+test: setup ## all tests, the notebooks included, against a real cluster
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 tests notebooks
+
+lint: setup ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+start: setup ## a cluster with the factory's topics that stays up
+	@$(LAB) up
+
+stop: ## end it
+	@$(LAB) down
+
+status: ## what runs, and where it listens
+	@$(LAB) status
+
+logs: ## logs of everything that runs, merged by time
+	@$(LAB) logs
+
+notebook: setup ## JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks/start_here.ipynb
+
+report: setup ## results/report.html from the latest run of each scenario
+	@$(LAB) report
+
+clean: ## stop the lab; remove its data and the virtual environment (results stay)
+	@test ! -x $(LAB) || $(LAB) down
+	@rm -rf .lab $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	@echo "removed .lab and $(VENV); results/ is untouched; next: make lab"
