@@ -42,7 +42,9 @@ class FleetJournals:
         self.sends = BinaryJournal(sends_path(config.journal_dir, config.worker), SEND)
         self.acks = AckJournal(acks_path(config.journal_dir, config.worker))
 
-    def intend(self, block: Block, index: NDArray[np.int64], hashes: NDArray[np.uint64], intended: NDArray[np.int64]) -> None:
+    def intend(
+        self, block: Block, index: NDArray[np.int64], hashes: NDArray[np.uint64], intended: NDArray[np.int64]
+    ) -> None:
         """Write a block down before any of it is offered."""
         rows = np.zeros(len(hashes), SEND)
         rows["t_ns"], rows["t_intended_ns"], rows["hash"] = now_ns(), intended, hashes
@@ -88,7 +90,12 @@ class Fleet:
         if self._journals:
             for s in self._source.sensors:
                 row = Sensor(
-                    worker=self._config.worker, t_ns=now_ns(), sensor=s.index, name=s.name, kind=s.kind, location=s.location
+                    worker=self._config.worker,
+                    t_ns=now_ns(),
+                    sensor=s.index,
+                    name=s.name,
+                    kind=s.kind,
+                    location=s.location,
                 )
                 self._journals.rows.write(row)
 

@@ -55,7 +55,11 @@ def fleet_producer(config: FleetConfig) -> Settings:
 
 def alert_producer(config: ProcessorConfig) -> Settings:
     """The producer of alerts and dead letters: few records, each awaited."""
-    own: Settings = {"linger.ms": 0, "delivery.timeout.ms": int(config.produce_deadline_s * 1000)}
+    own: Settings = {
+        "linger.ms": 0,
+        "message.max.bytes": 1_048_000,  # a dead letter is a little larger than the record that caused it
+        "delivery.timeout.ms": int(config.produce_deadline_s * 1000),
+    }
     return _merged(config.bootstrap, f"{config.worker}-alerts", {**PRODUCER, **own}, config.producer_config)
 
 
@@ -106,4 +110,6 @@ def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Log
     try:
         return kind(settings, logger=logs.client_logger(logger))
     except KafkaException as error:
-        raise UsageError(f"Kafka client settings: {error.args[0].str()}; see producer_config and consumer_config") from None
+        raise UsageError(
+            f"Kafka client settings: {error.args[0].str()}; see producer_config and consumer_config"
+        ) from None

@@ -170,7 +170,11 @@ class Simulation:
         for row, at, number, value in zip(rows.tolist(), local.tolist(), seq.tolist(), values, strict=True):
             sensor = sensors[at]
             readings[row] = make(
-                timestamp=timestamp, sensor_id=sensor.name, location=sensor.location, seq=number, readings=measure(*value)
+                timestamp=timestamp,
+                sensor_id=sensor.name,
+                location=sensor.location,
+                seq=number,
+                readings=measure(*value),
             )
         for at in np.flatnonzero(drawn.anomaly != "").tolist():
             name = sensors[local[at]].name

@@ -1,0 +1,128 @@
+"""Which partitions a processor has: assigned by the group, taken in the store, or waiting to be taken.
+
+Callbacks fire only inside a poll. A partition that could not be taken is paused and waits in `pending`; after each
+poll taking is tried again, so one that meanwhile went to another member is not taken back from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from factorylab.clock import now_ns
+from factorylab.factory import logs
+from factorylab.factory.backoff import Backoff
+from factorylab.factory.partition import Owned
+from factorylab.factory.store import Store, StoreUnavailable
+from factorylab.history import Group
+from factorylab.journal import Journal
+
+Event = Literal["assigned", "revoked", "lost"]
+
+
+class Assignment:
+    """`owned` are the partitions to work on; `rebalances` counts assignments."""
+
+    def __init__(
+        self, consumer: Consumer, topic: str, *, incremental: bool, store: Store, worker: str, journal: Journal | None,
+        logger: logs.Logger,
+    ) -> None:  # fmt: skip
+        self.owned: dict[int, Owned] = {}
+        self.pending: set[int] = set()
+        self.rebalances = 0
+        self.backoff = Backoff()
+        self._takes = 0
+        self._consumer, self._topic, self._incremental = consumer, topic, incremental
+        self._store, self._worker, self._journal, self._log = store, worker, journal, logger
+
+    def subscribe(self) -> None:
+        """Join the group."""
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._assigned,
+            on_revoke=lambda _, gone: self._gone("revoked", gone),
+            on_lost=lambda _, gone: self._gone("lost", gone),
+        )
+
+    def _assigned(self, consumer: Consumer, assigned: Sequence[TopicPartition]) -> None:
+        self.rebalances += 1
+        partitions = sorted(at.partition for at in assigned)
+        self._record("assigned", partitions)
+        for partition in partitions:
+            self._take(partition)
+        start = [self._start(p) for p in partitions]
+        if self._incremental:
+            consumer.incremental_assign(start)
+        else:
+            consumer.assign(start)
+        waiting = [at for at in start if at.partition in self.pending]
+        if waiting:
+            consumer.pause(waiting)
+        if self.rebalances == 1:
+            self._log.info("ready")
+
+    def _gone(self, event: Event, gone: Sequence[TopicPartition]) -> None:
+        partitions = sorted(at.partition for at in gone)
+        for partition in partitions:
+            self.owned.pop(partition, None)
+            self.pending.discard(partition)
+        self._record(event, partitions)
+
+    def _record(self, event: Event, partitions: list[int]) -> None:
+        self._log.info(event, partitions=partitions, rebalance_no=self.rebalances)
+        self._store.note(event, partitions=partitions, rebalance_no=self.rebalances)
+        if self._journal:
+            row = Group(
+                worker=self._worker, t_ns=now_ns(), event=event, partitions=partitions, rebalance_no=self.rebalances
+            )
+            self._journal.write(row)
+
+    def _take(self, partition: int) -> bool:
+        """Take a partition in the store; when the store is away it waits."""
+        try:
+            taken = self._store.take(partition)
+        except StoreUnavailable as error:
+            self._log.warning("store_unavailable", partition=partition, error=str(error))
+            self.pending.add(partition)
+            self.backoff.failed()
+            return False
+        self._takes += 1
+        self.pending.discard(partition)
+        self.owned[partition] = Owned.of(partition, taken, self._takes)
+        return True
+
+    def _start(self, partition: int) -> TopicPartition:
+        """Where reading goes on. Position 0 is the beginning, even where retention has moved it."""
+        owned = self.owned.get(partition)
+        offset = owned.next_offset if owned else 0
+        return TopicPartition(self._topic, partition, offset or OFFSET_BEGINNING)
+
+    def give_up(self, partition: int) -> None:
+        """Stop working on a partition until it was taken again."""
+        if self.owned.pop(partition, None) is not None:
+            self.pending.add(partition)
+            self._consumer.pause([TopicPartition(self._topic, partition)])
+        self.backoff.failed()
+
+    def take_pending(self) -> None:
+        """Try to take what waits. Call it after a poll, when callbacks have had their chance."""
+        if not self.pending or not self.backoff.ready:
+            return
+        for partition in sorted(self.pending):
+            if not self._take(partition):
+                return
+            if self.rewind(partition):
+                self._consumer.resume([TopicPartition(self._topic, partition)])
+            else:
+                self.give_up(partition)
+
+    def rewind(self, partition: int) -> bool:
+        """Fetch again from the position; false where the client is not ready for it."""
+        try:
+            self._consumer.seek(self._start(partition))
+        except KafkaException as error:
+            self._log.warning("seek_refused", partition=partition, error=str(error))
+            return False
+        return True

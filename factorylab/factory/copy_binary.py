@@ -1,0 +1,31 @@
+"""PostgreSQL's binary COPY format, built by numpy: https://www.postgresql.org/docs/current/sql-copy.html
+
+Each row is a 16-bit number of fields, then for each field its 32-bit length and its bytes, all big-endian. Fixed-width
+columns without nulls make a row a fixed-width record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in UTC microseconds: the zero of timestamptz
+
+
+def copy_bytes(columns: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Columns (equal lengths, no nulls) as the body of COPY … FROM STDIN (FORMAT binary).
+
+    Integers, floats and booleans keep their width, so it must be that of the table's column.
+    """
+    fields: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, column in columns.items():
+        fields += [(f"{name} length", ">i4"), (name, column.dtype.newbyteorder(">").str)]
+    rows = np.empty(len(next(iter(columns.values()))), np.dtype(fields))
+    rows["fields"] = len(columns)
+    for name, column in columns.items():
+        rows[f"{name} length"], rows[name] = column.dtype.itemsize, column
+    return HEADER + rows.tobytes() + TRAILER

@@ -1,0 +1,151 @@
+"""One partition in the hands of a processor: from polled messages to a batch for the store.
+
+Nothing here talks to the store, so a batch can be prepared, thrown away and prepared again from the last position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+from confluent_kafka import Message
+from numpy.typing import NDArray
+
+from factorylab import messages
+from factorylab.detectors.bank import Bank, Event
+from factorylab.errors import LabError
+from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.intake import FIELDS, Bad, Intake, by_kind, columns, take_in
+from factorylab.factory.store import AlertRow, Batch, Taken
+
+Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
+Group = dict[str, NDArray[np.generic]]
+
+
+@dataclass
+class Prepared:
+    """A batch with what must be confirmed elsewhere before it is committed."""
+
+    batch: Batch
+    alerts: list[messages.Alert]
+    dead_letters: list[tuple[Message, Bad]]
+
+
+@dataclass
+class Owned:
+    """A partition that was taken. `next_offset` and `bank` run ahead of the store while a batch is under way."""
+
+    partition: int
+    epoch: int
+    next_offset: int
+    bank: Bank
+    assignment_no: int
+    gap_seen_at: int | None = None
+    _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @classmethod
+    def of(cls, partition: int, taken: Taken, assignment_no: int) -> Owned:
+        """Go on where the store says.
+
+        Raises:
+            LabError: the saved detector state is not one that this program can read.
+        """
+        try:
+            bank = Bank.load(taken.state)
+        except (ValueError, msgspec.DecodeError) as error:
+            raise LabError(f"partition {partition}: {error}; start the version that saved it") from error
+        return cls(partition, taken.epoch, taken.next_offset, bank, assignment_no)
+
+    def prepare(self, batch: Sequence[Message], register: Register) -> Prepared:
+        """Decode, check and score messages in offset order, the first at or after `next_offset`.
+
+        `register` gives the store's ids of sensors that were not seen before.
+        """
+        taken = take_in([m.key() for m in batch], [m.value() for m in batch])
+        offsets = np.fromiter((m.offset() for m in batch), np.int64, len(batch))
+        from_offset, self.next_offset = self.next_offset, int(offsets[-1]) + 1
+        alerts: list[messages.Alert] = []
+        rows: list[AlertRow] = []
+        readings: list[Group] = []
+        if taken.readings:
+            slots = self.bank.slots(taken.names)
+            ids = self._sensor_ids(taken, slots, register)
+            seqs = np.fromiter((r.seq for r in taken.readings), np.int64, len(taken.readings))
+            fresh = np.zeros(len(slots), bool)
+            fresh[self.bank.fresh(slots, seqs)] = True
+            for group, kind_alerts in self._kinds(taken, slots, ids, seqs, offsets[taken.at], fresh):
+                readings.append(group)
+                alerts += kind_alerts
+            rows = [alert_row(alert, int(ids_of)) for alert, ids_of in zip(alerts, self._ids_of(alerts), strict=True)]
+        to_store = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), readings, rows)
+        return Prepared(to_store, alerts, [(batch[bad.at], bad) for bad in taken.bad])
+
+    def _kinds(
+        self, taken: Intake, slots: NDArray[np.int64], ids: NDArray[np.int32], seqs: NDArray[np.int64],
+        offsets: NDArray[np.int64], fresh: NDArray[np.bool_],
+    ) -> Iterator[tuple[Group, list[messages.Alert]]]:  # fmt: skip
+        for kind, rows in by_kind(taken.readings).items():
+            readings = [taken.readings[row] for row in rows.tolist()]
+            measures = columns(kind, readings)
+            group: Group = {
+                "sensor_id": ids[rows],
+                "seq": seqs[rows],
+                "recorded_at": taken.recorded_us[rows] - POSTGRES_EPOCH_US,
+                "partition": np.full(len(rows), self.partition, np.int16),
+                "record_offset": offsets[rows],
+                **measures,
+            }
+            scored = np.flatnonzero(fresh[rows])
+            events = self.bank.score(
+                FIELDS[kind][0], slots[rows][scored], {name: column[scored] for name, column in measures.items()}
+            )
+            yield group, [alert_of(readings[scored[event.row]], event) for event in events]
+
+    def _sensor_ids(self, taken: Intake, slots: NDArray[np.int64], register: Register) -> NDArray[np.int32]:
+        known = len(self._ids)
+        if len(self.bank.names) > known:
+            new = self.bank.names[known:]
+            described = {r.sensor_id: (r.sensor_id, kind_of(r), r.location) for r in reversed(taken.readings)}
+            found = register(described.get(name, (name, "", "")) for name in new)
+            self._ids = np.concatenate([self._ids, np.array([found[name] for name in new], np.int32)])
+        return self._ids[slots]
+
+    def _ids_of(self, alerts: Sequence[messages.Alert]) -> NDArray[np.int32]:
+        return self._ids[self.bank.slots([alert.sensor_id for alert in alerts])]
+
+
+def kind_of(reading: messages.AnyReading) -> str:
+    return FIELDS[type(reading)][0]
+
+
+def alert_of(reading: messages.AnyReading, event: Event) -> messages.Alert:
+    """The alert that an event of the detectors raises about a reading."""
+    return messages.Alert(
+        alert_id=messages.alert_id(reading.sensor_id, reading.seq, event.rule.name, event.rule.version),
+        timestamp=reading.timestamp,
+        sensor_id=reading.sensor_id,
+        location=reading.location,
+        seq=reading.seq,
+        rule=event.rule.name,
+        severity=event.level.severity,
+        value=event.value,
+        limit=event.level.limit,
+        correlation_id=messages.correlation_id(reading.sensor_id, reading.seq),
+    )
+
+
+def alert_row(alert: messages.Alert, sensor_id: int) -> AlertRow:
+    """The row of the table `alerts`."""
+    return AlertRow(
+        alert_id=alert.alert_id,
+        sensor_id=sensor_id,
+        seq=alert.seq,
+        rule=alert.rule,
+        severity=alert.severity,
+        value=alert.value,
+        limit_value=alert.limit,
+        raised_at=alert.timestamp,
+        correlation_id=alert.correlation_id,
+    )

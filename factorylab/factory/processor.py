@@ -1,0 +1,298 @@
+"""A processor: a member of the group that checks, scores and stores readings.
+
+    poll → prepare (decode, check, detect) → alerts and dead letters out and confirmed → one store transaction
+         → offset commit (for lag monitors only) → journal
+
+Rules:
+- The position of a partition is the store's, never Kafka's. A partition that is assigned is *taken* in the store; until
+  that worked it is paused, and taking is tried again, so a database outage costs no group membership.
+- Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
+- Messages that do not continue at the expected offset (left over from before a seek or a revocation) are dropped.
+- A processor that is told to stop finishes its batch and leaves the group; being killed at any point is as good.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+import psycopg2
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+
+from factorylab import messages
+from factorylab.clock import now_ns
+from factorylab.errors import LabError
+from factorylab.factory import logs
+from factorylab.factory.assignment import Assignment
+from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.outbox import Outbox, Undelivered, printable
+from factorylab.factory.partition import Owned, Prepared
+from factorylab.factory.process import Stop, run
+from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
+from factorylab.factory.store import Batch, Fenced, Store, StoreUnavailable, create_schema
+from factorylab.history import Commit, Read
+from factorylab.journal import Journal
+
+POLL_S = 0.1
+CLOSE_S = 5.0
+
+
+class Processor:
+    """One member of the group."""
+
+    def __init__(self, config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
+        self._config, self._log, self._stop = config, logger, stop
+        self._journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
+        self._store = Store(
+            config.database_url.get_secret_value(),
+            config.db_schema,
+            config.sensor_topic,
+            config.worker,
+            config.store_deadline_s,
+        )
+        self._consumer = new_client(Consumer, processor_consumer(config), logger)
+        producer = new_client(Producer, alert_producer(config), logger)
+        self._outbox = Outbox(producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
+        self._assignment = Assignment(
+            self._consumer,
+            config.sensor_topic,
+            incremental=config.protocol != "range",
+            store=self._store,
+            worker=config.worker,
+            journal=self._journal,
+            logger=logger,
+        )
+        self._counts: Counter[str] = Counter()
+        self._busy_s = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop, then leave the group."""
+        self._log.info("start", group=self._config.group, protocol=self._config.protocol)
+        self._store.note("start")
+        self._assignment.subscribe()
+        report_at = time.monotonic() + self._config.report_every_s
+        try:
+            while not self._stop:
+                self._round()
+                if time.monotonic() >= report_at:
+                    report_at += self._config.report_every_s
+                    self._report("counters")
+        finally:
+            self._leave()
+
+    def _round(self) -> None:
+        first = self._consumer.poll(POLL_S)
+        self._assignment.take_pending()
+        if first is None:
+            return
+        since = time.perf_counter()
+        polled = [first, *self._consumer.consume(self._config.batch_records - 1, 0)]
+        prepared = [p for owned, batch in self._shares(polled) if (p := self._prepare(owned, batch))]
+        self._deliver(prepared)
+        self._busy_s += time.perf_counter() - since
+
+    def _shares(self, polled: Sequence[Message]) -> list[tuple[Owned, list[Message]]]:
+        """The part of each owned partition that continues where it stands."""
+        shares: dict[int, list[Message]] = {}
+        for message in polled:
+            if message.error() is not None:
+                self._client_error(message)
+                continue
+            share = shares.get(message.partition())
+            if share is None:
+                shares[message.partition()] = [message]
+            else:
+                share.append(message)
+        found = [(self._assignment.owned.get(partition), share) for partition, share in shares.items()]
+        return [(owned, kept) for owned, share in found if owned and (kept := self._continuing(owned, share))]
+
+    def _continuing(self, owned: Owned, share: list[Message]) -> list[Message]:
+        if share[0].offset() < owned.next_offset:
+            share = [message for message in share if message.offset() >= owned.next_offset]
+        if not share or share[0].offset() == owned.next_offset or owned.next_offset == 0:
+            return share
+        if owned.gap_seen_at == owned.next_offset:  # fetched again and still there: the log has a gap
+            self._log.warning("gap", partition=owned.partition, position=owned.next_offset, next=share[0].offset())
+            self._store.note("gap", partition=owned.partition, position=owned.next_offset, next=share[0].offset())
+            return share
+        owned.gap_seen_at = owned.next_offset
+        self._assignment.rewind(owned.partition)
+        return []
+
+    def _client_error(self, message: Message) -> None:
+        error = message.error()
+        self._counts["errors"] += 1
+        self._log.error("client_error", error=str(error), partition=message.partition())
+        self._store.note("error", error=str(error), partition=message.partition())
+        if error.fatal():
+            raise LabError(f"Kafka client cannot go on: {error.str()}")
+        if message.partition() in self._assignment.owned:  # its position is not in the log: never skip silently
+            self._assignment.give_up(message.partition())
+
+    def _prepare(self, owned: Owned, batch: list[Message]) -> Prepared | None:
+        self._journal_read(owned, batch)
+        self._counts["read"] += len(batch)
+        try:
+            prepared = owned.prepare(batch, self._store.sensor_ids)
+        except (StoreUnavailable, psycopg2.Error) as error:
+            self._failed(owned.partition, error)
+            return None
+        for alert in prepared.alerts:
+            self._outbox.alert(alert)
+            self._log.info(
+                "alert",
+                rule=alert.rule,
+                severity=alert.severity,
+                value=alert.value,
+                correlation_id=alert.correlation_id,
+            )
+        for message, bad in prepared.dead_letters:
+            self._outbox.dead_letter(message, bad)
+            where = f"{message.topic()}/{message.partition()}/{message.offset()}"
+            self._log.warning("dead_letter", correlation_id=where, error=printable(bad.error))
+        return prepared
+
+    def _deliver(self, prepared: Sequence[Prepared]) -> None:
+        try:
+            self._outbox.settle(lambda: bool(self._stop))
+        except Undelivered as error:
+            for one in prepared:
+                self._failed(one.batch.partition, error)
+            return
+        for one in prepared:
+            self._commit(one)
+
+    def _commit(self, prepared: Prepared) -> None:
+        batch = prepared.batch
+        try:
+            new = self._store.commit(batch)
+        except Fenced as error:
+            self._journal_commit(prepared, 0, refused=True)
+            self._store.note("refused", partition=batch.partition, epoch=batch.epoch, position=batch.from_offset)
+            self._failed(batch.partition, error)
+            return
+        except (StoreUnavailable, psycopg2.Error) as error:
+            self._failed(batch.partition, error)
+            return
+        self._journal_commit(prepared, new, refused=False)
+        self._assignment.backoff.succeeded()
+        self._counts.update(stored=new, alerts=len(prepared.alerts), dead_letters=len(prepared.dead_letters))
+        self._counts["duplicates"] += batch.rows - new
+        self._log.debug("batch", partition=batch.partition, to_offset=batch.to_offset, rows=new)
+        with suppress(KafkaException):  # only lag monitors miss it
+            self._consumer.commit(offsets=[self._position(batch)], asynchronous=True)
+
+    def _failed(self, partition: int, error: Exception) -> None:
+        self._counts["errors"] += 1
+        what = {"partition": partition, "error_type": type(error).__name__, "error": printable(error)}
+        self._log.warning("batch_failed", **what)
+        self._store.note("batch_failed", **what)
+        self._assignment.give_up(partition)
+
+    def _position(self, batch: Batch) -> TopicPartition:
+        return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
+
+    def _journal_read(self, owned: Owned, batch: Sequence[Message]) -> None:
+        if self._journal:
+            hashes = np.fromiter((messages.payload_hash(m.value() or b"") for m in batch), np.uint64, len(batch))
+            self._journal.write(
+                Read(
+                    worker=self._config.worker,
+                    t_ns=now_ns(),
+                    partition=owned.partition,
+                    first_offset=batch[0].offset(),
+                    last_offset=batch[-1].offset(),
+                    count=len(batch),
+                    hash_sum=int(hashes.sum(dtype=np.uint64)),
+                    rebalance_no=owned.assignment_no,
+                )
+            )
+
+    def _journal_commit(self, prepared: Prepared, new: int, *, refused: bool) -> None:
+        batch = prepared.batch
+        if self._journal:
+            self._journal.write(
+                Commit(
+                    worker=self._config.worker,
+                    t_ns=now_ns(),
+                    partition=batch.partition,
+                    from_offset=batch.from_offset,
+                    to_offset=batch.to_offset,
+                    owner_epoch=batch.epoch,
+                    rows=new,
+                    alerts=0 if refused else len(prepared.alerts),
+                    dead_letters=0 if refused else len(prepared.dead_letters),
+                    refused=refused,
+                )
+            )
+
+    def _report(self, event: str) -> None:
+        lag = {}
+        for partition in self._assignment.owned:
+            ends = self._consumer.get_watermark_offsets(
+                TopicPartition(self._config.sensor_topic, partition), cached=True
+            )
+            if ends and ends[1] >= 0:
+                lag[partition] = ends[1] - self._assignment.owned[partition].next_offset
+        self._log.info(
+            event,
+            **self._counts,
+            lag_records=lag,
+            busy_s=round(self._busy_s, 3),
+            partitions=sorted(self._assignment.owned),
+            waiting=sorted(self._assignment.pending),
+            rebalances=self._assignment.rebalances,
+        )
+
+    def _leave(self) -> None:
+        """Leave the group, at most for CLOSE_S: dead brokers must not hold a process that was told to stop."""
+        self._report("stopping")
+        thread = threading.Thread(target=self._close_consumer, daemon=True)
+        thread.start()
+        thread.join(CLOSE_S)
+        self._store.note("stop")
+        with suppress(StoreUnavailable, psycopg2.Error):
+            self._store.write_notes()
+        self._store.close()
+        self._log.info("stopped", left_group=not thread.is_alive())
+
+    def _close_consumer(self) -> None:
+        topic, owned = self._config.sensor_topic, self._assignment.owned
+        positions = [TopicPartition(topic, o.partition, o.next_offset) for o in owned.values() if o.next_offset]
+        with suppress(KafkaException):
+            if positions:
+                self._consumer.commit(offsets=positions, asynchronous=False)
+        self._consumer.close()
+
+
+def main(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
+    """Create what is missing in the database, then work."""
+    wait_for_schema(config, logger, stop)
+    if not stop:
+        Processor(config, logger, stop).run()
+
+
+def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
+    """Until the database answers, however long that takes: processors may start before it."""
+    from sqlalchemy.exc import OperationalError
+
+    from factorylab.factory.backoff import Backoff
+
+    backoff = Backoff(first_s=0.5)
+    while not stop:
+        if backoff.ready:
+            try:
+                create_schema(config.database_url.get_secret_value(), config.db_schema)
+                return
+            except OperationalError as error:
+                logger.warning("store_unavailable", error=str(error.orig).strip())
+                backoff.failed()
+        time.sleep(0.05)
+
+
+if __name__ == "__main__":
+    run(ProcessorConfig, main)

@@ -1,0 +1,280 @@
+"""The store: readings, alerts and positions in PostgreSQL, exactly once in effect.
+
+Rules:
+- Who is assigned a partition takes it: its epoch rises by one, and position and detector state come back.
+- A batch is one transaction that begins by moving the position, from where the batch began, under the epoch that was
+  taken. If that touches no row, another owner has moved on: nothing is written (`Fenced`).
+- When an answer is lost, nobody can know whether the transaction counted. Taking the partition again tells: the
+  position either moved or it did not.
+- A call that hangs (a frozen server answers nothing, and no server-side timeout helps) is cut by a watchdog
+  that shuts the socket down.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+import psycopg2
+from numpy.typing import NDArray
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from psycopg2.extras import execute_values
+
+from factorylab.errors import LabError
+from factorylab.factory.copy_binary import copy_bytes
+from factorylab.factory.schema import create_schema
+
+__all__ = ["AlertRow", "Batch", "Fenced", "Store", "StoreUnavailable", "Taken", "create_schema"]
+
+CONNECT_S = 5
+LOCK_S = 2  # a living owner holds a position for milliseconds
+APPLICATION = "factorylab-"
+
+
+class StoreUnavailable(LabError):
+    """The database does not answer, or broke the connection. Whether a transaction counted is unknown."""
+
+
+class Fenced(LabError):
+    """Another owner has taken the partition, or moved its position: nothing was written."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A partition as it was taken: read from `next_offset` on, with the detectors' `state` there."""
+
+    next_offset: int
+    epoch: int
+    state: bytes | None
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    alert_id: str
+    sensor_id: int
+    seq: int
+    rule: str
+    severity: str
+    value: float
+    limit_value: float
+    raised_at: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One transaction: offsets `from_offset` ≤ o < `to_offset` of a partition.
+
+    `readings` are groups of columns of the table `readings` (equal lengths, no nulls), one group a kind.
+    """
+
+    partition: int
+    from_offset: int
+    to_offset: int
+    epoch: int
+    state: bytes
+    readings: Sequence[Mapping[str, NDArray[np.generic]]]
+    alerts: Sequence[AlertRow] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        return sum(len(next(iter(group.values()))) for group in self.readings)
+
+
+class Store:
+    """One connection, made when it is first needed and again after it broke. Not for several threads."""
+
+    def __init__(self, url: str, schema: str, topic: str, owner: str, deadline_s: float) -> None:
+        self._url = url.replace("postgresql+psycopg2://", "postgresql://", 1)  # SQLAlchemy's way to write it
+        self._schema, self._topic, self._owner = schema, topic, owner
+        self._deadline_s = deadline_s
+        self._connection: Connection | None = None
+        self._notes: deque[tuple[str, str, str]] = deque(maxlen=1000)
+
+    def _sql(self, text: str, **names: str) -> sql.Composed:
+        return sql.SQL(text).format(**{key: sql.Identifier(self._schema, name) for key, name in names.items()})
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = psycopg2.connect(
+                self._url, connect_timeout=CONNECT_S, application_name=APPLICATION + self._owner
+            )
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Cursor]:
+        """One transaction; a broken or cut connection is dropped and reported as StoreUnavailable."""
+        try:
+            connection = self._connect()
+            with cut_after(self._deadline_s, connection), connection, connection.cursor() as cursor:
+                if self._notes:
+                    self._write_notes(cursor)
+                yield cursor
+            self._notes.clear()
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            self.close()
+            raise StoreUnavailable(f"database: {str(error).strip() or type(error).__name__}") from error
+
+    def take(self, partition: int) -> Taken:
+        """Become the owner of a partition. A former owner that is frozen inside a transaction loses its session."""
+        try:
+            return self._take(partition)
+        except errors.LockNotAvailable:
+            self._end_session_of_owner(partition)
+            return self._take(partition)
+
+    def _take(self, partition: int) -> Taken:
+        with self._transaction() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_S}s",))
+            cursor.execute(
+                self._sql(
+                    "INSERT INTO {p} AS p (topic, partition, next_offset, owner_epoch, owner, owner_backend)"
+                    " VALUES (%s, %s, 0, 1, %s, pg_backend_pid()) ON CONFLICT (topic, partition) DO UPDATE"
+                    " SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner, owner_backend = excluded.owner_backend"
+                    " RETURNING next_offset, owner_epoch, state",
+                    p="positions",
+                ),
+                (self._topic, partition, self._owner),
+            )
+            next_offset, epoch, state = cursor.fetchone() or (0, 0, None)
+        return Taken(next_offset, epoch, None if state is None else bytes(state))
+
+    def _end_session_of_owner(self, partition: int) -> None:
+        with self._transaction() as cursor:
+            cursor.execute(
+                self._sql(
+                    "SELECT pg_terminate_backend(a.pid) FROM {p} AS p JOIN pg_stat_activity AS a"
+                    " ON a.pid = p.owner_backend AND a.application_name = %s || p.owner"
+                    " WHERE p.topic = %s AND p.partition = %s AND a.pid <> pg_backend_pid()",
+                    p="positions",
+                ),
+                (APPLICATION, self._topic, partition),
+            )
+
+    def sensor_ids(self, sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
+        """The id of each (name, kind, location), by name; unknown ones are registered."""
+        wanted = sorted({name: (name, kind, location) for name, kind, location in sensors}.values())
+        with self._transaction() as cursor:
+            execute_values(
+                cursor,
+                self._sql("INSERT INTO {s} (name, kind, location) VALUES %s ON CONFLICT (name) DO NOTHING", s="sensors")
+                .as_string(cursor),
+                wanted,
+            )  # fmt: skip
+            cursor.execute(
+                self._sql("SELECT name, id FROM {s} WHERE name = ANY(%s)", s="sensors"), ([row[0] for row in wanted],)
+            )
+            return dict(cursor.fetchall())
+
+    def commit(self, batch: Batch) -> int:
+        """Write a batch; the number of readings that were new.
+
+        Raises:
+            Fenced: the partition has another owner or position; nothing was written.
+            StoreUnavailable: it is unknown whether the batch was written.
+        """
+        try:
+            with self._transaction() as cursor:
+                self._move(cursor, batch)
+                for columns in batch.readings:
+                    self._copy(cursor, self._sql("{t}", t="readings"), columns)
+                self._insert_alerts(cursor, batch.alerts)
+            return batch.rows
+        except errors.UniqueViolation:
+            return self._commit_new_only(batch)
+
+    def _commit_new_only(self, batch: Batch) -> int:
+        """The same through a staging table: readings that are there already are left as they are."""
+        new = 0
+        with self._transaction() as cursor:
+            self._move(cursor, batch)
+            cursor.execute(self._sql("CREATE TEMPORARY TABLE staging (LIKE {t}) ON COMMIT DROP", t="readings"))
+            for columns in batch.readings:
+                self._copy(cursor, sql.SQL("staging"), columns)
+            cursor.execute(
+                self._sql(
+                    "INSERT INTO {t} SELECT DISTINCT ON (sensor_id, seq) * FROM staging"
+                    " ORDER BY sensor_id, seq, record_offset ON CONFLICT DO NOTHING",
+                    t="readings",
+                )
+            )
+            new = cursor.rowcount
+            self._insert_alerts(cursor, batch.alerts)
+        return new
+
+    def _move(self, cursor: Cursor, batch: Batch) -> None:
+        cursor.execute(
+            self._sql(
+                "UPDATE {p} SET next_offset = %s, state = %s"
+                " WHERE topic = %s AND partition = %s AND next_offset = %s AND owner_epoch = %s",
+                p="positions",
+            ),
+            (batch.to_offset, batch.state, self._topic, batch.partition, batch.from_offset, batch.epoch),
+        )
+        if cursor.rowcount != 1:
+            raise Fenced(
+                f"partition {batch.partition} is no longer ours: no position {batch.from_offset} under epoch {batch.epoch}"
+            )
+
+    def _copy(self, cursor: Cursor, table: sql.Composable, columns: Mapping[str, NDArray[np.generic]]) -> None:
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            table, sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        cursor.copy_expert(statement, io.BytesIO(copy_bytes(columns)))
+
+    def _insert_alerts(self, cursor: Cursor, alerts: Sequence[AlertRow]) -> None:
+        if alerts:
+            names = AlertRow.__annotations__
+            insert = sql.SQL("INSERT INTO {} ({}) VALUES %s ON CONFLICT (alert_id) DO NOTHING").format(
+                self._sql("{a}", a="alerts"), sql.SQL(", ").join(map(sql.Identifier, names))
+            )
+            rows = sorted(tuple(getattr(alert, name) for name in names) for alert in alerts)
+            execute_values(cursor, insert.as_string(cursor), rows)
+
+    def note(self, kind: str, **detail: object) -> None:
+        """Keep an event of the system; it is written with the next transaction (the oldest are dropped beyond 1000)."""
+        self._notes.append((self._owner, kind, json.dumps(detail)))
+
+    def write_notes(self) -> None:
+        """Write the events that are kept, in a transaction of their own."""
+        with self._transaction():
+            pass
+
+    def _write_notes(self, cursor: Cursor) -> None:
+        insert = self._sql("INSERT INTO {e} (worker, kind, detail) VALUES %s", e="system_events")
+        execute_values(cursor, insert.as_string(cursor), list(self._notes))
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg2.Error):
+                self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def cut_after(deadline_s: float, connection: Connection) -> Iterator[None]:
+    """Shut a connection's socket down when the block takes longer: the blocked call then fails at once."""
+    handle = socket.socket(fileno=os.dup(connection.fileno()))
+    timer = threading.Timer(deadline_s, _shut_down, [handle])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        handle.close()
+
+
+def _shut_down(handle: socket.socket) -> None:
+    with suppress(OSError):  # closed meanwhile: the call came back in time
+        handle.shutdown(socket.SHUT_RDWR)
