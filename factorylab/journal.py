@@ -17,6 +17,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Union
@@ -35,6 +36,7 @@ SEND = np.dtype(
 ACK = np.dtype([("hash", "<u8"), ("offset", "<i8"), ("partition", "<i4"), ("error", "<i4"), ("t_ns", "<i8")])
 ACK_STRUCT = struct.Struct("<QqiiQ")  # t_ns last: fields are stored in order, so a row with a time is whole
 REFUSED = -2  # partition of an answer that produce() gave on the spot
+PIECE_ROWS = 1_000_000
 CHUNK_ROWS = 1 << 18  # a multiple of every page size, whatever the row's width
 
 
@@ -57,9 +59,7 @@ class Journal:
             os.write(self._fd, b"\n")  # the line that a killed predecessor tore
         at = stamp()
         self.write(
-            Worker(
-                worker=worker, t_ns=at.mono_ns, pid=os.getpid(), role=role, boot_id=at.boot_id, wall_ns=at.wall_ns
-            )
+            Worker(worker=worker, t_ns=at.mono_ns, pid=os.getpid(), role=role, boot_id=at.boot_id, wall_ns=at.wall_ns)
         )
 
     def write(self, row: Row) -> None:
@@ -74,7 +74,9 @@ class Journal:
         except OSError as error:
             raise JournalFull(f"journal of {self.worker}: {error.strerror}") from error
         if taken != len(line):
-            raise JournalFull(f"journal of {self.worker}: only {taken} of {len(line)} bytes of a row fitted on the disk")
+            raise JournalFull(
+                f"journal of {self.worker}: only {taken} of {len(line)} bytes of a row fitted on the disk"
+            )
 
     def close(self) -> None:
         os.close(self._fd)
@@ -82,7 +84,9 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -183,7 +187,16 @@ def read_journal(folder: Path, worker: str) -> list[Row]:
 
 
 def read_rows(path: Path, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    """The rows of a binary journal, without the empty ones.
+    """All rows of a binary journal, without the empty ones.
+
+    Raises:
+        ValueError: the file does not hold a whole number of rows.
+    """
+    return np.concatenate([np.empty(0, dtype), *read_pieces(path, dtype)])
+
+
+def read_pieces(path: Path, dtype: np.dtype[np.void]) -> Iterator[NDArray[np.void]]:
+    """The same, a million rows at a time: a long run's journals need not fit into memory.
 
     Raises:
         ValueError: the file does not hold a whole number of rows.
@@ -191,5 +204,7 @@ def read_rows(path: Path, dtype: np.dtype[np.void]) -> NDArray[np.void]:
     size = path.stat().st_size
     if size % dtype.itemsize:
         raise ValueError(f"{path.name} has {size} bytes, which is not a multiple of {dtype.itemsize}")
-    rows = np.fromfile(path, dtype)
-    return rows[(rows["t_ns"] != 0) & (rows["hash"] != 0)]
+    for start in range(0, size, PIECE_ROWS * dtype.itemsize):
+        rows = np.fromfile(path, dtype, PIECE_ROWS, offset=start)
+        there = (rows["t_ns"] != 0) & (rows["hash"] != 0)
+        yield rows if there.all() else rows[there]
