@@ -19,7 +19,7 @@ $(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
 	@echo "setting up $(VENV) (once; about half a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
-	@$(BIN)/uv pip sync --quiet --native-tls --python $(BIN)/python --require-hashes requirements.lock bootstrap.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock bootstrap.lock
 	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 	@echo "ready; next: make lab, or make notebook"

@@ -7,7 +7,8 @@ run = lab.run(lab.scenario("broker_loss", target="controller"))
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,3 +94,45 @@ def check_source(wanted: Scenario) -> None:
         from factorylab.factory.sensors.recorded import count_readings
 
         count_readings(workload.source, workload.time_column, workload.value_column)
+
+
+def saved_runs(words: Sequence[str] = (), run_dir: str = "") -> list[Run]:
+    """The runs that `words` (and `run_dir`) name, or the latest finished one of each scenario.
+
+    Raises:
+        UsageError: a word fits no run, or there is none at all.
+    """
+    from factorylab.saved import load
+
+    results = load_settings().results
+    chosen = [runs.find(results, word) for word in [*words, *([run_dir] if run_dir else [])]]
+    latest = {folder.path.parent.name: folder for folder in runs.list_runs(results) if folder.sealed}
+    folders = chosen or list(latest.values())
+    if not folders:
+        raise UsageError("there is no finished run yet: 'make lab' makes four")
+    return [load(folder.path) for folder in folders]
+
+
+def write_report(shown: Sequence[Run]) -> Path:
+    """Write the runs to `results/report.html`, one file that opens offline."""
+    from factorylab.report import build
+
+    return build(list(shown), load_settings().results / "report.html")
+
+
+def example_recording() -> str:
+    """A small CSV file for `recorded_machine`: a simulated day of a machine that overheats twice.
+
+    It lies under `results/` and stands in for the file of a real machine.
+    """
+    rows = [f"2026-01-01 {i // 60:02d}:{i % 60:02d}:00,{_example_c(i):.3f}" for i in range(24 * 60)]
+    path = load_settings().results / "example_recording.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n")
+    return str(path)
+
+
+def _example_c(minute: int) -> float:
+    """70 °C with a swing of 4, and two hot hours of up to 85 and 105 °C."""
+    hot = {6: 15.0, 18: 35.0}.get(minute // 60, 0.0)
+    return 70 + 4 * math.sin(minute / 1440 * math.tau) + hot * math.sin(minute % 60 / 60 * math.pi)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from factorylab import runs as run_folders
@@ -113,7 +114,7 @@ def batch(
 
 def _close_batch(settings: Settings, folders: list[Path], *, as_json: bool) -> int:
     """Write the report, print the summary; the exit code of the worst run."""
-    from factorylab.audit.verdict import one_line
+    from factorylab.audit.text import one_line
     from factorylab.report import build
     from factorylab.saved import load
 
@@ -123,7 +124,7 @@ def _close_batch(settings: Settings, folders: list[Path], *, as_json: bool) -> i
     say("writing the report")
     build(loaded, out)
     if as_json:
-        typer.echo(json.dumps([json.loads(encode(v)) for v in verdicts], indent=2))
+        typer.echo(msgspec.json.encode(verdicts).decode())
     else:
         for verdict in verdicts:
             typer.echo(one_line(verdict))
@@ -134,7 +135,7 @@ def _close_batch(settings: Settings, folders: list[Path], *, as_json: bool) -> i
 
 def runs(as_json: AsJson = False) -> None:
     """List the runs under results/, oldest first."""
-    from factorylab.audit.verdict import one_line
+    from factorylab.audit.text import one_line
     from factorylab.saved import load
 
     found = run_folders.list_runs(load_settings().results)
@@ -150,7 +151,7 @@ def runs(as_json: AsJson = False) -> None:
 
 def show(run: str) -> None:
     """The verdict of a run on one screen. RUN: a path, its 6 digits, a scenario's name or 'latest'."""
-    from factorylab.audit.verdict import panel
+    from factorylab.audit.text import panel
     from factorylab.saved import load
 
     folder = run_folders.find(load_settings().results, run)
@@ -172,11 +173,11 @@ def replay(run: str, as_json: AsJson = False) -> None:
 
 def compare(run_a: str, run_b: str) -> None:
     """The numbers of two runs side by side."""
-    from factorylab.analysis.compare import compare as side_by_side
+    from factorylab.audit.text import compare as side_by_side
     from factorylab.saved import load
 
     results = load_settings().results
-    pair = [load(run_folders.find(results, word).path) for word in (run_a, run_b)]
+    pair = [load(run_folders.find(results, word).path).verdict for word in (run_a, run_b)]
     typer.echo(side_by_side(*pair).to_string())
 
 
@@ -184,18 +185,10 @@ def report(
     run: Annotated[list[str] | None, typer.Argument(help="runs to show; default: the latest of each scenario")] = None,
 ) -> None:
     """Write results/report.html from saved runs."""
-    from factorylab.report import build
-    from factorylab.saved import load
+    from factorylab.api import saved_runs, write_report
 
-    settings = load_settings()
-    chosen = [run_folders.find(settings.results, word) for word in run or []]
-    latest = {f.path.parent.name: f for f in run_folders.list_runs(settings.results) if f.sealed}
-    folders = chosen or list(latest.values())
-    if not folders:
-        raise UsageError("there is no finished run to report: 'make lab' makes four")
-    out = settings.results / "report.html"
-    build([load(folder.path) for folder in folders], out)
-    say(f"report of {len(folders)} run(s): {out}")
+    shown = saved_runs(run or [])
+    say(f"report of {len(shown)} run(s): {write_report(shown)}")
 
 
 def parse_parameters(given: list[str]) -> dict[str, Parameter]:
@@ -231,9 +224,9 @@ def judge(folder: run_folders.RunFolder) -> Verdict:
 
 def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: bool) -> None:
     """One line for a person, or the whole verdict for a machine."""
-    from factorylab.audit.verdict import encode, one_line
+    from factorylab.audit.text import one_line
 
-    typer.echo(encode(verdict).decode() if as_json else one_line(verdict))
+    typer.echo(msgspec.json.encode(verdict).decode() if as_json else one_line(verdict))
     say(f"  {folder.path}")
 
 

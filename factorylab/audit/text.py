@@ -82,3 +82,10 @@ def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
     columns = [f"{v.scenario} {v.run_id}" + " (n=1)" for v in (a, b)]
     rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
     return pd.DataFrame(rows, index=columns).T
+
+
+def claims(verdict: Verdict) -> pd.DataFrame:
+    """Every check with its claim and what was measured, the worst first; one row a check."""
+    passed = [check for check in verdict.checks if check.verdict == "PASS"]
+    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *passed]]
+    return pd.DataFrame(rows, columns=["check", "verdict", "claim", "measured"]).set_index("check")

@@ -12,9 +12,16 @@ of the verdict (1 FAIL, 3 NOT_DRAINED, 4 INVALID), and 1 for a PASS where someth
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
+
+
+class Printer(Protocol):
+    """What IPython hands to an object that wants to be shown in its own way."""
+
+    def text(self, obj: str) -> None: ...
+
 
 Outcome = Literal["PASS", "NOT_DRAINED", "INVALID", "FAIL"]
 ORDER: tuple[Outcome, ...] = ("PASS", "NOT_DRAINED", "INVALID", "FAIL")
@@ -128,6 +135,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def fired(self) -> list[Check]:
         """Checks that did not pass, the worst first."""
         return sorted((c for c in self.checks if c.verdict != "PASS"), key=lambda c: -ORDER.index(c.verdict))
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
+        """How a notebook shows it: one screen."""
+        from factorylab.audit.text import panel
+
+        printer.text(panel(self))
 
 
 def worst(outcomes: list[Outcome]) -> Outcome:

@@ -1,0 +1,54 @@
+"""Small tables for people: the steady state, stored values against limits, several runs at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from factorylab.analysis import rates
+from factorylab.analysis.latency import latencies
+from factorylab.audit import text
+from factorylab.audit.text import EXPECTED, numbers
+from factorylab.clock import NS
+from factorylab.saved import Run
+
+
+def steady(run: Run) -> pd.DataFrame:
+    """One row: what the steady state was declared to be and what it was."""
+    ends_ns = run.phases.get("fault_window") or run.phases["after"]
+    end_s = (ends_ns - run.t0_ns) / NS
+    sends = run.frame("sends", "t_intended_ns")["t_intended_ns"]
+    lags = rates.total_lag(run)
+    found = latencies(run)
+    inside = found.loc[found["t_s"].between(0, end_s), "latency_s"]
+    row = {
+        "seconds": round(end_s, 1),
+        "declared_per_s": run.scenario.workload.rate_per_s,
+        "offered_per_s": round(float(sends.between(run.t0_ns, ends_ns).sum()) / end_s, 1),
+        "lag_slope_per_s": round(rates.slope_per_s(lags, 0, end_s), 1),
+        "lag_records_max": lags.loc[lags["t_s"].between(0, end_s), "lag_records"].max(),
+        "latency_p50_s": round(inside.quantile(0.5), 3),
+        "latency_p99_s": round(inside.quantile(0.99), 3),
+    }
+    return pd.DataFrame([row])
+
+
+def values(run: Run, limits: Sequence[float]) -> pd.DataFrame:
+    """One row: rows stored, distinct readings among them, rows above each limit (strictly)."""
+    rows = run.frame("rows", "sensor", "seq", "value")
+    above = {f"above {limit:g}": int((rows["value"] > limit).sum()) for limit in limits}
+    distinct = len(rows[["sensor", "seq"]].drop_duplicates())
+    return pd.DataFrame([{"rows": len(rows), "distinct": distinct, **above}])
+
+
+def summary(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row for each run: verdict, whether it was expected, and the numbers of page one."""
+    rows = [{"verdict": run.verdict.verdict, "met": EXPECTED[run.verdict.met], **numbers(run.verdict)} for run in runs]
+    index = pd.Index([f"{run.scenario.name} {run.folder.run_id}" for run in runs], name="run")
+    return pd.DataFrame(rows, index=index)
+
+
+def claims(run: Run) -> pd.DataFrame:
+    """Every check of the verdict: its claim and what was measured, the worst first."""
+    return text.claims(run.verdict)
