@@ -119,14 +119,15 @@ def _write_sends(journals: Path, path: Path, rows: Mapping[str, Sequence[Row]], 
 def _joined(journals: Path, worker: str, problems: list[str]) -> Iterator[pa.Table]:
     """A fleet's sends with their answers, piece by piece."""
     acks = read_rows(acks_path(journals, worker), ACK)
-    acks = acks[np.argsort(acks["hash"], kind="stable")]
+    acks = acks[np.argsort(np.ascontiguousarray(acks["hash"]))]
+    answered_hashes = np.ascontiguousarray(acks["hash"])
     matched, hashes = 0, []
     for sends in read_pieces(sends_path(journals, worker), SEND):
-        part, answered = _sends_table(worker, sends, acks)
-        matched += answered
-        hashes.append(sends["hash"].copy())
-        yield part
-    if repeated := _repeated(acks["hash"]):
+        at = _find(answered_hashes, sends["hash"])
+        matched += int(np.count_nonzero(at >= 0))
+        hashes.append(np.ascontiguousarray(sends["hash"]))
+        yield _sends_table(worker, sends, acks, at)
+    if repeated := _repeated(answered_hashes):
         problems.append(f"sends of {worker}: {repeated} readings were answered more than once")
     if repeated := _repeated(np.sort(np.concatenate(hashes or [np.empty(0, np.uint64)]))):
         problems.append(f"sends of {worker}: {repeated} payloads are not unique, their answers cannot be told apart")
@@ -138,12 +139,25 @@ def _repeated(in_order: NDArray[np.uint64]) -> int:
     return int(np.count_nonzero(in_order[1:] == in_order[:-1]))
 
 
-def _sends_table(worker: str, sends: NDArray[np.void], acks: NDArray[np.void]) -> tuple[pa.Table, int]:
-    """The rows of some sends, and how many of them have an answer. `acks` are in order of their hashes."""
-    at = np.minimum(np.searchsorted(acks["hash"], sends["hash"]), max(len(acks) - 1, 0))
-    there = acks["hash"][at] == sends["hash"] if len(acks) else np.zeros(len(sends), bool)
-    answer = acks[at] if len(acks) else np.zeros(len(sends), ACK)
-    refused, error = there & (answer["partition"] == REFUSED), np.where(there, answer["error"], 0)
+def _find(in_order: NDArray[np.uint64], wanted: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where each wanted hash is in `in_order`; −1 where it is not. Searching in order is ten times faster."""
+    order = np.argsort(wanted)
+    needles = wanted[order]
+    at = np.searchsorted(in_order, needles)
+    found = np.zeros(len(needles), bool)
+    inside = at < len(in_order)
+    found[inside] = in_order[at[inside]] == needles[inside]
+    result = np.empty(len(wanted), np.int64)
+    result[order] = np.where(found, at, -1)
+    return result
+
+
+def _sends_table(worker: str, sends: NDArray[np.void], acks: NDArray[np.void], at: NDArray[np.int64]) -> pa.Table:
+    """The rows of some sends; `at` is where in `acks` the answer of each is, −1 for none."""
+    there = at >= 0
+    answer = np.zeros(len(sends), ACK)
+    answer[there] = acks[at[there]]
+    refused, error = there & (answer["partition"] == REFUSED), answer["error"]
     ok = there & ~refused & (error == 0)
     outcome = np.select([ok, refused & (error == QUEUE_FULL), refused], [OK, SHED, FAIL], UNKNOWN)
     columns = {
@@ -159,7 +173,7 @@ def _sends_table(worker: str, sends: NDArray[np.void], acks: NDArray[np.void]) -
         "error": _error_names(error),
         "payload_hash": sends["hash"],
     }
-    return pa.table(columns, schema=schema("sends")), int(np.count_nonzero(there))
+    return pa.table(columns, schema=schema("sends"))
 
 
 def _error_names(codes: NDArray[np.int32]) -> pa.DictionaryArray:
