@@ -94,12 +94,12 @@ class BinaryJournal:
     """Fixed-width rows appended to a memory-mapped file that grows by chunks."""
 
     def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
-        self._path = path
-        self._width = dtype.itemsize
-        self._dtype = dtype
-        self.count = len(read_rows(path, dtype)) if path.exists() else 0  # rows of a predecessor are kept
+        self._path, self._dtype, self._width = path, dtype, dtype.itemsize
+        count = len(read_rows(path, dtype)) if path.exists() else 0  # rows of a predecessor are kept
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        self._map_chunk(self.count // CHUNK_ROWS)
+        self._map_chunk(count // CHUNK_ROWS)
+        self._at = count % CHUNK_ROWS * self._width  # in bytes, within the chunk
+        self._end = CHUNK_ROWS * self._width
 
     def _map_chunk(self, number: int) -> None:
         size = CHUNK_ROWS * self._width
@@ -107,30 +107,32 @@ class BinaryJournal:
             os.posix_fallocate(self._fd, number * size, size)
         except OSError as error:
             raise JournalFull(f"{self._path} cannot grow by {size} bytes: {error.strerror}") from error
-        self.map = mmap.mmap(self._fd, size, offset=number * size)
-        self._rows = np.frombuffer(self.map, self._dtype)
+        self._map = mmap.mmap(self._fd, size, offset=number * size)
+        self._chunk, self._at = number, 0
 
     @property
-    def free_rows(self) -> int:
-        """Rows that fit into the mapped chunk."""
-        return CHUNK_ROWS - self.count % CHUNK_ROWS
+    def count(self) -> int:
+        """Rows so far."""
+        return self._chunk * CHUNK_ROWS + self._at // self._width
 
     def extend(self, block: NDArray[np.void]) -> None:
-        """Append a block of rows."""
-        while len(block):
-            part = block[: self.free_rows]
-            at = self.count % CHUNK_ROWS
-            self._rows[at : at + len(part)] = part
-            self._advance(len(part))
-            block = block[len(part) :]
+        """Append a block of rows.
 
-    def _advance(self, rows: int) -> None:
-        self.count += rows
-        if self.count % CHUNK_ROWS == 0:
-            self._map_chunk(self.count // CHUNK_ROWS)
+        Raises:
+            JournalFull: the disk cannot take the next chunk.
+        """
+        data = memoryview(np.ascontiguousarray(block)).cast("B")
+        while data:
+            part = data[: self._end - self._at]
+            self._map[self._at : self._at + len(part)] = part
+            self._at += len(part)
+            if self._at == self._end:
+                self._map_chunk(self._chunk + 1)
+            data = data[len(part) :]
 
     def close(self) -> None:
         """Give the unused space back. A killed worker leaves it behind: it reads as empty rows."""
+        self._map.close()
         os.ftruncate(self._fd, self.count * self._width)
         os.close(self._fd)
 
@@ -142,11 +144,15 @@ class AckJournal(BinaryJournal):
         super().__init__(path, ACK)
 
     def add(self, payload_hash: int, offset: int, partition: int, error: int) -> None:
-        """Append one answer; `error` is librdkafka's code, 0 for a confirmed record."""
-        ACK_STRUCT.pack_into(
-            self.map, self.count % CHUNK_ROWS * ACK_STRUCT.size, payload_hash, offset, partition, error, now_ns()
-        )
-        self._advance(1)
+        """Append one answer; `error` is librdkafka's code, 0 for a confirmed record.
+
+        Raises:
+            JournalFull: the disk cannot take the next chunk.
+        """
+        ACK_STRUCT.pack_into(self._map, self._at, payload_hash, offset, partition, error, now_ns())
+        self._at += ACK_STRUCT.size
+        if self._at == self._end:
+            self._map_chunk(self._chunk + 1)
 
 
 def journal_path(folder: Path, worker: str) -> Path:

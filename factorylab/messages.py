@@ -70,8 +70,9 @@ class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
 
 
 AnyReading = TemperatureReading | VibrationReading | EnergyReading
+Measures = Temperature | Vibration | Energy
 KINDS = ("temperature", "vibration", "energy")
-CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Temperature | Vibration | Energy]]] = {
+CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Measures]]] = {
     "temperature": (TemperatureReading, Temperature),
     "vibration": (VibrationReading, Vibration),
     "energy": (EnergyReading, Energy),

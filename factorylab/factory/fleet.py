@@ -30,6 +30,7 @@ from factorylab.history import Sensor, Stage
 from factorylab.journal import REFUSED, SEND, AckJournal, BinaryJournal, Journal, acks_path, sends_path
 
 TICK_S = 0.01
+NOWHERE = -1  # an answer without an offset
 BLOCK_MAX = 2_000  # readings between two looks at the delivery reports
 
 
@@ -70,13 +71,14 @@ class Fleet:
         self._index = np.array([sensor.index for sensor in self._source.sensors], np.int64)
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
         self._counts: Counter[str] = Counter()
+        self._acked, self._ready = 0, False
         self._offered = self._journals.sends.count if self._journals else 0  # a restarted fleet goes on where it was
 
     def run(self) -> None:
         """Offer readings until told to stop or the source ends, then wait for the answers."""
+        self._announce()
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
         schedule = Schedule(self._config.stages, share, now_ns(), self._offered)
-        self._announce()
         try:
             self._offer_all(schedule)
             self._flush()
@@ -112,6 +114,9 @@ class Fleet:
             if count > 0:
                 self._offer(count, schedule.intended_ns(self._offered, count))
             self._producer.poll(0)
+            if self._acked and not self._ready:
+                self._ready = True
+                self._log.info("ready")
             if time.monotonic() >= report_at:
                 report_at += self._config.report_every_s
                 self._report("counters", behind_s=round((now_ns() - now) / NS, 3))
@@ -119,7 +124,7 @@ class Fleet:
                 time.sleep(max(0.0, TICK_S - (now_ns() - now) / NS))
 
     def _stage(self, rate_per_s: float, t_ns: int) -> None:
-        self._log.info("rate", rate_per_s=rate_per_s)
+        self._log.info("rate", rate_per_s=round(rate_per_s, 3))
         if self._journals:
             self._journals.rows.write(Stage(worker=self._config.worker, t_ns=t_ns, rate_per_s=rate_per_s))
 
@@ -148,20 +153,21 @@ class Fleet:
                     self._counts["labels_shed"] += 1
 
     def _answered(self, error: KafkaError | None, message: Message) -> None:
-        """Delivery report of one reading."""
-        code = 0 if error is None else error.code()
+        """Delivery report of one reading: called for each, so it does as little as it can."""
+        if error is None:
+            code = 0
+            self._acked += 1
+        else:
+            code = error.code()
+            self._counts[error.name()] += 1
         if self._journals:
-            offset = message.offset()
+            offset, partition = message.offset(), message.partition()
             self._journals.acks.add(
-                messages.payload_hash(message.value()), -1 if offset is None else offset, message.partition(), code
+                messages.payload_hash(message.value() or b""),
+                NOWHERE if offset is None else offset,
+                NOWHERE if partition is None else partition,
+                code,
             )
-        if code:
-            self._counts["errors"] += 1
-            self._log.debug("not_confirmed", error=str(error))
-            return
-        self._counts["acked"] += 1
-        if self._counts["acked"] == 1:
-            self._log.info("ready")
 
     def _refused(self, value: bytes, error: BufferError | KafkaException) -> None:
         """produce() itself said no: the reading cannot be in the log."""
@@ -169,7 +175,7 @@ class Fleet:
         code = reason.code() if isinstance(reason, KafkaError) else KafkaError._QUEUE_FULL
         self._counts["shed" if code == KafkaError._QUEUE_FULL else "refused"] += 1
         if self._journals:
-            self._journals.acks.add(messages.payload_hash(value), -1, REFUSED, code)
+            self._journals.acks.add(messages.payload_hash(value), NOWHERE, REFUSED, code)
 
     def _flush(self) -> None:
         self._log.info("stopping", waiting_for=len(self._producer))
@@ -178,7 +184,9 @@ class Fleet:
             pass
 
     def _report(self, event: str, **more: float) -> None:
-        self._log.info(event, offered=self._offered, queued=len(self._producer), **self._counts, **more)
+        cpu_s = round(time.process_time(), 3)
+        counts = {"offered": self._offered, "acked": self._acked, "queued": len(self._producer), **self._counts}
+        self._log.info(event, **counts, cpu_s=cpu_s, **more)
 
 
 def make_source(config: FleetConfig) -> Source:

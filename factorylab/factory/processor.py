@@ -243,6 +243,7 @@ class Processor:
             **self._counts,
             lag_records=lag,
             busy_s=round(self._busy_s, 3),
+            cpu_s=round(time.process_time(), 3),
             partitions=sorted(self._assignment.owned),
             waiting=sorted(self._assignment.pending),
             rebalances=self._assignment.rebalances,

@@ -30,6 +30,7 @@ Words = NDArray[np.uint64]
 
 EPISODE = 20
 KNOT = 256
+DRAW_AHEAD = 8_192
 DAY = 8_640  # readings of 10 s
 SHIFT = 4_320  # a shift pattern of 12 h, of which 8 h run
 LINES = 4
@@ -131,54 +132,83 @@ def energy(draw: Draw, rate: float) -> Drawn:
 DRAWS = {"temperature": temperature, "vibration": vibration, "energy": energy}
 
 
+class Ahead(NamedTuple):
+    """Readings `first`, `first + 1`, … drawn in advance: their measures, and the anomalies by reading number."""
+
+    first: int
+    measures: list[messages.Measures]
+    anomalies: list[tuple[int, str]]
+
+
 class Simulation:
-    """Sensors `index, index + count, …` of a factory of `sensors` sensors."""
+    """Sensors `index, index + count, …` of a factory of `sensors` sensors; all of them take turns.
+
+    Reading n is the `n // len(sensors)`-th of sensor `n % len(sensors)`. Measures are drawn ahead in large
+    pieces, because numpy needs long arrays to be fast.
+    """
 
     def __init__(
         self, *, sensors: int, kinds: Sequence[str], seed: int, anomaly_rate: float, index: int, count: int
     ) -> None:
-        self.sensors = [describe(i, kinds[i % len(kinds)]) for i in range(index, sensors, count)]
+        self.sensors: Sequence[SensorInfo] = [describe(i, kinds[i % len(kinds)]) for i in range(index, sensors, count)]
         self._seed, self._anomaly_rate = seed, anomaly_rate
         self._index = np.array([s.index for s in self.sensors], np.int64)
         self._kind = np.array([s.kind for s in self.sensors])
-        self._kinds = sorted(set(kinds))
+        self._makers = [messages.CONSTRUCTORS[s.kind][0] for s in self.sensors]
+        self._ahead = Ahead(0, [], [])
 
     @property
-    def total(self) -> None:
+    def total(self) -> int | None:
+        """It never ends."""
         return None
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
-        """All sensors take turns: reading n is the `n // sensors`-th of sensor `n % sensors`."""
+        """Readings `first` ≤ n < `first + count`, all with the same time."""
         number = np.arange(first, first + count, dtype=np.int64)
         local, seq = number % len(self.sensors), number // len(self.sensors)
-        readings: list[messages.AnyReading] = [None] * count  # type: ignore[list-item]
-        labels: list[messages.Label] = []
-        for kind in self._kinds:
-            rows = np.flatnonzero(self._kind[local] == kind)
-            if len(rows):
-                drawn = DRAWS[kind](Draw(self._seed, self._index[local[rows]], seq[rows]), self._anomaly_rate)
-                self._fill(readings, labels, rows, local[rows], seq[rows], kind, drawn, timestamp)
+        sensors, makers = self.sensors, self._makers
+        measures, anomalies = self._drawn(first, count)
+        readings = [
+            makers[at](
+                timestamp=timestamp, sensor_id=sensors[at].name, location=sensors[at].location, seq=n, readings=measure
+            )
+            for at, n, measure in zip(local.tolist(), seq.tolist(), measures, strict=True)
+        ]
+        labels = [
+            messages.Label(sensor_id=readings[n - first].sensor_id, seq=readings[n - first].seq, anomaly=anomaly)
+            for n, anomaly in anomalies
+        ]
         return Block(local, seq, readings, labels)
 
-    def _fill(
-        self, readings: list[messages.AnyReading], labels: list[messages.Label], rows: Ints, local: Ints, seq: Ints,
-        kind: str, drawn: Drawn, timestamp: str,
-    ) -> None:  # fmt: skip
-        make, measure = messages.CONSTRUCTORS[kind]
-        values = zip(*(column.tolist() for column in drawn.columns.values()), strict=True)
-        sensors = self.sensors
-        for row, at, number, value in zip(rows.tolist(), local.tolist(), seq.tolist(), values, strict=True):
-            sensor = sensors[at]
-            readings[row] = make(
-                timestamp=timestamp,
-                sensor_id=sensor.name,
-                location=sensor.location,
-                seq=number,
-                readings=measure(*value),
-            )
-        for at in np.flatnonzero(drawn.anomaly != "").tolist():
-            name = sensors[local[at]].name
-            labels.append(messages.Label(sensor_id=name, seq=int(seq[at]), anomaly=str(drawn.anomaly[at])))
+    def _drawn(self, first: int, count: int) -> tuple[list[messages.Measures], list[tuple[int, str]]]:
+        measures: list[messages.Measures] = []
+        anomalies: list[tuple[int, str]] = []
+        while len(measures) < count:
+            at = first + len(measures)
+            if not 0 <= at - self._ahead.first < len(self._ahead.measures):
+                self._ahead = self._draw(at)
+            skip = at - self._ahead.first
+            piece = self._ahead.measures[skip : skip + count - len(measures)]
+            measures += piece
+            anomalies += [(n, anomaly) for n, anomaly in self._ahead.anomalies if at <= n < at + len(piece)]
+        return measures, anomalies
+
+    def _draw(self, first: int) -> Ahead:
+        number = np.arange(first, first + DRAW_AHEAD, dtype=np.int64)
+        local, seq = number % len(self.sensors), number // len(self.sensors)
+        ahead = Ahead(first, [messages.Temperature(0.0)] * len(number), [])
+        for kind, draw_kind in DRAWS.items():
+            rows = np.flatnonzero(self._kind[local] == kind)
+            if not len(rows):
+                continue
+            drawn = draw_kind(Draw(self._seed, self._index[local[rows]], seq[rows]), self._anomaly_rate)
+            measure = messages.CONSTRUCTORS[kind][1]
+            values = map(measure, *(column.tolist() for column in drawn.columns.values()))
+            for row, value in zip(rows.tolist(), values, strict=True):
+                ahead.measures[row] = value
+            wrong = np.flatnonzero(drawn.anomaly != "")
+            ahead.anomalies.extend(zip((first + rows[wrong]).tolist(), drawn.anomaly[wrong].tolist(), strict=True))
+        return ahead
 
 
 def describe(index: int, kind: str) -> SensorInfo:
