@@ -6,7 +6,7 @@
     run.verdict
     lab.plot.timeline(run)
 
-Names are imported on first use, so that `import factorylab` stays quick.
+What is heavy (frames, figures) is imported on first use, so that `import factorylab` stays quick.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+# Eager, although only users need it: the function `scenario` must win over the submodule of the same name.
+from factorylab.api import example_recording, run, saved_runs, scenario, write_report
+
 if TYPE_CHECKING:
     from factorylab import analysis, tables
     from factorylab import plots as plot
-    from factorylab.api import example_recording, run, saved_runs, scenario, write_report
     from factorylab.saved import load
 
 __version__ = "0.1.0"
@@ -26,14 +28,11 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {"analysis": "factorylab.analysis", "plot": "factorylab.plots", "tables": "factorylab.tables"}
-_API = ("example_recording", "run", "saved_runs", "scenario", "write_report")
 
 
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(_MODULES[name])
-    if name in _API:
-        return getattr(import_module("factorylab.api"), name)
     if name == "load":
         return import_module("factorylab.saved").load
     raise AttributeError(f"module 'factorylab' has no attribute {name!r}")

