@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from factorylab import analysis
 from factorylab.plots import draw
-from factorylab.plots.style import Picture, styled
+from factorylab.plots.style import Picture, settled, styled
 from factorylab.saved import Run, each
 
 
@@ -67,7 +67,7 @@ def timeline(run: Run) -> Picture:
             _frame(ax, run, faults, label=ax is axes[0])
         axes[3].set_xlabel("seconds since the steady state began")
         figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
-    return figure
+        return settled(figure)
 
 
 def latency(run: Run) -> Picture:
@@ -78,7 +78,7 @@ def latency(run: Run) -> Picture:
         draw.latency(ax, analysis.over_time(analysis.latencies(run)), run.scenario.objectives.latency_p99_s)
         _frame(ax, run, windows_s(run))
         ax.set_xlabel("seconds since the steady state began, by intended send")
-    return figure
+        return settled(figure)
 
 
 def ack_gaps(run: Run) -> Picture:
@@ -86,7 +86,7 @@ def ack_gaps(run: Run) -> Picture:
     with styled():
         figure = Picture(figsize=(9, 0.9 + 0.32 * run.scenario.topology.partitions))
         draw.ack_gaps(figure.subplots(), analysis.ack_gaps(run))
-    return figure
+        return settled(figure)
 
 
 def load_curve(run: Run) -> Picture:
@@ -97,4 +97,4 @@ def load_curve(run: Run) -> Picture:
         left, right = figure.subplots(1, 2)
         draw.offered_achieved(left, frame)
         draw.load_latency(right, frame)
-    return figure
+        return settled(figure)

@@ -56,6 +56,15 @@ class Picture(Figure):
         return svg(self)
 
 
+def settled(figure: Picture) -> Picture:
+    """Fix where the axes are: the layout's solver is exact only to the last bits, which would change the SVG's ids."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(round(v, 4) for v in ax.get_position().bounds))
+    return figure
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG text, the same for the same data."""
     out = io.StringIO()

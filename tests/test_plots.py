@@ -1,0 +1,72 @@
+"""Figures: they show what the frames hold, the same each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from factorylab import plots
+from factorylab.plots.style import FAULT_FILL
+from factorylab.saved import Run
+from tests.histories import S, at_ns, broker_loss, consumer_loss, healthy, scenario
+
+FIGURES = [plots.timeline, plots.latency, plots.ack_gaps]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return broker_loss(tmp_path).saved()
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_is_the_same_bytes_each_time(run: Run, figure: plots.Figure) -> None:
+    """Drawing twice gives the same well-formed SVG."""
+    first, second = plots.svg(figure(run)), plots.svg(figure(run))
+    assert first == second and ElementTree.fromstring(first).tag.endswith("svg")
+    assert len(first) < 120_000
+
+
+def test_the_timeline_names_the_fault_and_shades_it(run: Run) -> None:
+    """Every axes of the timeline carries the fault's shade; the uppermost names the victim and its role."""
+    axes = plots.timeline(run).axes
+    shades = [[p for p in ax.patches if p.get_facecolor()[:3] == _rgb(FAULT_FILL)] for ax in axes]
+    assert [len(found) for found in shades] == [1, 1, 1, 1]
+    assert "kill broker-1 (leader:0)" in [text.get_text() for text in axes[0].texts]
+
+
+def _rgb(colour: str) -> tuple[float, ...]:
+    return tuple(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+
+
+def test_owners_differ_without_colour(tmp_path: Path) -> None:
+    """Bars of different owners differ in their hatch, so that grey print tells them apart."""
+    axes = plots.timeline(consumer_loss(tmp_path).saved()).axes
+    for ax in axes[2:]:
+        labels = ax.get_legend().get_patches()
+        assert len({patch.get_hatch() for patch in labels}) == len(labels) > 1
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_every_axes_names_its_unit_and_subject(run: Run, figure: plots.Figure) -> None:
+    """Each axes has a title and a labelled y axis."""
+    for ax in figure(run).axes:
+        assert ax.get_title(loc="left") and ax.get_ylabel()
+
+
+def test_a_healthy_run_has_no_shade(tmp_path: Path) -> None:
+    """Without a fault nothing is shaded and the title says so."""
+    figure = plots.timeline(healthy(tmp_path).saved())
+    assert "no fault" in str(figure.get_suptitle())
+    assert not [p for p in figure.axes[0].patches if p.get_facecolor()[:3] == _rgb(FAULT_FILL)]
+
+
+def test_the_load_curve_marks_where_the_lag_grows(tmp_path: Path) -> None:
+    """A step that does not keep up is a hollow mark with its own word in the legend."""
+    made = scenario(workload={"rate_per_s": 100, "sensors": 6, "steps_per_s": [100, 110], "step_s": 6})
+    history = healthy(tmp_path, made)
+    history.add("stages", worker="fleet-0", t_ns=at_ns(12), rate_per_s=110.0)
+    history["lag"]["committed"] -= (((history["lag"]["t_ns"] - at_ns(12)) / S).clip(lower=0) * 20).astype(int)
+    legend = plots.load_curve(history.saved()).axes[0].get_legend()
+    assert legend is not None and {"lag stays", "lag grows"} <= {text.get_text() for text in legend.get_texts()}
