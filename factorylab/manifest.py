@@ -69,7 +69,6 @@ def read(run: RunFolder) -> Manifest:
     except msgspec.DecodeError as error:
         raise UsageError(f"{path}: is no manifest: {error}") from None
     if manifest.schema_version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{path}: schema {manifest.schema_version} is newer than this factorylab ({SCHEMA_VERSION}): update it"
-        )
+        newer = f"{path}: schema {manifest.schema_version} is newer than this factorylab ({SCHEMA_VERSION})"
+        raise UsageError(f"{newer}: update it")
     return manifest
