@@ -90,7 +90,7 @@ def prepare(settings: Settings, progress: Progress) -> FreshLab:
     known = Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
     write_secret(home / ENDPOINTS, msgspec.json.encode(known).decode())
     write_secret(home / control.TOKEN, secrets.token_urlsafe(32))
-    _launch(home)
+    launch(home)
     return FreshLab(home, Endpoints(known.bootstrap, known.database_url), kit, places, server, password)
 
 
@@ -125,7 +125,7 @@ def _empty(home: Path) -> None:
         ) from error
 
 
-def _launch(home: Path) -> None:
+def launch(home: Path) -> None:
     """Start the supervisor; returns when it listens."""
     log = home / "logs" / "supervisor.log"
     command = [sys.executable, "-m", "factorylab.cluster.supervisor", str(home)]

@@ -1,0 +1,48 @@
+"""One real cluster for the whole session, in a folder of its own, and a check that nothing of any test is left."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factorylab.cluster.local import LocalCluster
+from factorylab.settings import Settings, load_settings, project_folder
+from tests.labs import left_of, wait_nothing_left
+
+
+@pytest.fixture(scope="session")
+def labs_folder() -> Iterator[Path]:
+    """Where the session's labs live: in the project, never in the temporary folder."""
+    folder = project_folder(Path(__file__).parent) / ".lab" / f"tests-{os.getpid()}"
+    folder.mkdir(parents=True)
+    yield folder
+    left = left_of(folder)
+    shutil.rmtree(folder)
+    assert not left, f"the tests left processes running: {left}"
+
+
+@pytest.fixture
+def home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The folder of a lab for one test; the test fails when something of its lab lives on."""
+    folder = labs_folder / request.node.name[:40].replace("[", "-").replace("]", "")
+    folder.mkdir()
+    yield folder
+    wait_nothing_left(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def session_settings(labs_folder: Path) -> Settings:
+    """The user's settings with a home and results of the session's own."""
+    return load_settings().model_copy(update={"home": labs_folder / "shared", "results": labs_folder / "results"})
+
+
+@pytest.fixture(scope="session")
+def cluster(session_settings: Settings) -> Iterator[LocalCluster]:
+    """A whole lab, shared by all tests marked `cluster`; each leaves it healed."""
+    with LocalCluster.up(session_settings) as lab:
+        yield lab

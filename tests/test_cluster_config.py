@@ -1,0 +1,92 @@
+"""Settings, ports and the configuration of the brokers."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from factorylab.cluster import kafka_config, ports
+from factorylab.errors import PortTaken, UsageError
+from factorylab.settings import load_settings, project_folder
+
+
+def test_all_wrong_settings_are_named_at_once(monkeypatch):
+    """Each wrong variable has a line with its value and the rule."""
+    monkeypatch.setenv("FACTORYLAB_BACKEND", "compose")
+    monkeypatch.setenv("FACTORYLAB_PORT_BASE", "80")
+    monkeypatch.setenv("FACTORYLAB_POSTGRES_BIN", "/nowhere")
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    said = str(caught.value)
+    assert "FACTORYLAB_BACKEND=compose: the backend compose is not there yet" in said
+    assert "FACTORYLAB_PORT_BASE=80" in said
+    assert "FACTORYLAB_POSTGRES_BIN=/nowhere: no initdb and no postgres" in said
+
+
+def test_the_lab_belongs_to_the_project(tmp_path, monkeypatch):
+    """From a folder inside the project the lab is the project's, elsewhere the current folder's."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "factorylab"\n')
+    inside = tmp_path / "notebooks" / "deep"
+    inside.mkdir(parents=True)
+    assert project_folder(inside) == tmp_path
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "another"\n')
+    assert project_folder(inside) == inside
+    monkeypatch.chdir(inside)
+    monkeypatch.delenv("FACTORYLAB_HOME", raising=False)
+    assert load_settings().home == inside / ".lab"
+
+
+def test_the_cache_follows_xdg(tmp_path, monkeypatch):
+    """XDG_CACHE_HOME moves the cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("FACTORYLAB_CACHE", raising=False)
+    assert load_settings().cache == tmp_path / "factorylab"
+
+
+def test_three_nodes_agree_and_stay_on_loopback(tmp_path):
+    """Every node has ports of its own on loopback, all name the same quorum, and inner topics have 3 copies."""
+    places = ports.choose(tmp_path, None).brokers
+    nodes = [kafka_config.properties(place, places, tmp_path) for place in places]
+    assert len({node["controller.quorum.voters"] for node in nodes}) == 1
+    assert len({port for place in places for port in (place.port, place.quorum_port)}) == 6
+    for node in nodes:
+        listeners = [item.split("://")[1] for item in node["listeners"].split(",")]
+        assert all(listener.startswith("127.") for listener in listeners)
+        assert node["offsets.topic.replication.factor"] == node["transaction.state.log.replication.factor"] == "3"
+        assert node["transaction.state.log.min.isr"] == "2"
+        assert "broker.session.timeout.ms" not in node
+        assert "min.insync.replicas" not in node
+
+
+def test_a_node_has_features_and_an_identity(tmp_path):
+    """A written node holds Kafka's own checkpoint and a directory id that no other node has."""
+    places = ports.choose(tmp_path, None).brokers
+    folders = [tmp_path / str(place.number) for place in places]
+    for folder, place in zip(folders, places, strict=True):
+        kafka_config.write_node(folder, place, places, b"checkpoint")
+    metas = [(folder / "data" / "meta.properties").read_text() for folder in folders]
+    ids = {line for meta in metas for line in meta.splitlines() if line.startswith("directory.id=")}
+    assert len(ids) == 3
+    assert all((folder / "data" / "bootstrap.checkpoint").read_bytes() == b"checkpoint" for folder in folders)
+
+
+def test_a_taken_port_is_named_with_its_owner():
+    """A pinned port that somebody listens on is refused with the port and the process."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        base = min(port, 65_535 - ports.BLOCK)
+        with pytest.raises(PortTaken, match=rf"port {port} is taken by .*process {os.getpid()}"):
+            ports.choose(Path("/lab"), base)
+
+
+def test_a_lab_goes_round_a_taken_port(tmp_path):
+    """A free choice skips the block in which a port is taken, and two folders begin at different places."""
+    first = ports.choose(tmp_path, None)
+    with socket.create_server((first.brokers[0].address, first.brokers[0].port)):
+        second = ports.choose(tmp_path, None)
+    assert second.brokers[0].port > first.brokers[0].port or second.brokers[0].port < first.database_port
+    assert first.brokers[0].port not in {place.port for place in second.brokers}
+    assert ports.start_of(tmp_path / "a") != ports.start_of(tmp_path / "b")

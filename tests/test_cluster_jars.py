@@ -1,0 +1,78 @@
+"""The lock of jars and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+import requests
+
+from factorylab.cluster import jars
+from factorylab.cluster.jars import Jar
+from factorylab.cluster.local import quiet
+from factorylab.errors import DownloadError
+
+GOOD = b"what was locked"
+LOCKED = [Jar(f"org.example:part-{n}:1.0", hashlib.sha256(GOOD).hexdigest()) for n in range(5)]
+
+
+def fetcher(content: bytes, broken: str = ""):
+    """A download that brings `content`, or fails for the jar named `broken`."""
+
+    def fetch(jar: Jar, repository: Path) -> Path:
+        if broken and broken in jar.coordinates:
+            raise requests.ConnectionError("no route")
+        path = repository / jar.file_name
+        path.write_bytes(content)
+        return path
+
+    return fetch
+
+
+def test_the_committed_lock_is_exact():
+    """Each line of the lock is group:artifact:version and a SHA-256, no file name twice, the log binding included."""
+    locked = jars.read_lock()
+    assert all(len(jar.coordinates.split(":")) == 3 and len(bytes.fromhex(jar.sha256)) == 32 for jar in locked)
+    assert len({jar.file_name for jar in locked}) == len(locked)
+    names = {jar.coordinates for jar in locked}
+    log4j = {name.rpartition(":")[2] for name in names if name.startswith("org.apache.logging.log4j:")}
+    assert {jars.KAFKA, jars.KAFKA_TOOLS} <= names
+    assert len(log4j) == 1
+    assert any(name.startswith(jars.LOG_BINDING) for name in names)
+
+
+def test_a_wrong_checksum_is_refused(tmp_path, monkeypatch):
+    """A download with another content never gets its final name, and the error names the coordinates."""
+    monkeypatch.setattr(jars, "fetch", fetcher(b"something else"))
+    with pytest.raises(DownloadError, match=r"org\.example:part-.*refused"):
+        jars.ensure(tmp_path, quiet, LOCKED)
+    assert not list((tmp_path / "jars").iterdir())
+
+
+def test_a_failed_download_says_why_and_resumes(tmp_path, monkeypatch):
+    """Without a network the error says what to do; what had come is kept and only the rest is fetched again."""
+    monkeypatch.setattr(jars, "fetch", fetcher(GOOD, broken="part-4"))
+    with pytest.raises(DownloadError, match=r"part-4.*HTTPS_PROXY.*try again"):
+        jars.ensure(tmp_path, quiet, LOCKED)
+    kept = {jar.coordinates for jar in LOCKED} - {jar.coordinates for jar in jars.missing(tmp_path / "jars", LOCKED)}
+    asked = []
+
+    def fetch(jar: Jar, repository: Path) -> Path:
+        asked.append(jar.coordinates)
+        return fetcher(GOOD)(jar, repository)
+
+    monkeypatch.setattr(jars, "fetch", fetch)
+    assert len(jars.ensure(tmp_path, quiet, LOCKED)) == len(LOCKED)
+    assert set(asked) == {jar.coordinates for jar in LOCKED} - kept
+    assert not list(tmp_path.glob("download-*"))
+
+
+def test_a_changed_jar_is_fetched_again(tmp_path, monkeypatch):
+    """A jar in the cache whose content changed counts as missing."""
+    monkeypatch.setattr(jars, "fetch", fetcher(GOOD))
+    paths = jars.ensure(tmp_path, quiet, LOCKED)
+    paths[2].write_bytes(b"tampered with")
+    assert jars.missing(tmp_path / "jars", LOCKED) == [LOCKED[2]]
+    jars.ensure(tmp_path, quiet, LOCKED)
+    assert paths[2].read_bytes() == GOOD

@@ -1,0 +1,61 @@
+"""Logs of different kinds in one stream."""
+
+from __future__ import annotations
+
+from factorylab.cluster.logs import Reader, chooser, merged
+
+BROKER = """[0.388s][warning][aot] a line of the JVM before any other
+2026-11-24T16:50:00.773Z INFO  [main] kafka.server.BrokerServer - starting
+2026-11-24T16:50:02.184Z ERROR [main] kafka.server.BrokerServer - broken
+java.lang.IllegalStateException: why
+"""
+DATABASE = "2026-11-24 16:50:01.481 UTC [6264] LOG:  starting PostgreSQL\n2026-11-24 16:50:03.000 UTC [1] FATAL:  no\n"
+WORKER = (
+    '{"event": "stored", "level": "info", "worker": "processor-0", "correlation_id": "c-17", '
+    '"timestamp": "2026-11-24T16:50:01.900000Z"}\nnot JSON\n'
+)
+
+
+def written(tmp_path):
+    """Three log files of three kinds."""
+    files = {"broker-1.log": BROKER, "database.log": DATABASE, "processor-0.log": WORKER}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    return [tmp_path / name for name in files]
+
+
+def test_all_kinds_merge_by_time(tmp_path):
+    """Lines of brokers, PostgreSQL and workers come in the order of time, a stack trace after its line."""
+    lines = list(merged(written(tmp_path), chooser("debug", None, None)))
+    assert [(line.worker, line.level) for line in lines] == [
+        ("broker-1", "info"),
+        ("broker-1", "info"),
+        ("database", "info"),
+        ("processor-0", "info"),
+        ("processor-0", "info"),
+        ("broker-1", "error"),
+        ("broker-1", "error"),
+        ("database", "critical"),
+    ]
+    assert lines[6].text == "java.lang.IllegalStateException: why"
+    assert "correlation_id=c-17" in lines[3].text
+
+
+def test_lines_are_chosen(tmp_path):
+    """Level, name of the worker and a pattern each leave out what does not fit."""
+    paths = written(tmp_path)
+    assert {line.level for line in merged(paths, chooser("error", None, None))} == {"error", "critical"}
+    assert {line.worker for line in merged(paths, chooser("info", "broker", None))} == {"broker-1"}
+    assert [line.worker for line in merged(paths, chooser("info", None, "c-17"))] == ["processor-0"]
+
+
+def test_a_half_line_waits_for_its_end(tmp_path):
+    """Following a file gives each line once and whole, also when it was written in two parts."""
+    path = tmp_path / "broker-1.log"
+    path.write_text(BROKER + "2026-11-24T16:50:04.000Z INFO  [ma")
+    reader = Reader(path)
+    assert len(list(reader.new_lines())) == 4
+    with path.open("a") as stream:
+        stream.write("in] x - the end\n")
+    assert [line.text for line in reader.new_lines()] == ["[main] x - the end"]
+    assert list(reader.new_lines()) == []
