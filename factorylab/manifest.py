@@ -61,14 +61,14 @@ def read(run: RunFolder) -> Manifest:
     Raises:
         UsageError: there is none, it is not one, or a newer factorylab wrote it.
     """
-    path = path_of(run)
+    name = f"{run.path.name}/raw/manifest.json"
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode(path_of(run).read_bytes(), type=Manifest)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}): the run did not finish") from None
+        raise UsageError(f"{name} cannot be read ({error.strerror}): the run did not finish") from None
     except msgspec.DecodeError as error:
-        raise UsageError(f"{path}: is no manifest: {error}") from None
+        raise UsageError(f"{name} is no manifest: {error}") from None
     if manifest.schema_version > SCHEMA_VERSION:
-        newer = f"{path}: schema {manifest.schema_version} is newer than this factorylab ({SCHEMA_VERSION})"
+        newer = f"{name}: schema {manifest.schema_version} is newer than this factorylab ({SCHEMA_VERSION})"
         raise UsageError(f"{newer}: update it")
     return manifest

@@ -90,6 +90,15 @@ def test_text_from_the_run_is_escaped(tmp_path: Path) -> None:
     assert "<script>" not in text and "&lt;script&gt;" in text
 
 
+def test_a_run_that_did_not_finish_is_reported(tmp_path: Path) -> None:
+    """A run without manifest and tables has its line, INVALID, and no figure."""
+    run = healthy(tmp_path).saved()
+    (run.folder.raw / "manifest.json").unlink()
+    (run.folder.history / "sends.parquet").unlink()
+    page = Page(build([run], tmp_path / "report.html").read_text())
+    assert "INVALID" in page.words and "did not finish" in page.words and page.images == 0
+
+
 def test_a_report_of_nothing_says_so(tmp_path: Path) -> None:
     """Without runs there is a page, and it says that there are none."""
     assert "There are no runs" in build([], tmp_path / "report.html").read_text()

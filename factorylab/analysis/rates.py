@@ -67,9 +67,13 @@ def slope_per_s(samples: pd.DataFrame, start_s: float, end_s: float) -> float:
 
 
 def stages(run: Run) -> pd.DataFrame:
-    """Periods of one offered rate: rate_per_s, start_s, end_s; all fleets together, the last ends with the sends."""
+    """Periods of one declared rate: rate_per_s, start_s, end_s; the last ends with the sends.
+
+    Each fleet notes its own share, so the n-th rates of all fleets are added up.
+    """
     rows = run.stages.sort_values("t_ns", kind="stable")
-    changes = rows.drop_duplicates("rate_per_s", keep="first") if len(rows) else rows
+    nth = rows.groupby("worker", observed=True).cumcount()
+    changes = rows.groupby(nth).agg(t_ns=("t_ns", "min"), rate_per_s=("rate_per_s", "sum"))
     start_s = run.seconds(changes["t_ns"]).to_numpy()
     sends = run.frame("sends", "t_intended_ns")["t_intended_ns"]
     end = (int(sends.max()) - run.t0_ns) / NS if len(sends) else float("nan")

@@ -46,6 +46,8 @@ def latency_p99_s(e: Evidence) -> Found:
     limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency_s)
     if limit is None:
         return Found(0, n, "no objective")
+    if not n:
+        raise ValueError("no latency was measured")
     p99 = float(np.quantile(e.latency_s, 0.99))
     late = n - int(np.searchsorted(e.latency_s, limit, side="right"))
     return Found(late if p99 > limit else 0, n, f"p99 {p99:.3f} s, allowed {limit:g} s")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from factorylab.audit.verdict import Span, Verdict
 
+SHOWN = 5  # checks on a screen
 EXPECTED = {True: "as expected", False: "NOT as expected"}
 
 
@@ -44,7 +45,9 @@ def one_line(verdict: Verdict) -> str:
     """The verdict for a terminal, on one line."""
     shown = numbers(verdict)
     words = [f"{name} {shown[name]}" for name in ("acked", "lost", "duplicated", "shed", "recovery", "p99")]
-    why = f"  [{', '.join(c.name for c in verdict.fired)}]" if verdict.fired else ""
+    names = [c.name for c in verdict.fired]
+    more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
+    why = f"  [{', '.join(names[:SHOWN])}{more}]" if names else ""
     return f"{verdict.scenario:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
 
 
@@ -52,9 +55,11 @@ def panel(verdict: Verdict) -> str:
     """The verdict on one screen: what fired, with witnesses, then the numbers."""
     head = f"{verdict.scenario} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})"
     lines = [head, "", f"{len(verdict.checks)} checks, {len(verdict.fired)} fired"]
-    for check in verdict.fired:
+    for check in verdict.fired[:SHOWN]:
         lines += [f"  {check.verdict:<11} {check.name}: {check.claim}", f"  {'':<11} {check.measured}"]
         lines += [f"  {'':<11} e.g. {witness}" for witness in map(_witness, check.witnesses[:2])]
+    if verdict.fired[SHOWN:]:
+        lines.append(f"  and {', '.join(c.name for c in verdict.fired[SHOWN:])}")
     for r in verdict.recovery:
         lines.append(
             f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected {r.detection}, "

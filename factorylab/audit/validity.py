@@ -63,6 +63,9 @@ def complete(e: Evidence) -> Found:
 
 @check("The lab could do all that it had to.", "things the lab could not do", "INVALID")
 def no_problems(e: Evidence) -> Found:
+    failed = e.run.folder.raw / "failed.txt"
+    if failed.exists():
+        return Found(1, 1, failed.read_text().strip())
     problems = list(e.run.manifest.problems)
     problems += [f"{name} died" for name in e.run.manifest.workers_died if name in OWN_WORKERS]
     return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))
@@ -97,7 +100,7 @@ def final_read(e: Evidence) -> Found:
 @check("The probe looked at least four times a second and was never blind for long.", "gaps of over 2 s", "INVALID")
 def probe_alive(e: Evidence) -> Found:
     ticks = np.unique(e.run.frame("processes", "t_ns")["t_ns"].to_numpy())
-    start, end = e.run.phases["warm_up"], e.run.phases["drain"]
+    start, end = _window(e, "warm_up", "drain")
     inside = ticks[(ticks >= start) & (ticks <= end)]
     edges = np.concatenate([[start], inside, [end]])
     blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
@@ -110,15 +113,20 @@ def probe_alive(e: Evidence) -> Found:
 def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
     """A phase as (start, end) in ns; it ends with the first of `ends` that the run has."""
     phases = {str(phase): t_ns for phase, t_ns in e.run.phases.items()}
-    return phases[start], next(phases[end] for end in ends if end in phases)
+    reached = [end for end in ends if end in phases]
+    if start not in phases or not reached:
+        raise ValueError(f"the run never went from {start} to {ends[-1]}")
+    return phases[start], phases[reached[0]]
 
 
 @check(
     "Before any fault the offered rate was the declared one and the lag did not grow.", "rules are broken", "INVALID"
 )
 def steady_state(e: Evidence) -> Found:
-    """Within 5 % of the declared rate, both the sends and the slope of the lag, and nothing refused by the fleet."""
+    """Within 5 % of the declared rate, both the sends and the slope of the lag, up to the fault or the next rate."""
     start, end = _window(e, "steady", "fault_window", "after")
+    changed = e.run.t0_ns + (rates.stages(e.run)["start_s"] * NS).astype("int64")
+    end = min([end, *changed[changed > start]])
     declared = e.run.scenario.workload.rate_per_s
     times = e.run.frame("sends", "t_ns")["t_ns"]
     rate = float(times.between(start, end).sum()) / ((end - start) / NS)
@@ -190,7 +198,7 @@ def healed(e: Evidence) -> Found:
     unseen = set(range(e.run.scenario.topology.partitions)) - set(views["partition"])
     wounds += [f"partition {p}: never seen" for p in sorted(unseen)]
     samples = e.run.frame("processes", "t_ns", "name", "status")
-    before = samples[samples["t_ns"] <= e.run.phases["drain"]]
+    before = samples[samples["t_ns"] <= _window(e, "drain", "final_read")[0]]
     last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]

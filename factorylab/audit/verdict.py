@@ -133,8 +133,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fired(self) -> list[Check]:
-        """Checks that did not pass, the worst first."""
-        return sorted((c for c in self.checks if c.verdict != "PASS"), key=lambda c: -ORDER.index(c.verdict))
+        """Checks that did not pass, the worst first, and those that counted something before those that crashed."""
+        fired = (c for c in self.checks if c.verdict != "PASS")
+        return sorted(fired, key=lambda c: (-ORDER.index(c.verdict), c.count == 0))
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
         """How a notebook shows it: one screen."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
 
 from factorylab.plots.style import (
     BLACK,
@@ -124,7 +124,7 @@ def latency(ax: Axes, frame: pd.DataFrame, objective_s: float | None = None) -> 
     if objective_s is not None:
         ax.axhline(objective_s, color=GREEN, linestyle="-.", linewidth=1, label=f"objective for p99: {objective_s:g} s")
     ax.set(ylabel="seconds", title="Latency from the intended send to the store", yscale="log")
-    ax.yaxis.set_major_formatter(PLAIN)
+    _plain_log(ax)
     ax.legend(ncols=5, loc="lower right", bbox_to_anchor=(1, 1))
     return ax
 
@@ -184,10 +184,16 @@ def load_latency(ax: Axes, frame: pd.DataFrame) -> Axes:
     ax.set(xlabel="offered readings / s", ylabel="seconds", title="Latency from the intended send", yscale="log")
     ax.xaxis.set_major_formatter(THOUSANDS)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.yaxis.set_major_formatter(PLAIN)
+    _plain_log(ax)
     ax.set_xlim(left=0)
     ax.legend(loc="upper left")
     return ax
+
+
+def _plain_log(ax: Axes) -> None:
+    """Plain numbers on a logarithmic axis, in between too where it spans less than a decade and a half."""
+    ax.yaxis.set_major_formatter(PLAIN)
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
 
 
 def _marks(ax: Axes, frame: pd.DataFrame, column: str, colour: str, mark: str, *, label: bool = True) -> None:

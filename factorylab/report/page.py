@@ -10,6 +10,8 @@ from pathlib import Path
 from factorylab import analysis, plots
 from factorylab.audit.text import EXPECTED, expectation, numbers
 from factorylab.audit.verdict import Verdict
+from factorylab.errors import UsageError
+from factorylab.manifest import Manifest
 from factorylab.report import reproduce
 from factorylab.saved import Run
 from factorylab.scenarios import SCENARIOS
@@ -29,6 +31,7 @@ class Section:
     """One run of the report."""
 
     run: Run
+    manifest: Manifest | None
     verdict: Verdict
     question: str
     numbers: dict[str, str]
@@ -44,20 +47,31 @@ class Section:
 def section(run: Run, out: Path) -> Section:
     """Everything about `run` for a report that is written to `out`."""
     verdict = run.verdict
+    manifest = _manifest(run)
+    whole = manifest is not None and not run.missing()
     about = SCENARIOS.get(run.scenario.name)
     return Section(
         run=run,
+        manifest=manifest,
         verdict=verdict,
         question=(about.__doc__ or "").strip() if about else "",
         numbers=numbers(verdict),
         met=EXPECTED[verdict.met],
         expectation=expectation(verdict),
-        pictures=_pictures(run),
-        steps=_steps(run),
-        threats=threats(run),
+        pictures=_pictures(run) if whole else [],
+        steps=_steps(run) if whole else [],
+        threats=threats(run, manifest),
         command=reproduce.command(run.scenario),
         data=Path(os.path.relpath(run.folder.path, out.resolve().parent)).as_posix(),
     )
+
+
+def _manifest(run: Run) -> Manifest | None:
+    """None for a run that did not finish."""
+    try:
+        return run.manifest
+    except UsageError:
+        return None
 
 
 def _pictures(run: Run) -> list[Picture]:
@@ -118,9 +132,10 @@ def _steps(run: Run) -> list[dict[str, str]]:
     ]
 
 
-def threats(run: Run) -> list[str]:
+def threats(run: Run, facts: Manifest | None) -> list[str]:
     """What could make the numbers mean less than they seem to."""
-    facts = run.manifest
+    if facts is None:
+        return ["The run did not finish: nothing can be concluded from it."]
     found = [
         "n = 1: one run is an observation, not a distribution; repeat it before a claim rests on it.",
         f"Brokers, store, load generator and probe share one host with {facts.host.cores} cores: they slow each other "
