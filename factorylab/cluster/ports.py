@@ -56,7 +56,7 @@ def owner_of(port: int) -> str:
     try:
         found = (c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid)
         pid = next(found, None)
-        return f"{psutil.Process(pid).name()}, process {pid}" if pid else "a process of another user"
+        return f"{psutil.Process(pid).name()}, process {pid}" if pid else "a process that this account cannot see"
     except (psutil.Error, OSError):
         return "an unknown process"
 

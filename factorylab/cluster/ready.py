@@ -51,14 +51,10 @@ def listens(bootstrap: str) -> bool:
 def database_answers(url: str) -> bool:
     """Does an authenticated query come back?"""
     import psycopg2
-    from sqlalchemy.engine import make_url
 
-    place = make_url(url)
+    libpq_url = url.replace("+psycopg2", "", 1)  # the driver's name is SQLAlchemy's, not PostgreSQL's
     try:
-        connection = psycopg2.connect(
-            host=place.host, port=place.port, user=place.username, password=place.password,
-            dbname=place.database, connect_timeout=2, options="-c statement_timeout=1000",
-        )  # fmt: skip
+        connection = psycopg2.connect(libpq_url, connect_timeout=2, options="-c statement_timeout=1000")
     except psycopg2.OperationalError:
         return False
     try:
