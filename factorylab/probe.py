@@ -2,10 +2,9 @@
 
     python -m factorylab.probe        configured by the environment, see ProbeConfig
 
-Each question has at most one call on its way, so a frozen broker delays its own answers only and never piles up
-work. Offsets are asked of each partition's leader separately; metadata and group questions go to one client a
-broker, the next one whenever an answer is late. What is older than `FRESH_S` is written as not valid: no number is
-better than an old one.
+Each question has a thread and a client of its own: metadata, group, committed offsets, and the end of each
+partition, so a frozen broker delays its own answers only. The main thread writes what is known five times a second.
+What is older than FRESH_S is written as not valid: no number is better than an old one.
 """
 
 from __future__ import annotations
@@ -13,26 +12,18 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
-from threading import Event
-from typing import Any, Generic, TypeVar
+from threading import Event, Thread
+from typing import Generic, TypeVar
 
 import psutil
-from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
-    IsolationLevel,
-    KafkaException,
-    TopicCollection,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ListOffsetsResultInfo, OffsetSpec
-from confluent_kafka.admin import TopicDescription as Topic
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from factorylab.clock import now_ns
 from factorylab.cluster import control
-from factorylab.cluster.admin import client_config
+from factorylab.cluster.admin import Admin
+from factorylab.errors import WaitTimeout
 from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, ProcessStatus
 from factorylab.journal import Journal
 
@@ -59,55 +50,44 @@ class ProbeConfig(BaseSettings):
         return {f"FACTORYLAB_PROBE_{key.upper()}": str(value) for key, value in self.model_dump().items()}
 
 
-class Question(Generic[T]):
-    """A question asked again and again, one call at a time. `late` is called when an answer does not come."""
+class Watch(Thread, Generic[T]):
+    """Asks one question again and again, and keeps the latest answer with its time."""
 
-    def __init__(self, send: Callable[[], Future[T]], late: Callable[[], None] = lambda: None) -> None:
-        self._send, self._late = send, late
-        self._future: Future[T] | None = None
-        self._sent_s = 0.0
-        self._answer: T | None = None
-        self._answered_s = float("-inf")
+    def __init__(self, bootstrap: str, stop: Event, question: Callable[[Admin], T]) -> None:
+        super().__init__(daemon=True)
+        self._admin = Admin(bootstrap, deadline_s=0, answer_s=ANSWER_S)
+        self._stop, self._question = stop, question
+        self._latest: tuple[T, float] | None = None
+        self.start()
 
-    def tick(self) -> None:
-        """Take the answer if it has come, and ask again."""
-        now = time.monotonic()
-        if self._future is not None and self._future.done():
-            try:
-                self._answer, self._answered_s = self._future.result(), now
-            except KafkaException:
-                self._late()
-        elif self._future is not None and now - self._sent_s < 2 * ANSWER_S:
-            return
-        elif self._future is not None:
-            self._late()
-        self._future, self._sent_s = self._send(), now
+    def run(self) -> None:
+        while not self._stop.is_set():
+            asked_s = time.monotonic()
+            with suppress(WaitTimeout):  # the next broker is asked next time; until then the answer grows old
+                self._latest = self._question(self._admin), time.monotonic()
+            self._stop.wait(max(0.0, asked_s + PERIOD_S - time.monotonic()))
 
     def fresh(self) -> T | None:
         """The answer, unless it is older than FRESH_S."""
-        return self._answer if time.monotonic() - self._answered_s <= FRESH_S else None
+        latest = self._latest
+        return latest[0] if latest is not None and time.monotonic() - latest[1] <= FRESH_S else None
 
 
 class Probe:
     """The samples of one run. `sample` is one tick; rows go to `journal`."""
 
-    def __init__(self, config: ProbeConfig, journal: Journal) -> None:
+    def __init__(self, config: ProbeConfig, journal: Journal, stop: Event) -> None:
         self.config, self.journal = config, journal
-        brokers = config.bootstrap.split(",")
-        self._clients = [AdminClient(client_config(broker, "factorylab-probe")) for broker in brokers]
-        self._turn = 0
-        self._topic = Question(self._ask_topic, self._next_client)
-        self._members = Question(self._ask_members, self._next_client)
-        self._committed = Question(self._ask_committed, self._next_client)
-        self._ends = [Question(self._ask_end(p)) for p in range(config.partitions)]
+        topic, group = config.topic, config.group
+        self._topic = Watch(config.bootstrap, stop, lambda admin: admin.partitions(topic))
+        self._group = Watch(config.bootstrap, stop, lambda admin: admin.group(group))
+        self._committed = Watch(config.bootstrap, stop, lambda admin: admin.committed(group, topic))
+        self._ends = {p: Watch(config.bootstrap, stop, end_of(topic, p)) for p in range(config.partitions)}
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 
     def sample(self) -> None:
-        """Ask, and write what is known now."""
-        questions: list[Question[Any]] = [self._topic, self._members, self._committed, *self._ends]
-        for question in questions:
-            question.tick()
+        """Write what is known now."""
         t_ns = now_ns()
         self._write_partitions(t_ns)
         self._write_lag(t_ns)
@@ -121,87 +101,45 @@ class Probe:
         self._known.update({child.name: child.pid for child in state.children} if state else {})
         return self._known
 
-    def _next_client(self) -> None:
-        self._turn = (self._turn + 1) % len(self._clients)
-
-    @property
-    def _client(self) -> AdminClient:
-        return self._clients[self._turn]
-
-    def _ask_topic(self) -> Future[Topic]:
-        topic = self.config.topic
-        return self._client.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic]
-
-    def _ask_members(self) -> Future[ConsumerGroupDescription]:
-        group = self.config.group
-        return self._client.describe_consumer_groups([group], request_timeout=ANSWER_S)[group]
-
-    def _ask_committed(self) -> Future[ConsumerGroupTopicPartitions]:
-        group = self.config.group
-        wanted = [ConsumerGroupTopicPartitions(group)]
-        return self._client.list_consumer_group_offsets(wanted, request_timeout=ANSWER_S)[group]
-
-    def _ask_end(self, partition: int) -> Callable[[], Future[ListOffsetsResultInfo]]:
-        at = TopicPartition(self.config.topic, partition)
-
-        def send() -> Future[ListOffsetsResultInfo]:
-            return self._client.list_offsets(
-                {at: OffsetSpec.latest()}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S
-            )[at]
-
-        return send
-
-    def _end(self, partition: int) -> ListOffsetsResultInfo | None:
-        """None where stale; against a frozen broker the call succeeds with offset −1001."""
-        answer = self._ends[partition].fresh()
-        return answer if answer is not None and answer.offset >= 0 else None
-
     def _write_partitions(self, t_ns: int) -> None:
-        topic = self._topic.fresh()
-        described = {} if topic is None else {p.id: p for p in topic.partitions}
-        for partition in range(self.config.partitions):
-            end, seen = self._end(partition), described.get(partition)
-            leader = seen.leader.id if seen is not None and seen.leader is not None else -1
+        described = {view.partition: view for view in self._topic.fresh() or ()}
+        for partition, end in self._ends.items():
+            view, offset = described.get(partition), end.fresh()
             row = PartitionSample(
                 worker="probe",
                 t_ns=t_ns,
                 partition=partition,
-                leader=leader,
-                epoch=-1 if end is None or end.leader_epoch is None else end.leader_epoch,
-                isr=[] if seen is None else [node.id for node in seen.isr],
-                end=-1 if end is None else end.offset,
-                valid=end is not None and seen is not None,
+                leader=-1 if view is None else view.leader,
+                epoch=-1 if view is None else view.epoch,
+                isr=[] if view is None else list(view.isr),
+                end=-1 if offset is None else offset,
+                valid=view is not None and offset is not None,
             )
             self.journal.write(row)
 
     def _write_lag(self, t_ns: int) -> None:
-        answer = self._committed.fresh()
-        offsets = [] if answer is None else answer.topic_partitions or []
-        committed = {tp.partition: tp.offset for tp in offsets if tp.topic == self.config.topic and tp.offset >= 0}
-        for partition in range(self.config.partitions):
-            end = self._end(partition)
+        committed = self._committed.fresh()
+        for partition, end in self._ends.items():
+            offset = end.fresh()
             row = LagSample(
                 worker="probe",
                 t_ns=t_ns,
                 partition=partition,
-                committed=committed.get(partition, 0),  # nothing committed yet: all of the partition lies ahead
-                end=-1 if end is None else end.offset,
-                valid=answer is not None and end is not None,
+                committed=(committed or {}).get(partition, 0),  # nothing committed: all of the partition lies ahead
+                end=-1 if offset is None else offset,
+                valid=committed is not None and offset is not None,
             )
             self.journal.write(row)
 
     def _write_members(self, t_ns: int) -> None:
-        group = self._members.fresh()
-        if group is None:
-            return
-        for member in group.members:
-            owned = member.assignment.topic_partitions if member.assignment is not None else []
+        group = self._group.fresh()
+        for member in () if group is None else group.members:
             row = MemberSample(
                 worker="probe",
                 t_ns=t_ns,
-                state=group.state.name,
-                member=member.client_id,
-                partitions=sorted(tp.partition for tp in owned),
+                state=group.state if group else "",
+                member=member.name,
+                partitions=list(member.partitions),
             )
             self.journal.write(row)
 
@@ -229,6 +167,11 @@ class Probe:
         return "paused" if status == psutil.STATUS_STOPPED else "running", cpu.user + cpu.system, rss
 
 
+def end_of(topic: str, partition: int) -> Callable[[Admin], int]:
+    """The question for one partition's high watermark."""
+    return lambda admin: admin.ends(topic, [partition])[partition]
+
+
 def main() -> None:
     """Sample until SIGTERM."""
     config = ProbeConfig()
@@ -236,7 +179,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with Journal(config.journal_dir, "probe", "probe") as journal:
-        probe = Probe(config, journal)
+        probe = Probe(config, journal, stop)
         due_s = time.monotonic()
         while not stop.is_set():
             probe.sample()

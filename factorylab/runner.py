@@ -13,8 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka.admin import ResourceType
-
 from factorylab import manifest, provenance, runs
 from factorylab.clock import ClockStamp, now_ns, stamp
 from factorylab.cluster.admin import Admin
@@ -78,8 +76,8 @@ class Experiment:
         self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.config = {
-            "topic": self.admin.config(ResourceType.TOPIC, self.names.sensors),
-            "broker": self.admin.config(ResourceType.BROKER, "1"),
+            "topic": self.admin.topic_config(self.names.sensors),
+            "broker": self.admin.broker_config(1),
         }
         self.crew.start_processors()
         self._wait_for_group(START_S)
@@ -92,7 +90,7 @@ class Experiment:
 
         def complete() -> bool:
             group = self.admin.group(self.names.group)
-            return wanted <= set(group.members) and set(group.owners) == all_partitions
+            return wanted <= {member.name for member in group.members} and set(group.owners) == all_partitions
 
         wait_until(
             complete,
@@ -144,7 +142,7 @@ class Experiment:
     def _final_read(self) -> None:
         final = FinalRead(
             self.admin,
-            self.cluster.endpoints.database_url,
+            self.cluster.endpoints.libpq_url,
             self.names,
             self.crew.sensors(),
             self.run.history,

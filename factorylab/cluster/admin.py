@@ -1,19 +1,22 @@
 """Questions to a Kafka cluster and the few changes that a run makes to one.
 
-Each question is asked again until some broker answers or the deadline passes: librdkafka sends it to any broker
-whose connection is up, and a frozen broker's connection is up.
+Asked through kafka-python, an implementation of its own: it names the active controller and the leader epochs,
+and it survives answers that never come, where librdkafka's admin calls may abort the whole process (issue 4605
+there). An answer that is late is asked of the next broker, until the deadline.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from confluent_kafka import ElectionType, IsolationLevel, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ListOffsetsResultInfo, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import AdminClient
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError
 
 from factorylab.errors import WaitTimeout
 from factorylab.scenario import Topology
@@ -21,6 +24,10 @@ from factorylab.waiting import wait_until
 
 T = TypeVar("T")
 ANSWER_S = 2.0  # one broker's time to answer; healthy ones take milliseconds
+PREFERRED = 0  # election type
+OFFSETS_TOPIC = "__consumer_offsets"
+
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class PartitionView:
 
     partition: int
     leader: int
+    epoch: int
     replicas: tuple[int, ...]
     isr: tuple[int, ...]
 
@@ -38,155 +46,176 @@ class PartitionView:
 
 
 @dataclass(frozen=True)
+class Member:
+    """`name` is the client id, which is the worker's name."""
+
+    name: str
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class GroupView:
-    """`owners` maps a partition to the client id (worker name) of its owner."""
+    """A consumer group: its state and who owns what."""
 
     state: str
-    coordinator: int
-    members: tuple[str, ...]
-    owners: dict[int, str]
+    members: tuple[Member, ...]
+
+    @property
+    def owners(self) -> dict[int, str]:
+        return {partition: member.name for member in self.members for partition in member.partitions}
 
 
 def client_config(bootstrap: str, client_id: str) -> dict[str, str | int | float | bool]:
-    """Connection settings of the lab's own clients: they must find a cluster again soon after a fault."""
+    """Connection settings of the lab's own librdkafka clients: they must find a cluster again soon after a fault."""
     return {
         "bootstrap.servers": bootstrap,
         "client.id": client_id,
-        "socket.timeout.ms": 10_000,
         "reconnect.backoff.max.ms": 1_000,
         "topic.metadata.refresh.interval.ms": 10_000,
-        "log_level": 0,  # a dead broker is what the lab is about, not news
+        "log_level": 0,
     }
 
 
 class Admin:
-    """One client; all methods raise WaitTimeout when nothing answers within `deadline_s`."""
+    """One client, for one thread. Every method raises WaitTimeout when nothing answers within `deadline_s`."""
 
-    def __init__(self, bootstrap: str, deadline_s: float = 20) -> None:
+    def __init__(self, bootstrap: str, deadline_s: float = 20, answer_s: float = ANSWER_S) -> None:
         self.bootstrap = bootstrap
-        self.deadline_s = deadline_s
-        self._client = AdminClient(client_config(bootstrap, "factorylab-admin"))
+        self._deadline_s, self._answer_s = deadline_s, answer_s
+        self._brokers = bootstrap.split(",")
+        self._client: KafkaAdminClient | None = None
 
-    def _ask(self, what: str, question: Callable[[], Future[T]]) -> T:
-        deadline = time.monotonic() + self.deadline_s
+    def _ask(self, what: str, question: Callable[[KafkaAdminClient], T]) -> T:
+        deadline = time.monotonic() + self._deadline_s
         while True:
             try:
-                return question().result(timeout=ANSWER_S + 1)
-            except (KafkaException, TimeoutError) as error:
+                return question(self._connected())
+            except (KafkaError, OSError) as error:
+                self.close()
+                self._brokers = [*self._brokers[1:], self._brokers[0]]
                 if time.monotonic() >= deadline:
-                    raise WaitTimeout(f"no broker of {self.bootstrap} answered: {what} ({error})") from None
-                time.sleep(0.1)
+                    raise WaitTimeout(f"no broker of {self.bootstrap} answered: {what} ({error!r})") from None
+                time.sleep(0.05)
+
+    def _connected(self) -> KafkaAdminClient:
+        if self._client is None:
+            wait_ms = int(self._answer_s * 1000)
+            self._client = KafkaAdminClient(
+                bootstrap_servers=self._brokers[0],
+                client_id="factorylab",
+                request_timeout_ms=wait_ms,
+                bootstrap_timeout_ms=wait_ms,
+            )
+        return self._client
+
+    def close(self) -> None:
+        """Give the connection up; the next question makes a new one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     def create_topics(self, names: Iterable[str], topology: Topology) -> None:
-        """Create topics with the profile's replication; min ISR and unclean election are set on each topic."""
+        """Create topics with the profile's replication; those that are there already stay as they are."""
         config = {
             "min.insync.replicas": str(topology.min_isr),
             "unclean.leader.election.enable": str(topology.unclean_election).lower(),
         }
-        topics = [NewTopic(n, topology.partitions, topology.replication, config=config) for n in names]
-        for name, future in self._client.create_topics(topics, operation_timeout=20, request_timeout=25).items():
-            try:
-                future.result()
-            except KafkaException as error:
-                if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-                    raise WaitTimeout(f"topic {name!r} could not be created: {error}") from None
+        options = {
+            "num_partitions": topology.partitions,
+            "replication_factor": topology.replication,
+            "configs": config,
+        }
 
-    def delete_topics(self, names: Iterable[str]) -> None:
-        """Delete topics; those that are not there are passed over."""
-        for future in self._client.delete_topics(list(names), request_timeout=20).values():
-            try:
-                future.result()
-            except KafkaException as error:
-                if error.args[0].name() != "UNKNOWN_TOPIC_OR_PART":
-                    raise WaitTimeout(f"a topic could not be deleted: {error}") from None
+        wanted = dict.fromkeys(names, options)
+
+        def create(client: KafkaAdminClient) -> None:
+            missing = wanted.keys() - set(client.list_topics())
+            client.create_topics({name: wanted[name] for name in missing}, wait_for_metadata=True)
+
+        self._ask(f"create {', '.join(wanted)}", create)
 
     def partitions(self, topic: str) -> list[PartitionView]:
-        """Leader, replicas and ISR of each partition, as one broker sees them."""
-        described = self._ask(
-            f"partitions of {topic}",
-            lambda: self._client.describe_topics(TopicCollection([topic]), request_timeout=ANSWER_S)[topic],
-        )
-        return [
+        """Leader, epoch, replicas and ISR of each partition, as one broker sees them."""
+        described = self._ask(f"partitions of {topic}", lambda client: client.describe_topics([topic]))
+        views = [
             PartitionView(
-                p.id,
-                p.leader.id if p.leader is not None else -1,
-                tuple(n.id for n in p.replicas),
-                tuple(n.id for n in p.isr),
+                partition=p["partition_index"],
+                leader=p["leader_id"],
+                epoch=p["leader_epoch"],
+                replicas=tuple(p["replica_nodes"]),
+                isr=tuple(p["isr_nodes"]),
             )
-            for p in described.partitions
+            for p in described[0]["partitions"]
         ]
+        return sorted(views, key=lambda view: view.partition)
 
     def ends(self, topic: str, partitions: Iterable[int], *, start: bool = False) -> dict[int, int]:
-        """High watermark of each partition, or its log start offset."""
-        spec = OffsetSpec.earliest() if start else OffsetSpec.latest()
+        """High watermark of each partition, or its log start offset; asked of the leaders."""
+        spec = OffsetSpec.EARLIEST if start else OffsetSpec.LATEST
+        wanted = {TopicPartition(topic, p): spec for p in partitions}
+        found = self._ask(f"offsets of {topic}", lambda client: client.list_partition_offsets(wanted))
+        return {at.partition: answer.offset for at, answer in found.items()}
 
-        def one(partition: int) -> int:
-            at = TopicPartition(topic, partition)
-
-            def question() -> Future[ListOffsetsResultInfo]:
-                return self._client.list_offsets(
-                    {at: spec}, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S
-                )[at]
-
-            def answer() -> list[int]:  # against a frozen broker the call succeeds with offset −1001
-                offset = self._ask(f"offsets of {topic}/{partition}", question).offset
-                return [offset] if offset >= 0 else []
-
-            return wait_until(answer, what=f"an offset of {topic}/{partition}", timeout_s=self.deadline_s)[0]
-
-        return {p: one(p) for p in partitions}
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        """Next offset that the group has on record, by partition; empty where it has none."""
+        found = self._ask(f"offsets of group {group}", lambda client: client.list_group_offsets([group]))
+        return {at.partition: entry.offset for at, entry in found[group].items() if at.topic == topic}
 
     def group(self, name: str) -> GroupView:
-        """State, coordinator and owners of a consumer group."""
-        described = self._ask(
-            f"group {name}",
-            lambda: self._client.describe_consumer_groups([name], request_timeout=ANSWER_S)[name],
-        )
-        owners = {
-            tp.partition: m.client_id
+        """State and members of a consumer group of either protocol."""
+        described = self._ask(f"group {name}", lambda client: client.describe_groups([name]))[name]
+        if described["error"] and "is not a classic group" in described["error"]:
+            return self._group_of_kip848(name)
+        members = [
+            Member(m["client_id"], tuple(sorted(_partitions(m["member_assignment"])))) for m in described["members"]
+        ]
+        return GroupView(described["group_state"], tuple(members))
+
+    def _group_of_kip848(self, name: str) -> GroupView:
+        """kafka-python cannot describe these groups. librdkafka can, with a time limit that no fault outlasts."""
+        client = AdminClient(client_config(self.bootstrap, "factorylab"))
+        described = client.describe_consumer_groups([name], request_timeout=120)[name].result()
+        members = [
+            Member(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
             for m in described.members
             if m.assignment is not None
-            for tp in m.assignment.topic_partitions
-        }
-        coordinator = described.coordinator.id if described.coordinator is not None else -1
-        return GroupView(described.state.name, coordinator, tuple(m.client_id for m in described.members), owners)
+        ]
+        return GroupView(described.state.name.capitalize(), tuple(members))
+
+    def coordinator(self, group: str) -> int:
+        """The broker that coordinates a group: the leader of its partition of the offsets topic, which is Java's
+        hash of the group's name modulo the number of partitions (GroupCoordinatorService.partitionFor)."""
+        views = self.partitions(OFFSETS_TOPIC)
+        return views[(java_hash(group) & 0x7FFFFFFF) % len(views)].leader
 
     def controller(self) -> int:
         """The active controller: the leader of the metadata quorum. DescribeCluster does not tell it."""
-        from kafka.admin import KafkaAdminClient
-        from kafka.errors import KafkaError
-
-        problem = ""
-        for broker in self.bootstrap.split(","):
-            try:
-                client = KafkaAdminClient(bootstrap_servers=broker, request_timeout_ms=3_000)
-            except KafkaError as error:
-                problem = str(error)
-                continue
-            try:
-                return int(client.describe_metadata_quorum()["topics"][0]["partitions"][0]["leader_id"])
-            except KafkaError as error:
-                problem = str(error)
-            finally:
-                client.close()
-        raise WaitTimeout(f"no broker of {self.bootstrap} named the active controller: {problem}")
+        quorum = self._ask("the metadata quorum", lambda client: client.describe_metadata_quorum())
+        return int(quorum["topics"][0]["partitions"][0]["leader_id"])
 
     def elect_preferred(self) -> None:
         """Give each partition back to its first replica, so that runs do not start skewed."""
-        try:
-            self._client.elect_leaders(ElectionType.PREFERRED, None, request_timeout=10).result()
-        except KafkaException as error:
-            if error.args[0].name() != "ELECTION_NOT_NEEDED":
-                raise WaitTimeout(f"preferred leaders could not be elected: {error}") from None
+        self._ask("preferred leaders", lambda client: client.elect_leaders(PREFERRED))
 
-    def config(self, kind: ResourceType, name: str) -> dict[str, str]:
-        """Effective configuration as the cluster reads it back; sensitive values are left out."""
-        resource = ConfigResource(kind, name)
-        entries = self._ask(
+    def topic_config(self, name: str) -> dict[str, str]:
+        """Effective configuration of a topic as the cluster reads it back."""
+        return self._config(ConfigResourceType.TOPIC, name)
+
+    def broker_config(self, number: int) -> dict[str, str]:
+        """Effective configuration of a broker as it reads it back."""
+        return self._config(ConfigResourceType.BROKER, str(number))
+
+    def _config(self, kind: ConfigResourceType, name: str) -> dict[str, str]:
+        found = self._ask(
             f"configuration of {name}",
-            lambda: self._client.describe_configs([resource], request_timeout=ANSWER_S)[resource],
+            lambda client: client.describe_configs([ConfigResource(kind, name)], config_filter="all"),
         )
-        return {k: str(e.value) for k, e in sorted(entries.items()) if not e.is_sensitive and e.value is not None}
+        entries = found[kind.name.lower()][name]
+        return {
+            key: str(entry["value"])
+            for key, entry in sorted(entries.items())
+            if entry["value"] is not None and not entry["is_sensitive"]
+        }
 
     def wait_full_isr(self, topic: str, timeout_s: float) -> None:
         """Until every replica of `topic` is in sync."""
@@ -194,9 +223,27 @@ class Admin:
 
         def look() -> bool:
             seen[:] = self.partitions(topic)
-            return all(view.full for view in seen)
+            return bool(seen) and all(view.full for view in seen)
 
         wait_until(
-            look, what=f"full ISR of {topic}", timeout_s=timeout_s, every_s=0.2,
+            look,
+            what=f"full ISR of {topic}",
+            timeout_s=timeout_s,
+            every_s=0.2,
             last_seen=lambda: ", ".join(f"p{v.partition} leader {v.leader} isr {v.isr}" for v in seen),
-        )  # fmt: skip
+        )
+
+
+def _partitions(assignment: object) -> list[int]:
+    """All partitions of a member's assignment; the group reads one topic. Empty while it has none."""
+    if not isinstance(assignment, dict):
+        return []
+    return [p for topic in assignment["assigned_partitions"] for p in topic["partitions"]]
+
+
+def java_hash(text: str) -> int:
+    """Java's String.hashCode as unsigned 32 bits (UTF-16 units; ours are ASCII)."""
+    value = 0
+    for char in text:
+        value = (31 * value + ord(char)) & 0xFFFFFFFF
+    return value

@@ -26,7 +26,7 @@ def resolve(target: str, admin: Admin, topic: str, group: str) -> tuple[str, ...
     if role == "controller":
         return (f"broker-{admin.controller()}",)
     if role == "coordinator":
-        return (f"broker-{admin.group(group).coordinator}",)
+        return (f"broker-{admin.coordinator(group)}",)
     if role in {"broker", "processor"}:
         return (f"{role}-{which}",)
     views = {view.partition: view for view in admin.partitions(topic)}
