@@ -9,7 +9,7 @@ import pytest
 
 from factorylab.report import build
 from factorylab.report.reproduce import command
-from factorylab.saved import Run
+from factorylab.saved import Run, load
 from factorylab.scenario import Scenario
 from factorylab.scenarios import SCENARIOS
 from factorylab.scenarios import build as named
@@ -39,23 +39,28 @@ class Page(HTMLParser):
         self.words += data
 
 
-@pytest.fixture
-def runs(tmp_path: Path) -> list[Run]:
-    lossy = healthy(tmp_path / "results")
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def runs(results: Path) -> list[Run]:
+    lossy = healthy(results)
     lossy["log"] = lossy["log"].drop(index=[5, 6])
-    return [broker_loss(tmp_path / "results").saved(), consumer_loss(tmp_path / "results").saved(), lossy.saved()]
+    return [broker_loss(results).saved(), consumer_loss(results).saved(), lossy.saved()]
 
 
-@pytest.fixture
-def page(runs: list[Run], tmp_path: Path) -> Page:
-    return Page(build(runs, tmp_path / "results" / "report.html").read_text())
+@pytest.fixture(scope="module")
+def page(runs: list[Run], results: Path) -> Page:
+    return Page(build(runs, results / "report.html").read_text())
 
 
-def test_nothing_is_fetched_from_elsewhere(page: Page, tmp_path: Path) -> None:
+def test_nothing_is_fetched_from_elsewhere(page: Page, results: Path) -> None:
     """Every source is inline, every link stays in the page or leads to the run's folder beside it."""
     for link in page.links:
         inline = link.startswith(("data:image/", "#"))
-        assert inline or (tmp_path / "results" / link).exists(), link[:80]
+        assert inline or (results / link).exists(), link[:80]
     assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 9
 
 
@@ -76,10 +81,11 @@ def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
     assert "2 of 1,200 acknowledged readings are not in the log" in page.words and "3.0 s" in page.words
 
 
-def test_the_report_is_the_same_bytes_each_time(runs: list[Run], tmp_path: Path) -> None:
-    """Building twice writes the same file."""
-    out = tmp_path / "results" / "report.html"
-    assert build(runs, out).read_bytes() == build(runs, out).read_bytes()
+def test_the_report_is_the_same_bytes_each_time(runs: list[Run], page: Page, results: Path) -> None:
+    """Building again, from the runs loaded anew, writes the same file."""
+    out = results / "report.html"
+    before = out.read_bytes()
+    assert build([load(run.folder.path) for run in runs], out).read_bytes() == before
 
 
 def test_text_from_the_run_is_escaped(tmp_path: Path) -> None:
