@@ -132,7 +132,9 @@ def _joined(journals: Path, worker: str, problems: list[str]) -> Iterator[pa.Tab
     if repeated := _repeated(np.sort(np.concatenate(hashes or [np.empty(0, np.uint64)]))):
         problems.append(f"sends of {worker}: {repeated} payloads are not unique, their answers cannot be told apart")
     elif matched < len(acks):
-        problems.append(f"sends of {worker}: {len(acks) - matched} answers without a send: the journal of sends was cut")
+        problems.append(
+            f"sends of {worker}: {len(acks) - matched} answers without a send: the journal of sends was cut"
+        )
 
 
 def _repeated(in_order: NDArray[np.uint64]) -> int:

@@ -121,7 +121,7 @@ class BinaryJournal:
         Raises:
             JournalFull: the disk cannot take the next chunk.
         """
-        data = memoryview(np.ascontiguousarray(block)).cast("B")
+        data = memoryview(block.tobytes())
         while data:
             part = data[: self._end - self._at]
             self._map[self._at : self._at + len(part)] = part

@@ -66,14 +66,14 @@ class Bank:
 
     def fresh(self, slots: Ints, seqs: Ints) -> Ints:
         """Rows whose seq is above all earlier ones of their sensor; remembers the highest."""
+        if not len(slots):
+            return slots
         order = np.argsort(slots, kind="stable")
         sensor, seq = slots[order], seqs[order]
         first = np.r_[True, sensor[1:] != sensor[:-1]]
         before = np.where(first, self._last_seq[sensor], np.r_[-1, seq[:-1]])
-        if (seq > before).all():  # the usual case: everything ascends
-            rows = np.arange(len(slots))
-        else:
-            rows = self._fresh_one_by_one(slots, seqs)
+        ascending = bool((seq > before).all())  # the usual case
+        rows = np.arange(len(slots)) if ascending else self._fresh_one_by_one(slots, seqs)
         np.maximum.at(self._last_seq, slots, seqs)
         return rows
 

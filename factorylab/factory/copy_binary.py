@@ -7,16 +7,18 @@ columns without nulls make a row a fixed-width record.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
+Columns = dict[str, NDArray[Any]]  # of equal lengths
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in UTC microseconds: the zero of timestamptz
 
 
-def copy_bytes(columns: Mapping[str, NDArray[np.generic]]) -> bytes:
+def copy_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
     """Columns (equal lengths, no nulls) as the body of COPY … FROM STDIN (FORMAT binary).
 
     Integers, floats and booleans keep their width, so it must be that of the table's column.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from factorylab import messages
+from factorylab.factory.copy_binary import Columns
 from factorylab.messages import AnyReading, EnergyReading, TemperatureReading, VibrationReading
 
 Ints = NDArray[np.int64]
@@ -31,10 +33,39 @@ class BadRecord(ValueError):
 
 
 @dataclass(frozen=True)
+class Records:
+    """What one poll brought of a partition, in offset order; equal lengths, at least one record."""
+
+    partition: int
+    offsets: Ints
+    keys: list[bytes | None]
+    values: list[bytes | None]
+
+    def since(self, offset: int) -> Records | None:
+        """Those at or after `offset`; None where there are none."""
+        skip = int(np.searchsorted(self.offsets, offset))
+        if skip == len(self.offsets):
+            return None
+        return Records(self.partition, self.offsets[skip:], self.keys[skip:], self.values[skip:])
+
+    @property
+    def first_offset(self) -> int:
+        return int(self.offsets[0])
+
+    @property
+    def last_offset(self) -> int:
+        return int(self.offsets[-1])
+
+
+@dataclass(frozen=True)
 class Bad:
-    """A bad record: its position in the batch and why."""
+    """A bad record as it was, its position in the batch, and why it is bad."""
 
     at: int
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
     error: Exception
 
 
@@ -66,37 +97,42 @@ class _Names(dict[bytes | None, str | None]):
 _names = _Names()
 
 
-def take_in(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Intake:
+def take_in(records: Records) -> Intake:
     """Decode and check a batch."""
     try:
-        return _all_good(keys, values)
+        return _all_good(records.keys, records.values)
     except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
-        return _one_by_one(keys, values)
+        return _one_by_one(records)
 
 
 def _all_good(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Intake:
-    readings = list(map(messages.decode, values))  # type: ignore[arg-type]
+    readings: list[AnyReading] = list(map(messages.decode, values))  # type: ignore[arg-type]
     names = [reading.sensor_id for reading in readings]
     if list(map(_names.__getitem__, keys)) != names:
         raise BadRecord("a key is not its sensor id")
     if any("\0" in location for location in {reading.location for reading in readings}):
         raise BadRecord("NUL in a location")
-    count = len(readings)
-    times = np.fromiter((messages.timestamp_us(reading.timestamp) for reading in readings), np.int64, count)
-    return Intake(readings, names, np.arange(count), times, [])
+    return Intake(readings, names, np.arange(len(readings)), _times_us(readings), [])
 
 
-def _one_by_one(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Intake:
-    good, bad = [], []
-    for at, (key, value) in enumerate(zip(keys, values, strict=True)):
+def _one_by_one(records: Records) -> Intake:
+    readings: list[AnyReading] = []
+    good: list[int] = []
+    bad: list[Bad] = []
+    offsets = records.offsets.tolist()
+    for at, (key, value) in enumerate(zip(records.keys, records.values, strict=True)):
         try:
-            good.append((at, check(key, value)))
+            readings.append(check(key, value))
+            good.append(at)
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-            bad.append(Bad(at, error))
-    readings = [reading for _, reading in good]
-    times = np.array([messages.timestamp_us(reading.timestamp) for reading in readings], np.int64)
-    at = np.array([at for at, _ in good], np.int64)
-    return Intake(readings, [reading.sensor_id for reading in readings], at, times, bad)
+            bad.append(Bad(at, records.partition, offsets[at], key, value, error))
+    names = [reading.sensor_id for reading in readings]
+    return Intake(readings, names, np.array(good, np.int64), _times_us(readings), bad)
+
+
+def _times_us(readings: Sequence[AnyReading]) -> Ints:
+    stamps = [reading.timestamp for reading in readings]
+    return np.fromiter(map(messages.timestamp_us, stamps), np.int64, len(stamps))
 
 
 def check(key: bytes | None, value: bytes | None) -> AnyReading:
@@ -107,7 +143,7 @@ def check(key: bytes | None, value: bytes | None) -> AnyReading:
     """
     if value is None:
         raise BadRecord("the record has no value")
-    reading = messages.decode(value)
+    reading: AnyReading = messages.decode(value)
     if _names[key] != reading.sensor_id:
         raise BadRecord(f"the key {key!r} is not the sensor id {reading.sensor_id!r}, or no text")
     if "\0" in reading.location:
@@ -125,13 +161,11 @@ def by_kind(readings: Sequence[AnyReading]) -> dict[type[AnyReading], Ints]:
     return {kind: rows for kind, rows in found.items() if len(rows)}
 
 
-def columns(
-    kind: type[AnyReading], readings: Sequence[AnyReading]
-) -> dict[str, NDArray[np.float64] | NDArray[np.bool_]]:
+def columns(kind: type[AnyReading], readings: Sequence[AnyReading]) -> Columns:
     """The measures of readings of one kind, by field name."""
     measures = [reading.readings for reading in readings]
     types = {"running": np.bool_}
     return {
-        field: np.fromiter((getattr(m, field) for m in measures), types.get(field, np.float64), len(measures))
+        field: np.fromiter(map(attrgetter(field), measures), types.get(field, np.float64), len(measures))
         for field in FIELDS[kind][1]
     }

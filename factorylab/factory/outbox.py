@@ -38,20 +38,20 @@ class Outbox:
         headers = {"ce_id": alert.alert_id, "ce_type": "factory.alert", "ce_correlationid": alert.correlation_id}
         self._send(self._alerts, messages.encode(alert), alert.sensor_id.encode(), headers)
 
-    def dead_letter(self, message: Message, bad: Bad) -> None:
-        """Send a bad record away with its original key and bytes."""
+    def dead_letter(self, topic: str, bad: Bad) -> None:
+        """Send a bad record away with its original key and bytes; `topic` is where it came from."""
         headers = {
-            "__connect.errors.topic": message.topic(),
-            "__connect.errors.partition": str(message.partition()),
-            "__connect.errors.offset": str(message.offset()),
+            "__connect.errors.topic": topic,
+            "__connect.errors.partition": str(bad.partition),
+            "__connect.errors.offset": str(bad.offset),
             "__connect.errors.stage": "VALUE_CONVERTER",
             "__connect.errors.exception.class.name": type(bad.error).__name__,
             "__connect.errors.exception.message": printable(bad.error),
         }
-        value = message.value()
+        value = bad.value
         if value is not None and len(value) > VALUE_MAX:
             value, headers["factory.truncated.from.bytes"] = value[:VALUE_MAX], str(len(value))
-        self._send(self._dead_letters, value, message.key(), headers)
+        self._send(self._dead_letters, value, bad.key, headers)
 
     def _send(self, topic: str, value: bytes | None, key: bytes | None, headers: dict[str, str]) -> None:
         while True:

@@ -1,27 +1,36 @@
-"""One partition in the hands of a processor: from polled messages to a batch for the store.
+"""One partition in the hands of a processor: from polled records to a batch for the store.
 
 Nothing here talks to the store, so a batch can be prepared, thrown away and prepared again from the last position.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
-from confluent_kafka import Message
 from numpy.typing import NDArray
 
 from factorylab import messages
 from factorylab.detectors.bank import Bank, Event
 from factorylab.errors import LabError
-from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
-from factorylab.factory.intake import FIELDS, Bad, Intake, by_kind, columns, take_in
+from factorylab.factory.copy_binary import POSTGRES_EPOCH_US, Columns
+from factorylab.factory.intake import FIELDS, Bad, Intake, Ints, Records, by_kind, columns, take_in
 from factorylab.factory.store import AlertRow, Batch, Taken
 
 Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
-Group = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Columns of all good readings of a batch; `fresh` are those that are scored."""
+
+    slots: Ints
+    ids: NDArray[np.int32]
+    seqs: Ints
+    offsets: Ints
+    fresh: NDArray[np.bool_]
 
 
 @dataclass
@@ -30,7 +39,7 @@ class Prepared:
 
     batch: Batch
     alerts: list[messages.Alert]
-    dead_letters: list[tuple[Message, Bad]]
+    dead_letters: list[Bad]
 
 
 @dataclass
@@ -58,52 +67,52 @@ class Owned:
             raise LabError(f"partition {partition}: {error}; start the version that saved it") from error
         return cls(partition, taken.epoch, taken.next_offset, bank, assignment_no)
 
-    def prepare(self, batch: Sequence[Message], register: Register) -> Prepared:
-        """Decode, check and score messages in offset order, the first at or after `next_offset`.
+    def prepare(self, records: Records, register: Register) -> Prepared:
+        """Decode, check and score records, the first at or after `next_offset`.
 
         `register` gives the store's ids of sensors that were not seen before.
         """
-        taken = take_in([m.key() for m in batch], [m.value() for m in batch])
-        offsets = np.fromiter((m.offset() for m in batch), np.int64, len(batch))
-        from_offset, self.next_offset = self.next_offset, int(offsets[-1]) + 1
+        taken = take_in(records)
+        from_offset, self.next_offset = self.next_offset, records.last_offset + 1
         alerts: list[messages.Alert] = []
-        rows: list[AlertRow] = []
-        readings: list[Group] = []
+        groups: list[Columns] = []
         if taken.readings:
-            slots = self.bank.slots(taken.names)
-            ids = self._sensor_ids(taken, slots, register)
-            seqs = np.fromiter((r.seq for r in taken.readings), np.int64, len(taken.readings))
-            fresh = np.zeros(len(slots), bool)
-            fresh[self.bank.fresh(slots, seqs)] = True
-            for group, kind_alerts in self._kinds(taken, slots, ids, seqs, offsets[taken.at], fresh):
-                readings.append(group)
+            scoring = self._scoring(taken, records.offsets[taken.at], register)
+            for kind, rows in by_kind(taken.readings).items():
+                group, kind_alerts = self._kind(kind, rows, taken, scoring)
+                groups.append(group)
                 alerts += kind_alerts
-            rows = [alert_row(alert, int(ids_of)) for alert, ids_of in zip(alerts, self._ids_of(alerts), strict=True)]
-        to_store = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), readings, rows)
-        return Prepared(to_store, alerts, [(batch[bad.at], bad) for bad in taken.bad])
+        alert_rows = [alert_row(alert, id_) for alert, id_ in zip(alerts, self._ids_of(alerts), strict=True)]
+        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), groups, alert_rows)
+        return Prepared(batch, alerts, taken.bad)
 
-    def _kinds(
-        self, taken: Intake, slots: NDArray[np.int64], ids: NDArray[np.int32], seqs: NDArray[np.int64],
-        offsets: NDArray[np.int64], fresh: NDArray[np.bool_],
-    ) -> Iterator[tuple[Group, list[messages.Alert]]]:  # fmt: skip
-        for kind, rows in by_kind(taken.readings).items():
-            readings = [taken.readings[row] for row in rows.tolist()]
-            measures = columns(kind, readings)
-            group: Group = {
-                "sensor_id": ids[rows],
-                "seq": seqs[rows],
-                "recorded_at": taken.recorded_us[rows] - POSTGRES_EPOCH_US,
-                "partition": np.full(len(rows), self.partition, np.int16),
-                "record_offset": offsets[rows],
-                **measures,
-            }
-            scored = np.flatnonzero(fresh[rows])
-            events = self.bank.score(
-                FIELDS[kind][0], slots[rows][scored], {name: column[scored] for name, column in measures.items()}
-            )
-            yield group, [alert_of(readings[scored[event.row]], event) for event in events]
+    def _scoring(self, taken: Intake, offsets: Ints, register: Register) -> Scoring:
+        slots = self.bank.slots(taken.names)
+        seqs = np.fromiter((reading.seq for reading in taken.readings), np.int64, len(taken.readings))
+        fresh = np.zeros(len(slots), bool)
+        fresh[self.bank.fresh(slots, seqs)] = True
+        return Scoring(slots, self._sensor_ids(taken, slots, register), seqs, offsets, fresh)
 
-    def _sensor_ids(self, taken: Intake, slots: NDArray[np.int64], register: Register) -> NDArray[np.int32]:
+    def _kind(
+        self, kind: type[messages.AnyReading], rows: Ints, taken: Intake, scoring: Scoring
+    ) -> tuple[Columns, list[messages.Alert]]:
+        """The table columns and alerts of the readings of one kind, which are in `rows`."""
+        readings = list(map(taken.readings.__getitem__, rows.tolist()))
+        measures = columns(kind, readings)
+        group: Columns = {
+            "sensor_id": scoring.ids[rows],
+            "seq": scoring.seqs[rows],
+            "recorded_at": taken.recorded_us[rows] - POSTGRES_EPOCH_US,
+            "partition": np.full(len(rows), self.partition, np.int16),
+            "record_offset": scoring.offsets[rows],
+            **measures,
+        }
+        fresh = np.flatnonzero(scoring.fresh[rows])
+        scored = {name: column[fresh] for name, column in measures.items()}
+        events = self.bank.score(FIELDS[kind][0], scoring.slots[rows][fresh], scored)
+        return group, [alert_of(readings[fresh[event.row]], event) for event in events]
+
+    def _sensor_ids(self, taken: Intake, slots: Ints, register: Register) -> NDArray[np.int32]:
         known = len(self._ids)
         if len(self.bank.names) > known:
             new = self.bank.names[known:]
@@ -112,8 +121,9 @@ class Owned:
             self._ids = np.concatenate([self._ids, np.array([found[name] for name in new], np.int32)])
         return self._ids[slots]
 
-    def _ids_of(self, alerts: Sequence[messages.Alert]) -> NDArray[np.int32]:
-        return self._ids[self.bank.slots([alert.sensor_id for alert in alerts])]
+    def _ids_of(self, alerts: Sequence[messages.Alert]) -> list[int]:
+        ids: list[int] = self._ids[self.bank.slots([alert.sensor_id for alert in alerts])].tolist()
+        return ids
 
 
 def kind_of(reading: messages.AnyReading) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -29,6 +29,7 @@ from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.intake import Records
 from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.process import Stop, run
@@ -91,68 +92,63 @@ class Processor:
             return
         since = time.perf_counter()
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, 0)]
-        prepared = [p for owned, batch in self._shares(polled) if (p := self._prepare(owned, batch))]
+        prepared = [one for share in self._shares(polled) if (one := self._prepare(share))]
         self._deliver(prepared)
         self._busy_s += time.perf_counter() - since
 
-    def _shares(self, polled: Sequence[Message]) -> list[tuple[Owned, list[Message]]]:
-        """The part of each owned partition that continues where it stands."""
-        shares: dict[int, list[Message]] = {}
+    def _shares(self, polled: Sequence[Message]) -> list[Records]:
+        """The records of each owned partition that go on where it stands."""
+        shares: dict[int | None, list[Message]] = defaultdict(list)
         for message in polled:
-            if message.error() is not None:
-                self._client_error(message)
-                continue
-            share = shares.get(message.partition())
-            if share is None:
-                shares[message.partition()] = [message]
+            if message.error() is None:
+                shares[message.partition()].append(message)
             else:
-                share.append(message)
-        found = [(self._assignment.owned.get(partition), share) for partition, share in shares.items()]
-        return [(owned, kept) for owned, share in found if owned and (kept := self._continuing(owned, share))]
+                self._client_error(message)
+        found = []
+        for partition, share in shares.items():
+            owned = self._assignment.owned.get(partition) if partition is not None else None
+            if owned and (records := self._going_on(owned, records_of(owned.partition, share))):
+                found.append(records)
+        return found
 
-    def _continuing(self, owned: Owned, share: list[Message]) -> list[Message]:
-        if share[0].offset() < owned.next_offset:
-            share = [message for message in share if message.offset() >= owned.next_offset]
-        if not share or share[0].offset() == owned.next_offset or owned.next_offset == 0:
-            return share
-        if owned.gap_seen_at == owned.next_offset:  # fetched again and still there: the log has a gap
-            self._log.warning("gap", partition=owned.partition, position=owned.next_offset, next=share[0].offset())
-            self._store.note("gap", partition=owned.partition, position=owned.next_offset, next=share[0].offset())
-            return share
-        owned.gap_seen_at = owned.next_offset
-        self._assignment.rewind(owned.partition)
-        return []
+    def _going_on(self, owned: Owned, records: Records) -> Records | None:
+        going_on = records.since(owned.next_offset)
+        if going_on is None or owned.next_offset in {going_on.first_offset, 0}:
+            return going_on
+        if owned.gap_seen_at != owned.next_offset:  # fetch again: what was only left over then disappears
+            owned.gap_seen_at = owned.next_offset
+            self._assignment.rewind(owned.partition)
+            return None
+        gap = {"partition": owned.partition, "position": owned.next_offset, "next": going_on.first_offset}
+        self._log.warning("gap", **gap)
+        self._store.note("gap", **gap)
+        return going_on
 
     def _client_error(self, message: Message) -> None:
-        error = message.error()
+        error, partition = message.error(), message.partition()
         self._counts["errors"] += 1
-        self._log.error("client_error", error=str(error), partition=message.partition())
-        self._store.note("error", error=str(error), partition=message.partition())
-        if error.fatal():
-            raise LabError(f"Kafka client cannot go on: {error.str()}")
-        if message.partition() in self._assignment.owned:  # its position is not in the log: never skip silently
-            self._assignment.give_up(message.partition())
+        self._log.error("client_error", error=str(error), partition=partition)
+        self._store.note("error", error=str(error), partition=partition)
+        if error is not None and error.fatal():
+            raise LabError(f"the Kafka client cannot go on: {error.str()}")
+        if partition in self._assignment.owned:  # its position is not in the log: never skip silently
+            self._assignment.give_up(partition)
 
-    def _prepare(self, owned: Owned, batch: list[Message]) -> Prepared | None:
-        self._journal_read(owned, batch)
-        self._counts["read"] += len(batch)
+    def _prepare(self, records: Records) -> Prepared | None:
+        self._journal_read(records)
+        self._counts["read"] += len(records.values)
         try:
-            prepared = owned.prepare(batch, self._store.sensor_ids)
+            prepared = self._assignment.owned[records.partition].prepare(records, self._store.sensor_ids)
         except (StoreUnavailable, psycopg2.Error) as error:
-            self._failed(owned.partition, error)
+            self._failed(records.partition, error)
             return None
         for alert in prepared.alerts:
             self._outbox.alert(alert)
-            self._log.info(
-                "alert",
-                rule=alert.rule,
-                severity=alert.severity,
-                value=alert.value,
-                correlation_id=alert.correlation_id,
-            )
-        for message, bad in prepared.dead_letters:
-            self._outbox.dead_letter(message, bad)
-            where = f"{message.topic()}/{message.partition()}/{message.offset()}"
+            what = {"rule": alert.rule, "severity": alert.severity, "value": alert.value, "limit": alert.limit}
+            self._log.info("alert", **what, correlation_id=alert.correlation_id)
+        for bad in prepared.dead_letters:
+            self._outbox.dead_letter(self._config.sensor_topic, bad)
+            where = f"{self._config.sensor_topic}/{bad.partition}/{bad.offset}"
             self._log.warning("dead_letter", correlation_id=where, error=printable(bad.error))
         return prepared
 
@@ -196,19 +192,19 @@ class Processor:
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
 
-    def _journal_read(self, owned: Owned, batch: Sequence[Message]) -> None:
+    def _journal_read(self, records: Records) -> None:
         if self._journal:
-            hashes = np.fromiter((messages.payload_hash(m.value() or b"") for m in batch), np.uint64, len(batch))
+            hashes = map(messages.payload_hash, (value or b"" for value in records.values))
             self._journal.write(
                 Read(
                     worker=self._config.worker,
                     t_ns=now_ns(),
-                    partition=owned.partition,
-                    first_offset=batch[0].offset(),
-                    last_offset=batch[-1].offset(),
-                    count=len(batch),
-                    hash_sum=int(hashes.sum(dtype=np.uint64)),
-                    rebalance_no=owned.assignment_no,
+                    partition=records.partition,
+                    first_offset=records.first_offset,
+                    last_offset=records.last_offset,
+                    count=len(records.values),
+                    hash_sum=sum(hashes) % 2**64,
+                    rebalance_no=self._assignment.owned[records.partition].assignment_no,
                 )
             )
 
@@ -268,6 +264,15 @@ class Processor:
             if positions:
                 self._consumer.commit(offsets=positions, asynchronous=False)
         self._consumer.close()
+
+
+def records_of(partition: int, share: Sequence[Message]) -> Records:
+    """Plain columns of messages of one partition. What came before a step back is left over from before a seek."""
+    offsets = np.fromiter((message.offset() for message in share), np.int64, len(share))
+    steps_back = np.flatnonzero(np.diff(offsets) <= 0)
+    if len(steps_back):
+        share, offsets = share[steps_back[-1] + 1 :], offsets[steps_back[-1] + 1 :]
+    return Records(partition, offsets, [message.key() for message in share], [message.value() for message in share])
 
 
 def main(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:

@@ -48,7 +48,8 @@ class Schedule:
         """Intended times of readings `first` ≤ n < `first + count`."""
         number = np.arange(first, first + count, dtype=np.int64)
         at = np.searchsorted(self._firsts, number, side="right") - 1
-        return self._times[at] + np.rint((number - self._firsts[at]) * self._gaps_ns[at]).astype(np.int64)
+        since_ns: NDArray[np.int64] = np.rint((number - self._firsts[at]) * self._gaps_ns[at]).astype(np.int64)
+        return self._times[at] + since_ns
 
     def due(self, now_ns: int) -> int:
         """How many readings (counted from number 0) are due at `now_ns`."""

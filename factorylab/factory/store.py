@@ -18,20 +18,18 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-import numpy as np
 import psycopg2
-from numpy.typing import NDArray
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from factorylab.errors import LabError
-from factorylab.factory.copy_binary import copy_bytes
+from factorylab.factory.copy_binary import Columns, copy_bytes
 from factorylab.factory.schema import create_schema
 
 __all__ = ["AlertRow", "Batch", "Fenced", "Store", "StoreUnavailable", "Taken", "create_schema"]
@@ -83,7 +81,7 @@ class Batch:
     to_offset: int
     epoch: int
     state: bytes
-    readings: Sequence[Mapping[str, NDArray[np.generic]]]
+    readings: Sequence[Columns]
     alerts: Sequence[AlertRow] = field(default=())
 
     @property
@@ -140,7 +138,8 @@ class Store:
                 self._sql(
                     "INSERT INTO {p} AS p (topic, partition, next_offset, owner_epoch, owner, owner_backend)"
                     " VALUES (%s, %s, 0, 1, %s, pg_backend_pid()) ON CONFLICT (topic, partition) DO UPDATE"
-                    " SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner, owner_backend = excluded.owner_backend"
+                    " SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner,"
+                    " owner_backend = excluded.owner_backend"
                     " RETURNING next_offset, owner_epoch, state",
                     p="positions",
                 ),
@@ -222,11 +221,10 @@ class Store:
             (batch.to_offset, batch.state, self._topic, batch.partition, batch.from_offset, batch.epoch),
         )
         if cursor.rowcount != 1:
-            raise Fenced(
-                f"partition {batch.partition} is no longer ours: no position {batch.from_offset} under epoch {batch.epoch}"
-            )
+            expected = f"position {batch.from_offset} under epoch {batch.epoch}"
+            raise Fenced(f"partition {batch.partition} is no longer ours: it is not at {expected}")
 
-    def _copy(self, cursor: Cursor, table: sql.Composable, columns: Mapping[str, NDArray[np.generic]]) -> None:
+    def _copy(self, cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
             table, sql.SQL(", ").join(map(sql.Identifier, columns))
         )

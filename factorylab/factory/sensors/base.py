@@ -42,6 +42,7 @@ class Source(Protocol):
     @property
     def total(self) -> int | None:
         """How many readings there are; None for a source that never ends."""
+        ...
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
         """Readings `first` ≤ n < `first + count`; `timestamp` is now, for sources that have no time of their own."""

@@ -7,7 +7,7 @@ recorders' clocks do. `seq` is the row's number, so the n-th reading of the file
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class Recording:
 
     def __init__(self, path: Path, time_column: str, value_column: str, sensor: str | None = None) -> None:
         name = sensor or path.stem
-        self.sensors = [SensorInfo(0, name, "temperature", LOCATION)]
+        self.sensors: Sequence[SensorInfo] = [SensorInfo(0, name, "temperature", LOCATION)]
         self._readings: list[messages.AnyReading] = [
             messages.TemperatureReading(
                 timestamp=timestamp, sensor_id=name, location=LOCATION, seq=seq, readings=messages.Temperature(value)

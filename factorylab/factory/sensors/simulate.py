@@ -56,12 +56,14 @@ class Draw(NamedTuple):
 
     def uniform(self, stream: int, every: int = 1) -> Floats:
         """Uniform in [0, 1)."""
-        return (self.words(stream, every) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        share: Floats = (self.words(stream, every) >> np.uint64(11)).astype(np.float64)
+        return share * 2.0**-53
 
     def normal(self, stream: int, every: int = 1, shift: int = 0) -> Floats:
         """About standard normal: the sum of four 16-bit uniforms (Irwin–Hall), within ±3.46."""
         parts = self.words(stream, every, shift).view(np.uint16).reshape(-1, 4)
-        return (parts.sum(axis=1, dtype=np.float64) / 65_536 - 2) * np.sqrt(3)
+        total: Floats = parts.sum(axis=1, dtype=np.float64)
+        return (total / 65_536 - 2) * np.sqrt(3)
 
     def wander(self, stream: int) -> Floats:
         """Slow, smooth and about standard normal at the knots."""
