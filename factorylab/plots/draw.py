@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from factorylab.plots.style import (
     BLACK,
@@ -122,10 +122,10 @@ def latency(ax: Axes, frame: pd.DataFrame, objective_s: float | None = None) -> 
     ax.step(frame["t_s"], frame["p99_s"], where="post", color=RED, linestyle="--", label="p99")
     ax.step(frame["t_s"], frame["max_s"], where="post", color=BLACK, linestyle=":", linewidth=1, label="slowest")
     if objective_s is not None:
-        ax.axhline(objective_s, color=GREEN, linestyle="-.", linewidth=1, label=f"objective for p99: {objective_s:g} s")
-    ax.set(ylabel="seconds", title="Latency from the intended send to the store", yscale="log")
+        ax.axhline(objective_s, color=GREEN, linestyle="-.", linewidth=1, label=f"objective: p99 {objective_s:g} s")
+    ax.set(ylabel="seconds", title="Latency, intended send to store", yscale="log")
     _plain_log(ax)
-    ax.legend(ncols=5, loc="lower right", bbox_to_anchor=(1, 1))
+    ax.legend(ncols=5, loc="lower right", bbox_to_anchor=(1, 1), columnspacing=1, handlelength=1.6)
     return ax
 
 
@@ -191,9 +191,10 @@ def load_latency(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def _plain_log(ax: Axes) -> None:
-    """Plain numbers on a logarithmic axis, in between too where it spans less than a decade and a half."""
+    """Plain numbers on a logarithmic axis: at 1, 2 and 5 of each decade."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(PLAIN)
-    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.5)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _marks(ax: Axes, frame: pd.DataFrame, column: str, colour: str, mark: str, *, label: bool = True) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -98,3 +100,15 @@ def load_curve(run: Run) -> Picture:
         draw.offered_achieved(left, frame)
         draw.load_latency(right, frame)
         return settled(figure)
+
+
+def save(run: Run, folder: Path) -> list[Path]:
+    """Write every figure that fits the run to `folder` as SVG, the same bytes for the same history."""
+    figures = {"timeline": timeline(run), "latency": latency(run), "ack_gaps": ack_gaps(run)}
+    if run.scenario.workload.steps_per_s:
+        figures["load_curve"] = load_curve(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.svg" for name in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        path.write_text(svg(figure))
+    return paths
