@@ -215,11 +215,14 @@ def describe(job: Job) -> str:
 
 
 def judge(folder: run_folders.RunFolder) -> Verdict:
-    """Judge a run and write its derived/verdict.json."""
+    """Judge a run; write its derived/verdict.json and derived/figures/."""
     from factorylab.audit import write_verdict
+    from factorylab.plots import save
     from factorylab.saved import load
 
-    return write_verdict(load(folder.path))
+    loaded = load(folder.path)
+    save(loaded, folder.figures)
+    return write_verdict(loaded)
 
 
 def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: bool) -> None:

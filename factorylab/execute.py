@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,21 +82,25 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         LabError: the run could not be carried out (of the kind that the kernel reported).
     """
     import papermill
+    from traitlets.config import Config
 
     wanted, notebook = job.scenario(), job.notebook
     folder = runs.create(settings.results, wanted)
     given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)
     try:
-        papermill.execute_notebook(
-            str(notebook),
-            str(folder.derived / "notebook.ipynb"),
-            parameters={**given, "run_dir": str(folder.path)},
-            kernel_name="python3",
-            progress_bar=False,
-            stdout_file=Lines(say),
-            start_timeout=START_KERNEL_S,
-            cwd=str(Path.cwd()),
-        )
+        # Unix sockets in a folder that is ours alone: neither an open port nor a clash with another kernel.
+        with tempfile.TemporaryDirectory(prefix="factorylab-") as private:
+            papermill.execute_notebook(
+                str(notebook),
+                str(folder.derived / "notebook.ipynb"),
+                parameters={**given, "run_dir": str(folder.path)},
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=Lines(say),
+                start_timeout=START_KERNEL_S,
+                cwd=str(Path.cwd()),
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{private}/kernel"}}),
+            )
     except papermill.PapermillExecutionError as error:
         if not folder.sealed:
             raise _as_lab_error(error.ename, error.evalue) from None

@@ -160,7 +160,10 @@ class Experiment:
 
     def _seal(self) -> None:
         self.problems += self.crew.problems
-        self.problems += compact(self.run.journals, self.run.history)
+        unreadable = compact(self.run.journals, self.run.history)
+        self.problems += unreadable
+        if not unreadable:
+            shutil.rmtree(self.run.journals)
         copy_logs(self.cluster, self.run)
         manifest.write(self.run, self._manifest())
         runs.seal(self.run)

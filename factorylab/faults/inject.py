@@ -14,7 +14,7 @@ from factorylab.clock import now_ns
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Action, Cluster
 from factorylab.errors import LabError, WaitTimeout
-from factorylab.faults.targets import resolve
+from factorylab.faults.targets import resolve, roles_of
 from factorylab.history import FaultStep, ProcessStatus, Step
 from factorylab.scenario import Fault
 from factorylab.waiting import wait_until
@@ -57,7 +57,7 @@ class Timeline:
         try:
             nodes = resolve(fault.target, self.admin, self.topic, self.group)
             for node in nodes:
-                self._step(number, fault, node, "intended", self.cluster.status(node))
+                self._step(number, fault, node, "intended", self._describe(node))
         except LabError as error:
             self._step(number, fault, "", "skipped", str(error))
             self.say(f"{fault.kind} {fault.target} found no target: {error}")
@@ -75,6 +75,13 @@ class Timeline:
             self._step(number, fault, node, "no_evidence", str(error))
         else:
             self._step(number, fault, node, "injected", "")
+
+    def _describe(self, node: str) -> str:
+        """Its state and, while it runs, its roles."""
+        status = self.cluster.status(node)
+        roles = roles_of(node, self.admin, self.topic, self.group) if status == "running" else ""
+        self.say(f"{node} is {status}{': ' if roles else ''}{roles}")
+        return f"{status}; {roles}" if roles else status
 
     def heal(self, number: int, fault: Fault) -> None:
         """Undo one fault and record what was done."""

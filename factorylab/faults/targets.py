@@ -1,12 +1,12 @@
 """Which node a role names at this moment.
 
-    leader:0       the broker that leads partition 0 of sensor-data (follower:0: one of its followers,
-                   followers:0: all of them)
-    owner:0        the processor that owns partition 0
-    …:busiest      the same for the partition with most records
-    controller     the broker whose controller is active
-    coordinator    the broker that coordinates the consumer group
-    broker:2       broker 2 (processor:1: processor 1)
+leader:0       the broker that leads partition 0 of sensor-data (follower:0: one of its followers,
+               followers:0: all of them)
+owner:0        the processor that owns partition 0
+…:busiest      the same for the partition with most records
+controller     the broker whose controller is active
+coordinator    the broker that coordinates the consumer group
+broker:2       broker 2 (processor:1: processor 1)
 """
 
 from __future__ import annotations
@@ -57,3 +57,20 @@ def _replicas(role: str, view: PartitionView) -> tuple[str, ...]:
     if role == "leader":
         return (f"broker-{view.leader}",)
     return tuple(followers if role == "followers" else followers[:1])
+
+
+def roles_of(node: str, admin: Admin, topic: str, group: str) -> str:
+    """What a node is at this moment, in words: what hangs on it decides what its loss does."""
+    role, _, number = node.partition("-")
+    if role != "broker":
+        owned = [str(p) for p, owner in admin.group(group).owners.items() if owner == node]
+        return f"owns {', '.join(owned) or 'no partition'}"
+    broker, views = int(number), admin.partitions(topic)
+    words = [
+        ("leads", [v.partition for v in views if v.leader == broker]),
+        ("follows", [v.partition for v in views if broker in v.replicas and v.leader != broker]),
+    ]
+    parts = [f"{word} {', '.join(map(str, found))}" for word, found in words if found]
+    parts += ["coordinates the group"] if admin.coordinator(group) == broker else []
+    parts += ["is the active controller"] if admin.controller() == broker else []
+    return "; ".join(parts) or "leads and follows nothing"
