@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from factorylab import analysis
 from factorylab.plots import draw
-from factorylab.plots.style import Picture, styled, svg
+from factorylab.plots.style import Picture, settled, styled, svg
 from factorylab.saved import Run, each
 
 
