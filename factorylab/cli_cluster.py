@@ -96,7 +96,8 @@ def status(as_json: AsJson = False) -> None:
         typer.echo(f"{node.name:<14}{node.status:<10}{node.pid or '':>8}{node.rss_mb:>7} MB")
     typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
-    if any(node.status != "running" for node in seen):
+    # A worker that is dead has done its work, or was stopped: nothing to heal.
+    if any(node.status == "paused" or (node.status == "dead" and node.role in {"broker", "database"}) for node in seen):
         typer.echo("Next: 'factorylab heal' resumes what is paused and starts what is dead.")
 
 
