@@ -1,0 +1,212 @@
+"""A factory of a test: topics, tables and processes of its own on the shared cluster, and what became of its records."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psycopg2
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from pydantic import SecretStr
+
+from factorylab import messages
+from factorylab.cluster.admin import Admin, client_config
+from factorylab.cluster.base import Endpoints
+from factorylab.detectors.bank import Bank
+from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
+from factorylab.factory.intake import FIELDS, columns
+from factorylab.factory.store import create_schema
+from factorylab.names import Names
+from factorylab.scenario import Topology
+from factorylab.waiting import wait_until
+
+PARTITIONS = range(3)
+LONG_S = 90.0  # no test waits so long when it passes
+
+
+@dataclass
+class FactoryRun:
+    """Names, processes and questions. `folder` takes journals and logs."""
+
+    endpoints: Endpoints
+    folder: Path
+    names: Names = field(default_factory=lambda: Names.of(secrets.token_hex(3)))
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.admin = Admin(self.endpoints.bootstrap)
+        self.admin.create_topics(self.names.topics, Topology(profile="safe"))
+        create_schema(self.endpoints.database_url, self.names.schema)
+
+    # ---- processes
+
+    def processor(self, worker: str, **given: object) -> None:
+        """Start a processor and wait until it has its first assignment."""
+        known = {
+            "bootstrap": self.endpoints.bootstrap,
+            "database_url": SecretStr(self.endpoints.database_url),
+            "db_schema": self.names.schema,
+            "sensor_topic": self.names.sensors,
+            "alert_topic": self.names.alerts,
+            "dead_letter_topic": self.names.dead_letters,
+            "group": self.names.group,
+            "worker": worker,
+            "journal_dir": self.folder,
+        }
+        self._start("factorylab.factory.processor", ProcessorConfig.model_validate(known | given))
+
+    def fleet(self, worker: str, **given: object) -> None:
+        """Start a fleet and wait for its first confirmed reading."""
+        known = {
+            "bootstrap": self.endpoints.bootstrap,
+            "sensor_topic": self.names.sensors,
+            "label_topic": self.names.labels,
+            "worker": worker,
+            "journal_dir": self.folder,
+        }
+        self._start("factorylab.factory.fleet", FleetConfig.model_validate(known | given))
+
+    def _start(self, module: str, config: FactoryConfig) -> None:
+        with (self.folder / f"{config.worker}.log").open("ab") as log:
+            self.processes[config.worker] = subprocess.Popen(
+                [sys.executable, "-m", module], env=os.environ | config.environ(), stdout=log, stderr=log,
+                cwd=Path(__file__).parents[1],
+            )  # fmt: skip
+        wait_until(
+            lambda: self.logged(config.worker, "ready"), what=f"{config.worker} to be ready", timeout_s=LONG_S,
+            last_seen=lambda: (self.folder / f"{config.worker}.log").read_text()[-2000:],
+        )  # fmt: skip
+
+    def logged(self, worker: str, event: str) -> bool:
+        """Whether a worker has logged an event."""
+        return f'"event": "{event}"' in (self.folder / f"{worker}.log").read_text()
+
+    def signal(self, worker: str, number: signal.Signals) -> None:
+        self.processes[worker].send_signal(number)
+
+    def end(self, worker: str, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signal a worker and wait for its exit code."""
+        self.signal(worker, number)
+        return self.processes[worker].wait(LONG_S)
+
+    def close(self) -> None:
+        """No process stays."""
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    # ---- questions
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        """Rows of a query; {s} is the schema."""
+        url = self.endpoints.database_url.replace("+psycopg2", "")
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            cursor.execute(statement.format(s=self.names.schema))
+            return cursor.fetchall()
+
+    def positions(self) -> dict[int, int]:
+        return dict(self.query("SELECT partition, next_offset FROM {s}.positions"))  # type: ignore[arg-type]
+
+    def stored(self) -> int:
+        return int(self.query("SELECT count(*) FROM {s}.readings")[0][0])  # type: ignore[call-overload]
+
+    def wait_stored(self, at_least: int) -> None:
+        """Until so many readings are stored."""
+        wait_until(
+            lambda: self.stored() >= at_least, what=f"{at_least} stored readings", timeout_s=LONG_S,
+            last_seen=lambda: f"{self.stored()} at {self.positions()}, ends {self.ends()}",
+        )  # fmt: skip
+
+    def ends(self) -> dict[int, int]:
+        return self.admin.ends(self.names.sensors, PARTITIONS)
+
+    def wait_drained(self) -> None:
+        """Until the store has reached the end of the log."""
+        wait_until(
+            lambda: all(self.positions().get(p, 0) >= end for p, end in self.ends().items()),
+            what="the store to reach the end of the log",
+            timeout_s=LONG_S,
+            last_seen=lambda: f"{self.positions()} of {self.ends()}",
+        )
+
+    def produce(self, records: list[tuple[bytes | None, bytes | None]], **settings: str) -> None:
+        """Put records into the log as they are."""
+        producer = Producer(
+            client_config(self.endpoints.bootstrap, "test") | {"message.max.bytes": 1_048_000, **settings}
+        )
+        failed: list[object] = []
+        for key, value in records:
+            producer.produce(
+                self.names.sensors, value, key, on_delivery=lambda error, _: failed.append(error) if error else None
+            )
+        assert producer.flush(LONG_S) == 0
+        assert failed == []
+
+    def read(self, topic: str) -> list[Message]:
+        """All records of a topic, by a consumer outside any group."""
+        ends = self.admin.ends(topic, PARTITIONS)
+        consumer = Consumer(
+            client_config(self.endpoints.bootstrap, "test")
+            | {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error"}
+        )
+        consumer.assign([TopicPartition(topic, p, 0) for p in PARTITIONS])
+        found: list[Message] = []
+        wait_until(
+            lambda: (found.extend(consumer.consume(10_000, 0.1)), len(found) >= sum(ends.values()))[1],
+            what=f"{ends} of {topic}",
+            timeout_s=LONG_S,
+        )
+        consumer.close()
+        assert all(message.error() is None for message in found)
+        return found
+
+
+@contextmanager
+def factory_run(endpoints: Endpoints, folder: Path) -> Iterator[FactoryRun]:
+    """A factory that is gone afterwards."""
+    run = FactoryRun(endpoints, folder)
+    try:
+        yield run
+    finally:
+        run.close()
+        run.admin.delete_topics(run.names.topics)
+
+
+def replay(log: list[Message]) -> Counter[str]:
+    """The alerts that the detectors give when they see a log once, partition by partition and one record at a time."""
+    ids: Counter[str] = Counter()
+    banks: dict[object, Bank] = {}
+    for message in sorted(log, key=lambda m: (m.partition(), m.offset())):
+        bank = banks.setdefault(message.partition(), Bank())
+        reading = messages.decode(message.value() or b"")
+        slots = bank.slots([reading.sensor_id])
+        if not len(bank.fresh(slots, np.array([reading.seq]))):
+            continue
+        for event in bank.score(FIELDS[type(reading)][0], slots, columns(type(reading), [reading])):
+            ids[messages.alert_id(reading.sensor_id, reading.seq, event.rule.name, event.rule.version)] += 1
+    return ids
+
+
+def assert_stored_once(run: FactoryRun) -> None:
+    """Every reading of the log is stored once, where it was, and the alerts of both sinks are those of a replay."""
+    log = run.read(run.names.sensors)
+    where: Mapping[tuple[object, ...], int] = Counter((m.partition(), m.offset()) for m in log)
+    rows = Counter(run.query("SELECT partition, record_offset FROM {s}.readings"))
+    assert rows == where
+    expected = replay(log)
+    assert expected
+    assert max(expected.values()) == 1
+    table = Counter(str(row[0]) for row in run.query("SELECT alert_id FROM {s}.alerts"))
+    assert table == expected
+    topic = {messages.decode_alert(m.value() or b"").alert_id for m in run.read(run.names.alerts)}
+    assert topic == set(expected)

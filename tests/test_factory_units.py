@@ -1,0 +1,371 @@
+"""The factory without a cluster: configuration, schedule, sensors, intake of good and bad records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from factorylab import messages
+from factorylab.clock import NS
+from factorylab.errors import UsageError
+from factorylab.factory import profiles
+from factorylab.factory.config import FleetConfig, ProcessorConfig, RateStage, from_environment, parse_rate
+from factorylab.factory.copy_binary import HEADER, TRAILER, copy_bytes
+from factorylab.factory.intake import Records, take_in
+from factorylab.factory.outbox import printable
+from factorylab.factory.partition import Owned
+from factorylab.factory.processor import records_of
+from factorylab.factory.schedule import Schedule
+from factorylab.factory.sensors.recorded import Recording, count_readings
+from factorylab.factory.sensors.simulate import Simulation
+from factorylab.factory.store import Taken
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No FACTORYLAB_ variable of the caller's."""
+    import os
+
+    for name in [name for name in os.environ if name.startswith("FACTORYLAB_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def processor(**given: object) -> ProcessorConfig:
+    url = "postgresql://u:secret@h/d"
+    return ProcessorConfig.model_validate({"bootstrap": "a:1", "worker": "p", "database_url": url} | given)
+
+
+# ---- configuration
+
+
+def test_configuration_passes_through_an_environment(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What environ() gives makes a child read the same configuration, secrets and lists included."""
+    fleet = FleetConfig(
+        bootstrap="a:1", worker="f", rate="10:2,20", kinds=("energy", "vibration"), journal_dir=tmp_path
+    )
+    for config in (fleet, processor(protocol="consumer")):
+        with clean.context() as environment:
+            for name, value in config.environ().items():
+                environment.setenv(name, value)
+            assert from_environment(type(config)) == config
+
+
+def test_all_errors_of_the_environment_come_at_once(clean: pytest.MonkeyPatch) -> None:
+    """Every wrong or missing variable is named in one message, with its value unless it is a secret."""
+    clean.setenv("FACTORYLAB_SENSORS", "-3")
+    clean.setenv("FACTORYLAB_RATE", "fast")
+    clean.setenv("FACTORYLAB_SOURCE", "/no/such.csv")
+    with pytest.raises(UsageError) as caught:
+        from_environment(FleetConfig)
+    text = str(caught.value)
+    for word in ("FACTORYLAB_BOOTSTRAP", "FACTORYLAB_WORKER", "FACTORYLAB_SENSORS", "'-3'", "'fast'", "/no/such.csv"):
+        assert word in text
+
+
+def test_secrets_are_not_shown() -> None:
+    """The password of the database is in no text that a configuration makes of itself."""
+    assert "secret" not in repr(processor())
+    assert "secret" in processor().environ()["FACTORYLAB_DATABASE_URL"]
+
+
+@pytest.mark.parametrize("fleet", ["1/1", "3/2", "0/4"])
+def test_a_fleet_without_a_share_is_refused(fleet: str) -> None:
+    """The index is below the count, and no fleet is without sensors."""
+    with pytest.raises(ValueError, match="fleet"):
+        FleetConfig(bootstrap="a:1", worker="f", sensors=3, fleet=fleet)
+
+
+def test_rates_are_stages() -> None:
+    """A rate is one stage for ever; with steps each but the last has its seconds."""
+    assert parse_rate("2000") == (RateStage(2000, None),)
+    assert parse_rate("2000:12,5000:6") == (RateStage(2000, 12), RateStage(5000, None))
+    for wrong in ("", "0", "-5", "5:", "1000,2000", "nan", "1e400"):
+        with pytest.raises(ValueError, match=r"rate|seconds"):
+            parse_rate(wrong)
+
+
+def test_properties_of_the_user_win_over_the_safe_profile(tmp_path: Path) -> None:
+    """Java-style files are read with comments and continued lines, and win key by key."""
+    file = tmp_path / "x.properties"
+    file.write_text("# a comment\nacks = 1\nlinger.ms: 7\n! another\nclient.id=\\\n   mine\nacks=0\n")
+    config = FleetConfig(bootstrap="a:1", worker="f", producer_config=file)
+    settings = profiles.fleet_producer(config)
+    assert (settings["acks"], settings["linger.ms"], settings["client.id"]) == ("0", "7", "mine")
+    assert settings["partitioner"] == "murmur2_random"
+    file.write_text("acks")
+    with pytest.raises(UsageError, match="line 1"):
+        profiles.fleet_producer(config)
+
+
+def test_the_safe_profile_is_safe() -> None:
+    """Without overrides: acks=all and idempotent; offsets by hand, and no silent reset of a lost position."""
+    producer = profiles.fleet_producer(FleetConfig(bootstrap="a:1", worker="f"))
+    assert (producer["acks"], producer["enable.idempotence"]) == ("all", True)
+    consumer = profiles.processor_consumer(processor())
+    assert (consumer["enable.auto.commit"], consumer["auto.offset.reset"]) == (False, "error")
+    kip848 = profiles.processor_consumer(processor(protocol="consumer"))
+    assert not {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"} & set(kip848)
+
+
+# ---- schedule
+
+
+def test_intended_times_are_fixed_by_the_schedule() -> None:
+    """Readings are evenly spread within a stage, a stage begins where the last ended, and time never steps back."""
+    schedule = Schedule(parse_rate("100:2,1000"), share=0.5, start_ns=7 * NS)
+    times = schedule.intended_ns(0, 300)
+    assert times[0] == 7 * NS
+    assert times[1] - times[0] == NS // 50
+    assert times[100] == 9 * NS
+    assert times[101] - times[100] == NS // 500
+    assert (np.diff(times) > 0).all()
+    assert np.array_equal(schedule.intended_ns(90, 20), times[90:110])
+
+
+def test_due_agrees_with_the_intended_times() -> None:
+    """At any moment exactly the readings whose intended time has come are due."""
+    schedule = Schedule(parse_rate("70:1,300:0.5,11"), share=1, start_ns=0)
+    times = schedule.intended_ns(0, 300)
+    for now in [*range(-1, 3 * NS, NS // 97), *times[:200].tolist()]:
+        assert abs(schedule.due(now) - np.count_nonzero(times <= now)) <= 1
+    assert schedule.due(-1) == 0
+
+
+# ---- sensors
+
+
+class Sent(NamedTuple):
+    sensor: str
+    seq: int
+    measures: messages.Measures
+
+
+def factory(fleets: int, each: int, **given: object) -> tuple[list[Sent], list[messages.Label]]:
+    """All readings and labels of some fleets that share the sensors, `each` a sensor, in order of sensor and seq."""
+    sent, labels = [], []
+    options = {"sensors": 12, "kinds": messages.KINDS, "seed": 5, "anomaly_rate": 0.2} | given
+    for index in range(fleets):
+        source = Simulation(index=index, count=fleets, **options)  # type: ignore[arg-type]
+        total = each * len(source.sensors)
+        for at in range(0, total, 37):
+            block = source.block(at, min(37, total - at), "2024-01-01T00:00:00.000000Z")
+            sent += [Sent(r.sensor_id, r.seq, r.readings) for r in block.readings]
+            labels += block.labels
+    return sorted(sent, key=lambda s: s[:2]), sorted(labels, key=lambda one: (one.sensor_id, one.seq))
+
+
+def test_any_number_of_fleets_gives_the_same_readings_and_labels() -> None:
+    """One fleet, three and twelve give equal readings and labels; another seed gives others."""
+    alone = factory(1, 200)
+    assert factory(3, 200) == alone
+    assert factory(12, 200) == alone
+    assert factory(1, 200, seed=6) != alone
+
+
+def test_no_reading_is_left_out_or_repeated() -> None:
+    """Each sensor has the seqs 0, 1, 2, … once."""
+    sent, _ = factory(5, 60)
+    assert [(s.sensor, s.seq) for s in sent] == sorted({(s.sensor, s.seq) for s in sent})
+    assert len(sent) == 12 * 60
+
+
+def test_anomalies_come_at_the_declared_rate_and_are_labelled() -> None:
+    """The share of labelled readings is the anomaly rate, and no reading without a label exceeds a limit of health."""
+    _, labels = factory(1, 20_000, anomaly_rate=0.05)
+    assert 0.04 < len(labels) / (12 * 20_000) < 0.06
+    assert {label.anomaly for label in labels} == {"overheating", "imbalance", "bearing", "left_on", "spike"}
+    healthy, none = factory(1, 20_000, anomaly_rate=0)
+    assert none == []
+    hot = [s.measures.temperature_c for s in healthy if isinstance(s.measures, messages.Temperature)]
+    assert 62 < np.mean(hot) < 75
+    assert np.mean(np.array(hot) > 80) < 0.001
+    fast = [s.measures.velocity_mm_s for s in healthy if isinstance(s.measures, messages.Vibration)]
+    assert max(fast) < 4.5
+
+
+def test_overheating_reaches_the_limits() -> None:
+    """Labelled temperatures go up to between 85 and 110 °C."""
+    sent, labels = factory(1, 4_000, anomaly_rate=0.05, kinds=("temperature",))
+    marked = {(label.sensor_id, label.seq) for label in labels}
+    peaks = [s.measures.temperature_c for s in sent if (s.sensor, s.seq) in marked]  # type: ignore[union-attr]
+    assert 100 < max(peaks) < 112
+    assert np.mean(np.array(peaks) > 80) > 0.8
+
+
+def csv_file(folder: Path, text: str) -> Path:
+    file = folder / "pump 7.csv"
+    file.write_text(text)
+    return file
+
+
+def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
+    """Values, order and times of the file are kept, duplicates and steps back included; seq is the row's number."""
+    file = csv_file(tmp_path, "when,v\n2014-01-01 00:05:00,81.5\n2014-01-01 00:00:00,7\n2014-01-01 00:00:00,7\n")
+    source = Recording(file, "when", "v")
+    assert source.total == count_readings(file, "when", "v") == 3
+    readings = source.block(0, 3, "ignored").readings
+    assert [r.readings.temperature_c for r in readings] == [81.5, 7, 7]  # type: ignore[union-attr]
+    assert [r.timestamp for r in readings][:2] == ["2014-01-01T00:05:00.000000Z", "2014-01-01T00:00:00.000000Z"]
+    assert [(r.sensor_id, r.seq) for r in readings] == [("pump 7", 0), ("pump 7", 1), ("pump 7", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("when,x\n2014-01-01,1\n", "no column 'v'; its columns are when, x"),
+        ("", "no column 'when'; its columns are none"),
+        ("when,v\n", "no reading"),
+        ("when,v\n2014-01-01,1\n2014-01-01,warm\n", "line 3: 'warm' is no number"),
+        ("when,v\n2014-01-01,nan\n", "line 2: 'nan' is no temperature"),
+        ("when,v\n2014-01-01,-400\n", "line 2: '-400' is no temperature"),
+        ("when,v\nyesterday,1\n", "line 2: 'yesterday' is no time"),
+        ("when,v\n2014-01-01\n", "line 2: None is no number"),
+    ],
+)
+def test_a_wrong_recording_is_refused(tmp_path: Path, text: str, rule: str) -> None:
+    """The error names the file, the line and the rule, before anything starts."""
+    with pytest.raises(UsageError) as caught:
+        Recording(csv_file(tmp_path, text), "when", "v")
+    assert "pump 7.csv" in str(caught.value)
+    assert rule in str(caught.value)
+
+
+# ---- intake
+
+
+def wire(**changes: object) -> tuple[bytes, bytes]:
+    """Key and value of a good temperature reading, with changes."""
+    good = {
+        "kind": "temperature",
+        "timestamp": "2024-01-01T00:00:00Z",
+        "sensor_id": "s-1",
+        "location": "line-1",
+        "seq": 0,
+    }
+    content: dict[str, object] = {**good, "readings": {"temperature_c": 70.5}} | changes
+    return str(content["sensor_id"]).encode(), json.dumps(content).encode()
+
+
+BAD: dict[str, tuple[bytes | None, bytes | None]] = {
+    "no json": (b"s-1", b"{"),
+    "empty": (b"s-1", b""),
+    "no value": (b"s-1", None),
+    "no key": (None, wire()[1]),
+    "another key": (b"s-2", wire()[1]),
+    "key is no text": (b"\xff", wire()[1]),
+    "value is no text": (b"s-1", b'{"sensor_id":"\xff"}'),
+    "NUL in id": wire(sensor_id="s\0"),
+    "NUL in location": wire(location="l\0"),
+    "NaN": (b"s-1", wire()[1].replace(b"70.5", b"NaN")),
+    "infinite": (b"s-1", wire()[1].replace(b"70.5", b"1e999")),
+    "wrong type": wire(seq="0"),
+    "seq out of range": wire(seq=2**63),
+    "missing field": wire(readings={}),
+    "unknown kind": wire(kind="pressure"),
+    "oversize": wire(location="x" * 500_000),
+    "no time": wire(timestamp="soon"),
+    "from the future": wire(timestamp="2500-01-01T00:00:00Z"),
+    "deeply nested": (b"s-1", b"[" * 100_000),
+    "lone surrogate": (b"s-1", wire()[1].replace(b"line-1", b"\\ud800")),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_each_record_is_good_or_bad_and_never_both(what: str) -> None:
+    """One bad record among good ones is told apart with its bytes, place and reason; the good ones stay good."""
+    good = [wire(seq=n) for n in range(3)]
+    batch = [good[0], BAD[what], *good[1:]]
+    records = Records(2, np.array([10, 11, 12, 14]), [key for key, _ in batch], [value for _, value in batch])
+    taken = take_in(records)
+    assert [reading.seq for reading in taken.readings] == [0, 1, 2]
+    assert taken.at.tolist() == [0, 2, 3]
+    assert [(bad.partition, bad.offset, bad.key, bad.value) for bad in taken.bad] == [(2, 11, *BAD[what])]
+    reason = printable(taken.bad[0].error)
+    assert reason.isascii()
+    assert "\0" not in reason
+
+
+def test_the_bulk_path_and_the_careful_path_agree() -> None:
+    """A batch of good records gives the same whether or not a bad one beside it makes each be looked at."""
+    good = [wire(seq=n, timestamp=f"2024-01-01T00:00:{n:02}Z") for n in range(20)]
+    keys, values = [key for key, _ in good], [value for _, value in good]
+    bulk = take_in(Records(0, np.arange(20), [*keys], [*values]))
+    careful = take_in(Records(0, np.arange(21), [*keys, b"x"], [*values, b"{"]))
+    assert (bulk.readings, bulk.names) == (careful.readings, careful.names)
+    assert np.array_equal(bulk.recorded_us, careful.recorded_us)
+    assert (len(bulk.bad), len(careful.bad)) == (0, 1)
+
+
+# ---- a partition's batches
+
+
+class FakeMessage(NamedTuple):
+    """As much of a message as `records_of` looks at."""
+
+    at: int
+
+    def offset(self) -> int:
+        return self.at
+
+    def key(self) -> bytes:
+        return b"s-1"
+
+    def value(self) -> bytes:
+        return wire(seq=self.at)[1]
+
+
+@pytest.mark.parametrize(
+    ("offsets", "kept"), [([5, 6, 7], [5, 6, 7]), ([8, 9, 5, 6], [5, 6]), ([5, 6, 5, 6, 7], [5, 6, 7]), ([9, 5], [5])]
+)
+def test_what_was_left_over_from_before_a_seek_is_dropped(offsets: list[int], kept: list[int]) -> None:
+    """After a step back in the offsets only what follows counts."""
+    assert records_of(0, [FakeMessage(at) for at in offsets]).offsets.tolist() == kept  # type: ignore[misc]
+
+
+def test_records_before_the_position_are_dropped() -> None:
+    """`since` cuts at the position and says when nothing is left."""
+    records = records_of(0, [FakeMessage(at) for at in (5, 6, 8)])  # type: ignore[misc]
+    rest = records.since(6)
+    assert rest is not None
+    assert rest.offsets.tolist() == [6, 8]
+    assert records.since(9) is None
+
+
+def prepared(sizes: list[int]) -> tuple[list[str], list[tuple[int, int, int]]]:
+    """Alert ids and (from, to, rows) of a stream of 60 readings that is cut into batches."""
+    owned = Owned.of(3, Taken(0, 1, None), 1)
+    ids: list[str] = []
+    spans, at = [], 0
+    for size in sizes:
+        values = [wire(seq=n, readings={"temperature_c": 70 + n % 7 * 6.0}) for n in range(at, at + size)]
+        records = Records(3, np.arange(at, at + size), [key for key, _ in values], [value for _, value in values])
+        one = owned.prepare(records, lambda sensors: {name: 17 for name, _, _ in sensors})
+        ids += [alert.alert_id for alert in one.alerts]
+        assert [row.alert_id for row in one.batch.alerts] == [alert.alert_id for alert in one.alerts]
+        assert {row.sensor_id for row in one.batch.alerts} <= {17}
+        spans.append((one.batch.from_offset, one.batch.to_offset, one.batch.rows))
+        owned = Owned.of(3, replace(Taken(one.batch.to_offset, 2, None), state=one.batch.state), 2)
+        at += size
+    return ids, spans
+
+
+def test_batches_join_without_a_seam() -> None:
+    """Cut differently and handed over between owners, a stream gives the same alerts and gapless spans."""
+    whole, _ = prepared([60])
+    parts, spans = prepared([1, 20, 9, 30])
+    assert len(whole) > 10
+    assert parts == whole
+    assert spans == [(0, 1, 1), (1, 21, 20), (21, 30, 9), (30, 60, 30)]
+
+
+def test_binary_copy_is_postgres_format() -> None:
+    """A row is its number of fields, then length and big-endian bytes of each."""
+    columns = {"a": np.array([1], np.int32), "b": np.array([0.5]), "c": np.array([True]), "d": np.array([-2], np.int16)}
+    row = bytes.fromhex("0004 00000004 00000001 00000008 3fe0000000000000 00000001 01 00000002 fffe")
+    assert copy_bytes(columns) == HEADER + row + TRAILER
