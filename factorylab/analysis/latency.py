@@ -15,6 +15,7 @@ from factorylab.analysis.readings import Ints, Readings
 from factorylab.clock import NS
 from factorylab.saved import Run, each
 
+BEHIND = 0.05
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}
 
 
@@ -55,13 +56,14 @@ def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:
 
 
 def steps(run: Run, found: pd.DataFrame | None = None) -> pd.DataFrame:
-    """How the store kept up with each offered rate, one row a stage.
+    """How the system kept up with each offered rate, one row a stage; the return to the first rate is left out.
 
-    Columns: rate_per_s (declared), start_s, end_s, offered_per_s, achieved_per_s (stored while the stage lasted),
-    p50_s and p99_s by intended time, lag_slope_per_s (growth of the lag), keeps_up (the lag grows by less than 5 % of
-    the rate).
+    Columns: rate_per_s (declared), start_s, end_s, offered_per_s (by intended time), achieved_per_s (stored while the
+    stage lasted), p50_s and p99_s by intended time, lag_slope_per_s (growth of the consumer lag), keeps_up: what is
+    offered and not stored grows by less than BEHIND of the offered rate. The consumer lag alone would not do: where
+    the producers cannot follow, the backlog waits in front of the log.
     """
-    table = rates.stages(run)
+    table = rates.stages(run).head(1 + len(run.scenario.workload.steps_per_s))
     found = latencies(run) if found is None else found
     offered = np.sort(run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
     commits = run.commits[~run.commits["refused"]]
@@ -71,15 +73,16 @@ def steps(run: Run, found: pd.DataFrame | None = None) -> pd.DataFrame:
         start_s, end_s = stage.start_s, stage.end_s
         edges = (np.array([start_s, end_s]) * NS).astype(np.int64) + run.t0_ns
         inside = found.loc[found["t_s"].between(start_s, end_s), "latency_s"]
-        slope = rates.slope_per_s(lags, start_s, end_s)
+        offered_per_s = float(np.diff(np.searchsorted(offered, edges))[0] / (end_s - start_s))
+        achieved_per_s = float(commits.loc[commits["t_ns"].between(*edges), "rows"].sum() / (end_s - start_s))
         rows.append(
             {
-                "offered_per_s": float(np.diff(np.searchsorted(offered, edges))[0] / (end_s - start_s)),
-                "achieved_per_s": commits.loc[commits["t_ns"].between(*edges), "rows"].sum() / (end_s - start_s),
+                "offered_per_s": offered_per_s,
+                "achieved_per_s": achieved_per_s,
                 "p50_s": inside.quantile(0.5),
                 "p99_s": inside.quantile(0.99),
-                "lag_slope_per_s": slope,
-                "keeps_up": slope < 0.05 * stage.rate_per_s,
+                "lag_slope_per_s": rates.slope_per_s(lags, start_s, end_s),
+                "keeps_up": offered_per_s - achieved_per_s < BEHIND * offered_per_s,
             }
         )
     return pd.concat([table, pd.DataFrame(rows)], axis=1)

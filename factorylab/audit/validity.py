@@ -19,6 +19,7 @@ from factorylab.clock import NS
 from factorylab.saved import each
 
 RATE_TOLERANCE = 0.05
+LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
 ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
@@ -123,20 +124,25 @@ def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
     "Before any fault the offered rate was the declared one and the lag did not grow.", "rules are broken", "INVALID"
 )
 def steady_state(e: Evidence) -> Found:
-    """Within 5 % of the declared rate, both the sends and the slope of the lag, up to the fault or the next rate."""
+    """Up to the fault or the next rate: sends within 5 % of the declared rate, and the lag's slope within 5 % of it
+    too, or so small that the lag moved by less than LAG_NOISE_S."""
     start, end = _window(e, "steady", "fault_window", "after")
     changed = e.run.t0_ns + (rates.stages(e.run)["start_s"] * NS).astype("int64")
     end = min([end, *changed[changed > start]])
     declared = e.run.scenario.workload.rate_per_s
     times = e.run.frame("sends", "t_ns")["t_ns"]
     rate = float(times.between(start, end).sum()) / ((end - start) / NS)
-    slope = rates.slope_per_s(rates.total_lag(e.run), 0.0, (end - start) / NS)
+    window_s = (end - start) / NS
+    slope = rates.slope_per_s(rates.total_lag(e.run), 0.0, window_s)
+    allowed = declared * max(RATE_TOLERANCE, LAG_NOISE_S / (window_s * 2 / 3))  # the slope spans two thirds of it
     broken = []
     if abs(rate - declared) > RATE_TOLERANCE * declared:
         broken.append("the rate is off")
-    if not abs(slope) <= RATE_TOLERANCE * declared:  # NaN, too few samples, breaks it too
+    if not abs(slope) <= allowed:  # NaN, too few samples, breaks it too
         broken.append("the lag is not steady")
-    detail = f"{rate:,.0f}/s offered of {declared:,.0f}/s declared, lag slope {slope:+,.1f} records/s"
+    detail = (
+        f"{rate:,.0f}/s offered of {declared:,.0f}/s declared, lag slope {slope:+,.1f} records/s of ±{allowed:,.1f}"
+    )
     return Found(len(broken), 2, detail, _notes(broken))
 
 

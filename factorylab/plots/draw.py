@@ -162,7 +162,7 @@ def ack_gaps(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def offered_achieved(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.latency.steps`: achieved over offered rate; hollow where the lag did not return."""
+    """Columns of `analysis.latency.steps`: achieved over offered rate; hollow where the backlog grew."""
     top = float(frame["offered_per_s"].max()) * 1.08
     ax.plot([0, top], [0, top], color="#777777", linestyle=":", label="all that is offered")
     ax.plot(frame["offered_per_s"], frame["achieved_per_s"], color=BLUE, linewidth=1)
@@ -198,7 +198,7 @@ def _plain_log(ax: Axes) -> None:
 
 
 def _marks(ax: Axes, frame: pd.DataFrame, column: str, colour: str, mark: str, *, label: bool = True) -> None:
-    for keeps_up, word, fill in ((True, "lag stays", colour), (False, "lag grows", "white")):
+    for keeps_up, word, fill in ((True, "keeps up", colour), (False, "falls behind", "white")):
         mine = frame[frame["keeps_up"] == keeps_up]
         ax.plot(
             mine["offered_per_s"], mine[column], mark, color=colour, markerfacecolor=fill, markersize=6,

@@ -102,8 +102,8 @@ def _pictures(run: Run) -> list[Picture]:
             _picture(
                 plots.load_curve(run),
                 "Offered against achieved rate, and latency at each offered rate",
-                "On the dotted line the store keeps up. A hollow mark is a rate at which the lag went on growing: from "
-                "there on the latency says only how long the step lasted.",
+                "On the dotted line the store gets all that is offered. A hollow mark is a rate at which the backlog, "
+                "in the producers or in the log, went on growing: there the latency only says how long the step was.",
             )
         )
     return found
@@ -126,7 +126,7 @@ def _steps(run: Run) -> list[dict[str, str]]:
             "p50": f"{row['p50_s']:.3f} s",
             "p99": f"{row['p99_s']:.3f} s",
             "lag slope": f"{row['lag_slope_per_s']:+,.0f} records/s",
-            "lag": "stays" if row["keeps_up"] else "grows",
+            "keeps up": "yes" if row["keeps_up"] else "no",
         }
         for _, row in table.iterrows()
     ]
