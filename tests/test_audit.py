@@ -261,6 +261,23 @@ def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:
     assert history.saved().verdict.verdict == "PASS"
 
 
+@pytest.mark.parametrize(("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends"])])
+def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, checks: list[str]) -> None:
+    """A fleet that ends in the last phase is a death, and offers too little, unless its source has ended."""
+    history = broker_loss(tmp_path, workload={"rate_per_s": 100, "sensors": 6, "source": source})
+    history["processes"].loc[
+        (history["processes"]["name"] == "fleet-0") & (history["processes"]["t_ns"] > at_ns(13)), "status"
+    ] = "dead"
+    kept = history["sends"]["t_ns"] < at_ns(13)
+    history["sends"] = history["sends"][kept].reset_index(drop=True)
+    for table in ("log", "rows"):
+        history[table] = history[table].merge(history["sends"][["sensor", "seq"]])
+    ends = history["log"].groupby("partition")["offset"].max() + 1
+    history["frozen"]["end"] = history["positions"]["next_offset"] = ends.to_numpy()
+    history["reads"] = history["reads"][history["reads"]["t_ns"] < at_ns(12.9)]
+    assert sorted(fired(history.saved().verdict)) == checks
+
+
 def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
     """A byte changed after the seal makes the run INVALID and names the file."""
     run = healthy(tmp_path).saved()
