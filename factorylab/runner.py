@@ -20,6 +20,7 @@ from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
 from factorylab.errors import LabError, WaitTimeout
 from factorylab.faults.inject import Timeline, pause_until
+from factorylab.faults.targets import PATIENCE_S, Roles
 from factorylab.final_read import FinalRead
 from factorylab.history import Phase, PhaseStart
 from factorylab.journal import Journal
@@ -30,6 +31,8 @@ from factorylab.waiting import wait_until
 from factorylab.workers import Crew
 
 Say = Callable[[str], None]
+LOW_LAG_S = 0.25  # seconds of traffic that may lie unread in a steady state
+LOW_LAG_WAIT_S = 30.0
 START_S = 60.0  # for topics, group and first readings; they take a few seconds
 
 
@@ -109,20 +112,36 @@ class Experiment:
             last_seen=self.crew.last_words,
         )
 
+    def _wait_for_low_lag(self) -> None:
+        """The backlog of the start is no part of the steady state. What never gets low is for the audit to see."""
+        band = max(LOW_LAG_S * self.scenario.workload.rate_per_s, 50)
+        partitions = range(self.scenario.topology.partitions)
+
+        def low() -> bool:
+            committed = self.admin.committed(self.names.group, self.names.sensors)
+            ends = self.admin.ends(self.names.sensors, partitions)
+            return sum(end - committed.get(p, 0) for p, end in ends.items()) < band
+
+        try:
+            wait_until(low, what=f"a lag below {band:g} records", timeout_s=LOW_LAG_WAIT_S, every_s=0.1)
+        except WaitTimeout as error:
+            self.say(f"not steady: {error}")
+
     def _traffic(self) -> None:
         schedule = self.scenario.schedule
         opened = time.monotonic()
         self._phase("warm_up", f"{self.scenario.workload.rate_per_s:g} readings/s for {schedule.warm_up_s:g} s")
         pause_until(opened + schedule.warm_up_s)
+        self._wait_for_low_lag()
+        opened = time.monotonic()
         self._phase("steady", f"{schedule.steady_s:g} s")
-        pause_until(opened + schedule.warm_up_s + schedule.steady_s)
+        pause_until(opened + schedule.steady_s)
         window_s = self.scenario.fault_window_s
         if window_s:
             self._phase("fault_window", f"{window_s:g} s")
-            timeline = Timeline(
-                self.cluster, self.admin, self.names.sensors, self.names.group, self.journal.write, self.say
-            )
-            timeline.play(self.scenario.faults, window_s)
+            impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
+            roles = Roles(impatient, self.names.sensors, self.names.group)
+            Timeline(self.cluster, roles, self.journal.write, self.say).play(self.scenario.faults, window_s)
         self._phase("after", f"{schedule.after_s:g} s")
         pause_until(time.monotonic() + schedule.after_s)
         self.crew.wait_for_source()

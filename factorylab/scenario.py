@@ -83,7 +83,7 @@ class Clients(Model):
 
     acks: Acks = "all"
     idempotence: bool | None = Field(default=None, description="None: on when acks=all")
-    linger_ms: NotNegative = 5
+    linger_ms: NotNegative = 20
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
     protocol: Protocol = "range"

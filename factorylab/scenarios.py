@@ -117,7 +117,7 @@ def recorded_machine(
     source: str,
     time_column: str = "timestamp",
     value_column: str = "value",
-    rate_per_s: float = 800,
+    rate_per_s: float = 600,
     profile: Profile = "safe",
     hold_s: float = 12,
 ) -> Scenario:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
@@ -163,8 +163,8 @@ class Admin:
 
     def group(self, name: str) -> GroupView:
         """State and members of a consumer group of either protocol."""
-        described = self._ask(f"group {name}", lambda client: client.describe_groups([name]))[name]
-        if described["error"] and "is not a classic group" in described["error"]:
+        described = self._ask(f"group {name}", lambda client: _group(client, name))
+        if described["error"] and "not a classic group" in described["error"]:
             return self._group_of_kip848(name)
         members = [
             Member(m["client_id"], tuple(sorted(_partitions(m["member_assignment"])))) for m in described["members"]
@@ -232,6 +232,14 @@ class Admin:
             every_s=0.2,
             last_seen=lambda: ", ".join(f"p{v.partition} leader {v.leader} isr {v.isr}" for v in seen),
         )
+
+
+def _group(client: KafkaAdminClient, name: str) -> dict[str, Any]:
+    """kafka-python's description of a group, with its errors raised: it keeps asking an old coordinator."""
+    described: dict[str, Any] = client.describe_groups([name])[name]
+    if described["error"] and "GroupIdNotFound" not in described["error"]:
+        raise KafkaError(described["error"])
+    return described
 
 
 def _partitions(assignment: object) -> list[int]:

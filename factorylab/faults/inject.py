@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from factorylab.clock import now_ns
-from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Action, Cluster
 from factorylab.errors import LabError, WaitTimeout
-from factorylab.faults.targets import resolve, roles_of
+from factorylab.faults.targets import Roles, resolve
 from factorylab.history import FaultStep, ProcessStatus, Step
 from factorylab.scenario import Fault
 from factorylab.waiting import wait_until
@@ -29,9 +28,7 @@ class Timeline:
     """Runs the faults of one scenario. `write` journals each step; `say` tells a person."""
 
     cluster: Cluster
-    admin: Admin
-    topic: str
-    group: str
+    roles: Roles
     write: Write
     say: Callable[[str], None]
     _nodes: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -40,6 +37,7 @@ class Timeline:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
         moments = [(f.at_s, 1, number, f) for number, f in enumerate(faults)]
         moments += [(f.at_s + f.hold_s, 0, number, f) for number, f in enumerate(faults)]
+        self.roles.look()
         opened = time.monotonic()
         try:
             for at_s, inject, number, fault in sorted(moments, key=lambda m: m[:3]):
@@ -55,7 +53,7 @@ class Timeline:
     def inject(self, number: int, fault: Fault) -> None:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
         try:
-            nodes = resolve(fault.target, self.admin, self.topic, self.group)
+            nodes = resolve(fault.target, self.roles)
             for node in nodes:
                 self._step(number, fault, node, "intended", self._describe(node))
         except LabError as error:
@@ -77,11 +75,11 @@ class Timeline:
             self._step(number, fault, node, "injected", "")
 
     def _describe(self, node: str) -> str:
-        """Its state and, while it runs, its roles."""
-        status = self.cluster.status(node)
-        roles = roles_of(node, self.admin, self.topic, self.group) if status == "running" else ""
-        self.say(f"{node} is {status}{': ' if roles else ''}{roles}")
-        return f"{status}; {roles}" if roles else status
+        """Its state and its roles, with what of it is hearsay."""
+        words = [self.cluster.status(node), self.roles.of(node)]
+        words += [f"from before: {', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
+        self.say(f"{node} is {'; '.join(words)}")
+        return "; ".join(words)
 
     def heal(self, number: int, fault: Fault) -> None:
         """Undo one fault and record what was done."""

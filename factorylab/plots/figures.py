@@ -93,7 +93,7 @@ def ack_gaps(run: Run) -> Picture:
 
 def load_curve(run: Run) -> Picture:
     """Offered against achieved rate, and the latency at each offered rate."""
-    frame = analysis.steps(run)
+    frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
     with styled():
         figure = Picture(figsize=(9, 3.6))
         left, right = figure.subplots(1, 2)
