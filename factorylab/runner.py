@@ -31,7 +31,7 @@ from factorylab.waiting import wait_until
 from factorylab.workers import Crew
 
 Say = Callable[[str], None]
-LOW_LAG_S = 0.25  # seconds of traffic that may lie unread in a steady state
+LOW_LAG_S = 0.5  # seconds of traffic that may lie unread in a steady state
 LOW_LAG_WAIT_S = 30.0
 START_S = 60.0  # for topics, group and first readings; they take a few seconds
 
