@@ -77,7 +77,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     from factorylab.cluster.local import LocalCluster
     from factorylab.runner import perform
 
-    cluster = LocalCluster.up(settings, progress=lambda what, done, total: say(f"{what} {done}/{total}"))
+    cluster = LocalCluster.up(settings, progress=milestones(say))
     try:
         perform(wanted, folder, cluster, settings.home, say)
     except BaseException:
@@ -85,6 +85,18 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
         raise
     cluster.close(keep=keep)
     return load(folder.path)
+
+
+def milestones(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
+    """Progress as news: the beginning, each quarter and the end of what takes time."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        if done == total:
+            say(f"{what}: done")
+        elif done == 0 or done * 4 // total > (done - 1) * 4 // total:
+            say(f"{what}: {done} of {total}" if total > 1 else f"{what}: starting")
+
+    return progress
 
 
 def check_source(wanted: Scenario) -> None:
@@ -120,12 +132,18 @@ def write_report(shown: Sequence[Run]) -> Path:
     return build(list(shown), load_settings().results / "report.html")
 
 
+EXAMPLE_DAYS = 15  # long enough to be replayed through two failures
+
+
 def example_recording() -> str:
-    """A small CSV file for `recorded_machine`: a simulated day of a machine that overheats twice.
+    """A small CSV file for `recorded_machine`: a simulated fortnight of a machine that overheats twice a day.
 
     It lies under `results/` and stands in for the file of a real machine.
     """
-    rows = [f"2026-01-01 {i // 60:02d}:{i % 60:02d}:00,{_example_c(i):.3f}" for i in range(24 * 60)]
+    rows = [
+        f"2026-01-{1 + i // 1440:02d} {i // 60 % 24:02d}:{i % 60:02d}:00,{_example_c(i % 1440):.3f}"
+        for i in range(EXAMPLE_DAYS * 1440)
+    ]
     path = load_settings().results / "example_recording.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(["timestamp,value", *rows]) + "\n")

@@ -71,11 +71,10 @@ def run(
 
 
 def _bring_up(settings: Settings) -> None:
+    from factorylab.api import milestones
     from factorylab.cluster.local import LocalCluster
 
-    LocalCluster.up(settings, keep=True, progress=lambda what, done, total: say(f"{what} {done}/{total}")).close(
-        keep=True
-    )
+    LocalCluster.up(settings, keep=True, progress=milestones(say)).close(keep=True)
 
 
 def batch(

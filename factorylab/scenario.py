@@ -17,6 +17,7 @@ from factorylab.errors import ScenarioError
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+
 def _acks_as_text(value: object) -> object:
     return str(value) if value in (0, 1) and not isinstance(value, bool) else value  # YAML reads 1 as a number
 
@@ -78,6 +79,11 @@ class Workload(Model):
         return self
 
 
+SESSION_S = 14.0
+"""Longer than the 9 s after which a silent broker is fenced, and an election: offset commits wait for the dead
+follower until then, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
+
+
 class Clients(Model):
     """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
 
@@ -87,7 +93,7 @@ class Clients(Model):
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
     protocol: Protocol = "range"
-    session_timeout_s: float = Field(default=6, ge=6, le=300)
+    session_timeout_s: float = Field(default=SESSION_S, ge=6, le=300)
     producer: dict[str, str] = {}
     consumer: dict[str, str] = {}
 
@@ -95,7 +101,7 @@ class Clients(Model):
     def _idempotence_needs_all(self) -> Clients:
         if self.idempotence and self.acks != "all":
             raise ValueError(f'acks="{self.acks}" cannot be idempotent: leave idempotence out, or set acks="all"')
-        if self.protocol == "consumer" and self.session_timeout_s != 6:
+        if self.protocol == "consumer" and "session_timeout_s" in self.model_fields_set:
             raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
         return self
 

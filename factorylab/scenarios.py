@@ -76,18 +76,20 @@ def consumer_loss(
     kind: FaultKind = "kill",
     hold_s: float = 12,
     protocol: Protocol = "range",
-    session_timeout_s: float = 6,
+    session_timeout_s: float | None = None,
     processors: int = 2,
     profile: Profile = "factory",
     rate_per_s: float = 2_000,
     seed: int = 1,
 ) -> Scenario:
     """A processor is killed, stopped or frozen, and comes back after `hold_s`."""
+    chosen = 6 if session_timeout_s is None and protocol != "consumer" else session_timeout_s
+    session = {} if chosen is None else {"session_timeout_s": chosen}
     return Scenario(
         name="consumer_loss",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, seed=seed),
-        clients=Clients(protocol=protocol, session_timeout_s=session_timeout_s, processors=processors),
+        clients=Clients(protocol=protocol, processors=processors, **session),
         faults=(Fault(kind=kind, target=target, hold_s=hold_s),),
         objectives=Objectives(shed=0),
     )

@@ -1,7 +1,7 @@
 """What a fault did to the service: how long until it was noticed, mended, and the backlog worked off.
 
 *Service gap*: time between two successive acknowledgements (or commits) of a partition. A partition is affected by
-a fault when its longest gap after the injection exceeds twice its longest gap of the steady state, and QUIET_S.
+a fault when its longest gap that began while the fault was held exceeds twice its longest gap of the steady state, and QUIET_S.
 
     detection   injection → the first change seen in leaders and ISR (a broker), or the group's first callback
     recovery    injection → the end of the longest gap of the last affected partition, for both acks and commits
@@ -53,7 +53,7 @@ def longest_gap(moments: Ints, from_ns: int, until_ns: int, wanted_until_ns: int
     lengths = np.diff(edges)
     widest = int(lengths.argmax()) if len(lengths) else -1
     found = Gap(int(edges[widest]), int(edges[widest + 1])) if widest >= 0 else Gap(from_ns, from_ns)
-    tail = Gap(int(edges[-1]), min(wanted_until_ns, until_ns), censored=True)
+    tail = Gap(int(edges[-1]), wanted_until_ns, censored=True)
     return tail if after == len(inside) and tail.seconds > found.seconds else found
 
 
@@ -86,7 +86,7 @@ class Service:
         return longest_gap(self.acks[partition], from_ns, until_ns, self.last_try.get(partition, from_ns))
 
     def commit_gap(self, partition: int, from_ns: int, until_ns: int) -> Gap:
-        wanted = from_ns if self.drained[partition] else until_ns
+        wanted = from_ns if self.drained[partition] else self.sending_ends_ns
         return longest_gap(self.commits[partition], from_ns, until_ns, wanted)
 
 
@@ -127,7 +127,7 @@ def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
     for fault in each(fault_windows(run)):
         at, watched_s = int(fault.injected_ns), (service.sending_ends_ns - int(fault.injected_ns)) / NS
         detection = _detected_ns(run, str(fault.node), at)
-        mended = _mended(run, service, at)
+        mended = _mended(run, service, at, int(fault.healed_ns))
         caught_up = _caught_up_s(run, lags, (at - run.t0_ns) / NS)
         rows.append(
             {
@@ -164,13 +164,16 @@ def _detected_ns(run: Run, node: str, at: int) -> int | None:
     return int(later.min()) if len(later) else None
 
 
-def _mended(run: Run, service: Service, at: int) -> Gap:
-    """The gap whose end is the recovery: the last to end among the longest ones of the affected partitions."""
-    last = Gap(at, at)
+def _mended(run: Run, service: Service, at: int, healed_ns: int) -> Gap:
+    """The gap whose end is the recovery: the last to end among the longest ones of the affected partitions.
+
+    Only gaps that began while the fault was held: a hiccup after the healing is not the fault's.
+    """
+    last, until_ns = Gap(at, at), healed_ns if healed_ns > 0 else service.sending_ends_ns
     for look, moments in ((service.ack_gap, service.acks), (service.commit_gap, service.commits)):
         for partition in service.partitions:
             usual = usual_gap_s(moments[partition], run.t0_ns, at)
-            gap = look(partition, at, service.sending_ends_ns)
+            gap = look(partition, at, until_ns)
             if gap.seconds > max(QUIET_S, 2 * usual):
                 last = max(last, gap, key=lambda g: (g.censored, g.end_ns))
     return last
