@@ -152,7 +152,14 @@ class FinalRead:
         for batch in self._whole(self.names.alerts):
             for message in batch:
                 alert = messages.decode_alert(payload(message))
-                self._alert("topic", alert.alert_id, alert.sensor_id, alert.seq, alert.rule, alert.severity)
+                self._alert(
+                    "topic",
+                    alert_id=alert.alert_id,
+                    sensor_id=alert.sensor_id,
+                    seq=alert.seq,
+                    rule=alert.rule,
+                    severity=alert.severity,
+                )
 
     def _alerts_of_table(self) -> None:
         query = sql.SQL(
@@ -161,11 +168,11 @@ class FinalRead:
         ).format(self._table("alerts"), self._table("sensors"))
         with closing(self._connect()) as connection, connection.cursor() as cursor:
             cursor.execute(query)
-            for row in cursor:
-                self._alert("table", *row)
+            for alert_id, name, seq, rule, severity in cursor:
+                self._alert("table", alert_id=alert_id, sensor_id=name, seq=seq, rule=rule, severity=severity)
 
     def _alert(
-        self, sink: Literal["topic", "table"], alert_id: str, sensor_id: str, seq: int, rule: str, severity: str
+        self, sink: Literal["topic", "table"], *, alert_id: str, sensor_id: str, seq: int, rule: str, severity: str
     ) -> None:
         self.journal.write(
             AlertSeen(

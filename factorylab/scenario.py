@@ -80,8 +80,8 @@ class Workload(Model):
 
 
 SESSION_S = 14.0
-"""Longer than the 9 s after which a silent broker is fenced, and an election: offset commits wait for the dead
-follower until then, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
+"""Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
+dead follower, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
 
 
 class Clients(Model):

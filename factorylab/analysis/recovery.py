@@ -1,7 +1,8 @@
 """What a fault did to the service: how long until it was noticed, mended, and the backlog worked off.
 
 *Service gap*: time between two successive acknowledgements (or commits) of a partition. A partition is affected by
-a fault when its longest gap that began while the fault was held exceeds twice its longest gap of the steady state, and QUIET_S.
+a fault when its longest gap that began while the fault was held exceeds QUIET_S, and twice its longest gap of the
+steady state.
 
     detection   injection → the first change seen in leaders and ISR (a broker), or the group's first callback
     recovery    injection → the end of the longest gap of the last affected partition, for both acks and commits

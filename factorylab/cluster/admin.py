@@ -183,10 +183,9 @@ class Admin:
         return GroupView(described.state.name.capitalize(), tuple(members))
 
     def coordinator(self, group: str) -> int:
-        """The broker that coordinates a group: the leader of its partition of the offsets topic, which is Java's
-        hash of the group's name modulo the number of partitions (GroupCoordinatorService.partitionFor)."""
+        """The broker that coordinates a group: the leader of its partition of the offsets topic."""
         views = self.partitions(OFFSETS_TOPIC)
-        return views[(java_hash(group) & 0x7FFFFFFF) % len(views)].leader
+        return views[coordinating_partition(group, len(views))].leader
 
     def controller(self) -> int:
         """The active controller: the leader of the metadata quorum. DescribeCluster does not tell it."""
@@ -249,9 +248,16 @@ def _partitions(assignment: object) -> list[int]:
     return [p for topic in assignment["assigned_partitions"] for p in topic["partitions"]]
 
 
+def coordinating_partition(group: str, partitions: int) -> int:
+    """Kafka's rule: |hashCode of the name| modulo the partitions of the offsets topic; the hash that has no absolute
+    value counts as 0 (GroupCoordinatorService.partitionFor, Utils.abs)."""
+    value = java_hash(group)
+    return (0 if value == -(2**31) else abs(value)) % partitions
+
+
 def java_hash(text: str) -> int:
-    """Java's String.hashCode as unsigned 32 bits (UTF-16 units; ours are ASCII)."""
+    """Java's String.hashCode, signed 32 bits (over UTF-16 units; the names of groups are ASCII)."""
     value = 0
     for char in text:
         value = (31 * value + ord(char)) & 0xFFFFFFFF
-    return value
+    return value - 2**32 if value >= 2**31 else value
