@@ -100,12 +100,19 @@ def milestones(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
 
 
 def check_source(wanted: Scenario) -> None:
-    """Refuse a recorded source that cannot be replayed, before anything starts."""
+    """Refuse a recorded source that cannot be replayed, before anything starts.
+
+    Raises:
+        UsageError: naming the file and what is wrong with it.
+    """
     workload = wanted.workload
     if workload.source is not None:
         from factorylab.factory.sensors.recorded import count_readings
 
-        count_readings(workload.source, workload.time_column, workload.value_column)
+        try:
+            count_readings(workload.source, workload.time_column, workload.value_column)
+        except OSError as error:
+            raise UsageError(f"the source {workload.source} cannot be read: {error.strerror}") from None
 
 
 def saved_runs(words: Sequence[str] = (), run_dir: str = "") -> list[Run]:
