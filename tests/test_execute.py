@@ -1,0 +1,135 @@
+"""Jobs: validated before a kernel starts; errors of the kernel keep their kind; output comes in whole lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factorylab import api
+from factorylab.cli_runs import describe, parse_parameters
+from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
+from factorylab.execute import Job, Lines, _as_lab_error, execute
+from factorylab.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("kind=kill", "kill"),
+        ("hold_s=14", 14),
+        ("hold_s=1.5", 1.5),
+        ("hold_s=010", "010"),
+        ("rate_per_s=1e3", 1000.0),
+        ("steps_per_s=[10, 20]", [10, 20]),
+        ('expect=["lost_in_log"]', ["lost_in_log"]),
+        ("target=leader:0", "leader:0"),
+        ("acks=all", "all"),
+        ("x=a=b", "a=b"),
+        ("x=", ""),
+    ],
+)
+def test_parameters_are_json_or_text(given: str, value: object) -> None:
+    """The value after the first "=" is read as JSON where it is JSON, else as text."""
+    found = parse_parameters([given])
+    assert found == {given.partition("=")[0]: value} and type(found.popitem()[1]) is type(value)
+
+
+@pytest.mark.parametrize("given", ["kind", "=kill", ""])
+def test_a_pair_without_a_name_or_sign_is_refused(given: str) -> None:
+    """What is not name=value is refused with the word itself."""
+    with pytest.raises(UsageError, match=f"-p '{given}': write name=value"):
+        parse_parameters([given])
+
+
+def test_the_last_of_two_values_counts() -> None:
+    """A parameter given twice has its last value, and the job reads as it would be typed."""
+    job = Job("broker_loss", parse_parameters(["hold_s=1", "kind=pause", "hold_s=2"]))
+    assert describe(job) == "broker_loss -p hold_s=2 -p kind=pause"
+    assert job.scenario().faults[0].hold_s == 2
+
+
+def test_each_job_has_its_notebook() -> None:
+    """A named scenario runs in the notebook of its name, a scenario file in `experiment`."""
+    assert Job("baseline", {}).notebook.name == "baseline.ipynb"
+    assert Job("my/own.yaml", {}).notebook.name == "experiment.ipynb"
+
+
+def test_outside_a_checkout_there_is_no_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the notebooks the error says where to run."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="inside its checkout"):
+        _ = Job("baseline", {}).notebook
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Job("baseline", {"speed": 1}),
+        Job("nothing", {}),
+        Job("none.yaml", {}),
+        Job("recorded_machine", {"source": "none.csv"}),
+        Job("recorded_machine", {"source": "/"}),
+    ],
+)
+def test_nothing_is_made_for_a_wrong_job(job: Job, tmp_path: Path) -> None:
+    """A wrong job is refused before a folder is made."""
+    settings = load_settings().model_copy(update={"results": tmp_path / "results"})
+    with pytest.raises(UsageError):
+        execute(job, settings, print)
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_scenario_file_takes_no_parameters(tmp_path: Path) -> None:
+    """Parameters of a scenario file are refused: its truth is the file."""
+    with pytest.raises(UsageError, match="takes no parameters"):
+        api.scenario(str(tmp_path / "a.yaml"), hold_s=3)
+
+
+def test_a_relative_source_starts_at_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source named in a scenario file is looked up beside that file, whatever the working directory is."""
+    (tmp_path / "own.yaml").write_text("name: own\nworkload: {source: data.csv}\n")
+    monkeypatch.chdir("/")
+    assert api.scenario_file(tmp_path / "own.yaml").workload.source == tmp_path / "data.csv"
+
+
+def test_a_wrong_scenario_file_is_named(tmp_path: Path) -> None:
+    """A scenario file with a mistake is refused with the file's name, key and rule."""
+    (tmp_path / "own.yaml").write_text("name: own\nworkload: {rate: 3}\n")
+    with pytest.raises(ScenarioError, match=r"own\.yaml:\n  workload\.rate: there is no such key"):
+        api.scenario_file(tmp_path / "own.yaml")
+
+
+def test_the_example_recording_can_be_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example recording is a whole source: 15 days of minutes, with values on both sides of 80 and of 100."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
+    source = Path(api.example_recording())
+    api.check_source(api.scenario("recorded_machine", source=str(source)))
+    values = [float(line.split(",")[1]) for line in source.read_text().splitlines()[1:]]
+    assert len(values) == 15 * 1440
+    assert 0 < sum(v > 100 for v in values) < sum(v > 80 for v in values) < len(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("LabBusy", LabBusy), ("ScenarioError", ScenarioError), ("ValueError", LabError)],
+)
+def test_the_kernels_error_keeps_its_kind(name: str, kind: type[LabError]) -> None:
+    """An error of the lab in the kernel is the same error here, without colours; any other is one of the lab's."""
+    error = _as_lab_error(name, "\x1b[31mit is busy\x1b[0m")
+    assert type(error) is kind and "it is busy" in str(error) and "\x1b" not in str(error)
+
+
+def test_every_kind_of_error_survives_the_kernel() -> None:
+    """All kinds of errors keep their exit code on the way through the kernel."""
+    kinds = [LabError, *LabError.__subclasses__(), *UsageError.__subclasses__(), *EnvironmentUnfit.__subclasses__()]
+    assert {k: type(_as_lab_error(k.__name__, "x")) for k in kinds} == {k: k for k in kinds}
+
+
+def test_output_comes_in_whole_lines() -> None:
+    """Pieces of text from the kernel are said line by line, without empty ones."""
+    said: list[str] = []
+    lines = Lines(said.append)
+    for piece in ("war", "m up\n\nst", "eady\nrest"):
+        assert lines.write(piece) == len(piece)
+    assert said == ["warm up", "steady"]

@@ -1,0 +1,141 @@
+"""Run folders: made, sealed, found again; names of what a run owns; what it was made with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factorylab import messages, provenance, runs
+from factorylab.errors import UsageError
+from factorylab.names import Names
+from factorylab.runs import RunFolder
+from factorylab.scenarios import build
+
+
+def made(results: Path, name: str = "baseline") -> RunFolder:
+    return runs.create(results, build(name, {}))
+
+
+def renamed(run: RunFolder, name: str) -> RunFolder:
+    """The same folder under a name of our choice, so that order and ids are known."""
+    return RunFolder(run.path.rename(run.path.with_name(name)))
+
+
+def test_a_new_folder_holds_the_resolved_scenario(tmp_path: Path) -> None:
+    """A new run lies under its scenario's name, has a time and six digits, and gives its scenario back."""
+    wanted = build("broker_loss", {"target": "controller", "hold_s": 3})
+    run = runs.create(tmp_path, wanted)
+    assert run.path.parent == tmp_path / "broker_loss"
+    assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{6}", run.path.name) and run.path.name.endswith(run.run_id)
+    assert run.scenario() == wanted
+    assert all(folder.is_dir() for folder in (run.history, run.logs, run.journals, run.figures))
+    assert not run.sealed
+
+
+def test_two_runs_never_share_a_folder(tmp_path: Path) -> None:
+    """Runs of the same scenario made in the same second have folders and ids of their own."""
+    assert len({made(tmp_path).run_id for _ in range(20)}) == 20
+
+
+Spoil = Callable[[RunFolder], object]
+SPOILED: dict[str, tuple[Spoil, list[str]]] = {
+    "nothing": (lambda run: None, []),
+    "changed": (lambda run: (run.history / "log.parquet").write_bytes(b"other"), ["history/log.parquet"]),
+    "added": (lambda run: (run.logs / "late.log").write_text("x"), ["logs/late.log"]),
+    "removed": (lambda run: (run.history / "log.parquet").unlink(), ["history/log.parquet"]),
+    "derived": (lambda run: (run.derived / "verdict.json").write_text("{}"), []),
+    "all": (
+        lambda run: [(run.raw / "scenario.json").write_text("{}"), (run.history / "log.parquet").rename(run.raw / "x")],
+        ["history/log.parquet", "scenario.json", "x"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_seal_shows_what_changed_after_it(tmp_path: Path, what: str) -> None:
+    """Files of raw/ that were changed, added or removed after the seal are named; derived/ is free."""
+    spoil, named = SPOILED[what]
+    run = made(tmp_path)
+    (run.history / "log.parquet").write_bytes(b"rows")
+    runs.seal(run)
+    spoil(run)
+    assert run.sealed and runs.broken_seal(run) == named
+
+
+def test_a_run_without_a_seal_has_a_broken_one(tmp_path: Path) -> None:
+    """A run that did not finish cannot pass for a whole one."""
+    assert runs.broken_seal(made(tmp_path)) == ["seal.json"]
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[RunFolder]:
+    """Two runs of baseline and one of broker_loss between them."""
+    first, second = (
+        renamed(made(tmp_path), "20260101T000000Z-aaaaaa"),
+        renamed(made(tmp_path), "20260103T000000Z-cccccc"),
+    )
+    return [first, renamed(made(tmp_path, "broker_loss"), "20260102T000000Z-bbbbbb"), second]
+
+
+def test_runs_are_listed_oldest_first(tmp_path: Path, three: list[RunFolder]) -> None:
+    """All folders with a scenario are runs, in the order of their times whatever their scenario; others are not."""
+    (tmp_path / "baseline" / "notes").mkdir()
+    assert runs.list_runs(tmp_path) == three
+
+
+def test_a_run_is_found_by_each_of_its_names(tmp_path: Path, three: list[RunFolder]) -> None:
+    """A path, the six digits, the folder's name, the scenario (its latest) and `latest` lead to a run."""
+    first, other, second = three
+    words = {"aaaaaa": first, first.path.name: first, str(other.path): other, "baseline": second, "latest": second}
+    assert {word: runs.find(tmp_path, word) for word in [*words, "broker_loss"]} == {**words, "broker_loss": other}
+
+
+@pytest.mark.parametrize("word", ["dddddd", "", "consumer_loss", "aaa", "/nowhere"])
+def test_what_names_no_run_is_refused(tmp_path: Path, three: list[RunFolder], word: str) -> None:
+    """A word that fits nothing is refused with the ways to name a run."""
+    with pytest.raises(UsageError, match=f"no run fits '{word}'.*factorylab runs"):
+        runs.find(tmp_path, word)
+
+
+def test_an_ambiguous_id_is_refused(tmp_path: Path, three: list[RunFolder]) -> None:
+    """Two runs with the same six digits are not told apart by luck."""
+    renamed(made(tmp_path), "20260104T000000Z-aaaaaa")
+    with pytest.raises(UsageError, match="no run fits 'aaaaaa'"):
+        runs.find(tmp_path, "aaaaaa")
+
+
+def test_no_folder_of_results_is_no_run(tmp_path: Path) -> None:
+    """Before the first run there is nothing to list, and `latest` is refused."""
+    assert runs.list_runs(tmp_path / "none") == []
+    with pytest.raises(UsageError):
+        runs.find(tmp_path / "none", "latest")
+
+
+def test_runs_on_one_cluster_never_share_a_name() -> None:
+    """Topics, group and schema of two runs differ, and the plain ones are those of the factory."""
+    plain, one, two = Names.of(), Names.of("aaaaaa"), Names.of("bbbbbb")
+    assert (plain.sensors, plain.alerts, plain.group, plain.schema) == (
+        messages.SENSOR_TOPIC, messages.ALERT_TOPIC, messages.GROUP, "factory",
+    )  # fmt: skip
+    names = [name for n in (plain, one, two) for name in (*n.topics, n.group, n.schema)]
+    assert len(set(names)) == len(names)
+    assert one.sensors == "sensor-data-aaaaaa" and one.schema == "run_aaaaaa"
+
+
+def test_provenance_names_what_a_result_depends_on() -> None:
+    """Commit, versions of the project and its clients, and the host are known."""
+    assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", provenance.commit())
+    versions = provenance.versions()
+    assert {"python", "factorylab", "confluent-kafka", "kafka-python", "psycopg2-binary"} <= versions.keys()
+    assert all(re.match(r"\d", version) for version in versions.values())
+    host = provenance.host()
+    assert host.cores > 0 and host.memory_bytes > 2**28 and host.system.split()
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no git, a run says so and goes on."""
+    monkeypatch.setenv("PATH", "")
+    assert provenance.commit() == "unknown"
