@@ -1,4 +1,4 @@
-"""A factory of a test: topics, tables and processes of its own on the shared cluster, and what became of its records."""
+"""A factory of a test: topics, tables and processes of its own on the shared cluster, and where its records went."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pathlib import Path
 import numpy as np
 import psycopg2
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
 from factorylab import messages
-from factorylab.cluster.admin import Admin, client_config
 from factorylab.cluster.base import Endpoints
 from factorylab.detectors.bank import Bank
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
 from factorylab.factory.intake import FIELDS, columns
 from factorylab.factory.store import create_schema
 from factorylab.names import Names
-from factorylab.scenario import Topology
 from factorylab.waiting import wait_until
 
+ROOT = Path(__file__).parents[1]
 PARTITIONS = range(3)
 LONG_S = 90.0  # no test waits so long when it passes
 
@@ -43,8 +43,12 @@ class FactoryRun:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.admin = Admin(self.endpoints.bootstrap)
-        self.admin.create_topics(self.names.topics, Topology(profile="safe"))
+        settings = client_config(self.endpoints.bootstrap, "test")
+        nowhere = {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error"}
+        self._admin, self._looker = AdminClient(settings), Consumer(settings | nowhere)
+        topics = [NewTopic(n, len(PARTITIONS), 3, config={"min.insync.replicas": "2"}) for n in self.names.topics]
+        for created in self._admin.create_topics(topics).values():
+            created.result(LONG_S)
         create_schema(self.endpoints.database_url, self.names.schema)
 
     # ---- processes
@@ -76,26 +80,29 @@ class FactoryRun:
         self._start("factorylab.factory.fleet", FleetConfig.model_validate(known | given))
 
     def _start(self, module: str, config: FactoryConfig) -> None:
-        with (self.folder / f"{config.worker}.log").open("ab") as log:
+        path = self.folder / f"{config.worker}.log"
+        with path.open("ab") as log:
+            before = self.logged(config.worker, "ready")
             self.processes[config.worker] = subprocess.Popen(
-                [sys.executable, "-m", module], env=os.environ | config.environ(), stdout=log, stderr=log,
-                cwd=Path(__file__).parents[1],
-            )  # fmt: skip
+                [sys.executable, "-m", module], env=os.environ | config.environ(), stdout=log, stderr=log, cwd=ROOT
+            )
         wait_until(
-            lambda: self.logged(config.worker, "ready"), what=f"{config.worker} to be ready", timeout_s=LONG_S,
-            last_seen=lambda: (self.folder / f"{config.worker}.log").read_text()[-2000:],
-        )  # fmt: skip
+            lambda: self.logged(config.worker, "ready") > before,
+            what=f"{config.worker} to be ready",
+            timeout_s=LONG_S,
+            last_seen=lambda: path.read_text()[-2000:],
+        )
 
-    def logged(self, worker: str, event: str) -> bool:
-        """Whether a worker has logged an event."""
-        return f'"event": "{event}"' in (self.folder / f"{worker}.log").read_text()
+    def logged(self, worker: str, event: str) -> int:
+        """How often a worker has logged an event."""
+        return (self.folder / f"{worker}.log").read_text().count(f'"event": "{event}"')
 
-    def signal(self, worker: str, number: signal.Signals) -> None:
+    def send(self, worker: str, number: signal.Signals) -> None:
         self.processes[worker].send_signal(number)
 
     def end(self, worker: str, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal a worker and wait for its exit code."""
-        self.signal(worker, number)
+        self.send(worker, number)
         return self.processes[worker].wait(LONG_S)
 
     def close(self) -> None:
@@ -104,6 +111,7 @@ class FactoryRun:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        self._looker.close()
 
     # ---- questions
 
@@ -127,8 +135,15 @@ class FactoryRun:
             last_seen=lambda: f"{self.stored()} at {self.positions()}, ends {self.ends()}",
         )  # fmt: skip
 
-    def ends(self) -> dict[int, int]:
-        return self.admin.ends(self.names.sensors, PARTITIONS)
+    def ends(self, topic: str = "") -> dict[int, int]:
+        """End of each partition of a topic, of the sensors' by default."""
+        at = [TopicPartition(topic or self.names.sensors, p) for p in PARTITIONS]
+        return {one.partition: self._looker.get_watermark_offsets(one, LONG_S)[1] for one in at}
+
+    def members(self) -> set[str]:
+        """Client ids of the group's members."""
+        described = self._admin.describe_consumer_groups([self.names.group])[self.names.group].result(LONG_S)
+        return {member.client_id for member in described.members}
 
     def wait_drained(self) -> None:
         """Until the store has reached the end of the log."""
@@ -154,11 +169,8 @@ class FactoryRun:
 
     def read(self, topic: str) -> list[Message]:
         """All records of a topic, by a consumer outside any group."""
-        ends = self.admin.ends(topic, PARTITIONS)
-        consumer = Consumer(
-            client_config(self.endpoints.bootstrap, "test")
-            | {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error"}
-        )
+        ends = self.ends(topic)
+        consumer = self._looker
         consumer.assign([TopicPartition(topic, p, 0) for p in PARTITIONS])
         found: list[Message] = []
         wait_until(
@@ -166,9 +178,14 @@ class FactoryRun:
             what=f"{ends} of {topic}",
             timeout_s=LONG_S,
         )
-        consumer.close()
+        consumer.unassign()
         assert all(message.error() is None for message in found)
         return found
+
+
+def client_config(bootstrap: str, client_id: str) -> dict[str, str | int | float | bool]:
+    """Settings of the test's own clients."""
+    return {"bootstrap.servers": bootstrap, "client.id": client_id, "log_level": 0}
 
 
 @contextmanager
@@ -179,7 +196,6 @@ def factory_run(endpoints: Endpoints, folder: Path) -> Iterator[FactoryRun]:
         yield run
     finally:
         run.close()
-        run.admin.delete_topics(run.names.topics)
 
 
 def replay(log: list[Message]) -> Counter[str]:

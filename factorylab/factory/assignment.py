@@ -57,9 +57,8 @@ class Assignment:
             consumer.incremental_assign(start)
         else:
             consumer.assign(start)
-        waiting = [at for at in start if at.partition in self.pending]
-        if waiting:
-            consumer.pause(waiting)
+        consumer.resume([at for at in start if at.partition in self.owned])  # a pause outlives an assignment
+        consumer.pause([at for at in start if at.partition in self.pending])
         if self.rebalances == 1:
             self._log.info("ready")
 

@@ -228,12 +228,12 @@ class Processor:
 
     def _report(self, event: str) -> None:
         lag = {}
-        for partition in self._assignment.owned:
+        for partition, owned in self._assignment.owned.items():
             ends = self._consumer.get_watermark_offsets(
                 TopicPartition(self._config.sensor_topic, partition), cached=True
             )
-            if ends and ends[1] >= 0:
-                lag[partition] = ends[1] - self._assignment.owned[partition].next_offset
+            if ends and ends[1] >= owned.next_offset:  # else the client has not heard of the end for a while
+                lag[partition] = ends[1] - owned.next_offset
         self._log.info(
             event,
             **self._counts,

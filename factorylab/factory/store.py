@@ -119,6 +119,8 @@ class Store:
                     self._write_notes(cursor)
                 yield cursor
             self._notes.clear()
+        except errors.LockNotAvailable:  # an OperationalError, but the connection is well
+            raise
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             self.close()
             raise StoreUnavailable(f"database: {str(error).strip() or type(error).__name__}") from error
