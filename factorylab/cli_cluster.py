@@ -16,7 +16,7 @@ from factorylab.errors import UsageError
 from factorylab.settings import load_settings
 
 if TYPE_CHECKING:
-    from factorylab.cluster.base import Progress
+    from factorylab.cluster.base import Cluster, Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
@@ -49,18 +49,31 @@ def progress_bar() -> Iterator[Progress]:
 
 
 def up() -> None:
-    """Start three brokers and PostgreSQL and leave them up."""
+    """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
     from factorylab.cluster.local import LocalCluster
 
     settings = load_settings()
     with progress_bar() as progress:
         cluster = LocalCluster.up(settings, keep=True, progress=progress)
+        furnish(cluster)
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word}: Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(
         "Next: 'factorylab run broker_loss --keep' uses it, 'factorylab status' shows it, 'factorylab down' ends it."
     )
     cluster.close(keep=True)
+
+
+def furnish(cluster: Cluster) -> None:
+    """The plain topics and the schema `factory`, so that fleets and processors can be started by hand."""
+    from factorylab.cluster.admin import Admin
+    from factorylab.factory.schema import create_schema
+    from factorylab.names import Names
+    from factorylab.scenario import Topology
+
+    names = Names.of()
+    Admin(cluster.endpoints.bootstrap).create_topics(names.topics, Topology())
+    create_schema(cluster.endpoints.database_url, names.schema)
 
 
 def down(
