@@ -101,7 +101,7 @@ class Clients(Model):
     def _idempotence_needs_all(self) -> Clients:
         if self.idempotence and self.acks != "all":
             raise ValueError(f'acks="{self.acks}" cannot be idempotent: leave idempotence out, or set acks="all"')
-        if self.protocol == "consumer" and "session_timeout_s" in self.model_fields_set:
+        if self.protocol == "consumer" and self.session_timeout_s != SESSION_S:  # a saved default is no choice
             raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
         return self
 
