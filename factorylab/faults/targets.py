@@ -99,26 +99,33 @@ def resolve(target: str, roles: Roles) -> tuple[str, ...]:
     """Names of the nodes that play the role now.
 
     Raises:
-        LabError: nobody plays it (no leader, no owner).
+        LabError: nobody plays it (no leader, no owner), or the cluster never said who does.
     """
     role, _, which = target.partition(":")
     roles.look(*NEEDS.get(role, ("views",)), *(("ends",) if which == "busiest" else ()))
-    if role in {"controller", "coordinator"}:
-        return (f"broker-{roles.controller if role == 'controller' else roles.coordinator}",)
     if role in {"broker", "processor"}:
         return (f"{role}-{which}",)
-    partition = max(roles.ends, key=lambda p: (roles.ends[p], -p)) if which == "busiest" else int(which)
+    if role in {"controller", "coordinator"}:
+        broker = roles.controller if role == "controller" else roles.coordinator
+        if broker < 0:
+            raise LabError(f"the cluster did not tell its {role}")
+        return (f"broker-{broker}",)
+    partition = max(roles.ends, key=lambda p: (roles.ends[p], -p), default=-1) if which == "busiest" else int(which)
     if role == "owner":
         if partition not in roles.members.owners:
             raise LabError(f"nobody in {roles.group} owns partition {partition} (state {roles.members.state})")
         return (roles.members.owners[partition],)
+    if partition not in roles.views:
+        raise LabError(f"the cluster did not tell about partition {which} of {roles.topic}")
     return _replicas(role, roles.views[partition])
 
 
 def _replicas(role: str, view: PartitionView) -> tuple[str, ...]:
     if view.leader < 0:
         raise LabError(f"partition {view.partition} has no leader now")
-    followers = tuple(f"broker-{r}" for r in view.replicas if r != view.leader)
     if role == "leader":
         return (f"broker-{view.leader}",)
+    followers = tuple(f"broker-{r}" for r in view.replicas if r != view.leader)
+    if not followers:
+        raise LabError(f"partition {view.partition} has no follower: its only replica leads it")
     return followers if role == "followers" else followers[:1]
