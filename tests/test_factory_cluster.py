@@ -6,6 +6,7 @@ import json
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -95,15 +96,17 @@ def test_a_partition_that_was_given_up_is_read_when_it_comes_back(run: FactoryRu
         message = consumer.poll(0.1)
         return None if message is None else (message.partition() or 0) + 1
 
-    assignment.subscribe()
-    partition = wait_until(first, what="a record", timeout_s=LONG_S) - 1
-    assignment.give_up(partition)
-    consumer.unsubscribe()
-    wait_until(lambda: not consumer.assignment() and not consumer.poll(0.1), what="revocation", timeout_s=LONG_S)
-    assignment.subscribe()
-    assert wait_until(first, what="the record again", timeout_s=LONG_S) - 1 == partition
-    consumer.close()
-    owner.close()
+    with closing(consumer), closing(owner):
+        assignment.subscribe()
+        partition = wait_until(first, what="a record", timeout_s=LONG_S) - 1
+        assignment.give_up(partition)
+        other = Consumer(settings)
+        other.subscribe([run.names.sensors])
+        wait_until(
+            lambda: [other.poll(0.1), consumer.poll(0.1), other.assignment()][2], what="a rebalance", timeout_s=LONG_S
+        )
+        other.close()
+        assert wait_until(first, what="the record again", timeout_s=LONG_S) - 1 == partition
 
 
 def test_a_killed_database_costs_no_reading(cluster: LocalCluster, run: FactoryRun) -> None:
