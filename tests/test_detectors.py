@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from factorylab.detectors.bank import Bank
 from factorylab.detectors.levels import Level, LevelDetector, Rule
 from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, RULES, TEMPERATURE_HIGH, VELOCITY_HIGH
+from tests.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
 
-RECORDED = Path(__file__).parents[2] / "shared" / "data" / "nab" / "machine_temperature_system_failure.csv"
 Floats = NDArray[np.float64]
 
 
@@ -53,15 +52,13 @@ def test_a_rise_in_severity_is_an_event_of_its_own() -> None:
 
 @pytest.mark.recorded
 @pytest.mark.parametrize(
-    ("limit", "above", "plain", "hysteresis", "dwell"), [(80, 18308, 154, 58, 48), (100, 1586, 239, 30, 24)]
+    ("limit", "above", "plain", "hysteresis", "dwell"), [(80, ABOVE_80, 154, 58, 48), (100, ABOVE_100, 239, 30, 24)]
 )
 def test_exact_counts_on_a_recorded_machine(limit: float, above: int, plain: int, hysteresis: int, dwell: int) -> None:
     """On 22,695 recorded readings the counts above a limit and of its episodes are the known ones."""
-    if not RECORDED.exists():
-        pytest.skip(f"the recorded data is not at {RECORDED}")
-    with RECORDED.open(newline="") as stream:
+    with machine_file().open(newline="") as stream:
         values = [float(row["value"]) for row in csv.DictReader(stream)]
-    assert len(values) == 22_695
+    assert len(values) == READINGS
     assert sum(value > limit for value in values) == above
     assert len(episodes(values, limit)) == plain
     assert len(episodes(values, limit, hysteresis=2)) == hysteresis

@@ -1,0 +1,74 @@
+"""Questions to a cluster: what its answers mean, and Kafka's rule for the coordinator."""
+
+from __future__ import annotations
+
+import pytest
+
+from factorylab.cluster.admin import (
+    GroupView,
+    Member,
+    PartitionView,
+    _partitions,
+    client_config,
+    coordinating_partition,
+    java_hash,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("", 0),
+        ("a", 97),
+        ("hello", 99162322),
+        ("Hello, World!", 1498789909),
+        ("polygenelubricants", -(2**31)),
+        ("Aa", 2112),
+        ("BB", 2112),
+        ("The quick brown fox jumps over the lazy dog", -609428141),
+    ],
+)
+def test_hashes_are_javas(text: str, value: int) -> None:
+    """The hash is String.hashCode, a signed number of 32 bits."""
+    assert java_hash(text) == value
+
+
+def test_a_partition_is_full_with_its_leader_and_all_replicas() -> None:
+    """In any order all replicas in sync are full; without one of them, or without a leader, it is not."""
+    assert PartitionView(0, 1, 0, (1, 2, 3), (3, 1, 2)).full
+    assert not PartitionView(0, 1, 0, (1, 2, 3), (1, 2)).full
+    assert not PartitionView(0, -1, 0, (1, 2), (1, 2)).full
+
+
+def test_owners_are_by_partition() -> None:
+    """Each partition has its member's name; a member without partitions owns none."""
+    group = GroupView("Stable", (Member("a", (0, 2)), Member("b", (1,)), Member("c", ())))
+    assert group.owners == {0: "a", 2: "a", 1: "b"}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "partitions"),
+    [
+        ({"assigned_partitions": [{"topic": "t", "partitions": [2, 0]}]}, [2, 0]),
+        ({"assigned_partitions": []}, []),
+        (b"", []),
+        (None, []),
+    ],
+)
+def test_a_member_may_have_no_assignment_yet(assignment: object, partitions: list[int]) -> None:
+    """While a group is about to balance its members have no assignment: they own nothing."""
+    assert _partitions(assignment) == partitions
+
+
+def test_a_client_finds_a_cluster_again_soon() -> None:
+    """After a fault a client waits at most a second before it tries a broker again."""
+    assert client_config("127.0.0.1:1", "x")["reconnect.backoff.max.ms"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("group", "partition"),
+    [("hello", 22), ("fox", 33), ("The quick brown fox jumps over the lazy dog", 41), ("polygenelubricants", 0)],
+)
+def test_the_coordinator_follows_from_the_groups_name(group: str, partition: int) -> None:
+    """The partition of the offsets topic is the absolute value of Java's hash (its smallest counts as 0), modulo 50."""
+    assert coordinating_partition(group, 50) == partition

@@ -1,0 +1,225 @@
+"""The command line: help, refusals before anything starts, and what saved runs say without a cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factorylab import cli
+from factorylab.saved import Run
+from tests.histories import healthy, scenario
+from tests.test_report import Page
+
+COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "show", "replay",
+            "compare", "report")  # fmt: skip
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with a healthy run and one that lost two readings."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def saved(results: Path) -> tuple[Run, Run]:
+    lossy = healthy(results, scenario(name="lossy"))
+    lossy["log"] = lossy["log"].drop(index=[5, 6])
+    return healthy(results, scenario(name="whole")).saved(), lossy.saved()
+
+
+@pytest.fixture
+def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Types words as a user would; gives exit code, standard output and standard error."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(results))
+    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["factorylab", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return code or 0, said.out, said.err
+
+    return typed
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Results of this test's own, which a refused command must not even make."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps(call: Call, command: str) -> None:
+    """Each command explains itself and exits with 0."""
+    code, out, _ = call(command, "--help")
+    assert code == 0 and command in out and "Usage" in out
+
+
+def test_the_first_help_lists_all_commands(call: Call) -> None:
+    """`factorylab --help` names every command, and there is none that this test forgets."""
+    code, out, _ = call("--help")
+    assert code == 0
+    assert sorted(command.callback.__name__ for command in cli.app.registered_commands if command.callback) == sorted(
+        COMMANDS
+    )
+    assert [command for command in COMMANDS if command not in out] == []
+
+
+def test_help_is_light() -> None:
+    """Help needs neither pandas nor figures nor clients: a subprocess shows that none of them was imported."""
+    code = (
+        "import sys\nsys.argv = ['factorylab', '--help']\nfrom factorylab.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'pandas', 'pyarrow', 'matplotlib', 'confluent_kafka', 'kafka', 'psycopg2', 'papermill', 'numpy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "Usage" in done.stdout and done.stdout.endswith("HEAVY []\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "brocker_loss"], ["no scenario 'brocker_loss'", "broker_loss"]),
+        (["run", "broker_loss", "-p", "speed=1"], ["no parameter speed", "hold_s"]),
+        (["run", "broker_loss", "-p", "hold_s=long"], ["hold_s", "'long'"]),
+        (["run", "broker_loss", "-p", "target=leader:9"], ["'leader:9'", "from 0 to 2"]),
+        (["run", "broker_loss", "-p", "kind"], ["-p 'kind'", "name=value"]),
+        (["run", "broker_loss", "--keep", "-p", "kind=burn"], ["'burn'", "terminate"]),
+        (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["run", "recorded_machine", "-p", "source=none.csv"], ["none.csv", "cannot be read"]),
+        (["run"], ["Missing argument"]),
+        (["run", "baseline", "--speed"], ["No such option"]),
+        (["batch", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["batch", "experiments/quick.yaml", "--repeat", "0"], ["--repeat", "equal to 1"]),
+        (["show", "dddddd"], ["no run fits 'dddddd'"]),
+        (["replay", "latest"], ["no run fits 'latest'"]),
+        (["compare", "latest"], ["Missing argument"]),
+        (["report"], ["no finished run yet"]),
+        (["report", "dddddd"], ["no run fits 'dddddd'"]),
+        (["explode"], ["No such command"]),
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_are_refused_before_anything_starts(
+    call: Call, nothing_starts: Path, words: list[str], said: list[str]
+) -> None:
+    """A wrong name, parameter or file ends with 2 and one message, and neither a run folder nor a lab is made."""
+    code, out, err = call(*words)
+    assert code == 2 and out == ""
+    assert [word for word in said if word not in err] == [] and "Traceback" not in err
+    assert list(nothing_starts.iterdir()) == []
+
+
+def test_scenarios_for_machines(call: Call) -> None:
+    """`scenarios --json` gives each scenario with its parameters and defaults."""
+    code, out, _ = call("scenarios", "--json")
+    listed = json.loads(out)
+    assert code == 0 and listed["broker_loss"]["target"] == "leader:0"
+    assert listed["recorded_machine"]["source"] == "(required)"
+    _, text, _ = call("scenarios")
+    assert [name for name in listed if name not in text] == []
+
+
+def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> None:
+    """`runs` gives one line a run with its verdict, `--json` the folders."""
+    code, out, _ = call("runs")
+    assert code == 0 and [run.folder.run_id in line for run, line in zip(saved, out.splitlines(), strict=True)]
+    assert {run.folder.path.name for run in saved} == {line.split()[0] for line in out.splitlines()}
+    assert out.count("PASS") == 1 and out.count("FAIL") == 1
+    _, listed, _ = call("runs", "--json")
+    assert {item["path"]: item["sealed"] for item in json.loads(listed)} == {
+        str(run.folder.path): True for run in saved
+    }
+
+
+def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -> None:
+    """A run that was never sealed is listed, without a verdict; before the first run there is a hint."""
+    from factorylab import runs
+    from factorylab.scenarios import build
+
+    _, out, err = call("runs")
+    assert out == "" and "no runs yet" in err
+    run = runs.create(nothing_starts / "results", build("baseline", {}))
+    assert call("runs")[1] == f"{run.path.name}  did not finish\n"
+
+
+def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
+    """`show` prints verdict, loss and folder of the run that is named."""
+    code, out, _ = call("show", "lossy")
+    assert code == 0 and "FAIL" in out and "lost" in out and str(saved[1].folder.path) in out
+
+
+@pytest.mark.parametrize(("name", "exit_code"), [("whole", 0), ("lossy", 1)])
+def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], name: str, exit_code: int) -> None:
+    """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's."""
+    first, *_ = call("replay", name)
+    code, out, err = call("replay", name)
+    assert first == code == exit_code
+    assert ("PASS" if code == 0 else "FAIL") in out and "the same verdict as before, byte for byte" in err
+
+
+def test_replay_notices_another_verdict(call: Call, saved: tuple[Run, Run]) -> None:
+    """Where the verdict on disk is another one, replay says so."""
+    path = saved[0].folder.derived / "verdict.json"
+    path.write_text("{}")
+    assert "NOT the verdict of before" in call("replay", "whole")[2]
+    assert json.loads(path.read_text())["verdict"] == "PASS"
+
+
+def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
+    """A run whose raw files were changed after the seal is judged INVALID, exit code 4."""
+    run = healthy(nothing_starts / "results").saved()
+    (run.folder.logs / "late.log").write_text("x")
+    code, out, _ = call("replay", "latest", "--json")
+    assert (code, json.loads(out)["verdict"]) == (4, "INVALID")
+
+
+def test_compare_puts_two_runs_side_by_side(call: Call, saved: tuple[Run, Run]) -> None:
+    """`compare` prints the numbers of both runs."""
+    code, out, _ = call("compare", "whole", "lossy")
+    assert code == 0 and all(run.folder.run_id in out for run in saved) and "PASS" in out and "FAIL" in out
+
+
+def test_report_writes_one_page(call: Call, saved: tuple[Run, Run], results: Path) -> None:
+    """`report` writes the latest run of each scenario into report.html and says where it is."""
+    code, _, err = call("report")
+    page = Page((results / "report.html").read_text())
+    assert code == 0 and "report of 2 run(s)" in err and str(results / "report.html") in err
+    assert len(page.ids) == 2
+
+
+def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:
+    """`batch --dry-run` validates, lists all runs in their order, and makes nothing."""
+    code, out, err = call("batch", "experiments/quick.yaml", "--dry-run")
+    assert code == 0 and out == ""
+    assert [line.split()[0] for line in err.splitlines()] == ["baseline", "broker_loss", "consumer_loss", "high_load"]
+    assert len(call("batch", "experiments/quick.yaml", "--dry-run", "--repeat", "3")[2].splitlines()) == 12
+    assert list(nothing_starts.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --debug an error of the lab is raised with its traceback."""
+    from factorylab.errors import UsageError
+
+    monkeypatch.setattr(sys, "argv", ["factorylab", "--debug", "show", "dddddd"])
+    monkeypatch.setattr(cli, "_debug", [])
+    with pytest.raises(UsageError):
+        cli.main()
+
+
+def test_the_worst_run_decides_the_exit_code() -> None:
+    """A batch ends with FAIL before INVALID before NOT_DRAINED before success."""
+    from factorylab.cli_runs import WORST_FIRST
+
+    assert WORST_FIRST == (1, 4, 3, 0)
