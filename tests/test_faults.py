@@ -1,0 +1,352 @@
+"""Faults: roles resolved against what the cluster says, and a timeline that records all and heals always."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from factorylab.cluster.admin import GroupView, Member, PartitionView
+from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Worker
+from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
+from factorylab.faults import inject
+from factorylab.faults.inject import Timeline
+from factorylab.faults.targets import Roles, resolve
+from factorylab.history import FaultStep, ProcessStatus
+from factorylab.scenario import Fault
+
+
+class FakeAdmin:
+    """Answers from memory; what is in `silent` does not answer in time."""
+
+    def __init__(self) -> None:
+        self.views = [
+            PartitionView(0, leader=2, epoch=1, replicas=(1, 2, 3), isr=(1, 2, 3)),
+            PartitionView(1, leader=3, epoch=1, replicas=(3, 1), isr=(3, 1)),
+            PartitionView(2, leader=-1, epoch=4, replicas=(1,), isr=(1,)),
+        ]
+        self.members: tuple[Member, ...] = (Member("processor-0", (0, 2)), Member("processor-1", (1,)))
+        self.tops = {0: 10, 1: 30, 2: 30}
+        self.leader, self.coordinates = 1, 3
+        self.silent: set[str] = set()
+
+    def _answer(self, question: str) -> None:
+        if question in self.silent:
+            raise WaitTimeout(f"no broker answered: {question}")
+
+    def partitions(self, topic: str) -> list[PartitionView]:
+        self._answer("views")
+        return self.views
+
+    def ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        self._answer("ends")
+        return {p: self.tops[p] for p in partitions}
+
+    def group(self, name: str) -> GroupView:
+        self._answer("members")
+        return GroupView("Stable" if self.members else "Empty", self.members)
+
+    def coordinator(self, group: str) -> int:
+        self._answer("coordinator")
+        return self.coordinates
+
+    def controller(self) -> int:
+        self._answer("controller")
+        return self.leader
+
+
+@pytest.fixture
+def admin() -> FakeAdmin:
+    return FakeAdmin()
+
+
+@pytest.fixture
+def roles(admin: FakeAdmin) -> Roles:
+    found = Roles(admin, "sensor-data", "sensor-processors")  # type: ignore[arg-type]
+    found.look()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("target", "nodes"),
+    [
+        ("leader:0", ("broker-2",)),
+        ("leader:1", ("broker-3",)),
+        ("follower:0", ("broker-1",)),
+        ("followers:0", ("broker-1", "broker-3")),
+        ("followers:1", ("broker-1",)),
+        ("owner:0", ("processor-0",)),
+        ("owner:1", ("processor-1",)),
+        ("leader:busiest", ("broker-3",)),
+        ("owner:busiest", ("processor-1",)),
+        ("controller", ("broker-1",)),
+        ("coordinator", ("broker-3",)),
+        ("broker:2", ("broker-2",)),
+        ("processor:1", ("processor-1",)),
+    ],
+)
+def test_each_role_is_resolved(roles: Roles, target: str, nodes: tuple[str, ...]) -> None:
+    """Every role names the nodes that play it; of equally busy partitions the first counts."""
+    assert resolve(target, roles) == nodes
+
+
+def test_roles_are_those_of_the_moment(roles: Roles, admin: FakeAdmin) -> None:
+    """A role that moved since the last look names its new player."""
+    admin.views[0] = PartitionView(0, leader=3, epoch=2, replicas=(1, 2, 3), isr=(1, 3))
+    admin.members, admin.leader, admin.coordinates, admin.tops = (
+        (Member("processor-9", (0, 1, 2)),),
+        2,
+        1,
+        {0: 99, 1: 1, 2: 1},
+    )
+    wanted = ("leader:0", "owner:1", "controller", "coordinator", "leader:busiest")
+    assert [resolve(target, roles)[0] for target in wanted] == [
+        "broker-3", "processor-9", "broker-2", "broker-1", "broker-3",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("leader:2", "partition 2 has no leader"), ("owner:1", "owns partition 1")]
+)
+def test_a_role_that_nobody_plays_is_refused(roles: Roles, admin: FakeAdmin, target: str, words: str) -> None:
+    """Without a leader or an owner the fault has no target, and the error says which."""
+    admin.members = ()
+    with pytest.raises(LabError, match=words):
+        resolve(target, roles)
+
+
+def test_the_only_replica_has_no_follower(roles: Roles, admin: FakeAdmin) -> None:
+    """A partition with one replica has no follower that a fault could aim at."""
+    admin.views[2] = PartitionView(2, leader=1, epoch=5, replicas=(1,), isr=(1,))
+    with pytest.raises(LabError, match="partition 2 has no follower"):
+        resolve("follower:2", roles)
+
+
+@pytest.mark.parametrize(
+    ("target", "question", "node"),
+    [
+        ("leader:0", "views", "broker-2"),
+        ("owner:1", "members", "processor-1"),
+        ("controller", "controller", "broker-1"),
+        ("coordinator", "coordinator", "broker-3"),
+        ("leader:busiest", "ends", "broker-3"),
+    ],
+)
+def test_the_last_answer_counts_and_is_named(
+    roles: Roles, admin: FakeAdmin, target: str, question: str, node: str
+) -> None:
+    """Where the cluster cannot answer its last answer is used and named as old, until a new one comes."""
+    admin.silent = {question}
+    assert resolve(target, roles) == (node,) and roles.stale == {question}
+    admin.silent = set()
+    assert resolve(target, roles) == (node,) and roles.stale == set()
+
+
+@pytest.mark.parametrize("target", ["leader:0", "leader:busiest", "owner:0", "controller", "coordinator"])
+def test_a_cluster_that_never_answered_has_no_roles(admin: FakeAdmin, target: str) -> None:
+    """Without any answer a role is refused with an error of the lab, never guessed."""
+    admin.silent = {"views", "ends", "members", "controller", "coordinator"}
+    with pytest.raises(LabError):
+        resolve(target, Roles(admin, "sensor-data", "sensor-processors"))  # type: ignore[arg-type]
+
+
+def test_a_node_is_described_by_its_roles(roles: Roles) -> None:
+    """What hangs on a node is said in words: leader, follower, owner, coordinator, controller."""
+    assert roles.of("broker-1") == "leads nothing; follows p0, p1, p2; is the active controller"
+    assert roles.of("broker-3") == "leads p1; follows p0; coordinates the group"
+    assert (roles.of("processor-0"), roles.of("processor-7")) == ("owns p0, p2", "owns nothing")
+
+
+@dataclass
+class FakeCluster:
+    """Nodes that obey at once; `deaf` ones do not change, `fail` is raised by the next injection of a node."""
+
+    states: dict[str, ProcessStatus] = field(default_factory=dict)
+    undo: dict[int, list[str]] = field(default_factory=dict)
+    deaf: set[str] = field(default_factory=set)
+    fail: dict[str, BaseException] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    backend: str = "fake"
+    endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
+
+    def inject(self, fault: int, node: str, action: Action) -> None:
+        self.calls.append(f"{action} {node}")
+        if node in self.fail:
+            raise self.fail[node]
+        if self.status(node) == "dead":
+            raise UsageError(f"{node} is dead and cannot be paused")
+        self.undo.setdefault(fault, []).append(node)
+        if node not in self.deaf:
+            self.states[node] = "paused" if action == "pause" else "dead"
+
+    def heal(self, fault: int | None = None) -> list[str]:
+        self.calls.append(f"heal {'all' if fault is None else fault}")
+        numbers = list(self.undo) if fault is None else [n for n in self.undo if n == fault]
+        nodes = [node for number in numbers for node in self.undo.pop(number)]
+        self.states.update(dict.fromkeys(nodes, "running"))
+        return [f"{node} started" for node in nodes]
+
+    def status(self, node: str) -> ProcessStatus:
+        return self.states.get(node, "running")
+
+    def nodes(self) -> Sequence[Node]:
+        return []
+
+    def start(self, workers: Sequence[Worker]) -> None: ...
+
+    def stop(self, names: Sequence[str]) -> dict[str, int | None]:
+        return {}
+
+    def exit_code(self, name: str) -> int | None:
+        return None
+
+    def log_files(self) -> list[LogFile]:
+        return [LogFile("", Path(), 0)]
+
+    def close(self, *, keep: bool = False) -> None: ...
+
+
+class Played:
+    """A timeline on fakes, with what it wrote and said."""
+
+    def __init__(self, roles: Roles) -> None:
+        self.cluster = FakeCluster()
+        self.rows: list[FaultStep] = []
+        self.said: list[str] = []
+        self.timeline = Timeline(self.cluster, roles, self.rows.append, self.said.append)
+
+    def play(self, *faults: Fault, until_s: float = 0) -> list[tuple[int, str, str]]:
+        self.timeline.play(faults, until_s)
+        return self.steps
+
+    @property
+    def steps(self) -> list[tuple[int, str, str]]:
+        return [(row.fault, row.node, row.step) for row in self.rows]
+
+
+@pytest.fixture
+def played(roles: Roles) -> Played:
+    return Played(roles)
+
+
+def fault(kind: Action, target: str, at_s: float = 0, hold_s: float = 0.01) -> Fault:
+    return Fault(kind=kind, target=target, at_s=at_s, hold_s=hold_s)
+
+
+WHOLE = ["intended", "injected", "evidence", "healing", "healed"]
+
+
+@pytest.mark.parametrize("kind", ["kill", "terminate", "pause"])
+def test_a_fault_that_lands_has_five_steps(played: Played, kind: Action) -> None:
+    """Intended, injected, seen, about to heal, healed: each step is a row with kind, role and node."""
+    assert played.play(fault(kind, "leader:0")) == [(0, "broker-2", step) for step in WHOLE]
+    assert {(row.kind, row.target, row.worker) for row in played.rows} == {(kind, "leader:0", "runner")}
+    assert [row.t_ns for row in played.rows] == sorted(row.t_ns for row in played.rows)
+    assert played.rows[0].evidence == "running; leads p0; follows nothing"
+    assert played.rows[-1].evidence == "running; broker-2 started"
+    assert played.cluster.calls == [f"{kind} broker-2", "heal 0", "heal all"]
+
+
+def test_old_answers_are_recorded(played: Played, admin: FakeAdmin) -> None:
+    """A target that was resolved from an old answer says so in its first row."""
+    played.timeline.roles.look()
+    admin.silent = {"views"}
+    played.play(fault("kill", "leader:0"))
+    assert played.rows[0].evidence.endswith("from before: views")
+
+
+def test_all_followers_are_hit_before_evidence_is_sought(played: Played) -> None:
+    """A role of several nodes is injected on all of them at once."""
+    steps = [(node, step) for _, node, step in played.play(fault("pause", "followers:0"))]
+    assert steps == [(node, step) for step in WHOLE for node in ("broker-1", "broker-3")]
+
+
+def test_what_does_not_land_is_recorded(played: Played) -> None:
+    """A victim that goes on as before is recorded as no evidence with what was waited for, and is healed as well."""
+    played.cluster.deaf = {"broker-2"}
+    steps = [step for _, _, step in played.play(fault("pause", "broker:2"))]
+    assert steps == ["intended", "injected", "no_evidence", "healing", "healed"]
+    assert "broker-2 to be paused" in played.rows[2].evidence
+    assert any("did not land" in line for line in played.said)
+
+
+def test_a_dead_broker_cannot_be_paused(played: Played) -> None:
+    """The second fault on a dead broker is refused, is recorded as no evidence, and the run goes on."""
+    steps = played.play(fault("kill", "broker:2", hold_s=0.3), fault("pause", "broker:2", 0.05, 0.1))
+    assert (1, "broker-2", "injected") not in steps and (1, "broker-2", "evidence") not in steps
+    refused = next(row for row in played.rows if (row.fault, row.step) == (1, "no_evidence"))
+    assert "cannot be paused" in refused.evidence
+    assert steps[-1] == (0, "broker-2", "healed")
+
+
+def test_a_fault_without_target_is_skipped(played: Played) -> None:
+    """Where nobody plays the role there is one row that says why, and other faults go on."""
+    steps = played.play(fault("kill", "leader:2"), fault("kill", "leader:0"))
+    assert steps[0] == (0, "", "skipped") and "no leader" in played.rows[0].evidence
+    assert [step for number, _, step in steps if number == 0] == ["skipped"]
+    assert [step for number, _, step in steps if number == 1] == WHOLE
+
+
+def test_faults_overlap(played: Played) -> None:
+    """The second fault is injected while the first holds, and each is undone at its own moment."""
+    played.play(fault("pause", "followers:0", 0, 0.1), fault("kill", "leader:0", 0.05, 0.1))
+    assert played.cluster.calls == [
+        "pause broker-1", "pause broker-3", "kill broker-2", "heal 0", "heal 1", "heal all",
+    ]  # fmt: skip
+    at = {(row.fault, row.step): row.t_ns for row in played.rows}
+    assert at[0, "injected"] < at[1, "injected"] < at[0, "healed"] < at[1, "healed"]
+
+
+def test_an_undo_comes_before_an_injection_of_the_same_moment(played: Played) -> None:
+    """A broker that comes back at 0.05 s can be hit again at 0.05 s."""
+    steps = played.play(fault("kill", "broker:1", 0, 0.05), fault("kill", "broker:1", 0.05, 0.05))
+    assert [step for number, _, step in steps if number == 1] == WHOLE
+
+
+def test_the_window_is_played_to_its_end(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without faults the window lasts as declared; the declared moments are counted from its beginning."""
+    moments: list[float] = []
+    monkeypatch.setattr(inject.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(inject, "pause_until", moments.append)
+    played.play(fault("kill", "broker:1", 1, 3), until_s=9)
+    assert moments == [101, 104, 109]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("disk full"), SystemExit(1)])
+@pytest.mark.parametrize("where", ["inject", "write", "hold"])
+def test_whatever_happens_is_healed(
+    played: Played, monkeypatch: pytest.MonkeyPatch, error: BaseException, where: str
+) -> None:
+    """An interrupt or a crash in the middle of a fault leaves nothing broken, and is not swallowed."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    def fail_later(deadline: float, real: Callable[[float], None] = inject.pause_until) -> None:
+        real(deadline)
+        if played.cluster.states:
+            raise error
+
+    if where == "inject":
+        played.cluster.fail["broker-3"] = error
+    elif where == "write":
+        played.timeline.write = lambda row: fail() if row.step == "evidence" else None
+    else:
+        monkeypatch.setattr(inject, "pause_until", fail_later)
+    with pytest.raises(type(error)):
+        played.play(fault("pause", "followers:0", hold_s=0.1))
+    assert set(played.cluster.states.values()) == {"running"} and played.cluster.undo == {}
+    assert played.cluster.calls[-1] == "heal all"
+
+
+def test_a_lab_that_goes_down_ends_the_run(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the cluster itself cannot be asked any more the error reaches the caller."""
+
+    def gone(number: int | None = None) -> list[str]:
+        raise EnvironmentUnfit("the lab is going down")
+
+    monkeypatch.setattr(played.cluster, "heal", gone)
+    with pytest.raises(EnvironmentUnfit, match="going down"):
+        played.play(fault("kill", "leader:0"))
