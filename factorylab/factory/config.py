@@ -143,6 +143,7 @@ class ProcessorConfig(FactoryConfig):
     protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
     session_timeout_s: float = Field(default=6, ge=6, le=300)
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
+    batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: float = Field(default=30, gt=0)
     store_deadline_s: float = Field(default=60, gt=0)
 

@@ -91,7 +91,7 @@ class Processor:
         if first is None:
             return
         since = time.perf_counter()
-        polled = [first, *self._consumer.consume(self._config.batch_records - 1, 0)]
+        polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
         prepared = [one for share in self._shares(polled) if (one := self._prepare(share))]
         self._deliver(prepared)
         self._busy_s += time.perf_counter() - since
