@@ -104,7 +104,7 @@ class Run:
         filled = {name: _dense(data.column(name), kinds[name]) for name in wanted if name in present}
         return pd.DataFrame({**filled, **empty}, copy=False)[list(wanted)]
 
-    def rows(self, table: str) -> int:
+    def row_count(self, table: str) -> int:
         """Number of rows of a table, without reading it."""
         path = self.path_of(table)
         return pq.ParquetFile(path).metadata.num_rows if path.exists() else 0

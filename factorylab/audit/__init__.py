@@ -86,7 +86,7 @@ def _counts(e: Evidence, checks: list[Check]) -> Counts:
         unstored=len(e.sends) - stored,
         duplicates=int(surplus(e.log_key, e.size).sum() + surplus(e.row_key, e.size).sum()),
         reordered=count["reordered_in_log"],
-        dead_letters=e.run.rows("dead_letters"),
+        dead_letters=e.run.row_count("dead_letters"),
         alerts=len(consumers.alerts_of(e, "table")["alert_id"].unique()),
         **{name: count[name] for name in ("lost_in_log", "lost_in_pipeline", "expired", "not_drained")},
     )

@@ -141,7 +141,7 @@ class ProcessorConfig(FactoryConfig):
     group: str = Field(default=messages.GROUP, min_length=1)
     consumer_config: Path | None = None
     protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
-    session_timeout_s: float = Field(default=6, ge=6, le=300)
+    session_timeout_s: float = Field(default=14, ge=6, le=300)  # longer than a failover, see docs/decisions.md
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: float = Field(default=30, gt=0)
