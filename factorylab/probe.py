@@ -56,16 +56,16 @@ class Watch(Thread, Generic[T]):
     def __init__(self, bootstrap: str, stop: Event, question: Callable[[Admin], T]) -> None:
         super().__init__(daemon=True)
         self._admin = Admin(bootstrap, deadline_s=0, answer_s=ANSWER_S)
-        self._stop, self._question = stop, question
+        self._ended, self._question = stop, question  # _stop would hide a method of Thread
         self._latest: tuple[T, float] | None = None
         self.start()
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._ended.is_set():
             asked_s = time.monotonic()
             with suppress(WaitTimeout):  # the next broker is asked next time; until then the answer grows old
                 self._latest = self._question(self._admin), time.monotonic()
-            self._stop.wait(max(0.0, asked_s + PERIOD_S - time.monotonic()))
+            self._ended.wait(max(0.0, asked_s + PERIOD_S - time.monotonic()))
 
     def fresh(self) -> T | None:
         """The answer, unless it is older than FRESH_S."""
