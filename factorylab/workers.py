@@ -12,8 +12,8 @@ from factorylab.cluster.base import Cluster, Role, Worker
 from factorylab.errors import ScenarioError
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
-from factorylab.factory.sensors.recorded import count_readings
 from factorylab.factory.schema import create_schema
+from factorylab.factory.sensors.recorded import count_readings
 from factorylab.history import Sensor
 from factorylab.journal import read_journal
 from factorylab.names import Names
