@@ -63,11 +63,11 @@ class Draw(NamedTuple):
         """About standard normal: the sum of four 16-bit uniforms (Irwin–Hall), within ±3.46."""
         parts = self.words(stream, every, shift).view(np.uint16).reshape(-1, 4)
         total: Floats = parts.sum(axis=1, dtype=np.float64)
-        return (total / 65_536 - 2) * np.sqrt(3)
+        return (total / 65_536 - 2) * 3**0.5
 
     def wander(self, stream: int) -> Floats:
         """Slow, smooth and about standard normal at the knots."""
-        share = self.seq % KNOT / KNOT
+        share: Floats = self.seq % KNOT / KNOT
         return self.normal(stream, KNOT) * (1 - share) + self.normal(stream, KNOT, 1) * share
 
 
