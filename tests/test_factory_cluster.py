@@ -20,6 +20,7 @@ from factorylab.cluster.local import LocalCluster
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.evidence import Evidence
 from factorylab.factory.store import AlertRow, Batch, Fenced, Store, StoreUnavailable
 from factorylab.history import Commit, Group, Read, Send
 from factorylab.journal import read_journal
@@ -88,7 +89,7 @@ def test_a_partition_that_was_given_up_is_read_when_it_comes_back(run: FactoryRu
     owner = store(run, "one", topic=run.names.sensors)
     logger = logs.configure("one", "error")
     assignment = Assignment(
-        consumer, run.names.sensors, incremental=False, store=owner, worker="one", journal=None, logger=logger
+        consumer, run.names.sensors, incremental=False, store=owner, evidence=Evidence("one", None), logger=logger
     )
     run.produce([wire(seq=n) for n in range(10)])
 

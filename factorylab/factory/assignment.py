@@ -7,35 +7,36 @@ poll taking is tried again, so one that meanwhile went to another member is not 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from factorylab.clock import now_ns
 from factorylab.factory import logs
 from factorylab.factory.backoff import Backoff
+from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.partition import Owned
 from factorylab.factory.store import Store, StoreUnavailable
-from factorylab.history import Group
-from factorylab.journal import Journal
-
-Event = Literal["assigned", "revoked", "lost"]
 
 
 class Assignment:
     """`owned` are the partitions to work on; `rebalances` counts assignments."""
 
     def __init__(
-        self, consumer: Consumer, topic: str, *, incremental: bool, store: Store, worker: str, journal: Journal | None,
+        self,
+        consumer: Consumer,
+        topic: str,
+        *,
+        incremental: bool,
+        store: Store,
+        evidence: Evidence,
         logger: logs.Logger,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.owned: dict[int, Owned] = {}
         self.pending: set[int] = set()
         self.rebalances = 0
         self.backoff = Backoff()
-        self._takes = 0
+        self._number = 0
         self._consumer, self._topic, self._incremental = consumer, topic, incremental
-        self._store, self._worker, self._journal, self._log = store, worker, journal, logger
+        self._store, self._evidence, self._log = store, evidence, logger
 
     def subscribe(self) -> None:
         """Join the group."""
@@ -48,6 +49,7 @@ class Assignment:
 
     def _assigned(self, consumer: Consumer, assigned: Sequence[TopicPartition]) -> None:
         self.rebalances += 1
+        self._number += 1
         partitions = sorted(at.partition for at in assigned)
         self._record("assigned", partitions)
         for partition in partitions:
@@ -62,21 +64,17 @@ class Assignment:
         if self.rebalances == 1:
             self._log.info("ready")
 
-    def _gone(self, event: Event, gone: Sequence[TopicPartition]) -> None:
+    def _gone(self, event: GroupEvent, gone: Sequence[TopicPartition]) -> None:
         partitions = sorted(at.partition for at in gone)
         for partition in partitions:
             self.owned.pop(partition, None)
             self.pending.discard(partition)
         self._record(event, partitions)
 
-    def _record(self, event: Event, partitions: list[int]) -> None:
-        self._log.info(event, partitions=partitions, rebalance_no=self.rebalances)
-        self._store.note(event, partitions=partitions, rebalance_no=self.rebalances)
-        if self._journal:
-            row = Group(
-                worker=self._worker, t_ns=now_ns(), event=event, partitions=partitions, rebalance_no=self.rebalances
-            )
-            self._journal.write(row)
+    def _record(self, event: GroupEvent, partitions: list[int]) -> None:
+        self._log.info(event, partitions=partitions, rebalance_no=self._number)
+        self._store.note(event, partitions=partitions, rebalance_no=self._number)
+        self._evidence.group(event, partitions, self._number)
 
     def _take(self, partition: int) -> bool:
         """Take a partition in the store; when the store is away it waits."""
@@ -87,9 +85,8 @@ class Assignment:
             self.pending.add(partition)
             self.backoff.failed()
             return False
-        self._takes += 1
         self.pending.discard(partition)
-        self.owned[partition] = Owned.of(partition, taken, self._takes)
+        self.owned[partition] = Owned.of(partition, taken, self._number)
         return True
 
     def _start(self, partition: int) -> TopicPartition:
@@ -109,6 +106,7 @@ class Assignment:
         """Try to take what waits. Call it after a poll, when callbacks have had their chance."""
         if not self.pending or not self.backoff.ready:
             return
+        self._number += 1
         for partition in sorted(self.pending):
             if not self._take(partition):
                 return

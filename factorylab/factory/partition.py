@@ -44,18 +44,21 @@ class Prepared:
 
 @dataclass
 class Owned:
-    """A partition that was taken. `next_offset` and `bank` run ahead of the store while a batch is under way."""
+    """A partition that was taken. `next_offset` and `bank` run ahead of the store while a batch is under way.
+
+    `number` tells this spell of work from others of the same worker.
+    """
 
     partition: int
     epoch: int
     next_offset: int
     bank: Bank
-    assignment_no: int
+    number: int
     gap_seen_at: int | None = None
     _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     @classmethod
-    def of(cls, partition: int, taken: Taken, assignment_no: int) -> Owned:
+    def of(cls, partition: int, taken: Taken, number: int) -> Owned:
         """Go on where the store says.
 
         Raises:
@@ -65,7 +68,7 @@ class Owned:
             bank = Bank.load(taken.state)
         except (ValueError, msgspec.DecodeError) as error:
             raise LabError(f"partition {partition}: {error}; start the version that saved it") from error
-        return cls(partition, taken.epoch, taken.next_offset, bank, assignment_no)
+        return cls(partition, taken.epoch, taken.next_offset, bank, number)
 
     def prepare(self, records: Records, register: Register) -> Prepared:
         """Decode, check and score records, the first at or after `next_offset`.

@@ -22,20 +22,20 @@ from contextlib import suppress
 import numpy as np
 import psycopg2
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from sqlalchemy.exc import OperationalError
 
-from factorylab import messages
-from factorylab.clock import now_ns
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
+from factorylab.factory.backoff import Backoff
 from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.evidence import Evidence
 from factorylab.factory.intake import Records
 from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
 from factorylab.factory.store import Batch, Fenced, Store, StoreUnavailable, create_schema
-from factorylab.history import Commit, Read
 from factorylab.journal import Journal
 
 POLL_S = 0.1
@@ -47,7 +47,8 @@ class Processor:
 
     def __init__(self, config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
         self._config, self._log, self._stop = config, logger, stop
-        self._journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
+        journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
+        self._evidence = Evidence(config.worker, journal)
         self._store = Store(
             config.database_url.get_secret_value(),
             config.db_schema,
@@ -63,8 +64,7 @@ class Processor:
             config.sensor_topic,
             incremental=config.protocol != "range",
             store=self._store,
-            worker=config.worker,
-            journal=self._journal,
+            evidence=self._evidence,
             logger=logger,
         )
         self._counts: Counter[str] = Counter()
@@ -90,8 +90,8 @@ class Processor:
         self._assignment.take_pending()
         if first is None:
             return
-        since = time.perf_counter()
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
+        since = time.perf_counter()
         prepared = [one for share in self._shares(polled) if (one := self._prepare(share))]
         self._deliver(prepared)
         self._busy_s += time.perf_counter() - since
@@ -135,10 +135,11 @@ class Processor:
             self._assignment.give_up(partition)
 
     def _prepare(self, records: Records) -> Prepared | None:
-        self._journal_read(records)
+        owned = self._assignment.owned[records.partition]
+        self._evidence.polled(records, owned.number)
         self._counts["read"] += len(records.values)
         try:
-            prepared = self._assignment.owned[records.partition].prepare(records, self._store.sensor_ids)
+            prepared = owned.prepare(records, self._store.sensor_ids)
         except (StoreUnavailable, psycopg2.Error) as error:
             self._failed(records.partition, error)
             return None
@@ -167,14 +168,14 @@ class Processor:
         try:
             new = self._store.commit(batch)
         except Fenced as error:
-            self._journal_commit(prepared, 0, refused=True)
+            self._evidence.refused(prepared)
             self._store.note("refused", partition=batch.partition, epoch=batch.epoch, position=batch.from_offset)
             self._failed(batch.partition, error)
             return
         except (StoreUnavailable, psycopg2.Error) as error:
             self._failed(batch.partition, error)
             return
-        self._journal_commit(prepared, new, refused=False)
+        self._evidence.committed(prepared, new)
         self._assignment.backoff.succeeded()
         self._counts.update(stored=new, alerts=len(prepared.alerts), dead_letters=len(prepared.dead_letters))
         self._counts["duplicates"] += batch.rows - new
@@ -191,40 +192,6 @@ class Processor:
 
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
-
-    def _journal_read(self, records: Records) -> None:
-        if self._journal:
-            hashes = map(messages.payload_hash, (value or b"" for value in records.values))
-            self._journal.write(
-                Read(
-                    worker=self._config.worker,
-                    t_ns=now_ns(),
-                    partition=records.partition,
-                    first_offset=records.first_offset,
-                    last_offset=records.last_offset,
-                    count=len(records.values),
-                    hash_sum=sum(hashes) % 2**64,
-                    rebalance_no=self._assignment.owned[records.partition].assignment_no,
-                )
-            )
-
-    def _journal_commit(self, prepared: Prepared, new: int, *, refused: bool) -> None:
-        batch = prepared.batch
-        if self._journal:
-            self._journal.write(
-                Commit(
-                    worker=self._config.worker,
-                    t_ns=now_ns(),
-                    partition=batch.partition,
-                    from_offset=batch.from_offset,
-                    to_offset=batch.to_offset,
-                    owner_epoch=batch.epoch,
-                    rows=new,
-                    alerts=0 if refused else len(prepared.alerts),
-                    dead_letters=0 if refused else len(prepared.dead_letters),
-                    refused=refused,
-                )
-            )
 
     def _report(self, event: str) -> None:
         lag = {}
@@ -284,10 +251,6 @@ def main(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
 
 def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
     """Until the database answers, however long that takes: processors may start before it."""
-    from sqlalchemy.exc import OperationalError
-
-    from factorylab.factory.backoff import Backoff
-
     backoff = Backoff(first_s=0.5)
     while not stop:
         if backoff.ready:
