@@ -1,0 +1,110 @@
+"""The driver of a run dies in the middle of a fault: nothing is left, and the next lab starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from factorylab.cluster import boot, control
+from factorylab.runs import list_runs
+from factorylab.waiting import wait_until
+from tests.labs import left_of, listening, wait_nothing_left
+
+pytestmark = pytest.mark.cluster
+ROOT = Path(__file__).parents[1]
+SCENARIO = """
+name: doomed
+workload: {rate_per_s: 500, sensors: 30}
+faults:
+  - {kind: pause, target: "follower:0", at_s: 0, hold_s: 300}
+  - {kind: kill, target: "owner:0", at_s: 0, hold_s: 300}
+schedule: {warm_up_s: 1, steady_s: 1}
+"""
+LIBRARY = "import sys\nimport factorylab as lab\nlab.run(lab.scenario(sys.argv[1]))"
+LANDED = "is dead"
+
+
+@pytest.fixture
+def env(home: Path, tmp_path: Path) -> dict[str, str]:
+    where = {"FACTORYLAB_HOME": str(home), "FACTORYLAB_RESULTS": str(tmp_path / "results"), "PYTHONUNBUFFERED": "1"}
+    return control.environment() | where
+
+
+@contextmanager
+def driver(words: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A driver in a process group of its own, like a terminal's job, that is in the middle of its faults."""
+    with log.open("wb") as out:
+        process = subprocess.Popen(words, env=env, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+    try:
+        wait_until(
+            lambda: LANDED in log.read_text() or process.poll() is not None,
+            what="the faults to land",
+            timeout_s=120,
+            last_seen=log.read_text,
+        )
+        assert process.poll() is None, log.read_text()
+        yield process
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def ports_of(home: Path) -> list[int]:
+    """The seven ports of the lab: clients' and quorum ports of the brokers, and the database's."""
+    first = int(boot.known_endpoints(home).broker(1).rpartition(":")[2])
+    return list(range(first, first + 7))
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-c", "from factorylab.cli import main; main()", *words]
+
+
+def paused(home: Path) -> list[str]:
+    return [n.name for n in control.nodes(home) if n.pid and psutil.Process(n.pid).status() == psutil.STATUS_STOPPED]
+
+
+def test_a_killed_driver_leaves_nothing(home: Path, env: dict[str, str], tmp_path: Path) -> None:
+    """SIGKILL of the driver while a broker is frozen and a processor dead: no process and no port is left, and a new
+    lab comes up in the same folder."""
+    scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
+    scenario.write_text(SCENARIO)
+    with driver([sys.executable, "-c", LIBRARY, str(scenario)], env, log) as process:
+        ports = ports_of(home)
+        assert listening(ports) and paused(home)
+        process.kill()
+        process.wait(30)
+        wait_nothing_left(home)
+        assert listening(ports) == []
+    up = subprocess.run(command("up"), env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (up.returncode, left_of(home) != []) == (0, True), up.stderr
+    down = subprocess.run(command("down"), env=env, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert down.returncode == 0 and "broker-1" in down.stdout
+    wait_nothing_left(home)
+    assert listening(ports) == []
+
+
+@pytest.mark.parametrize("whom", ["driver", "group"])
+def test_an_interrupt_ends_the_lab(home: Path, env: dict[str, str], tmp_path: Path, whom: str) -> None:
+    """SIGINT in mid-fault, to the driver alone or by Ctrl-C to its whole group: exit code 130, nothing is left, and the
+    run is there as one that did not finish."""
+    scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
+    scenario.write_text(SCENARIO)
+    with driver(command("run", str(scenario)), env, log) as process:
+        ports = ports_of(home)
+        if whom == "driver":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(60) == 130, log.read_text()
+        wait_nothing_left(home)
+        assert listening(ports) == []
+    assert "Traceback" not in log.read_text()
+    assert [run.sealed for run in list_runs(tmp_path / "results")] == [False]

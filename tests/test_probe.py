@@ -1,0 +1,199 @@
+"""The probe: what it writes when answers come, grow old or never come, and what it sees of a real cluster."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from factorylab import probe as probing
+from factorylab.cluster import control
+from factorylab.cluster.admin import Admin, GroupView, Member, PartitionView
+from factorylab.cluster.base import Worker
+from factorylab.cluster.local import LocalCluster
+from factorylab.errors import WaitTimeout
+from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, Row
+from factorylab.journal import Journal, read_journal
+from factorylab.probe import FRESH_S, Probe, ProbeConfig, Watch
+from factorylab.scenario import Topology
+from factorylab.waiting import wait_until
+
+PARTITIONS = 2
+
+
+class FakeAdmin:
+    """Answers at once what the test sets; an exception among the answers is raised."""
+
+    def __init__(self, answers: dict[str, object]) -> None:
+        self.answers = answers
+
+    def _give(self, name: str) -> object:
+        answer = self.answers.get(name)
+        if answer is None:
+            raise WaitTimeout("no broker answered")
+        return answer
+
+    def partitions(self, topic: str) -> object:
+        return self._give("partitions")
+
+    def group(self, name: str) -> object:
+        return self._give("group")
+
+    def committed(self, group: str, topic: str) -> object:
+        return self._give("committed")
+
+    def ends(self, topic: str, partitions: list[int]) -> dict[int, object]:
+        return {p: self._give(f"end-{p}") for p in partitions}
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """All questions answered: two partitions, the second of which has no committed offset."""
+    found: dict[str, object] = {
+        "partitions": [
+            PartitionView(p, leader=p + 1, epoch=p, replicas=(1, 2), isr=(p + 1,)) for p in range(PARTITIONS)
+        ],
+        "group": GroupView("Stable", (Member("processor-0", (0, 1)),)),
+        "committed": {0: 7},
+        "end-0": 10,
+        "end-1": 3,
+    }
+    monkeypatch.setattr(probing, "Admin", lambda *_, **__: FakeAdmin(found))
+    monkeypatch.setattr(probing, "PERIOD_S", 0.01)
+    return found
+
+
+def sampled(folder: Path, ready: Callable[[Probe], object]) -> list[Row]:
+    """The rows of one tick, taken as soon as `ready`."""
+    stop = Event()
+    config = ProbeConfig(
+        bootstrap="x:1", topic="t", group="g", partitions=PARTITIONS, home=folder / "none", journal_dir=folder
+    )
+    with Journal(folder, "probe", "probe") as journal:
+        probe = Probe(config, journal, stop)
+        wait_until(lambda: ready(probe), what="the first answers", timeout_s=20)
+        probe.sample()
+        stop.set()
+    return list(read_journal(folder, "probe"))
+
+
+def complete(probe: Probe) -> bool:
+    watches = [probe._topic, probe._group, probe._committed, *probe._ends.values()]
+    return all(watch.fresh() is not None for watch in watches)
+
+
+def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) -> None:
+    """One tick writes leaders, ISR, ends, committed offsets (none: 0) and members."""
+    rows = sampled(tmp_path, complete)
+    seen = [(r.partition, r.leader, r.epoch, r.isr, r.end, r.valid) for r in rows if isinstance(r, PartitionSample)]
+    assert seen == [(0, 1, 0, [1], 10, True), (1, 2, 1, [2], 3, True)]
+    lags = [(r.partition, r.committed, r.end, r.valid) for r in rows if isinstance(r, LagSample)]
+    assert lags == [(0, 7, 10, True), (1, 0, 3, True)]
+    members = [(r.state, r.member, r.partitions) for r in rows if isinstance(r, MemberSample)]
+    assert members == [("Stable", "processor-0", [0, 1])]
+
+
+def test_a_frozen_broker_spoils_its_own_partition_only(answers: dict[str, object], tmp_path: Path) -> None:
+    """Where one partition's end does not come, that partition is not valid, the other is."""
+    answers["end-1"] = None
+    rows = sampled(tmp_path, lambda probe: probe._ends[0].fresh() and probe._topic.fresh() and probe._committed.fresh())
+    assert [r.valid for r in rows if isinstance(r, PartitionSample)] == [True, False]
+    assert [(r.end, r.valid) for r in rows if isinstance(r, LagSample)] == [(10, True), (-1, False)]
+
+
+@pytest.mark.parametrize(("silent", "kind"), [("partitions", PartitionSample), ("committed", LagSample)])
+def test_no_answer_is_not_valid(
+    answers: dict[str, object], tmp_path: Path, silent: str, kind: type[PartitionSample | LagSample]
+) -> None:
+    """Without metadata no leader is valid, without committed offsets no lag is."""
+    answers[silent] = None
+    rows = sampled(tmp_path, lambda probe: all(end.fresh() for end in probe._ends.values()))
+    assert [r.valid for r in rows if isinstance(r, kind)] == [False, False]
+
+
+def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is older than the limit counts as not known, until a new answer comes."""
+    monkeypatch.setattr(probing, "Admin", lambda *_, **__: None)
+    asked, go_on = Event(), Event()
+
+    def question(_: Admin) -> int:
+        if asked.is_set():
+            go_on.wait(20)
+        asked.set()
+        return 5
+
+    stop = Event()
+    watch: Watch[int] = Watch("x:1", stop, question)
+    wait_until(lambda: watch.fresh() == 5, what="the first answer", timeout_s=20)
+    later = time.monotonic() + FRESH_S + 0.01
+    with monkeypatch.context() as clock:
+        clock.setattr(probing.time, "monotonic", lambda: later)
+        assert watch.fresh() is None
+    stop.set()
+    go_on.set()
+    watch.join(20)
+
+
+def test_a_configuration_survives_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What the runner hands to the probe as environment variables is what the probe reads."""
+    config = ProbeConfig(bootstrap="a:1,b:2", topic="t", group="g", partitions=3, home=tmp_path, journal_dir=tmp_path)
+    for name, value in config.environ().items():
+        monkeypatch.setenv(name, value)
+    assert ProbeConfig() == config  # type: ignore[call-arg]
+
+
+@pytest.mark.cluster
+def test_the_probe_sees_what_happens_to_brokers(
+    cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Against a real cluster: four valid samples a second or more, a paused broker is paused, a killed one is dead."""
+    admin = Admin(cluster.endpoints.bootstrap)
+    admin.create_topics(["probed"], Topology(profile="safe"))
+    admin.wait_full_isr("probed", 60)
+    config = ProbeConfig(
+        bootstrap=cluster.endpoints.bootstrap,
+        topic="probed",
+        group="nobody",
+        partitions=3,
+        home=cluster.home,
+        journal_dir=tmp_path,
+    )
+    cluster.start([Worker("probe", "probe", "factorylab.probe", config.environ(), tmp_path / "probe.log")])
+
+    def samples(name: str) -> list[ProcessSample]:
+        rows = [row for row in read_journal(tmp_path, "probe") if isinstance(row, ProcessSample)]
+        return [row for row in rows if row.name == name]
+
+    def seen(name: str, status: str) -> None:
+        wait_until(lambda: samples(name) and samples(name)[-1].status == status, what=f"{name} {status}", timeout_s=60)
+
+    try:
+        wait_until(lambda: len(samples("probe")) > 30, what="thirty samples", timeout_s=60, every_s=0.2)
+        calm_ns = samples("probe")[-1].t_ns
+        cluster.inject(1, "broker-2", "pause")
+        seen("broker-2", "paused")
+        cluster.inject(2, "broker-3", "kill")
+        seen("broker-3", "dead")
+        cluster.heal()
+        seen("broker-2", "running")
+        seen("broker-3", "running")
+    finally:
+        cluster.heal()
+        cluster.stop(["probe"])
+    rows = [row for row in read_journal(tmp_path, "probe") if isinstance(row, PartitionSample) and row.t_ns < calm_ns]
+    moments = sorted(row.t_ns for row in rows if row.partition == 0 and row.valid)
+    every_s = statistics.median(b - a for a, b in pairwise(moments)) / 1e9
+    own = samples("probe")
+    cpu_ms = 1000 * (max(row.cpu_s for row in own) - own[0].cpu_s) / len(own)
+    with capsys.disabled():
+        print(f"\nprobe: a valid sample every {every_s:.3f} s (median), {cpu_ms:.1f} ms of CPU a sample (n={len(own)})")
+    assert every_s <= 0.25
+    assert len(moments) > 0.8 * len({row.t_ns for row in rows})
+    admin.wait_full_isr("probed", 60)
+    assert control.living_state(cluster.home) is not None
+    admin.close()
