@@ -166,6 +166,8 @@ def test_the_probe_sees_what_happens_to_brokers(
     cluster.start([Worker("probe", "probe", "factorylab.probe", config.environ(), tmp_path / "probe.log")])
 
     def samples(name: str) -> list[ProcessSample]:
+        if not (tmp_path / "probe.jsonl").exists():
+            return []
         rows = [row for row in read_journal(tmp_path, "probe") if isinstance(row, ProcessSample)]
         return [row for row in rows if row.name == name]
 
