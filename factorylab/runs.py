@@ -1,8 +1,8 @@
 """A run's folder: create, seal, load, list. The truth is inside, never in the name.
 
-    results/<scenario>/<utc>-<6 hex>/
-        raw/      scenario.json manifest.json history/*.parquet logs/   sealed: SHA-256 of each file in seal.json
-        derived/  verdict.json figures/ notebook.ipynb                  may be made again at any time
+results/<scenario>/<utc>-<6 hex>/
+    raw/      scenario.json manifest.json history/*.parquet logs/   sealed: SHA-256 of each file in seal.json
+    derived/  verdict.json figures/ notebook.ipynb                  may be made again at any time
 """
 
 from __future__ import annotations
