@@ -24,7 +24,7 @@ from factorylab.cluster.base import Endpoints
 from factorylab.detectors.bank import Bank
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
 from factorylab.factory.intake import FIELDS, columns
-from factorylab.factory.store import create_schema
+from factorylab.factory.schema import create_schema
 from factorylab.names import Names
 from factorylab.waiting import wait_until
 

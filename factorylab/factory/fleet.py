@@ -114,9 +114,7 @@ class Fleet:
             if count > 0:
                 self._offer(count, schedule.intended_ns(self._offered, count))
             self._producer.poll(0)
-            if self._acked and not self._ready:
-                self._ready = True
-                self._log.info("ready")
+            self._note_ready()
             if time.monotonic() >= report_at:
                 report_at += self._config.report_every_s
                 self._report("counters", behind_s=round((now_ns() - now) / NS, 3))
@@ -177,11 +175,17 @@ class Fleet:
         if self._journals:
             self._journals.acks.add(messages.payload_hash(value), NOWHERE, REFUSED, code)
 
+    def _note_ready(self) -> None:
+        if self._acked and not self._ready:
+            self._ready = True
+            self._log.info("ready")
+
     def _flush(self) -> None:
         self._log.info("stopping", waiting_for=len(self._producer))
         deadline = time.monotonic() + self._flush_s
         while self._producer.flush(0.2) and time.monotonic() < deadline and self._stop.signals < 2:
-            pass
+            self._note_ready()
+        self._note_ready()
 
     def _report(self, event: str, **more: float) -> None:
         cpu_s = round(time.process_time(), 3)

@@ -22,7 +22,6 @@ from contextlib import suppress
 import numpy as np
 import psycopg2
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
-from sqlalchemy.exc import OperationalError
 
 from factorylab.errors import LabError
 from factorylab.factory import logs
@@ -35,7 +34,7 @@ from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
-from factorylab.factory.store import Batch, Fenced, Store, StoreUnavailable, create_schema
+from factorylab.factory.store import Batch, Fenced, Store, StoreUnavailable, ensure_schema
 from factorylab.journal import Journal
 
 POLL_S = 0.1
@@ -255,10 +254,10 @@ def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) ->
     while not stop:
         if backoff.ready:
             try:
-                create_schema(config.database_url.get_secret_value(), config.db_schema)
+                ensure_schema(config.database_url.get_secret_value(), config.db_schema)
                 return
-            except OperationalError as error:
-                logger.warning("store_unavailable", error=str(error.orig).strip())
+            except StoreUnavailable as error:
+                logger.warning("store_unavailable", error=str(error))
                 backoff.failed()
         time.sleep(0.05)
 

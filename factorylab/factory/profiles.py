@@ -54,8 +54,13 @@ def fleet_producer(config: FleetConfig) -> Settings:
 
 
 def alert_producer(config: ProcessorConfig) -> Settings:
-    """The producer of alerts and dead letters: few records, each awaited."""
+    """The producer of alerts and dead letters: few records, each awaited.
+
+    Not idempotent: a repeated alert has the same id, and so a processor that starts or loses a broker need not wait
+    for the cluster's transaction coordinator before it can store.
+    """
     own: Settings = {
+        "enable.idempotence": False,
         "linger.ms": 0,
         "message.max.bytes": 1_048_000,  # a dead letter is a little larger than the record that caused it
         "delivery.timeout.ms": int(config.produce_deadline_s * 1000),

@@ -19,7 +19,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psycopg2
@@ -30,10 +30,8 @@ from psycopg2.extras import execute_values
 
 from factorylab.errors import LabError
 from factorylab.factory.copy_binary import Columns, copy_bytes
-from factorylab.factory.schema import create_schema
 
-__all__ = ["AlertRow", "Batch", "Fenced", "Store", "StoreUnavailable", "Taken", "create_schema"]
-
+A_TABLE = "readings"  # all tables are created in one transaction, so any stands for all
 CONNECT_S = 5
 LOCK_S = 2  # a living owner holds a position for milliseconds
 APPLICATION = "factorylab-"
@@ -89,11 +87,35 @@ class Batch:
         return sum(len(next(iter(group.values()))) for group in self.readings)
 
 
+def ensure_schema(url: str, schema: str) -> None:
+    """Create the tables of the factory in `schema` where they are missing.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    try:
+        connection = psycopg2.connect(_plain(url), connect_timeout=CONNECT_S)
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{A_TABLE}",))
+            there = cursor.fetchone() != (None,)
+    except psycopg2.OperationalError as error:
+        raise StoreUnavailable(f"database: {str(error).strip()}") from error
+    if not there:
+        from factorylab.factory.schema import create_schema  # SQLAlchemy takes half a second to load
+
+        create_schema(url, schema)
+
+
+def _plain(url: str) -> str:
+    """A database URL without SQLAlchemy's name of the driver."""
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
+
+
 class Store:
     """One connection, made when it is first needed and again after it broke. Not for several threads."""
 
     def __init__(self, url: str, schema: str, topic: str, owner: str, deadline_s: float) -> None:
-        self._url = url.replace("postgresql+psycopg2://", "postgresql://", 1)  # SQLAlchemy's way to write it
+        self._url = _plain(url)
         self._schema, self._topic, self._owner = schema, topic, owner
         self._deadline_s = deadline_s
         self._connection: Connection | None = None
