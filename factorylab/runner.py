@@ -156,11 +156,19 @@ class Experiment:
         self.cluster.heal()
         recover_s = self.scenario.schedule.recover_s
         try:
+            self._wait_for_brokers(recover_s)
             self.admin.wait_full_isr(self.names.sensors, recover_s)
             self._wait_for_group(recover_s)
         except WaitTimeout as error:
             self.say(f"not recovered: {error}")
         self.crew.stop_fleets()
+
+    def _wait_for_brokers(self, timeout_s: float) -> None:
+        """Until each broker answers itself: one that comes back within its session is in the ISR by its former life."""
+        for address in self.admin.bootstrap.split(","):
+            broker = Admin(address, deadline_s=timeout_s)
+            broker.partitions(self.names.sensors)
+            broker.close()
 
     def _final_read(self) -> None:
         final = FinalRead(
