@@ -7,8 +7,8 @@ is −1, text is categorical, hashes are unsigned. An absent table is an empty f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ _NARROW = {"sensor": "int32", "seq": "int32", "partition": "int32", "payload_has
 _DTYPES: dict[object, str] = {int: "int64", int | None: "int64", float: "float64", bool: "bool", list[int]: "object"}
 
 
-def dtypes(table: str) -> dict[str, str]:
+@cache
+def dtypes(table: str) -> Mapping[str, str]:
     """Column → dtype of a table's frame."""
     fields = msgspec.structs.fields(TABLES[table])
     return {f.encode_name: _NARROW.get(f.encode_name) or _DTYPES.get(f.type, "category") for f in fields}

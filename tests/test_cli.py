@@ -52,6 +52,12 @@ def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the words alone: drawing takes longer than judging."""
+    monkeypatch.setattr("factorylab.plots.save", lambda run, folder: [])
+
+
+@pytest.fixture
 def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Results of this test's own, which a refused command must not even make."""
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path / "results"))
@@ -160,6 +166,7 @@ def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
     assert code == 0 and "FAIL" in out and "lost" in out and str(saved[1].folder.path) in out
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("name", "exit_code"), [("whole", 0), ("lossy", 1)])
 def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], name: str, exit_code: int) -> None:
     """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's."""
@@ -170,13 +177,15 @@ def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], 
 
 
 def test_replay_notices_another_verdict(call: Call, saved: tuple[Run, Run]) -> None:
-    """Where the verdict on disk is another one, replay says so."""
+    """Where the verdict on disk is another one, replay says so; it writes verdict and figures anew."""
     path = saved[0].folder.derived / "verdict.json"
     path.write_text("{}")
     assert "NOT the verdict of before" in call("replay", "whole")[2]
     assert json.loads(path.read_text())["verdict"] == "PASS"
+    assert {"timeline.svg", "latency.svg", "ack_gaps.svg"} <= {file.name for file in saved[0].folder.figures.iterdir()}
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
     """A run whose raw files were changed after the seal is judged INVALID, exit code 4."""
     run = healthy(nothing_starts / "results").saved()

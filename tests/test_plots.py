@@ -15,9 +15,9 @@ from tests.histories import at_ns, broker_loss, consumer_loss, healthy, scenario
 FIGURES = [plots.timeline, plots.latency, plots.ack_gaps]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return broker_loss(tmp_path).saved()
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return broker_loss(tmp_path_factory.mktemp("results")).saved()
 
 
 @pytest.mark.parametrize("figure", FIGURES)

@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
-from factorylab.analysis.recovery import fault_windows
 from factorylab.audit import consumers, copies, loss, objectives, validity
 from factorylab.audit.copies import surplus
 from factorylab.audit.registry import Evidence, run_checks
@@ -97,7 +96,7 @@ def _span(seconds: float, censored: bool) -> Span:
 
 
 def _recovery(e: Evidence) -> list[Recovery]:
-    windows = fault_windows(e.run)
+    windows = e.fault_windows
     found = []
     for row, window in zip(each(e.recovery), each(windows), strict=True):
         until = e.service.sending_ends_ns

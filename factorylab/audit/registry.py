@@ -16,7 +16,7 @@ import pandas as pd
 
 from factorylab.analysis.latency import latencies
 from factorylab.analysis.readings import Ints, Mask, Readings
-from factorylab.analysis.recovery import Service, ack_gaps, recovery
+from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
 from factorylab.audit.verdict import Check, Outcome, Witness
 from factorylab.saved import Run, each
 
@@ -33,6 +33,10 @@ class Evidence(Readings):
     @cached_property
     def ack_gaps(self) -> pd.DataFrame:
         return ack_gaps(self.run, self.service)
+
+    @cached_property
+    def fault_windows(self) -> pd.DataFrame:
+        return fault_windows(self.run)
 
     @cached_property
     def recovery(self) -> pd.DataFrame:

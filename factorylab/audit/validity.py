@@ -11,7 +11,6 @@ import pandas as pd
 
 from factorylab import runs
 from factorylab.analysis import rates
-from factorylab.analysis.recovery import fault_windows
 from factorylab.audit.loss import beyond_journal
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
@@ -150,7 +149,7 @@ def steady_state(e: Evidence) -> Found:
 def fault_landed(e: Evidence) -> Found:
     """The injector found evidence, and the probe saw the victim dead or paused before it was healed."""
     declared = e.run.scenario.faults
-    windows = fault_windows(e.run)
+    windows = e.fault_windows
     steps = e.run.faults.astype({"step": str, "evidence": str})
     samples = e.run.frame("processes", "t_ns", "name", "status")
     missed = []
@@ -177,9 +176,7 @@ def enough_sends(e: Evidence) -> Found:
     if not e.run.scenario.faults:
         return Found(0, 0)
     windows = {
-        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns)
-        for w in each(fault_windows(e.run))
-        if w.healed_ns > 0
+        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns) for w in each(e.fault_windows) if w.healed_ns > 0
     }
     times = np.sort(e.run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
     if e.run.scenario.schedule.after_s:
@@ -197,7 +194,7 @@ def enough_sends(e: Evidence) -> Found:
 @check("At the end every fault was healed, every replica in sync, every node running.", "things were not", "INVALID")
 def healed(e: Evidence) -> Found:
     """Replicas and brokers by the last sample, processors when the drain began: after it they are stopped."""
-    wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(fault_windows(e.run)) if w.healed_ns <= 0]
+    wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(e.fault_windows) if w.healed_ns <= 0]
     views = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns").drop_duplicates("partition", keep="last")
     replicas = e.run.scenario.topology.replication
     wounds += [
@@ -223,7 +220,7 @@ def died_unasked(e: Evidence) -> Found:
     dead = samples[(samples["status"] == "dead") & samples["t_ns"].between(start, end)]
     if e.run.scenario.workload.source is not None:
         dead = dead[~dead["name"].astype(str).str.startswith("fleet-")]
-    windows = fault_windows(e.run)
+    windows = e.fault_windows
     for name, mine in dead.groupby("name", observed=True):
         asked = pd.Series(False, index=mine.index)
         for w in each(windows[windows["node"] == name]):
