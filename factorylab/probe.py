@@ -96,9 +96,12 @@ class Probe:
             self.journal.write(self._process(t_ns, name, pid))
 
     def _pids(self) -> dict[str, int]:
-        """Every node that ever was, with its latest pid: what is gone from the lab's record is seen dead."""
+        """Every node that lived under this probe, with its latest pid: what is gone from the lab's record is seen dead.
+        What an earlier run left dead on this lab is none of this run."""
         state = control.living_state(self.config.home)
-        self._known.update({child.name: child.pid for child in state.children} if state else {})
+        for child in state.children if state else ():
+            if child.name in self._known or control.find_process(child):
+                self._known[child.name] = child.pid
         return self._known
 
     def _write_partitions(self, t_ns: int) -> None:

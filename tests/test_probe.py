@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
+import psutil
 import pytest
 
 from factorylab import probe as probing
@@ -114,6 +117,28 @@ def test_no_answer_is_not_valid(
     answers[silent] = None
     rows = sampled(tmp_path, lambda probe: all(end.fresh() for end in probe._ends.values()))
     assert [r.valid for r in rows if isinstance(r, kind)] == [False, False]
+
+
+def test_only_what_lived_under_the_probe_can_die(
+    answers: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that dies while the probe looks is dead from then on; one that was dead before is none of this run."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
+        nodes = [
+            control.Recorded("processor-0", living.pid, psutil.Process(living.pid).create_time()),
+            control.Recorded("processor-9", living.pid, 1.0),  # its pid is another process's by now
+        ]
+        state = control.State(nodes[0], 1, nodes)
+        monkeypatch.setattr(probing.control, "living_state", lambda home: state)
+
+        def die(probe: Probe) -> bool:
+            probe.sample()
+            living.kill()
+            living.wait(20)
+            return True
+
+        rows = [row for row in sampled(tmp_path, die) if isinstance(row, ProcessSample)]
+    assert [(row.name, row.status) for row in rows] == [("processor-0", "running"), ("processor-0", "dead")]
 
 
 def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
