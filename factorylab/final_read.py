@@ -24,6 +24,7 @@ from psycopg2 import sql
 from factorylab import messages
 from factorylab.clock import now_ns
 from factorylab.cluster.admin import Admin
+from factorylab.compact import schema
 from factorylab.errors import WaitTimeout
 from factorylab.history import AlertSeen, DeadLetterSeen, FrozenEnd, Position
 from factorylab.journal import Journal
@@ -31,17 +32,7 @@ from factorylab.log_scan import WORKER, as_bytes, payload, read_log, read_topic
 from factorylab.names import Names
 from factorylab.waiting import wait_until
 
-ROWS_SCHEMA = pa.schema(
-    [
-        ("worker", pa.dictionary(pa.int32(), pa.string())),
-        ("t_ns", pa.int64()),
-        ("sensor", pa.int32()),
-        ("seq", pa.int64()),
-        ("partition", pa.int16()),
-        ("offset", pa.int64()),
-        ("value", pa.float64()),
-    ]
-)
+ROWS_SCHEMA = schema("rows")
 
 
 @dataclass(frozen=True)

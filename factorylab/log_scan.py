@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from factorylab.clock import NS, now_ns
 from factorylab.cluster.admin import client_config
+from factorylab.compact import schema
 from factorylab.messages import payload_hash
 
 Spans = Mapping[int, tuple[int, int]]  # partition → (first offset, end)
@@ -24,17 +25,7 @@ WORKER = "final-read"
 IDLE_S = 30  # without a record for so long, a partition that should have more is given up
 BATCH = 20_000
 
-LOG_SCHEMA = pa.schema(
-    [
-        ("worker", pa.dictionary(pa.int32(), pa.string())),
-        ("t_ns", pa.int64()),
-        ("partition", pa.int16()),
-        ("offset", pa.int64()),
-        ("sensor", pa.int32()),
-        ("seq", pa.int64()),
-        ("payload_hash", pa.uint64()),
-    ]
-)
+LOG_SCHEMA = schema("log")
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):

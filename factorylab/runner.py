@@ -133,13 +133,14 @@ class Experiment:
 
     def _traffic(self) -> None:
         schedule = self.scenario.schedule
-        opened = time.monotonic()
+        opened = self.crew.offering_since_s()
         self._phase("warm_up", f"{self.scenario.workload.rate_per_s:g} readings/s for {schedule.warm_up_s:g} s")
         pause_until(opened + schedule.warm_up_s)
-        self._wait_for_low_lag()
-        opened = time.monotonic()
+        if not self.scenario.workload.steps_per_s:  # the fleets take their steps by their own clock
+            self._wait_for_low_lag()
+            opened = time.monotonic() - schedule.warm_up_s
         self._phase("steady", f"{schedule.steady_s:g} s")
-        pause_until(opened + schedule.steady_s)
+        pause_until(opened + schedule.warm_up_s + schedule.steady_s)
         window_s = self.scenario.fault_window_s
         if window_s:
             self._phase("fault_window", f"{window_s:g} s")
@@ -173,7 +174,7 @@ class Experiment:
     def _final_read(self) -> None:
         final = FinalRead(
             self.admin,
-            self.cluster.endpoints.libpq_url,
+            self.cluster.endpoints.database_url,
             self.names,
             self.crew.sensors(),
             self.run.history,

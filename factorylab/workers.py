@@ -8,13 +8,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from factorylab.clock import NS
 from factorylab.cluster.base import Cluster, Role, Worker
 from factorylab.errors import ScenarioError
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.schema import create_schema
 from factorylab.factory.sensors.recorded import count_readings
-from factorylab.history import Sensor
+from factorylab.history import Row, Sensor, Stage
 from factorylab.journal import read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
@@ -158,8 +159,14 @@ class Crew:
 
     def sensors(self) -> dict[str, int]:
         """Index of each sensor that a fleet announced, by name."""
-        rows = [row for name in self.fleets for row in read_journal(self.run.journals, name)]
-        return {row.name: row.sensor for row in rows if isinstance(row, Sensor)}
+        return {row.name: row.sensor for row in self._fleet_rows() if isinstance(row, Sensor)}
+
+    def offering_since_s(self) -> float:
+        """When the fleets began their plan of rates, on the monotonic clock."""
+        return min(row.t_ns for row in self._fleet_rows() if isinstance(row, Stage)) / NS
+
+    def _fleet_rows(self) -> list[Row]:
+        return [row for name in self.fleets for row in read_journal(self.run.journals, name)]
 
     def last_words(self) -> str:
         """The end of each fleet's log, for an error message."""

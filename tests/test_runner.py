@@ -52,7 +52,7 @@ def recount_store(endpoints: Endpoints, schema: str) -> tuple[int, ...]:
         "SELECT count(*), count(DISTINCT (sensor_id, seq)), count(*) FILTER (WHERE temperature_c > 80),"
         " count(*) FILTER (WHERE temperature_c > 100) FROM {}"
     ).format(sql.Identifier(schema, "readings"))
-    with closing(psycopg2.connect(endpoints.libpq_url)) as connection, connection.cursor() as cursor:
+    with closing(psycopg2.connect(endpoints.database_url)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         row = cursor.fetchone()
     assert row is not None

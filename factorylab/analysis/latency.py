@@ -16,7 +16,6 @@ from factorylab.clock import NS
 from factorylab.saved import Run, each
 
 BEHIND = 0.05
-KEPT = 0.95  # of the offered rate
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}
 
 

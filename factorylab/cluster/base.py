@@ -26,11 +26,6 @@ class Endpoints:
     bootstrap: str  # host:port,host:port,host:port in the order of broker ids
     database_url: str = field(repr=False)
 
-    @property
-    def libpq_url(self) -> str:
-        """The same URL without SQLAlchemy's way to name the driver."""
-        return self.database_url.replace("postgresql+psycopg2://", "postgresql://", 1)
-
     def broker(self, number: int) -> str:
         """host:port of broker `number`, counted from 1."""
         return self.bootstrap.split(",")[number - 1]

@@ -77,8 +77,8 @@ class Server:
 
 
 def url(port: int, password: str) -> str:
-    """For SQLAlchemy. It carries the password: never log it."""
-    return f"postgresql+psycopg2://{ACCOUNT}:{password}@127.0.0.1:{port}/{DATABASE}"
+    """As every PostgreSQL client takes it. It carries the password: never log it."""
+    return f"postgresql://{ACCOUNT}:{password}@127.0.0.1:{port}/{DATABASE}"
 
 
 def packaged_binaries() -> Path:

@@ -52,9 +52,8 @@ def database_answers(url: str) -> bool:
     """Does an authenticated query come back?"""
     import psycopg2
 
-    libpq_url = url.replace("+psycopg2", "", 1)  # the driver's name is SQLAlchemy's, not PostgreSQL's
     try:
-        connection = psycopg2.connect(libpq_url, connect_timeout=2, options="-c statement_timeout=1000")
+        connection = psycopg2.connect(url, connect_timeout=2, options="-c statement_timeout=1000")
     except psycopg2.OperationalError:
         return False
     try:
