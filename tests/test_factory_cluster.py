@@ -20,8 +20,9 @@ from factorylab.cluster.local import LocalCluster
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence
-from factorylab.factory.store import AlertRow, Batch, Fenced, Store, StoreUnavailable
+from factorylab.factory.store import AlertRow, Batch, Fenced, Store
 from factorylab.history import Commit, Group, Read, Send
 from factorylab.journal import read_journal
 from factorylab.waiting import wait_until

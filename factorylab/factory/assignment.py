@@ -12,9 +12,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from factorylab.factory import logs
 from factorylab.factory.backoff import Backoff
+from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.partition import Owned
-from factorylab.factory.store import Store, StoreUnavailable
+from factorylab.factory.store import Store
 
 
 class Assignment:

@@ -28,13 +28,14 @@ from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.backoff import Backoff
 from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.database import StoreUnavailable, ensure_schema
 from factorylab.factory.evidence import Evidence
 from factorylab.factory.intake import Records
 from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
-from factorylab.factory.store import Batch, Fenced, Store, StoreUnavailable, ensure_schema
+from factorylab.factory.store import Batch, Fenced, Store
 from factorylab.journal import Journal
 
 POLL_S = 0.1

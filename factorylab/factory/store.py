@@ -6,39 +6,26 @@ Rules:
   taken. If that touches no row, another owner has moved on: nothing is written (`Fenced`).
 - When an answer is lost, nobody can know whether the transaction counted. Taking the partition again tells: the
   position either moved or it did not.
-- A call that hangs (a frozen server answers nothing, and no server-side timeout helps) is cut by a watchdog
-  that shuts the socket down.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import socket
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psycopg2
 from psycopg2 import errors, sql
-from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from factorylab.errors import LabError
 from factorylab.factory.copy_binary import Columns, copy_bytes
+from factorylab.factory.database import APPLICATION, Database
 
-A_TABLE = "readings"  # all tables are created in one transaction, so any stands for all
-CONNECT_S = 5
 LOCK_S = 2  # a living owner holds a position for milliseconds
-APPLICATION = "factorylab-"
-
-
-class StoreUnavailable(LabError):
-    """The database does not answer, or broke the connection. Whether a transaction counted is unknown."""
 
 
 class Fenced(LabError):
@@ -87,65 +74,25 @@ class Batch:
         return sum(len(next(iter(group.values()))) for group in self.readings)
 
 
-def ensure_schema(url: str, schema: str) -> None:
-    """Create the tables of the factory in `schema` where they are missing.
-
-    Raises:
-        StoreUnavailable: the database does not answer.
-    """
-    try:
-        connection = psycopg2.connect(_plain(url), connect_timeout=CONNECT_S)
-        with closing(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{A_TABLE}",))
-            there = cursor.fetchone() != (None,)
-    except psycopg2.OperationalError as error:
-        raise StoreUnavailable(f"database: {str(error).strip()}") from error
-    if not there:
-        from factorylab.factory.schema import create_schema  # SQLAlchemy takes half a second to load
-
-        create_schema(url, schema)
-
-
-def _plain(url: str) -> str:
-    """A database URL without SQLAlchemy's name of the driver."""
-    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
-
-
 class Store:
-    """One connection, made when it is first needed and again after it broke. Not for several threads."""
+    """The tables of one schema, in the name of one owner of partitions of one topic. Not for several threads."""
 
     def __init__(self, url: str, schema: str, topic: str, owner: str, deadline_s: float) -> None:
-        self._url = _plain(url)
+        self._database = Database(url, owner, deadline_s)
         self._schema, self._topic, self._owner = schema, topic, owner
-        self._deadline_s = deadline_s
-        self._connection: Connection | None = None
         self._notes: deque[tuple[str, str, str]] = deque(maxlen=1000)
 
     def _sql(self, text: str, **names: str) -> sql.Composed:
         return sql.SQL(text).format(**{key: sql.Identifier(self._schema, name) for key, name in names.items()})
 
-    def _connect(self) -> Connection:
-        if self._connection is None:
-            self._connection = psycopg2.connect(
-                self._url, connect_timeout=CONNECT_S, application_name=APPLICATION + self._owner
-            )
-        return self._connection
-
     @contextmanager
     def _transaction(self) -> Iterator[Cursor]:
-        """One transaction; a broken or cut connection is dropped and reported as StoreUnavailable."""
-        try:
-            connection = self._connect()
-            with cut_after(self._deadline_s, connection), connection, connection.cursor() as cursor:
-                if self._notes:
-                    self._write_notes(cursor)
-                yield cursor
-            self._notes.clear()
-        except errors.LockNotAvailable:  # an OperationalError, but the connection is well
-            raise
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            self.close()
-            raise StoreUnavailable(f"database: {str(error).strip() or type(error).__name__}") from error
+        """One transaction, which begins with the events that are kept."""
+        with self._database.transaction() as cursor:
+            if self._notes:
+                self._write_notes(cursor)
+            yield cursor
+        self._notes.clear()
 
     def take(self, partition: int) -> Taken:
         """Become the owner of a partition. A former owner that is frozen inside a transaction loses its session."""
@@ -277,26 +224,4 @@ class Store:
         execute_values(cursor, insert.as_string(cursor), list(self._notes))
 
     def close(self) -> None:
-        if self._connection is not None:
-            with suppress(psycopg2.Error):
-                self._connection.close()
-            self._connection = None
-
-
-@contextmanager
-def cut_after(deadline_s: float, connection: Connection) -> Iterator[None]:
-    """Shut a connection's socket down when the block takes longer: the blocked call then fails at once."""
-    handle = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = threading.Timer(deadline_s, _shut_down, [handle])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        handle.close()
-
-
-def _shut_down(handle: socket.socket) -> None:
-    with suppress(OSError):  # closed meanwhile: the call came back in time
-        handle.shutdown(socket.SHUT_RDWR)
+        self._database.close()

@@ -1,0 +1,108 @@
+"""A connection to PostgreSQL that never hangs: one transaction at a time, cut off when it takes too long.
+
+Rules:
+- The connection is made when it is first needed, and again after it broke.
+- A call that hangs (a frozen server answers nothing, and no server-side timeout helps) is cut by a watchdog
+  that shuts the socket down.
+- What breaks a connection is `StoreUnavailable`: it may pass.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+
+import psycopg2
+from psycopg2 import errors
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from factorylab.errors import LabError
+
+CONNECT_S = 5
+APPLICATION = "factorylab-"
+A_TABLE = "readings"  # all tables are created in one transaction, so any stands for all
+
+
+class StoreUnavailable(LabError):
+    """The database does not answer, or broke the connection. Whether a transaction counted is unknown."""
+
+
+class Database:
+    """One connection in the name of `owner`. Not for several threads."""
+
+    def __init__(self, url: str, owner: str, deadline_s: float) -> None:
+        self._url, self._owner, self._deadline_s = plain(url), owner, deadline_s
+        self._connection: Connection | None = None
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = psycopg2.connect(
+                self._url, connect_timeout=CONNECT_S, application_name=APPLICATION + self._owner
+            )
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """One transaction; a broken or cut connection is dropped and reported as StoreUnavailable."""
+        try:
+            connection = self._connect()
+            with cut_after(self._deadline_s, connection), connection, connection.cursor() as cursor:
+                yield cursor
+        except errors.LockNotAvailable:  # an OperationalError, but the connection is well
+            raise
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            self.close()
+            raise StoreUnavailable(f"database: {str(error).strip() or type(error).__name__}") from error
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg2.Error):
+                self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def cut_after(deadline_s: float, connection: Connection) -> Iterator[None]:
+    """Shut a connection's socket down when the block takes longer: the blocked call then fails at once."""
+    handle = socket.socket(fileno=os.dup(connection.fileno()))
+    timer = threading.Timer(deadline_s, _shut_down, [handle])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        handle.close()
+
+
+def _shut_down(handle: socket.socket) -> None:
+    with suppress(OSError):  # closed meanwhile: the call came back in time
+        handle.shutdown(socket.SHUT_RDWR)
+
+
+def ensure_schema(url: str, schema: str) -> None:
+    """Create the tables of the factory in `schema` where they are missing.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    try:
+        connection = psycopg2.connect(plain(url), connect_timeout=CONNECT_S)
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{A_TABLE}",))
+            there = cursor.fetchone() != (None,)
+    except psycopg2.OperationalError as error:
+        raise StoreUnavailable(f"database: {str(error).strip()}") from error
+    if not there:
+        from factorylab.factory.schema import create_schema  # SQLAlchemy takes half a second to load
+
+        create_schema(url, schema)
+
+
+def plain(url: str) -> str:
+    """A database URL without SQLAlchemy's name of the driver."""
+    return url.replace("postgresql+psycopg2://", "postgresql://", 1)
