@@ -79,11 +79,6 @@ class Workload(Model):
         return self
 
 
-SESSION_S = 14.0
-"""Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
-dead follower, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
-
-
 class Clients(Model):
     """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
 
@@ -93,7 +88,7 @@ class Clients(Model):
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
     protocol: Protocol = "range"
-    session_timeout_s: float = Field(default=SESSION_S, ge=6, le=300)
+    session_timeout_s: float | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
     producer: dict[str, str] = {}
     consumer: dict[str, str] = {}
 
@@ -101,7 +96,7 @@ class Clients(Model):
     def _idempotence_needs_all(self) -> Clients:
         if self.idempotence and self.acks != "all":
             raise ValueError(f'acks="{self.acks}" cannot be idempotent: leave idempotence out, or set acks="all"')
-        if self.protocol == "consumer" and self.session_timeout_s != SESSION_S:  # a saved default is no choice
+        if self.protocol == "consumer" and self.session_timeout_s is not None:
             raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
         return self
 

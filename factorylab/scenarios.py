@@ -84,12 +84,11 @@ def consumer_loss(
 ) -> Scenario:
     """A processor is killed, stopped or frozen, and comes back after `hold_s`."""
     chosen = 6 if session_timeout_s is None and protocol != "consumer" else session_timeout_s
-    session = {} if chosen is None else {"session_timeout_s": chosen}
     return Scenario(
         name="consumer_loss",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, seed=seed),
-        clients=Clients(protocol=protocol, processors=processors, **session),
+        clients=Clients(protocol=protocol, processors=processors, session_timeout_s=chosen),
         faults=(Fault(kind=kind, target=target, hold_s=hold_s),),
         objectives=Objectives(shed=0),
     )

@@ -38,6 +38,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"clients": {"session_timeout_s": 5}}, ["clients.session_timeout_s", "greater than or equal to 6", "given: 5"]),
     ({"clients": {"protocol": "eager"}}, ["clients.protocol", "'eager'", "cooperative-sticky"]),
     ({"clients": {"protocol": "consumer", "session_timeout_s": 10}}, ["clients", "leave session_timeout_s out"]),
+    ({"clients": {"protocol": "consumer", "session_timeout_s": 14}}, ["clients", "leave session_timeout_s out"]),
     ({"clients": {"producer": {"acks": {}}}}, ["clients.producer.acks", "valid string"]),
     ({"faults": [{"target": "leader:0"}]}, ["faults.0.kind", "Field required"]),
     ({"faults": [{"kind": "burn", "target": "leader:0"}]}, ["faults.0.kind", "'burn'", "terminate"]),

@@ -48,6 +48,7 @@ def test_an_unknown_parameter_names_those_that_exist(name: str) -> None:
         ("baseline", {"rate_per_s": [1]}, ["rate_per_s", "[1]"]),
         ("consumer_loss", {"processors": 2.5}, ["processors", "2.5"]),
         ("consumer_loss", {"protocol": "consumer", "session_timeout_s": 9}, ["leave session_timeout_s out"]),
+        ("consumer_loss", {"protocol": "consumer", "session_timeout_s": 14}, ["leave session_timeout_s out"]),
         ("high_load", {"steps_per_s": 10_000}, ["steps_per_s", "10000", "tuple"]),
         ("high_load", {"steps_per_s": [5, 0]}, ["steps_per_s.1", "greater than 0"]),
         ("recorded_machine", {}, ["source", "required"]),

@@ -141,11 +141,17 @@ class ProcessorConfig(FactoryConfig):
     group: str = Field(default=messages.GROUP, min_length=1)
     consumer_config: Path | None = None
     protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
-    session_timeout_s: float = Field(default=14, ge=6, le=300)  # longer than a failover, see docs/decisions.md
+    session_timeout_s: float | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: float = Field(default=30, gt=0)
     store_deadline_s: float = Field(default=60, gt=0)
+
+    @model_validator(mode="after")
+    def _session_is_the_clients(self) -> Self:
+        if self.protocol == "consumer" and self.session_timeout_s is not None:
+            raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
+        return self
 
 
 Config = TypeVar("Config", bound=FactoryConfig)

@@ -17,6 +17,10 @@ from factorylab.errors import UsageError
 from factorylab.factory import logs
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 
+SESSION_S = 14.0
+"""Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
+dead follower, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
+
 Settings = dict[str, str | int | float | bool]
 Client = TypeVar("Client")
 
@@ -73,10 +77,11 @@ def processor_consumer(config: ProcessorConfig) -> Settings:
     if config.protocol == "consumer":
         protocol: Settings = {"group.protocol": "consumer"}
     else:
+        session_s = config.session_timeout_s or SESSION_S
         protocol = {
             "partition.assignment.strategy": config.protocol,
-            "session.timeout.ms": int(config.session_timeout_s * 1000),
-            "heartbeat.interval.ms": int(config.session_timeout_s * 1000 / 6),
+            "session.timeout.ms": int(session_s * 1000),
+            "heartbeat.interval.ms": int(session_s * 1000 / 6),
         }
     own = {**CONSUMER, **protocol, "group.id": config.group}
     return _merged(config.bootstrap, config.worker, own, config.consumer_config)
