@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from factorylab.execute import Job, Parameter
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+Named = Annotated[
+    str, typer.Argument(help="a run: its path, its 6 hex digits, a scenario's name (its latest run), or 'latest'")
+]
 Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name=value, may be repeated")]
 WORST_FIRST = (1, 4, 3, 0)
 
@@ -31,21 +34,19 @@ def register(app: typer.Typer) -> None:
 
 def scenarios(as_json: AsJson = False) -> None:
     """List the scenarios with their typed parameters and defaults."""
+    from factorylab.parameters import parameters
     from factorylab.scenarios import SCENARIOS
 
-    found = {name: inspect.signature(function).parameters for name, function in SCENARIOS.items()}
+    found = {name: parameters(function) for name, function in SCENARIOS.items()}
     if as_json:
-        typer.echo(json.dumps({n: {p.name: _default(p) for p in ps.values()} for n, ps in found.items()}, indent=2))
+        by_name = {name: {p.name: p for p in its} for name, its in found.items()}
+        typer.echo(msgspec.json.format(msgspec.json.encode(by_name)).decode())
         return
-    for name, parameters in found.items():
+    for name, its in found.items():
         typer.secho(name, bold=True, nl=False)
         typer.echo(f"  {inspect.getdoc(SCENARIOS[name])}")
-        for parameter in parameters.values():
-            typer.echo(f"    {parameter.name}: {parameter.annotation} = {_default(parameter)!r}")
-
-
-def _default(parameter: inspect.Parameter) -> object:
-    return "(required)" if parameter.default is inspect.Parameter.empty else parameter.default
+        for parameter in its:
+            typer.echo(f"    {parameter.show()}")
 
 
 def run(
@@ -139,17 +140,21 @@ def runs(as_json: AsJson = False) -> None:
 
     found = run_folders.list_runs(load_settings().results)
     if as_json:
-        typer.echo(json.dumps([{"run": r.run_id, "path": str(r.path), "sealed": r.sealed} for r in found], indent=2))
+        typer.echo(json.dumps([_listed(r) for r in found], indent=2))
         return
     for folder in found:
-        line = one_line(load(folder.path).verdict) if folder.sealed else "did not finish"
+        line = one_line(load(folder.path).verdict) if folder.sealed else f"{folder.path.parent.name:<18} did not finish"
         typer.echo(f"{folder.path.name}  {line}")
     if not found:
         say("no runs yet: 'factorylab run baseline' makes one")
 
 
-def show(run: str) -> None:
-    """The verdict of a run on one screen. RUN: a path, its 6 digits, a scenario's name or 'latest'."""
+def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
+    return {"run": run.run_id, "scenario": run.path.parent.name, "path": str(run.path), "sealed": run.sealed}
+
+
+def show(run: Named) -> None:
+    """The verdict of a run on one screen."""
     from factorylab.audit.text import panel
     from factorylab.saved import load
 
@@ -158,7 +163,7 @@ def show(run: str) -> None:
     typer.echo(f"\nfolder: {folder.path}")
 
 
-def replay(run: str, as_json: AsJson = False) -> None:
+def replay(run: Named, as_json: AsJson = False) -> None:
     """Judge a saved run again from its raw history alone: no cluster is needed."""
     folder = run_folders.find(load_settings().results, run)
     before = folder.derived / "verdict.json"
@@ -170,7 +175,7 @@ def replay(run: str, as_json: AsJson = False) -> None:
     raise typer.Exit(verdict.exit_code)
 
 
-def compare(run_a: str, run_b: str) -> None:
+def compare(run_a: Named, run_b: Named) -> None:
     """The numbers of two runs side by side."""
     from factorylab.audit.text import compare as side_by_side
     from factorylab.saved import load

@@ -26,12 +26,22 @@ Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
 Protocol = Literal["range", "cooperative-sticky", "consumer"]
 FaultKind = Literal["kill", "terminate", "pause"]
-Expect = Literal["pass", "invalid"] | tuple[str, ...]
+Expect = Annotated[
+    Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
+]
 
 TARGET_PATTERN = (
     r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
 )
 """Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
+Target = Annotated[
+    str,
+    Field(
+        pattern=TARGET_PATTERN,
+        description="leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; "
+        "controller, coordinator, broker:N or processor:N",
+    ),
+]
 
 
 class Model(BaseModel):
@@ -109,7 +119,7 @@ class Fault(Model):
     """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds."""
 
     kind: FaultKind
-    target: str = Field(pattern=TARGET_PATTERN)
+    target: Target
     at_s: NotNegative = 0
     hold_s: Positive = 12
 

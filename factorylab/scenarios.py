@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError, validate_call
+from pydantic import Field, ValidationError, validate_call
 
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.scenario import (
@@ -23,6 +24,7 @@ from factorylab.scenario import (
     Protocol,
     Scenario,
     Schedule,
+    Target,
     Topology,
     Workload,
     explain,
@@ -49,7 +51,7 @@ def baseline(
 
 def broker_loss(
     *,
-    target: str = "leader:0",
+    target: Target = "leader:0",
     kind: FaultKind = "kill",
     hold_s: float = 14,
     profile: Profile = "factory",
@@ -72,7 +74,7 @@ def broker_loss(
 
 def consumer_loss(
     *,
-    target: str = "owner:0",
+    target: Target = "owner:0",
     kind: FaultKind = "kill",
     hold_s: float = 12,
     protocol: Protocol = "range",
@@ -115,7 +117,7 @@ def high_load(
 
 def recorded_machine(
     *,
-    source: str,
+    source: Annotated[str, Field(description="path of a CSV file")],
     time_column: str = "timestamp",
     value_column: str = "value",
     rate_per_s: float = 600,

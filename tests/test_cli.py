@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +14,7 @@ import pytest
 
 from factorylab import cli
 from factorylab.saved import Run
+from factorylab.scenarios import SCENARIOS
 from tests.histories import healthy, scenario
 from tests.test_report import Page
 
@@ -128,13 +131,38 @@ def test_wrong_words_are_refused_before_anything_starts(
 
 
 def test_scenarios_for_machines(call: Call) -> None:
-    """`scenarios --json` gives each scenario with its parameters and defaults."""
+    """`scenarios --json` gives each parameter's type, unit, choices and default as fields of their own."""
     code, out, _ = call("scenarios", "--json")
     listed = json.loads(out)
-    assert code == 0 and listed["broker_loss"]["target"] == "leader:0"
-    assert listed["recorded_machine"]["source"] == "(required)"
-    _, text, _ = call("scenarios")
-    assert [name for name in listed if name not in text] == []
+    assert code == 0 and list(listed) == list(SCENARIOS)
+    assert {name: list(its) for name, its in listed.items()} == {
+        name: list(inspect.signature(function).parameters) for name, function in SCENARIOS.items()
+    }
+    kind, hold_s = listed["broker_loss"]["kind"], listed["broker_loss"]["hold_s"]
+    assert (kind["choices"], kind["default"], kind["required"]) == (["kill", "terminate", "pause"], "kill", False)
+    assert (hold_s["type"], hold_s["unit"], hold_s["choices"], hold_s["default"]) == ("number", "seconds", [], 14)
+    source = listed["recorded_machine"]["source"]
+    assert (source["type"], source["required"], source["default"]) == ("text", True, None)
+
+
+def test_scenarios_for_people(call: Call) -> None:
+    """`scenarios` says in plain words what may be given: choices, units, what is required; no type of Python."""
+    lines = [line.strip() for line in call("scenarios")[1].splitlines()]
+    assert "kind: kill | terminate | pause = kill" in lines
+    assert "hold_s: seconds = 14" in lines and "rate_per_s: readings per second = 2000" in lines
+    assert "steps_per_s: list of readings per second = [10000, 25000, 50000, 75000, 100000]" in lines
+    assert "session_timeout_s: seconds (may be left out)" in lines
+    assert "source: text (required)  (path of a CSV file)" in lines
+    assert any(line.startswith("target: text = leader:0  (leader:P, ") for line in lines)
+    python = re.compile(r"\b(str|int|float|tuple|Literal|None|Optional|FaultKind|Acks|Profile|Protocol|Expect)\b")
+    assert [line for line in lines if python.search(line)] == []
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "compare"])
+def test_how_a_run_is_named(call: Call, command: str) -> None:
+    """The help of each command that takes a run says the four ways of naming it."""
+    said = " ".join(re.sub(r"[│\n]", " ", call(command, "--help")[1]).split())
+    assert [way for way in ("its path", "6 hex digits", "scenario's name", "'latest'") if way not in said] == []
 
 
 def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> None:
@@ -150,14 +178,16 @@ def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> N
 
 
 def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -> None:
-    """A run that was never sealed is listed, without a verdict; before the first run there is a hint."""
+    """A run that was never sealed is listed with its scenario, without a verdict; before the first one, a hint."""
     from factorylab import runs
     from factorylab.scenarios import build
 
     _, out, err = call("runs")
     assert out == "" and "no runs yet" in err
     run = runs.create(nothing_starts / "results", build("baseline", {}))
-    assert call("runs")[1] == f"{run.path.name}  did not finish\n"
+    assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} did not finish\n"
+    (listed,) = json.loads(call("runs", "--json")[1])
+    assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
 
 
 def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
