@@ -6,20 +6,20 @@
     run.verdict
     lab.plot.timeline(run)
 
-What is heavy (frames, figures) is imported on first use, so that `import factorylab` stays quick.
+Everything is imported on first use: each process of a lab imports this package, and most need little of it.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
-
-# Eager, although only users need it: the function `scenario` must win over the submodule of the same name.
-from factorylab.api import example_recording, run, saved_runs, scenario, write_report
 
 if TYPE_CHECKING:
     from factorylab import analysis, tables
     from factorylab import plots as plot
+    from factorylab.api import example_recording, run, saved_runs, scenario, write_report
     from factorylab.saved import load
 
 __version__ = "0.1.0"
@@ -28,11 +28,32 @@ __all__ = [
 ]  # fmt: skip
 
 _MODULES = {"analysis": "factorylab.analysis", "plot": "factorylab.plots", "tables": "factorylab.tables"}
+_FUNCTIONS = dict.fromkeys(("example_recording", "run", "saved_runs", "write_report"), "factorylab.api")
+_FUNCTIONS["load"] = "factorylab.saved"
 
 
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return import_module(_MODULES[name])
-    if name == "load":
-        return import_module("factorylab.saved").load
+    if name in _FUNCTIONS:
+        return getattr(import_module(_FUNCTIONS[name]), name)
     raise AttributeError(f"module 'factorylab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+class _Package(ModuleType):
+    """`factorylab.scenario` is the function, although importing the submodule of that name sets the attribute."""
+
+    @property
+    def scenario(self) -> object:
+        return import_module("factorylab.api").scenario
+
+    @scenario.setter
+    def scenario(self, submodule: ModuleType) -> None:
+        """Nothing: the submodule is found in `sys.modules`."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import factorylab as lab
 
 HOME = Path(__file__).parent.parent
 CODE = sorted((HOME / "factorylab").rglob("*.py"))
@@ -66,6 +71,19 @@ def test_the_core_imports_nothing_heavy(name: str) -> None:
     """`import factorylab` and `factorylab --help` stay quick: the core's modules import no heavy package."""
     names = list(imports(ast.parse((HOME / "factorylab" / f"{name}.py").read_text()), everywhere=False))
     assert [n for n in names for heavy in HEAVY if within(n, heavy)] == []
+
+
+def test_a_supervisor_starts_light() -> None:
+    """What owns a lab's processes, and what asks it, import neither pydantic nor anything heavy."""
+    program = "import sys, factorylab.cluster.supervisor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=HOME, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"pydantic", "yaml", *HEAVY} == set()
+
+
+def test_the_package_gives_functions_not_submodules() -> None:
+    """`lab.scenario` is the function even when the submodule was imported, and each name of the API is there."""
+    assert import_module("factorylab.scenario").Scenario and lab.scenario is import_module("factorylab.api").scenario
+    assert set(dir(lab)) == set(lab.__all__) and all(getattr(lab, name) for name in lab.__all__)
 
 
 def test_functions_are_short() -> None:
