@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,7 +23,9 @@ from factorylab.cluster.control import Child
 from factorylab.cluster.files import last_lines, read_json, write_secret
 from factorylab.cluster.kafka_config import write_node
 from factorylab.errors import EnvironmentUnfit, StartFailed
-from factorylab.settings import Settings
+
+if TYPE_CHECKING:
+    from factorylab.settings import Settings
 
 ENDPOINTS = "endpoints.json"
 FREE_MB = 1_024
