@@ -41,20 +41,35 @@ class FactoryRun:
     folder: Path
     names: Names = field(default_factory=lambda: Names.of(secrets.token_hex(3)))
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _log_starts: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = client_config(self.endpoints.bootstrap, "test")
         nowhere = {"group.id": "none", "enable.auto.commit": False, "auto.offset.reset": "error"}
         self._admin, self._looker = AdminClient(settings), Consumer(settings | nowhere)
-        topics = [NewTopic(n, len(PARTITIONS), 3, config={"min.insync.replicas": "2"}) for n in self.names.topics]
+        self.create_topics(*self.names.topics)
+        create_schema(self.endpoints.database_url, self.names.schema)
+
+    def create_topics(self, *names: str) -> None:
+        topics = [NewTopic(name, len(PARTITIONS), 3, config={"min.insync.replicas": "2"}) for name in names]
         for created in self._admin.create_topics(topics).values():
             created.result(LONG_S)
-        create_schema(self.endpoints.database_url, self.names.schema)
+
+    def delete_records(self, before: Mapping[int, int]) -> None:
+        """Take the records below an offset of each partition away, as retention does."""
+        at = [TopicPartition(self.names.sensors, partition, offset) for partition, offset in before.items()]
+        for deleted in self._admin.delete_records(at).values():
+            deleted.result(LONG_S)
 
     # ---- processes
 
     def processor(self, worker: str, **given: object) -> None:
         """Start a processor and wait until it has its first assignment."""
+        self.launch_processor(worker, **given)
+        self.wait_logged(worker, '"event": "ready"')
+
+    def launch_processor(self, worker: str, **given: object) -> None:
+        """Start a processor."""
         known = {
             "bootstrap": self.endpoints.bootstrap,
             "database_url": SecretStr(self.endpoints.database_url),
@@ -66,10 +81,15 @@ class FactoryRun:
             "worker": worker,
             "journal_dir": self.folder,
         }
-        self._start("factorylab.factory.processor", ProcessorConfig.model_validate(known | given))
+        self._launch("factorylab.factory.processor", ProcessorConfig.model_validate(known | given))
 
     def fleet(self, worker: str, **given: object) -> None:
         """Start a fleet and wait for its first confirmed reading."""
+        self.launch_fleet(worker, **given)
+        self.wait_logged(worker, '"event": "ready"')
+
+    def launch_fleet(self, worker: str, **given: object) -> None:
+        """Start a fleet."""
         known = {
             "bootstrap": self.endpoints.bootstrap,
             "sensor_topic": self.names.sensors,
@@ -77,25 +97,35 @@ class FactoryRun:
             "worker": worker,
             "journal_dir": self.folder,
         }
-        self._start("factorylab.factory.fleet", FleetConfig.model_validate(known | given))
+        self._launch("factorylab.factory.fleet", FleetConfig.model_validate(known | given))
 
-    def _start(self, module: str, config: FactoryConfig) -> None:
-        path = self.folder / f"{config.worker}.log"
+    def _launch(self, module: str, config: FactoryConfig) -> None:
+        path = self._log(config.worker)
+        self._log_starts[config.worker] = path.stat().st_size if path.exists() else 0
         with path.open("ab") as log:
-            before = self.logged(config.worker, "ready")
             self.processes[config.worker] = subprocess.Popen(
                 [sys.executable, "-m", module], env=os.environ | config.environ(), stdout=log, stderr=log, cwd=ROOT
             )
+
+    def _log(self, worker: str) -> Path:
+        return self.folder / f"{worker}.log"
+
+    def wait_logged(self, worker: str, text: str) -> None:
+        """Until the log of a worker's present life holds `text`."""
         wait_until(
-            lambda: self.logged(config.worker, "ready") > before,
-            what=f"{config.worker} to be ready",
+            lambda: text in self.said(worker),
+            what=f"{worker} to say {text}",
             timeout_s=LONG_S,
-            last_seen=lambda: path.read_text()[-2000:],
+            last_seen=lambda: self.said(worker)[-2000:],
         )
+
+    def said(self, worker: str) -> str:
+        """The log of a worker's present life."""
+        return self._log(worker).read_bytes()[self._log_starts[worker] :].decode()
 
     def logged(self, worker: str, event: str) -> int:
         """How often a worker has logged an event."""
-        return (self.folder / f"{worker}.log").read_text().count(f'"event": "{event}"')
+        return self._log(worker).read_text().count(f'"event": "{event}"')
 
     def send(self, worker: str, number: signal.Signals) -> None:
         self.processes[worker].send_signal(number)
@@ -118,7 +148,7 @@ class FactoryRun:
     def query(self, statement: str) -> list[tuple[object, ...]]:
         """Rows of a query; {s} is the schema."""
         url = self.endpoints.database_url.replace("+psycopg2", "")
-        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(statement.format(s=self.names.schema))
             return cursor.fetchall()
 

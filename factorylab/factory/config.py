@@ -147,6 +147,13 @@ class ProcessorConfig(FactoryConfig):
     produce_deadline_s: float = Field(default=30, gt=0)
     store_deadline_s: float = Field(default=60, gt=0)
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_url(cls, value: SecretStr) -> SecretStr:
+        if not re.match(r"postgresql(\+psycopg2)?://.", value.get_secret_value()):
+            raise ValueError("write postgresql://user:password@host:port/database")
+        return value
+
     @model_validator(mode="after")
     def _session_is_the_clients(self) -> Self:
         if self.protocol == "consumer" and self.session_timeout_s is not None:

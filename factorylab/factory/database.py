@@ -4,7 +4,8 @@ Rules:
 - The connection is made when it is first needed, and again after it broke.
 - A call that hangs (a frozen server answers nothing, and no server-side timeout helps) is cut by a watchdog
   that shuts the socket down.
-- What breaks a connection is `StoreUnavailable`: it may pass.
+- What breaks a connection is `StoreUnavailable`: it may pass. Tables that are missing, or that this account must not
+  use, are `SchemaMissing`: that does not pass by itself.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from factorylab.errors import LabError
+from factorylab.errors import EnvironmentUnfit, LabError
 
 CONNECT_S = 5
 APPLICATION = "factorylab-"
+WAY_OUT = (
+    "start a processor with an account that may create the tables, or GRANT CREATE ON DATABASE to this one; "
+    "FACTORYLAB_DB_SCHEMA names another schema"
+)
+NO_TABLES = (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege)
 A_TABLE = "readings"  # all tables are created in one transaction, so any stands for all
 
 
 class StoreUnavailable(LabError):
     """The database does not answer, or broke the connection. Whether a transaction counted is unknown."""
+
+
+class SchemaMissing(EnvironmentUnfit):
+    """Tables are missing and cannot be created, or this account must not use them."""
 
 
 class Database:
@@ -54,9 +64,11 @@ class Database:
                 yield cursor
         except errors.LockNotAvailable:  # an OperationalError, but the connection is well
             raise
+        except NO_TABLES as error:
+            raise SchemaMissing(f"a table is missing or forbidden: {_line(error)}; {WAY_OUT}") from error
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             self.close()
-            raise StoreUnavailable(f"database: {str(error).strip() or type(error).__name__}") from error
+            raise StoreUnavailable(f"database: {_line(error)}") from error
 
     def close(self) -> None:
         if self._connection is not None:
@@ -89,6 +101,7 @@ def ensure_schema(url: str, schema: str) -> None:
 
     Raises:
         StoreUnavailable: the database does not answer.
+        SchemaMissing: the tables are missing and cannot be created.
     """
     try:
         connection = psycopg2.connect(plain(url), connect_timeout=CONNECT_S)
@@ -96,11 +109,28 @@ def ensure_schema(url: str, schema: str) -> None:
             cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{A_TABLE}",))
             there = cursor.fetchone() != (None,)
     except psycopg2.OperationalError as error:
-        raise StoreUnavailable(f"database: {str(error).strip()}") from error
+        raise StoreUnavailable(f"database: {_line(error)}; look at FACTORYLAB_DATABASE_URL; trying again") from error
+    except NO_TABLES as error:
+        raise SchemaMissing(f"the schema {schema} is forbidden: {_line(error)}; {WAY_OUT}") from error
     if not there:
-        from factorylab.factory.schema import create_schema  # SQLAlchemy takes half a second to load
+        _create(url, schema)
 
+
+def _create(url: str, schema: str) -> None:
+    from sqlalchemy.exc import DBAPIError  # SQLAlchemy takes half a second to load
+
+    from factorylab.factory.schema import create_schema
+
+    try:
         create_schema(url, schema)
+    except DBAPIError as error:
+        kind = StoreUnavailable if isinstance(error.orig, psycopg2.OperationalError) else SchemaMissing
+        why = f"the schema {schema} is missing and could not be created: {_line(error.orig)}"
+        raise kind(f"{why}; {WAY_OUT}") from error
+
+
+def _line(error: BaseException | None) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def plain(url: str) -> str:

@@ -20,6 +20,7 @@ from factorylab import messages
 from factorylab.clock import NS, now_ns
 from factorylab.factory import logs
 from factorylab.factory.config import FleetConfig
+from factorylab.factory.needs import wait_for_topics
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import fleet_producer, new_client
 from factorylab.factory.schedule import Schedule
@@ -77,6 +78,7 @@ class Fleet:
     def run(self) -> None:
         """Offer readings until told to stop or the source ends, then wait for the answers."""
         self._announce()
+        wait_for_topics(self._producer, [self._config.sensor_topic], self._log, self._stop)
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
         schedule = Schedule(self._config.stages, share, now_ns(), self._offered)
         try:

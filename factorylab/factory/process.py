@@ -1,6 +1,7 @@
 """What every process of the factory does around its work: configuration, logger, signals, exit code.
 
-Exit codes: 0 it stopped when told to (or had nothing more to do), 2 its configuration is wrong, 1 anything else.
+Exit codes: 0 it stopped when told to (or had nothing more to do), 2 its configuration is wrong, 5 what it needs is not
+there and waiting cannot mend it, 1 anything else.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ Rules:
   that worked it is paused, and taking is tried again, so a database outage costs no group membership.
 - Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
 - Messages that do not continue at the expected offset (left over from before a seek or a revocation) are dropped.
+- A position that is not in the log any more ends the process: see `position`.
 - A processor that is told to stop finishes its batch and leaves the group; being killed at any point is as good.
 """
 
@@ -18,21 +19,23 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import asdict
 
 import numpy as np
 import psycopg2
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
-from factorylab.factory.backoff import Backoff
 from factorylab.factory.config import ProcessorConfig
-from factorylab.factory.database import StoreUnavailable, ensure_schema
+from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence
 from factorylab.factory.intake import Records
+from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
+from factorylab.factory.position import PositionLost, lost
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
 from factorylab.factory.store import Batch, Fenced, Store
@@ -74,6 +77,8 @@ class Processor:
         """Work until told to stop, then leave the group."""
         self._log.info("start", group=self._config.group, protocol=self._config.protocol)
         self._store.note("start")
+        topics = (self._config.sensor_topic, self._config.alert_topic, self._config.dead_letter_topic)
+        wait_for_topics(self._consumer, topics, self._log, self._stop)
         self._assignment.subscribe()
         report_at = time.monotonic() + self._config.report_every_s
         try:
@@ -131,8 +136,17 @@ class Processor:
         self._store.note("error", error=str(error), partition=partition)
         if error is not None and error.fatal():
             raise LabError(f"the Kafka client cannot go on: {error.str()}")
-        if partition in self._assignment.owned:  # its position is not in the log: never skip silently
-            self._assignment.give_up(partition)
+        owned = self._assignment.owned.get(partition) if partition is not None else None
+        if error is not None and owned:  # perhaps its position is not in the log: never skip silently
+            self._stop_where_lost(owned, error)
+            self._assignment.give_up(owned.partition)
+
+    def _stop_where_lost(self, owned: Owned, error: KafkaError) -> None:
+        at = TopicPartition(self._config.sensor_topic, owned.partition, owned.next_offset)
+        if loss := lost(self._consumer, at, error):
+            self._store.note("position_lost", **asdict(loss))
+            self._log.error("position_lost", **asdict(loss))
+            raise PositionLost(loss.explain(self._config.db_schema))
 
     def _prepare(self, records: Records) -> Prepared | None:
         owned = self._assignment.owned[records.partition]
@@ -219,7 +233,7 @@ class Processor:
         thread.start()
         thread.join(CLOSE_S)
         self._store.note("stop")
-        with suppress(StoreUnavailable, psycopg2.Error):
+        with suppress(LabError, psycopg2.Error):
             self._store.write_notes()
         self._store.close()
         self._log.info("stopped", left_group=not thread.is_alive())
@@ -247,20 +261,6 @@ def main(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
     wait_for_schema(config, logger, stop)
     if not stop:
         Processor(config, logger, stop).run()
-
-
-def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
-    """Until the database answers, however long that takes: processors may start before it."""
-    backoff = Backoff(first_s=0.5)
-    while not stop:
-        if backoff.ready:
-            try:
-                ensure_schema(config.database_url.get_secret_value(), config.db_schema)
-                return
-            except StoreUnavailable as error:
-                logger.warning("store_unavailable", error=str(error))
-                backoff.failed()
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""What a process needs before it can work: brokers, its topics, the database and its tables.
+
+Rules:
+- Processes may start before what they need: they wait as long as it takes, and say meanwhile what is missing and the
+  way out.
+- What waiting cannot mend (tables that this account must not create) ends the process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from factorylab.errors import LabError
+from factorylab.factory import logs
+from factorylab.factory.backoff import Backoff
+from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.database import StoreUnavailable, ensure_schema
+from factorylab.factory.process import Stop
+
+LOOK_S = 3.0
+VARIABLES = "FACTORYLAB_SENSOR_TOPIC, FACTORYLAB_ALERT_TOPIC, FACTORYLAB_DEAD_LETTER_TOPIC"
+
+
+class Missing(LabError):
+    """Brokers or topics are not there yet."""
+
+
+def wait_for_topics(client: Producer | Consumer, topics: Sequence[str], logger: logs.Logger, stop: Stop) -> None:
+    """Until a broker answers and every topic is there."""
+    _wait_for(partial(_look_for_topics, client, topics), logger, stop)
+
+
+def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
+    """Until the database answers; creates the tables where they are missing.
+
+    Raises:
+        SchemaMissing: they are missing and cannot be created.
+    """
+    url = config.database_url.get_secret_value()
+    _wait_for(partial(ensure_schema, url, config.db_schema), logger, stop)
+
+
+def _wait_for(look: Callable[[], None], logger: logs.Logger, stop: Stop) -> None:
+    """Until `look` raises nothing any more, or the process is told to stop."""
+    backoff = Backoff(first_s=0.5, cap_s=10)
+    while not stop:
+        if backoff.ready:
+            try:
+                look()
+                return
+            except (Missing, StoreUnavailable) as error:
+                logger.warning("waiting", error=str(error))
+                backoff.failed()
+        time.sleep(0.05)
+
+
+def _look_for_topics(client: Producer | Consumer, topics: Sequence[str]) -> None:
+    """All topics are asked for: asking for one by name could create it, with the broker's defaults."""
+    try:
+        known = client.list_topics(timeout=LOOK_S).topics
+    except KafkaException as error:
+        raise Missing(
+            f"no broker answers ({error.args[0].str()}): look at FACTORYLAB_BOOTSTRAP; trying again"
+        ) from None
+    if missing := [topic for topic in topics if topic not in known]:
+        raise Missing(f"no topic {', '.join(missing)}: create it, or name another ({VARIABLES}); trying again")
