@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from factorylab import cli_cluster, cli_runs
+from factorylab import cli_batch, cli_cluster, cli_runs
 from factorylab.errors import LabError
 
 INTERRUPTED = 130
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 cli_cluster.register(app)
 cli_runs.register(app)
+cli_batch.register(app)
 
 
 @app.callback()

@@ -1,10 +1,9 @@
-"""Commands about runs: scenarios, run, batch, runs, show, replay, compare, report."""
+"""Commands about runs: scenarios, run, runs, show, replay, compare, report."""
 
 from __future__ import annotations
 
 import inspect
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,18 +16,18 @@ from factorylab.settings import Settings, load_settings
 if TYPE_CHECKING:
     from factorylab.audit.verdict import Verdict
     from factorylab.execute import Job, Parameter
+    from factorylab.saved import Run
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 Named = Annotated[
     str, typer.Argument(help="a run: its path, its 6 hex digits, a scenario's name (its latest run), or 'latest'")
 ]
 Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name=value, may be repeated")]
-WORST_FIRST = (1, 4, 3, 0)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (scenarios, run, batch, runs, show, replay, compare, report):
+    for command in (scenarios, run, runs, show, replay, compare, report):
         app.command()(command)
 
 
@@ -64,7 +63,7 @@ def run(
     if keep:
         _bring_up(settings)
     folder = execute(job, settings, say)
-    verdict = judge(folder)
+    verdict = judge(folder).verdict
     say_verdict(verdict, folder, as_json=as_json)
     if keep:
         say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
@@ -76,61 +75,6 @@ def _bring_up(settings: Settings) -> None:
     from factorylab.cluster.local import LocalCluster
 
     LocalCluster.up(settings, keep=True, progress=milestones(say)).close(keep=True)
-
-
-def batch(
-    file: Annotated[Path, typer.Argument(help="for example experiments/quick.yaml")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="validate and list, run nothing")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="skip what an earlier attempt finished")] = False,
-    repeat: Annotated[int | None, typer.Option("--repeat", min=1, help="rounds, interleaved at random")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run all scenarios of a file, judge them and write the report."""
-    from factorylab import batch as batches
-    from factorylab.execute import execute
-
-    settings = load_settings()
-    wanted = batches.load_batch(file)
-    planned = batches.plan(wanted, repeat)
-    if dry_run:
-        for item in planned:
-            say(describe(batches.job_of(wanted.runs[item.entry], file)))
-        return
-    record = batches.Record(settings.results, wanted)
-    done = record.done() if resume else []
-    record.write(done)
-    finished = {(item.entry, item.round_no) for item in done}
-    for number, item in enumerate(planned, 1):
-        if (item.entry, item.round_no) in finished:
-            continue
-        job = batches.job_of(wanted.runs[item.entry], file)
-        say(f"[{number}/{len(planned)}] {describe(job)}")
-        folder = execute(job, settings, say)
-        say_verdict(judge(folder), folder, as_json=False)
-        done.append(batches.Planned(item.entry, item.round_no, str(folder.path.relative_to(settings.results))))
-        record.write(done)
-    raise typer.Exit(_close_batch(settings, [settings.results / item.path for item in done], as_json=as_json))
-
-
-def _close_batch(settings: Settings, folders: list[Path], *, as_json: bool) -> int:
-    """Write the report, print the summary; the exit code of the worst run."""
-    from factorylab.audit.text import one_line
-    from factorylab.report import build
-    from factorylab.saved import load
-
-    loaded = [load(folder) for folder in folders]
-    verdicts = [item.verdict for item in loaded]
-    out = settings.results / "report.html"
-    say("writing the report")
-    build(loaded, out)
-    if as_json:
-        typer.echo(msgspec.json.encode(verdicts).decode())
-    else:
-        for verdict in verdicts:
-            typer.echo(one_line(verdict))
-    say(f"report: {out}")
-    codes = {verdict.exit_code for verdict in verdicts}
-    return next(code for code in WORST_FIRST if code in codes)
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -168,7 +112,7 @@ def replay(run: Named, as_json: AsJson = False) -> None:
     folder = run_folders.find(load_settings().results, run)
     before = folder.derived / "verdict.json"
     was = before.read_bytes() if before.exists() else b""
-    verdict = judge(folder)
+    verdict = judge(folder).verdict
     say_verdict(verdict, folder, as_json=as_json)
     if was:
         say("the same verdict as before, byte for byte" if was == before.read_bytes() else "NOT the verdict of before")
@@ -218,7 +162,7 @@ def describe(job: Job) -> str:
     return " ".join([job.name, *(f"-p {name}={value}" for name, value in job.parameters.items())])
 
 
-def judge(folder: run_folders.RunFolder) -> Verdict:
+def judge(folder: run_folders.RunFolder) -> Run:
     """Judge a run; write its derived/verdict.json and derived/figures/."""
     from factorylab.audit import write_verdict
     from factorylab.plots import save
@@ -226,7 +170,9 @@ def judge(folder: run_folders.RunFolder) -> Verdict:
 
     loaded = load(folder.path)
     save(loaded, folder.figures)
-    return write_verdict(loaded)
+    write_verdict(loaded)
+    loaded.release()
+    return loaded
 
 
 def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: bool) -> None:

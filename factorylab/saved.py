@@ -60,6 +60,10 @@ class Run:
             self._kept[name] = self.frame(name)
         return self._kept[name]
 
+    def release(self) -> None:
+        """Let go of the tables that were read; they are read again when asked for."""
+        self._kept.clear()
+
     @cached_property
     def scenario(self) -> Scenario:
         return self.folder.scenario()

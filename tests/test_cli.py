@@ -259,6 +259,6 @@ def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_worst_run_decides_the_exit_code() -> None:
     """A batch ends with FAIL before INVALID before NOT_DRAINED before success."""
-    from factorylab.cli_runs import WORST_FIRST
+    from factorylab.cli_batch import WORST_FIRST
 
     assert WORST_FIRST == (1, 4, 3, 0)

@@ -114,6 +114,10 @@ class Admin:
             self._client.close()
             self._client = None
 
+    def topics(self) -> set[str]:
+        """The names of all topics, inner ones included."""
+        return self._ask("topics", lambda client: set(client.list_topics()))
+
     def create_topics(self, names: Iterable[str], topology: Topology) -> None:
         """Create topics with the profile's replication; those that are there already stay as they are."""
         config = {
@@ -133,6 +137,15 @@ class Admin:
             client.create_topics({name: wanted[name] for name in missing}, wait_for_metadata=True)
 
         self._ask(f"create {', '.join(wanted)}", create)
+
+    def delete_topics(self, names: Iterable[str]) -> None:
+        """Delete those of the topics that are there."""
+        wanted = set(names)
+
+        def delete(client: KafkaAdminClient) -> None:
+            client.delete_topics(sorted(wanted & set(client.list_topics())))
+
+        self._ask(f"delete {', '.join(sorted(wanted))}", delete)
 
     def partitions(self, topic: str) -> list[PartitionView]:
         """Leader, epoch, replicas and ISR of each partition, as one broker sees them."""

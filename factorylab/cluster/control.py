@@ -81,6 +81,10 @@ class Keep(Message, frozen=True, tag=True):
     """The lab stays up without a driver, until it is told to end."""
 
 
+class Hold(Message, frozen=True, tag=True):
+    """The lab stays up without a driver as long as the connection that this was said over."""
+
+
 class Release(Message, frozen=True, tag=True):
     """Said over the lease: the driver is done with the lab."""
 
@@ -89,7 +93,7 @@ class Shutdown(Message, frozen=True, tag=True):
     pass
 
 
-Request = Start | Stop | Nodes | Inject | Heal | Keep | Release | Shutdown
+Request = Start | Stop | Nodes | Inject | Heal | Keep | Hold | Release | Shutdown
 
 
 class NodeState(msgspec.Struct, frozen=True):

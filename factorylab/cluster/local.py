@@ -30,7 +30,7 @@ from factorylab.cluster import boot, control, ready
 from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
 from factorylab.cluster.manage import LOCK_FILE
-from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed, UsageError
+from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
 from factorylab.history import ProcessStatus
 from factorylab.settings import Settings
 
@@ -52,10 +52,11 @@ class LocalCluster:
         self.endpoints = endpoints
         self.was_up = was_up
         self._lock = lock
+        self._held = False
         state = control.living_state(home)
         if state is None:
             raise StartFailed(f"the lab in {home} ended while starting; see {home / 'logs' / 'supervisor.log'}")
-        self._supervisor = state.supervisor
+        self.supervisor = state.supervisor
         self._lease = control.Line(home, lease=True)
         self._lease.receive()
         self._log_starts = {n.name: _size(Path(n.log)) for n in control.nodes(home)}
@@ -124,6 +125,22 @@ class LocalCluster:
         infrastructure = [n for n in control.nodes(self.home) if n.role in {"broker", "database"}]
         return [LogFile(n.name, Path(n.log), self._log_starts.get(n.name, 0)) for n in infrastructure]
 
+    def hold(self) -> control.Line:
+        """Keep the lab up for the drivers to come, until the returned line is closed or this process dies.
+
+        Raises:
+            LabBusy: another process holds it.
+        """
+        line = control.Line(self.home)
+        line.send(control.Hold())
+        try:
+            line.receive()
+        except LabError:
+            line.close()
+            raise
+        self._held = True
+        return line
+
     def close(self, *, keep: bool = False) -> None:
         """Give the lab up. A second call, and a call after the lab was ended by others, do nothing."""
         if self._lock.closed:
@@ -134,8 +151,8 @@ class LocalCluster:
             self._lease.send(control.Release())
             self._lease.receive()
         self._lease.close()
-        if not (keep or self.was_up):
-            control.wait_gone(self._supervisor)
+        if not (keep or self.was_up or self._held):
+            control.wait_gone(self.supervisor)
         self._lock.close()
 
     def __enter__(self) -> LocalCluster:

@@ -3,6 +3,7 @@
 - It lives in a session of its own, so Ctrl-C, a closed terminal or JupyterLab's stop button do not reach it.
 - A driver holds its lease by an open connection. When that closes, for whatever reason, faults are healed and
   the lab is stopped, or, if it was to be kept, only what belonged to the driver. Without a driver it ends.
+- A holder (a batch) keeps the lab up from driver to driver, until its own connection closes.
 - When it is killed, its children die with it on Linux; elsewhere the state file tells the next `up` or `down`
   what is left.
 - One event loop, nothing blocking: a driver may ask for the status while a child takes its time to stop.
@@ -43,6 +44,7 @@ class Supervisor:
         self.home = home
         self.children = Children(UndoRecords(home / "undo"), self.write_state)
         self.kept = False
+        self.holder: asyncio.StreamWriter | None = None
         self.lease: asyncio.StreamWriter | None = None
         self.closing: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
@@ -63,7 +65,7 @@ class Supervisor:
     async def _release(self) -> None:
         """The driver is gone: heal, and stop the lab or, if it is to be kept, what the driver started."""
         self.lease = None
-        if not self.kept:
+        if not (self.kept or self.holder):
             await self.shutdown()
             return
         for role in DRIVERS_OWN:
@@ -84,11 +86,30 @@ class Supervisor:
             if hello.lease:
                 await self._hold_lease(reader, writer)
             else:
-                await self._answer(await reader.readline(), writer)
+                await self._call(reader, writer)
         except (ConnectionError, msgspec.DecodeError, ValueError):
             pass  # whoever that was, it is gone or does not speak our language
         finally:
             writer.close()
+
+    async def _call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        if not isinstance(msgspec.json.decode(line, type=control.Request), control.Hold):
+            await self._answer(line, writer)
+        elif self.holder or self.closing:
+            await self._reply(writer, Reply(kind=LabBusy.__name__, error="a batch uses this lab, or it is ending"))
+        else:
+            await self._be_held(reader, writer)
+
+    async def _be_held(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.holder = writer
+        await self._reply(writer, Reply())
+        try:
+            await reader.read()
+        finally:
+            self.holder = None
+            if not (self.kept or self.lease):
+                await self.shutdown()
 
     async def _hold_lease(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.lease or self.closing:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
+    Engine,
     Identity,
     Integer,
     LargeBinary,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateSchema
+from sqlalchemy.schema import CreateSchema, DropSchema
 
 
 def tables(schema: str) -> MetaData:
@@ -87,8 +88,18 @@ def tables(schema: str) -> MetaData:
 
 def create_schema(url: str, schema: str) -> None:
     """Create schema and tables where they are missing; `url` is postgresql://user:password@host:port/database."""
-    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg2"), poolclass=NullPool)
+    engine = _engine(url)
     with engine.begin() as connection:  # one at a time: concurrent CREATE … IF NOT EXISTS can collide
         connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:schema))"), {"schema": schema})
         connection.execute(CreateSchema(schema, if_not_exists=True))
         tables(schema).create_all(connection)
+
+
+def drop_schema(url: str, schema: str) -> None:
+    """Drop schema and tables, should they be there; `url` as above."""
+    with _engine(url).begin() as connection:
+        connection.execute(DropSchema(schema, cascade=True, if_exists=True))
+
+
+def _engine(url: str) -> Engine:
+    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), poolclass=NullPool)

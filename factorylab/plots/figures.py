@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -102,13 +103,22 @@ def load_curve(run: Run) -> Picture:
         return settled(figure)
 
 
+_DRAWN: WeakKeyDictionary[Run, dict[str, str]] = WeakKeyDictionary()
+
+
+def drawn(run: Run) -> dict[str, str]:
+    """Every figure that fits the run as SVG by name, drawn once; the same bytes for the same history."""
+    if run not in _DRAWN:
+        kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
+        kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
+        _DRAWN[run] = {name: svg(draw_it(run)) for name, draw_it in kinds.items()}
+    return _DRAWN[run]
+
+
 def save(run: Run, folder: Path) -> list[Path]:
-    """Write every figure that fits the run to `folder` as SVG, the same bytes for the same history."""
-    figures = {"timeline": timeline(run), "latency": latency(run), "ack_gaps": ack_gaps(run)}
-    if run.scenario.workload.steps_per_s:
-        figures["load_curve"] = load_curve(run)
+    """Write the run's figures to `folder` as SVG files."""
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.svg" for name in figures]
-    for path, figure in zip(paths, figures.values(), strict=True):
-        path.write_text(svg(figure))
+    paths = [folder / f"{name}.svg" for name in drawn(run)]
+    for path, figure in zip(paths, drawn(run).values(), strict=True):
+        path.write_text(figure)
     return paths

@@ -74,44 +74,39 @@ def _manifest(run: Run) -> Manifest | None:
         return None
 
 
+LEGENDS = {
+    "timeline": (
+        "Throughput, consumer lag, partition leaders and partition owners over one time axis",
+        "Read it from top to bottom along one moment. Grey is the time the fault was held. Where acked falls below "
+        "offered, producers wait for brokers; where only stored falls, processors are behind and the lag grows. "
+        "A bar that changes its pattern is a failover (leader) or a rebalance (owner), a gap means that nobody was "
+        "in charge, and a line under a bar that the partition lacked in-sync replicas.",
+    ),
+    "latency": (
+        "End-to-end latency over time on a logarithmic axis",
+        "Each reading stands where it was meant to be sent, so a stall shows as a saw-tooth: whoever came first "
+        "waited longest. The band reaches from the median to the 99th percentile.",
+    ),
+    "ack_gaps": (
+        "The longest time without an acknowledgement for each partition",
+        "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
+        "A hatched bar did not end while it was watched: the truth is longer.",
+    ),
+    "load_curve": (
+        "Offered against achieved rate, and latency at each offered rate",
+        "On the dotted line the store gets all that is offered. A hollow mark is a rate at which the backlog, "
+        "in the producers or in the log, went on growing: there the latency only says how long the step was.",
+    ),
+}
+"""What a figure shows, and how to read it."""
+
+
 def _pictures(run: Run) -> list[Picture]:
-    found = [
-        _picture(
-            plots.timeline(run),
-            "Throughput, consumer lag, partition leaders and partition owners over one time axis",
-            "Read it from top to bottom along one moment. Grey is the time the fault was held. Where acked falls below "
-            "offered, producers wait for brokers; where only stored falls, processors are behind and the lag grows. "
-            "A bar that changes its pattern is a failover (leader) or a rebalance (owner), a gap means that nobody was "
-            "in charge, and a line under a bar that the partition lacked in-sync replicas.",
-        ),
-        _picture(
-            plots.latency(run),
-            "End-to-end latency over time on a logarithmic axis",
-            "Each reading stands where it was meant to be sent, so a stall shows as a saw-tooth: whoever came first "
-            "waited longest. The band reaches from the median to the 99th percentile.",
-        ),
-        _picture(
-            plots.ack_gaps(run),
-            "The longest time without an acknowledgement for each partition",
-            "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
-            "A hatched bar did not end while it was watched: the truth is longer.",
-        ),
-    ]
-    if run.scenario.workload.steps_per_s:
-        found.append(
-            _picture(
-                plots.load_curve(run),
-                "Offered against achieved rate, and latency at each offered rate",
-                "On the dotted line the store gets all that is offered. A hollow mark is a rate at which the backlog, "
-                "in the producers or in the log, went on growing: there the latency only says how long the step was.",
-            )
-        )
-    return found
+    return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
 
 
-def _picture(figure: plots.Picture, alt: str, how_to_read: str) -> Picture:
-    encoded = base64.b64encode(plots.svg(figure).encode()).decode()
-    return Picture(f"data:image/svg+xml;base64,{encoded}", alt, how_to_read)
+def _picture(svg: str, alt: str, how_to_read: str) -> Picture:
+    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", alt, how_to_read)
 
 
 def _steps(run: Run) -> list[dict[str, str]]:
