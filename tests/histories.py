@@ -98,7 +98,8 @@ def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
     for name, dtype in dtypes(table).items():
         values = [] if frame is None else frame[name]
         if dtype == "category":
-            columns[name] = pa.array(list(values), pa.string()).dictionary_encode()
+            text = pa.Array.from_pandas(pd.Series(values, dtype="str"), type=pa.string())
+            columns[name] = text.dictionary_encode()
         elif dtype == "object":
             columns[name] = pa.array(list(values), pa.list_(pa.int16()))
         else:

@@ -86,8 +86,7 @@ def zombie_write(e: Evidence) -> Found:
 
 
 def alerts_of(e: Evidence, sink: str) -> pd.DataFrame:
-    alerts = e.run.frame("alerts", "sink", "alert_id", "sensor", "seq")
-    return alerts[alerts["sink"] == sink]
+    return e.alerts[e.alerts["sink"] == sink]
 
 
 def _alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witness]:

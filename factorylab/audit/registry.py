@@ -47,6 +47,10 @@ class Evidence(Readings):
         """Ascending end-to-end latencies of the stored readings from the steady state on."""
         return np.sort(latencies(self.run, self)["latency_s"].to_numpy())
 
+    @cached_property
+    def alerts(self) -> pd.DataFrame:
+        return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq")
+
     def sensor_name(self, sensor: int) -> str:
         names = self.run.sensors
         found = names.loc[names["sensor"] == sensor, "name"]
