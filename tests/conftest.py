@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import LAB_OF_TESTS
 from factorylab.cluster.local import LocalCluster
 from factorylab.settings import Settings, load_settings, project_folder
 from tests.labs import left_of, wait_nothing_left
@@ -42,7 +43,8 @@ def session_settings(labs_folder: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def cluster(session_settings: Settings) -> Iterator[LocalCluster]:
+def cluster(session_settings: Settings, request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
     """A whole lab, shared by all tests marked `cluster`; each leaves it healed."""
     with LocalCluster.up(session_settings) as lab:
+        request.config.stash[LAB_OF_TESTS] = lab
         yield lab

@@ -1,0 +1,68 @@
+"""Notebooks that run as tests share one lab, as the runs of a batch do: none pays for the start of three brokers.
+
+The lab is this session's own, starts with the first notebook, after the lab of the other tests has ended (two would
+compete), and ends with the session, however it ends. What a notebook's run left in it is dropped before the next.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from factorylab.cluster.local import LocalCluster, quiet
+from factorylab.house import House, forget
+from factorylab.runs import list_runs
+from factorylab.settings import load_settings
+
+LAB_OF_TESTS = pytest.StashKey[LocalCluster]()
+HOUSE = pytest.StashKey[House]()
+ENDS = pytest.StashKey[ExitStack]()
+BEFORE = pytest.StashKey[set[str]]()
+
+
+@contextmanager
+def house_of_notebooks() -> Iterator[House]:
+    """A lab in a folder of its own, which every notebook run in the meantime takes for its lab."""
+    home = Path(__file__).parent / ".lab" / f"notebooks-{os.getpid()}"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FACTORYLAB_HOME", str(home))
+        with House(load_settings(), quiet) as house:
+            yield house
+    shutil.rmtree(home)
+
+
+def run_ids() -> set[str]:
+    return {run.run_id for run in list_runs(load_settings().results)}
+
+
+def is_notebook(item: pytest.Item) -> bool:
+    return item.path.suffix == ".ipynb"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The first notebook opens the house."""
+    if not is_notebook(item):
+        return
+    stash = item.config.stash
+    if HOUSE not in stash:
+        if LAB_OF_TESTS in stash:
+            stash[LAB_OF_TESTS].close()
+        stash[ENDS] = ExitStack()
+        stash[HOUSE] = stash[ENDS].enter_context(house_of_notebooks())
+    stash[BEFORE] = run_ids()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    if is_notebook(item) and HOUSE in item.config.stash:
+        for run_id in run_ids() - item.config.stash[BEFORE]:
+            forget(item.config.stash[HOUSE].endpoints, run_id)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if ENDS in session.config.stash:
+        session.config.stash[ENDS].close()
