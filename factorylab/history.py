@@ -19,6 +19,7 @@ confirmed nor surely refused is unknown.
 | log, rows, alerts, dead_letters, positions | the final read: what the log, the store and the sinks hold |
 | frozen | the end of each partition, frozen before the final read |
 | partitions, lag, processes, members | what the probe saw |
+| reach, views | the same, where the network is part of the experiment: who reaches whom, what each broker says |
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ import msgspec
 Outcome = Literal["ok", "fail", "unknown", "shed"]
 Step = Literal["intended", "injected", "evidence", "no_evidence", "healing", "healed", "skipped"]
 Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover", "drain", "final_read", "end"]
+AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
+Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
 ProcessStatus = Literal["running", "paused", "dead"]
 
 
@@ -213,8 +216,27 @@ class MemberSample(Row, frozen=True, tag="members", kw_only=True):
     partitions: list[int]
 
 
+class ReachSample(Row, frozen=True, tag="reach", kw_only=True):
+    """`source` (a node, or "host") tried to open a connection to `target`; `ok` is false when that took too long."""
+
+    source: str
+    target: str
+    ok: bool
+
+
+class ViewSample(Row, frozen=True, tag="views", kw_only=True):
+    """What broker `broker`, asked alone, says of a partition; a broker that does not answer has no row."""
+
+    broker: int
+    partition: int
+    leader: int
+    epoch: int
+    isr: list[int]
+
+
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
-    DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample,
+    DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
+    ViewSample,
 )  # fmt: skip
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}

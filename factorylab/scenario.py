@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from factorylab.errors import ScenarioError
+from factorylab.history import AwayFrom, Direction
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -26,12 +27,14 @@ Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
 Protocol = Literal["range", "cooperative-sticky", "consumer"]
 FaultKind = Literal["kill", "terminate", "pause"]
+NetworkFault = Literal["partition", "disconnect"]
 Expect = Annotated[
     Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
 ]
 
 TARGET_PATTERN = (
-    r"^(leader|follower|followers|owner):(\d+|busiest)$|^(controller|coordinator|broker:\d+|processor:\d+)$"
+    r"^(leader|follower|followers|owner):(\d+|busiest)$"
+    r"|^(controller|coordinator|database|broker:\d+|processor:\d+)$"
 )
 """Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
 Target = Annotated[
@@ -39,7 +42,7 @@ Target = Annotated[
     Field(
         pattern=TARGET_PATTERN,
         description="leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; "
-        "controller, coordinator, broker:N or processor:N",
+        "controller, coordinator, database, broker:N or processor:N",
     ),
 ]
 
@@ -116,12 +119,28 @@ class Clients(Model):
 
 
 class Fault(Model):
-    """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds."""
+    """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds.
 
-    kind: FaultKind
+    A partition drops the target's packets from and to the (other) brokers, or from and to everybody; one way only
+    where `direction` says so, seen from the target. A disconnect takes the target off its network.
+    """
+
+    kind: FaultKind | NetworkFault
     target: Target
     at_s: NotNegative = 0
     hold_s: Positive = 12
+    away_from: AwayFrom = "brokers"
+    direction: Direction = "both"
+
+    @model_validator(mode="after")
+    def _only_partitions_have_sides(self) -> Fault:
+        if self.kind != "partition" and (self.away_from, self.direction) != ("brokers", "both"):
+            raise ValueError(f"a {self.kind} has no sides: leave away_from and direction out, or take kind=partition")
+        return self
+
+    @property
+    def on_network(self) -> bool:
+        return self.kind in {"partition", "disconnect"}
 
 
 class Schedule(Model):

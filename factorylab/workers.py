@@ -47,7 +47,7 @@ class Crew:
         self.fleets = {f"fleet-{i}": self._fleet(i) for i in range(workload.fleets)}
 
     def _processor(self, name: str) -> ProcessorConfig:
-        clients, endpoints = self.scenario.clients, self.cluster.endpoints
+        clients, endpoints = self.scenario.clients, self.cluster.worker_endpoints
         return ProcessorConfig(
             bootstrap=endpoints.bootstrap,
             database_url=SecretStr(endpoints.database_url),
@@ -66,7 +66,7 @@ class Crew:
     def _fleet(self, index: int) -> FleetConfig:
         clients, workload = self.scenario.clients, self.scenario.workload
         return FleetConfig(
-            bootstrap=self.cluster.endpoints.bootstrap,
+            bootstrap=self.cluster.worker_endpoints.bootstrap,
             sensor_topic=self.names.sensors,
             label_topic=self.names.labels,
             worker=f"fleet-{index}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.cluster.admin import GroupView, Member, PartitionView
-from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Worker
+from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, Worker
 from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
 from factorylab.faults import inject
 from factorylab.faults.inject import Timeline
@@ -170,8 +170,10 @@ class FakeCluster:
     calls: list[str] = field(default_factory=list)
     backend: str = "fake"
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
+    worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
+    can: frozenset[Action] = frozenset({"kill", "terminate", "pause"})
 
-    def inject(self, fault: int, node: str, action: Action) -> None:
+    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
         self.calls.append(f"{action} {node}")
         if node in self.fail:
             raise self.fail[node]
@@ -187,6 +189,9 @@ class FakeCluster:
         nodes = [node for number in numbers for node in self.undo.pop(number)]
         self.states.update(dict.fromkeys(nodes, "running"))
         return [f"{node} started" for node in nodes]
+
+    def reach(self) -> list[Link]:
+        return []
 
     def status(self, node: str) -> ProcessStatus:
         return self.states.get(node, "running")

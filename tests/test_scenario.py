@@ -205,3 +205,11 @@ def test_a_scenario_cannot_be_changed() -> None:
     assert made.workload.source == Path("a.csv")
     with pytest.raises(Exception, match="frozen"):
         made.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("given", [{"away_from": "everybody"}, {"direction": "in"}])
+def test_only_a_partition_has_sides(given: dict[str, str]) -> None:
+    """Sides are refused for any fault but a partition, with the way out."""
+    with pytest.raises(ScenarioError, match="a kill has no sides: leave away_from and direction out"):
+        scenario_from({"name": "t", "faults": [{"kind": "kill", "target": "leader:0", **given}]}, "here")
+    assert scenario_from({"name": "t", "faults": [{"kind": "partition", "target": "leader:0", **given}]}, "here").faults

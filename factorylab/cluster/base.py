@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
-from factorylab.history import ProcessStatus
+import msgspec
 
-Action = Literal["kill", "terminate", "pause"]
+from factorylab.history import AwayFrom, Direction, ProcessStatus
+
+Action = Literal["kill", "terminate", "pause", "partition", "disconnect"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]
+INFRASTRUCTURE: tuple[Role, ...] = ("broker", "database")  # always wanted; the others come and go with a run
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and of how much."""
 
@@ -29,6 +32,21 @@ class Endpoints:
     def broker(self, number: int) -> str:
         """host:port of broker `number`, counted from 1."""
         return self.bootstrap.split(",")[number - 1]
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """Which packets of a node a partition drops: to and from the (other) brokers or everybody, seen from the node."""
+
+    away_from: AwayFrom = "brokers"
+    direction: Direction = "both"
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Can `source` (a node, or "host") open a connection to `target` over the network now?"""
+
+    source: str
+    target: str
+    ok: bool
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,9 @@ class Cluster(Protocol):
     """A running system. All methods are safe to call again."""
 
     backend: str
-    endpoints: Endpoints
+    endpoints: Endpoints  # for programs of this host
+    worker_endpoints: Endpoints  # for workers, which may live in another network
+    can: frozenset[Action]
 
     def nodes(self) -> Sequence[Node]: ...
 
@@ -78,11 +98,14 @@ class Cluster(Protocol):
     def exit_code(self, name: str) -> int | None:
         """None while the node runs."""
 
-    def inject(self, fault: int, node: str, action: Action) -> None:
-        """Write the undo record durably, then do it."""
+    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
+        """Write the undo record durably, then do it; `cut` says what a partition drops."""
+
+    def reach(self) -> list[Link]:
+        """Who reaches which broker, tried from inside each node and from this host; empty where all share a network."""
 
     def heal(self, fault: int | None = None) -> list[str]:
-        """Undo one fault or all of them: resume what is paused, start what is dead. Returns what was done."""
+        """Undo one fault or all of them: resume what is paused, lift cuts, start what is dead. Says what was done."""
 
     def status(self, node: str) -> ProcessStatus:
         """Independent evidence: the operating system's word, not the injector's."""

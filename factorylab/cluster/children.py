@@ -20,14 +20,14 @@ from pathlib import Path
 
 import psutil
 
+from factorylab.cluster.base import INFRASTRUCTURE, Link
 from factorylab.cluster.control import Child, Inject, NodeState, Recorded, Start
 from factorylab.cluster.files import last_lines
 from factorylab.cluster.undo import Undo, UndoRecords
-from factorylab.errors import LabError, StartFailed, UsageError
+from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 
 TICK_S = 0.02
 KILLED_S = 60  # a killed process may take this long to vanish, when the kernel is busy with it
-INFRASTRUCTURE = ("broker", "database")
 SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP}
 PR_SET_PDEATHSIG = 1
 
@@ -143,6 +143,8 @@ class Children:
         return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
 
     async def inject(self, request: Inject) -> None:
+        if request.action in {"partition", "disconnect"}:
+            raise EnvironmentUnfit(f"{request.action}: all nodes of this lab share one network")
         entry = self.entries.get(request.node)
         if entry is None:
             raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
@@ -150,6 +152,10 @@ class Children:
             raise LabError(f"{request.node} is dead already: {request.action} needs a running target; heal first")
         self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid))
         entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
+
+    async def reach(self) -> list[Link]:
+        """Nothing to tell: all share the host's network."""
+        return []
 
     async def heal(self, fault: int | None) -> list[str]:
         """Resume what is paused, then start what is dead: the targets of a fault, and for None all brokers too."""

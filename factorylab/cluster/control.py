@@ -18,7 +18,7 @@ import msgspec
 import psutil
 
 from factorylab import errors
-from factorylab.cluster.base import Action, Role
+from factorylab.cluster.base import Action, Cut, Role
 from factorylab.cluster.files import read_json
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.history import ProcessStatus
@@ -71,6 +71,11 @@ class Inject(Message, frozen=True, tag=True):
     fault: int
     node: str
     action: Action
+    cut: Cut | None = None
+
+
+class Reach(Message, frozen=True, tag=True):
+    """Who reaches which broker? The answer is a list of `base.Link`."""
 
 
 class Heal(Message, frozen=True, tag=True):
@@ -93,7 +98,7 @@ class Shutdown(Message, frozen=True, tag=True):
     pass
 
 
-Request = Start | Stop | Nodes | Inject | Heal | Keep | Hold | Release | Shutdown
+Request = Start | Stop | Nodes | Inject | Reach | Heal | Keep | Hold | Release | Shutdown
 
 
 class NodeState(msgspec.Struct, frozen=True):

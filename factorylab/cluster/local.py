@@ -27,7 +27,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, ready
-from factorylab.cluster.base import Action, Endpoints, LogFile, Node, Progress, Worker
+from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
 from factorylab.cluster.manage import LOCK_FILE
 from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
@@ -36,6 +36,7 @@ from factorylab.settings import Settings
 
 WATCH_S = 0.5  # a worker that ends sooner has not started
 STARTING = "three brokers and PostgreSQL"
+ATTACHING = "check of the lab that is up"
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -46,10 +47,11 @@ class LocalCluster:
     """A running lab in one folder and the right to use it. See `base.Cluster` for the methods' contract."""
 
     backend = "local"
+    can: frozenset[Action] = frozenset({"kill", "terminate", "pause"})
 
     def __init__(self, home: Path, lock: IO[str], endpoints: Endpoints, *, was_up: bool) -> None:
         self.home = home
-        self.endpoints = endpoints
+        self.endpoints = self.worker_endpoints = endpoints
         self.was_up = was_up
         self._lock = lock
         self._held = False
@@ -78,13 +80,14 @@ class LocalCluster:
             fresh = None if control.living_state(home) else boot.prepare(settings, progress)
             endpoints = fresh.endpoints if fresh else boot.known_endpoints(home)
             cluster = cls(home, lock, endpoints, was_up=fresh is None)
-            progress(STARTING, 0, 1)
+            doing = STARTING if fresh else ATTACHING
+            progress(doing, 0, 1)
             if fresh:
                 fresh.start()
             else:
                 cluster.heal()
             ready.wait_ready(home, endpoints)
-            progress(STARTING, 1, 1)
+            progress(doing, 1, 1)
             if keep:
                 control.ask(home, control.Keep())
         except BaseException:
@@ -107,8 +110,11 @@ class LocalCluster:
     def exit_code(self, name: str) -> int | None:
         return self._node(name).exit_code
 
-    def inject(self, fault: int, node: str, action: Action) -> None:
-        control.ask(self.home, control.Inject(fault, node, action))
+    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
+        control.ask(self.home, control.Inject(fault, node, action, cut))
+
+    def reach(self) -> list[Link]:
+        return msgspec.json.decode(control.ask(self.home, control.Reach()), type=list[Link])
 
     def heal(self, fault: int | None = None) -> list[str]:
         return msgspec.json.decode(control.ask(self.home, control.Heal(fault)), type=list[str])

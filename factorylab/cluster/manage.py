@@ -10,6 +10,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import control
+from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.errors import LabBusy
 
 LOCK_FILE = "lock"
@@ -17,7 +18,10 @@ LOCK_FILE = "lock"
 
 @dataclass(frozen=True)
 class Seen:
-    """A node as the operating system sees it now; `rss_mb` is 0 for what does not run."""
+    """A node as the operating system sees it now; `rss_mb` is 0 for what does not run.
+
+    `status` is running, paused, ended (a worker that has done its work, or was told to stop: exit code 0) or dead.
+    """
 
     name: str
     role: str
@@ -55,6 +59,8 @@ def _seen(node: control.NodeState) -> Seen:
         rss = process.memory_info().rss if process else 0
     except psutil.NoSuchProcess:
         status, rss = "dead", 0
+    if status == "dead" and node.exit_code == 0 and node.role not in INFRASTRUCTURE:
+        return Seen(node.name, node.role, "ended", None, 0, 0, node.log)
     return Seen(node.name, node.role, status, node.pid, rss // 2**20, node.exit_code, node.log)
 
 

@@ -151,6 +151,8 @@ class Supervisor:
                 result = self.children.states()
             case control.Inject():
                 await self.children.inject(request)
+            case control.Reach():
+                result = await self.children.reach()
             case control.Heal(fault):
                 result = await self.children.heal(fault)
             case control.Keep():

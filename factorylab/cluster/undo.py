@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from factorylab.cluster.base import Action
+from factorylab.cluster.base import Action, Cut
 from factorylab.cluster.files import read_json, sync_folder, write_durably
 
 
@@ -17,6 +17,7 @@ class Undo(msgspec.Struct, frozen=True):
     node: str
     action: Action
     pid: int
+    cut: Cut | None = None
 
 
 class UndoRecords:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from factorylab.clock import now_ns
-from factorylab.cluster.base import Action, Cluster
+from factorylab.cluster.base import Action, Cluster, Cut
 from factorylab.errors import LabError, WaitTimeout
 from factorylab.faults.targets import Roles, resolve
 from factorylab.history import FaultStep, ProcessStatus, Step
@@ -68,7 +68,8 @@ class Timeline:
 
     def _do(self, number: int, fault: Fault, node: str) -> None:
         try:
-            self.cluster.inject(number, node, fault.kind)
+            cut = Cut(fault.away_from, fault.direction) if fault.kind == "partition" else None
+            self.cluster.inject(number, node, fault.kind, cut)
         except LabError as error:  # what is dead already cannot be paused
             self._step(number, fault, node, "no_evidence", str(error))
         else:
