@@ -69,7 +69,10 @@ def driver(home: Path, step: str, *words: str) -> subprocess.Popen[str]:
     root = Path(__file__).parents[1]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=control.environment())
     assert process.stdout is not None
-    assert process.stdout.readline() == "reached\n"
+    said = process.stdout.readline()
+    if said != "reached\n":  # left running, it would end in the garbage collector, during some other test
+        kill(process)
+    assert said == "reached\n"
     return process
 
 
@@ -101,7 +104,10 @@ def wait_status(home: Path, name: str, status: str) -> control.NodeState:
 
     def look() -> control.NodeState | None:
         node = next(n for n in control.nodes(home) if n.name == name)
-        found = control.process_status(psutil.Process(node.pid)) if node.pid else "dead"
+        try:
+            found = control.process_status(psutil.Process(node.pid) if node.pid else None)
+        except psutil.NoSuchProcess:  # it ended after the supervisor was asked
+            found = "dead"
         return node if found == status else None
 
     return wait_until(look, what=f"{name} to be {status}", timeout_s=20)

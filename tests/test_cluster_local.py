@@ -20,7 +20,7 @@ from factorylab.cluster.base import Worker
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import LabBusy, LabError, StartFailed, UsageError
 from factorylab.waiting import wait_until
-from tests.labs import left_of, listening, wait_nothing_left, wait_said, wait_status
+from tests.labs import kill, left_of, listening, wait_nothing_left, wait_said, wait_status
 
 pytestmark = pytest.mark.cluster
 NODES = ["broker-1", "broker-2", "broker-3", "database"]
@@ -62,7 +62,10 @@ def faulty_driver(home: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", DRIVER, str(home), *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=control.environment())
     assert process.stdout is not None
-    assert process.stdout.readline() == "reached\n"
+    said = process.stdout.readline()
+    if said != "reached\n":
+        kill(process)
+    assert said == "reached\n"
     return process
 
 

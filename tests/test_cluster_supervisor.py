@@ -181,17 +181,25 @@ def test_the_undo_record_is_on_disk_before_the_fault(tmp_path, monkeypatch):
     assert records.find() == []
 
 
-def test_a_stubborn_child_is_killed_while_others_answer(home, lease):
-    """While a child uses up its grace the supervisor still answers; the code of a killed child is None."""
-    control.ask(home, control.Start([tiny("fleet-0", home, STUBBORN, stop_s=1.5), tiny("fleet-1", home)]))
+def test_others_are_answered_while_a_stubborn_child_uses_its_grace(home, lease):
+    """A child that does not end keeps neither its sibling from ending nor the supervisor from answering."""
+    control.ask(home, control.Start([tiny("fleet-0", home, STUBBORN, stop_s=600), tiny("fleet-1", home)]))
     for name in ("fleet-0", "fleet-1"):
         wait_said(home / "logs" / f"{name}.log", "here")
     with control.Line(home) as slow:
         slow.send(control.Stop(["fleet-0", "fleet-1", "never-was"]))
         wait_status(home, "fleet-1", "dead")
-        wait_status(home, "fleet-0", "running")
+        os.kill(wait_status(home, "fleet-0", "running").pid, signal.SIGKILL)
         codes = msgspec.json.decode(slow.receive(), type=dict[str, int | None])
-    assert codes == {"fleet-0": None, "fleet-1": -signal.SIGTERM, "never-was": None}
+    assert codes == {"fleet-0": -signal.SIGKILL, "fleet-1": -signal.SIGTERM, "never-was": None}
+
+
+def test_a_stubborn_child_is_killed_after_its_grace(home, lease):
+    """What SIGTERM does not end in its time is killed; its code is None."""
+    control.ask(home, control.Start([tiny("fleet-0", home, STUBBORN, stop_s=0.2)]))
+    wait_said(home / "logs" / "fleet-0.log", "here")
+    assert stop(home, "fleet-0") == {"fleet-0": None}
+    wait_status(home, "fleet-0", "dead")
 
 
 def test_a_worker_that_ends_at_once_has_not_started(home, lease):

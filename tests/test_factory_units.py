@@ -186,10 +186,10 @@ def test_no_reading_is_left_out_or_repeated() -> None:
 
 def test_anomalies_come_at_the_declared_rate_and_are_labelled() -> None:
     """The share of labelled readings is the anomaly rate, and no reading without a label exceeds a limit of health."""
-    _, labels = factory(1, 20_000, anomaly_rate=0.05)
-    assert 0.04 < len(labels) / (12 * 20_000) < 0.06
+    _, labels = factory(1, 8_000, anomaly_rate=0.05)
+    assert 0.04 < len(labels) / (12 * 8_000) < 0.06
     assert {label.anomaly for label in labels} == {"overheating", "imbalance", "bearing", "left_on", "spike"}
-    healthy, none = factory(1, 20_000, anomaly_rate=0)
+    healthy, none = factory(1, 8_000, anomaly_rate=0)
     assert none == []
     hot = [s.measures.temperature_c for s in healthy if isinstance(s.measures, messages.Temperature)]
     assert 62 < np.mean(hot) < 75
