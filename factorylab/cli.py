@@ -7,17 +7,37 @@ Exit codes: 0 the declared expectation was met; not met by 1 FAIL, 3 NOT_DRAINED
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from factorylab import cli_batch, cli_cluster, cli_runs
 from factorylab.errors import LabError
+from factorylab.interrupt import settle
+from factorylab.settings import load_settings
 
 INTERRUPTED = 130
 
+STARTERS = {"up", "run", "batch"}
+
+
+class Interruptible(typer.core.TyperGroup):
+    """A command that was interrupted says how it leaves the lab. Typer itself ends without a word."""
+
+    def invoke(self, ctx: Any) -> Any:  # typer's own type of it is private
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            pass  # what its frames hold, a lease among it, is let go before we look
+        left = settle(load_settings().home) if ctx.invoked_subcommand in STARTERS else ""
+        typer.secho("; ".join(filter(None, ("interrupted", left))), err=True, fg=typer.colors.YELLOW)
+        raise typer.Exit(INTERRUPTED)
+
+
 app = typer.Typer(
     name="factorylab",
+    cls=Interruptible,
     help="Break a real Kafka cluster on purpose and learn, with evidence, what was lost, for how long, and why.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -41,15 +61,8 @@ def main() -> None:
     """Entry point: errors become one message and an exit code."""
     try:
         app()
-    except KeyboardInterrupt:
-        _interrupted()
     except LabError as error:
         if any(_debug):
             raise
         typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)
-
-
-def _interrupted() -> None:
-    typer.secho("interrupted", err=True, fg=typer.colors.YELLOW)
-    sys.exit(INTERRUPTED)

@@ -91,6 +91,7 @@ def down(
 def status(as_json: AsJson = False) -> None:
     """What runs, as the operating system sees it."""
     from factorylab.cluster import boot, manage
+    from factorylab.cluster.base import INFRASTRUCTURE
 
     home = load_settings().home
     seen = manage.look(home)
@@ -104,13 +105,14 @@ def status(as_json: AsJson = False) -> None:
             f"No lab is up in {home}. Next: 'factorylab up', or 'factorylab run …', which starts one for itself."
         )
         return
-    typer.echo(f"{'node':<14}{'status':<10}{'pid':>8}{'memory':>10}")
+    typer.echo(f"{'node':<14}{'status':<10}{'exit code':>9}{'pid':>9}{'memory':>10}")
     for node in seen:
-        typer.echo(f"{node.name:<14}{node.status:<10}{node.pid or '':>8}{node.rss_mb:>7} MB")
+        code, pid = ("" if value is None else value for value in (node.exit_code, node.pid))
+        typer.echo(f"{node.name:<14}{node.status:<10}{code:>9}{pid:>9}{node.rss_mb:>7} MB")
     typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
-    # A worker that is dead has done its work, or was stopped: nothing to heal.
-    if any(node.status == "paused" or (node.status == "dead" and node.role in {"broker", "database"}) for node in seen):
+    # A worker that is dead belongs to a run, which judges it: nothing to heal.
+    if any(node.status == "paused" or (node.status == "dead" and node.role in INFRASTRUCTURE) for node in seen):
         typer.echo("Next: 'factorylab heal' resumes what is paused and starts what is dead.")
 
 

@@ -98,6 +98,7 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
                 progress_bar=False,
                 stdout_file=Lines(say),
                 start_timeout=START_KERNEL_S,
+                extra_arguments=["--log-level=CRITICAL"],  # when interrupted it complains of its closed sockets
                 cwd=str(Path.cwd()),
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{private}/kernel"}}),
             )

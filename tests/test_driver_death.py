@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab.cluster import boot, control
+from factorylab.cluster import boot, control, manage
+from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.runs import list_runs
 from factorylab.waiting import wait_until
 from tests.labs import left_of, listening, wait_nothing_left
@@ -30,6 +31,8 @@ schedule: {warm_up_s: 1, steady_s: 1}
 """
 LIBRARY = "import sys\nimport factorylab as lab\nlab.run(lab.scenario(sys.argv[1]))"
 LANDED = "is dead"
+BOOTING = "three brokers and PostgreSQL: starting"
+STOPPED = "interrupted; the lab was healed and stopped\n"
 
 
 @pytest.fixture
@@ -39,14 +42,16 @@ def env(home: Path, tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def driver(words: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A driver in a process group of its own, like a terminal's job, that is in the middle of its faults."""
+def driver(
+    words: list[str], env: dict[str, str], log: Path, reached: str = LANDED
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A driver in a process group of its own, like a terminal's job, that has said how far it is."""
     with log.open("wb") as out:
         process = subprocess.Popen(words, env=env, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
     try:
         wait_until(
-            lambda: LANDED in log.read_text() or process.poll() is not None,
-            what="the faults to land",
+            lambda: reached in log.read_text() or process.poll() is not None,
+            what=f"the driver to say {reached!r}",
             timeout_s=120,
             last_seen=log.read_text,
         )
@@ -93,8 +98,8 @@ def test_a_killed_driver_leaves_nothing(home: Path, env: dict[str, str], tmp_pat
 
 @pytest.mark.parametrize("whom", ["driver", "group"])
 def test_an_interrupt_ends_the_lab(home: Path, env: dict[str, str], tmp_path: Path, whom: str) -> None:
-    """SIGINT in mid-fault, to the driver alone or by Ctrl-C to its whole group: exit code 130, nothing is left, and the
-    run is there as one that did not finish."""
+    """SIGINT in mid-fault, to the driver alone or by Ctrl-C to its whole group: exit code 130, a last word when nothing
+    is left, and the run is there as one that did not finish."""
     scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
     scenario.write_text(SCENARIO)
     with driver(command("run", str(scenario)), env, log) as process:
@@ -104,7 +109,36 @@ def test_an_interrupt_ends_the_lab(home: Path, env: dict[str, str], tmp_path: Pa
         else:
             os.killpg(process.pid, signal.SIGINT)
         assert process.wait(60) == 130, log.read_text()
+        assert control.living_state(home) is None
         wait_nothing_left(home)
         assert listening(ports) == []
     assert "Traceback" not in log.read_text()
+    assert log.read_text().endswith(STOPPED)
     assert [run.sealed for run in list_runs(tmp_path / "results")] == [False]
+
+
+@pytest.mark.parametrize("reached", ["", BOOTING, "start: topics"], ids=["at once", "booting", "topics"])
+@pytest.mark.parametrize("more", [(), ("--keep",)], ids=["run", "keep"])
+def test_an_interrupt_at_the_start_is_answered(
+    home: Path, env: dict[str, str], tmp_path: Path, reached: str, more: tuple[str, ...]
+) -> None:
+    """Ctrl-C at any stage of a start ends with exit code 130, without a traceback, and says what became of the lab: it
+    is stopped, or left up where that was asked for and it was up."""
+    scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
+    scenario.write_text(SCENARIO)
+    with driver(command("run", str(scenario), *more), env, log, reached) as process:
+        if not reached:  # the command itself has begun; before it Python is only loading its own modules
+            wait_until((tmp_path / "results").exists if not more else home.joinpath("lock").exists,
+                       what="the command to begin", timeout_s=60)  # fmt: skip
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(120) == 130, log.read_text()
+    said = log.read_text()
+    assert "Traceback" not in said
+    if more and reached == "start: topics":
+        assert said.endswith("interrupted; the lab was healed and left up: 'factorylab down' ends it\n")
+        assert {node.status for node in manage.look(home) if node.role in INFRASTRUCTURE} == {"running"}
+        assert said.count(BOOTING) == 1  # the kernel attached to the lab that the command had started
+        manage.down(home)
+    else:
+        assert said.endswith(STOPPED)
+        assert control.living_state(home) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -238,6 +239,22 @@ def test_a_recording_is_stored_row_by_row(run: FactoryRun) -> None:
     )
     assert counted == [(3_000, above, counted[0][2])]
     assert str(counted[0][2]).startswith("2014-01-01 00:00:00")
+
+
+def test_the_examples_of_the_sql_page_answer(run: FactoryRun) -> None:
+    """Each query of docs/sql.md runs as it stands there and gives rows, or none where the page says "no rows"."""
+    run.processor("p0")
+    run.fleet("f0", rate="3000", sensors=90, anomaly_rate=0.05)
+    run.wait_stored(9_000)
+    assert run.end("f0") == 0
+    run.wait_drained()
+    assert run.end("p0") == 0
+    page = (Path(__file__).parents[1] / "docs" / "sql.md").read_text()
+    (_, path), *examples = re.findall(r"([^\n]+)\n\n```sql\n(.*?)```", page, re.DOTALL)
+    search = re.sub(r"run_[0-9a-f]{6}", run.names.schema, path)
+    answers = {intro: len(run.query(search + query)) for intro, query in examples}
+    assert len(answers) == page.count("```sql") - 1 > 4
+    assert {intro: rows for intro, rows in answers.items() if (rows == 0) != ("no rows" in intro)} == {}
 
 
 # ---- the store alone
