@@ -142,6 +142,16 @@ class Fault(Model):
     def on_network(self) -> bool:
         return self.kind in {"partition", "disconnect"}
 
+    def breaks(self, node: str, source: str, target: str) -> bool:
+        """Whether this fault on `node` keeps `source` from opening a connection to the broker `target`.
+
+        A connection takes packets both ways, so a cut of one direction breaks the same links as a cut of both.
+        """
+        if not self.on_network or source == target or node not in {source, target}:
+            return False
+        other = target if node == source else source
+        return self.kind == "disconnect" or self.away_from == "everybody" or other.startswith("broker-")
+
 
 class Schedule(Model):
     """How long each phase lasts. The fault window opens when `steady_s` is over."""
