@@ -161,17 +161,24 @@ def test_a_node_is_described_by_its_roles(roles: Roles) -> None:
 
 @dataclass
 class FakeCluster:
-    """Nodes that obey at once; `deaf` ones do not change, `fail` is raised by the next injection of a node."""
+    """Nodes that obey at once; `deaf` ones do not change, `fail` is raised by the next injection of a node.
+
+    Three brokers, a processor and this host reach each other unless a node is cut. `leaky` links are open whatever is
+    cut, `stuck` ones are broken whatever is not.
+    """
 
     states: dict[str, ProcessStatus] = field(default_factory=dict)
     undo: dict[int, list[str]] = field(default_factory=dict)
     deaf: set[str] = field(default_factory=set)
     fail: dict[str, BaseException] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    cuts: dict[str, Cut | None] = field(default_factory=dict)
+    leaky: set[str] = field(default_factory=set)
+    stuck: set[str] = field(default_factory=set)
     backend: str = "fake"
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
-    can: frozenset[Action] = frozenset({"kill", "terminate", "pause"})
+    can: frozenset[Action] = frozenset({"kill", "terminate", "pause", "partition", "disconnect"})
 
     def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
         self.calls.append(f"{action} {node}")
@@ -180,7 +187,9 @@ class FakeCluster:
         if self.status(node) == "dead":
             raise UsageError(f"{node} is dead and cannot be paused")
         self.undo.setdefault(fault, []).append(node)
-        if node not in self.deaf:
+        if node not in self.deaf and action in {"partition", "disconnect"}:
+            self.cuts[node] = cut
+        elif node not in self.deaf:
             self.states[node] = "paused" if action == "pause" else "dead"
 
     def heal(self, fault: int | None = None) -> list[str]:
@@ -188,10 +197,26 @@ class FakeCluster:
         numbers = list(self.undo) if fault is None else [n for n in self.undo if n == fault]
         nodes = [node for number in numbers for node in self.undo.pop(number)]
         self.states.update(dict.fromkeys(nodes, "running"))
+        for node in nodes:
+            self.cuts.pop(node, None)
+        self.leaky, self.stuck = set(), set()
         return [f"{node} started" for node in nodes]
 
     def reach(self) -> list[Link]:
-        return []
+        brokers = [f"broker-{n}" for n in (1, 2, 3)]
+        return [Link(a, b, self._open(a, b)) for a in [*brokers, "processor-0", "host"] for b in brokers if a != b]
+
+    def _open(self, source: str, target: str) -> bool:
+        """One way is enough to break a connection, so the direction of a cut does not show here."""
+        word = f"{source}→{target}"
+        ends = {source: target, target: source}
+        cut = any(
+            cut is None or cut.away_from == "everybody" or ends[node].startswith("broker")
+            for node, cut in self.cuts.items()
+            if node in ends
+        )
+        dead = {self.status(target), self.status(source)} != {"running"}
+        return word not in self.stuck and (word in self.leaky or not (cut or dead))
 
     def status(self, node: str) -> ProcessStatus:
         return self.states.get(node, "running")
@@ -355,3 +380,78 @@ def test_a_lab_that_goes_down_ends_the_run(played: Played, monkeypatch: pytest.M
     monkeypatch.setattr(played.cluster, "heal", gone)
     with pytest.raises(EnvironmentUnfit, match="going down"):
         played.play(fault("kill", "leader:0"))
+
+
+def cut(target: str, at_s: float = 0, hold_s: float = 0.01, **sides: str) -> Fault:
+    return Fault.model_validate({"kind": "partition", "target": target, "at_s": at_s, "hold_s": hold_s, **sides})
+
+
+@pytest.mark.parametrize("direction", ["both", "in", "out"])
+def test_a_cut_from_brokers_is_seen_in_the_matrix(played: Played, direction: str) -> None:
+    """A broker cut from the others, in whatever direction, lands by the four links between them; others stay."""
+    assert [step for _, _, step in played.play(cut("leader:0", direction=direction))] == WHOLE
+    assert played.rows[2].evidence == (
+        "broken: broker-1→broker-2, broker-2→broker-1, broker-2→broker-3, broker-3→broker-2; of 12 links 8 are open"
+    )
+    assert played.cluster.cuts == {} and played.rows[-1].evidence == "running; broker-2 started"
+
+
+@pytest.mark.parametrize(
+    ("one", "links"),
+    [
+        (cut("broker:2", away_from="everybody"), 6),
+        (Fault(kind="disconnect", target="broker:2", hold_s=0.01), 6),
+        (cut("owner:0"), 3),
+    ],
+)
+def test_each_cut_breaks_its_own_links(played: Played, one: Fault, links: int) -> None:
+    """From everybody or off the network a broker loses all six links, a consumer its three to the brokers."""
+    assert [step for _, _, step in played.play(one)] == WHOLE
+    assert played.rows[2].evidence.count("→") == links
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("leaky", "broker-1→broker-2 is open"), ("stuck", "host→broker-1 is broken")]
+)
+def test_a_matrix_that_differs_is_no_evidence(played: Played, kind: str, word: str) -> None:
+    """A link that stays open despite the cut, or one that breaks besides it, is named and no evidence of the fault."""
+    getattr(played.cluster, kind).add(word.partition(" ")[0])
+    steps = [step for _, _, step in played.play(cut("broker:2", hold_s=0.2))]
+    assert steps == ["intended", "injected", "no_evidence", "healing", "healed"] and word in played.rows[2].evidence
+
+
+def test_what_another_fault_holds_is_not_this_ones(played: Played) -> None:
+    """A dead broker answers nobody, which the cut of another must not be blamed for; two cuts add up."""
+    steps = played.play(fault("kill", "broker:3", hold_s=0.4), cut("broker:2", 0.02, 0.1), cut("broker:1", 0.06, 0.1))
+    assert [step for number, _, step in steps if number == 1] == WHOLE
+    assert [step for number, _, step in steps if number == 2] == WHOLE
+
+
+def test_a_network_that_stays_torn_is_not_healed(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links that are broken after the healing are named, and the fault never counts as healed."""
+    monkeypatch.setattr(inject, "WHOLE_WITHIN_S", 0.05)
+    healed = played.cluster.heal
+
+    def leave_one(number: int | None = None) -> list[str]:
+        done = healed(number)
+        played.cluster.stuck = {"broker-3→broker-2"}
+        return done
+
+    monkeypatch.setattr(played.cluster, "heal", leave_one)
+    assert [step for _, _, step in played.play(cut("broker:2"))][-2:] == ["healing", "no_evidence"]
+    assert "broker-3→broker-2 is broken" in played.rows[-1].evidence
+
+
+def test_a_shared_network_shows_no_cut(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster without a network between its nodes has no links, and no cut is ever seen there."""
+    monkeypatch.setattr(inject, "WHOLE_WITHIN_S", 0.05)
+    monkeypatch.setattr(played.cluster, "reach", list)
+    assert [step for _, _, step in played.play(cut("broker:2"))][2] == "no_evidence"
+
+
+def test_what_the_cluster_cannot_do_is_skipped(played: Played) -> None:
+    """A kind that the cluster cannot do is one row with the reason; nothing is injected."""
+    played.cluster.can = frozenset({"kill"})
+    assert played.play(cut("broker:2")) == [(0, "", "skipped")]
+    assert played.rows[0].evidence == "this fake cluster cannot partition: it can kill"
+    assert played.cluster.calls == ["heal 0", "heal all"]

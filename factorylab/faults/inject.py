@@ -1,7 +1,8 @@
 """The timeline of a scenario's faults: inject, look for evidence, hold, heal.
 
-Evidence is the operating system's word about the victim, never the injector's; the probe, a process of its own,
-records the same independently, and the audit believes a fault only where the probe saw it.
+Evidence is never the injector's word. For a process it is the operating system's; for a network fault it is the
+reachability matrix: the links that it must break are broken, and no others, and after the healing all are whole. The
+probe, a process of its own, records the same independently, and the audit believes a fault only where the probe saw it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from factorylab.clock import now_ns
-from factorylab.cluster.base import Action, Cluster, Cut
+from factorylab.cluster.base import Action, Cluster, Cut, Link
 from factorylab.errors import LabError, WaitTimeout
+from factorylab.faults.links import Held, broken, surprises
 from factorylab.faults.targets import Roles, resolve
 from factorylab.history import FaultStep, ProcessStatus, Step
 from factorylab.scenario import Fault
@@ -20,6 +22,7 @@ from factorylab.waiting import wait_until
 
 LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
+WHOLE_WITHIN_S = 10.0  # after a healing; a connection is tried again after 1, 3 and 7 s
 Write = Callable[[FaultStep], None]
 
 
@@ -31,7 +34,7 @@ class Timeline:
     roles: Roles
     write: Write
     say: Callable[[str], None]
-    _nodes: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    _held: dict[int, Held] = field(default_factory=dict)
 
     def play(self, faults: Sequence[Fault], until_s: float) -> None:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
@@ -53,18 +56,24 @@ class Timeline:
     def inject(self, number: int, fault: Fault) -> None:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
         try:
-            nodes = resolve(fault.target, self.roles)
+            nodes = self._targets(fault)
             for node in nodes:
                 self._step(number, fault, node, "intended", self._describe(node))
         except LabError as error:
             self._step(number, fault, "", "skipped", str(error))
-            self.say(f"{fault.kind} {fault.target} found no target: {error}")
+            self.say(f"{fault.kind} {fault.target} is skipped: {error}")
             return
-        self._nodes[number] = nodes
+        self._held[number] = Held(fault, nodes)
         for node in nodes:
             self._do(number, fault, node)
         for node in nodes:
             self._evidence(number, fault, node)
+
+    def _targets(self, fault: Fault) -> tuple[str, ...]:
+        if fault.kind not in self.cluster.can:
+            can = ", ".join(sorted(self.cluster.can))
+            raise LabError(f"this {self.cluster.backend} cluster cannot {fault.kind}: it can {can}")
+        return resolve(fault.target, self.roles)
 
     def _do(self, number: int, fault: Fault, node: str) -> None:
         try:
@@ -84,27 +93,61 @@ class Timeline:
 
     def heal(self, number: int, fault: Fault) -> None:
         """Undo one fault and record what was done."""
-        for node in self._nodes.get(number, ()):
+        held = self._held.pop(number, Held(fault, ()))
+        for node in held.nodes:
             self._step(number, fault, node, "healing", "")
-        done = self.cluster.heal(number)
-        for node in self._nodes.get(number, ()):
-            self._step(number, fault, node, "healed", f"{self.cluster.status(node)}; {', '.join(done)}")
-            self.say(f"healed: {node} is {self.cluster.status(node)}")
+        done = ", ".join(self.cluster.heal(number))
+        torn = self._still_torn() if fault.on_network and held.nodes else ""
+        for node in held.nodes:
+            words = f"{self.cluster.status(node)}; {torn or done}"
+            self._step(number, fault, node, "no_evidence" if torn else "healed", words)
+            self.say(f"{'not ' * bool(torn)}healed: {node} is {words}")
+
+    def _still_torn(self) -> str:
+        """What the matrix still shows though nothing should be cut; empty when it is whole."""
+        try:
+            self._wait_for_links("the network to be whole", WHOLE_WITHIN_S)
+        except WaitTimeout as error:
+            return str(error)
+        return ""
+
+    def _wait_for_links(self, what: str, timeout_s: float) -> list[Link]:
+        """The reachability matrix as soon as it is as the held faults should have it."""
+        seen: list[Link] = []
+
+        def as_it_should() -> bool:
+            seen[:] = self.cluster.reach()
+            return bool(seen) and not surprises(seen, self._held.values())
+
+        def differs() -> str:
+            return ", ".join(surprises(seen, self._held.values())) or "no link was tried"
+
+        wait_until(as_it_should, what=what, timeout_s=timeout_s, every_s=0.1, last_seen=differs)
+        return seen
 
     def _evidence(self, number: int, fault: Fault, node: str) -> None:
-        wanted = LANDED[fault.kind]
+        look = self._cut_seen if fault.on_network else self._process_seen
         try:
-            wait_until(
-                lambda: self.cluster.status(node) == wanted,
-                what=f"{node} to be {wanted}",
-                timeout_s=min(LANDS_WITHIN_S, fault.hold_s),
-                every_s=0.01,
-            )
-            self._step(number, fault, node, "evidence", f"{node} is {wanted}")
-            self.say(f"{fault.kind} {fault.target}: {node} is {wanted}")
+            evidence = look(fault, node, min(LANDS_WITHIN_S, fault.hold_s))
         except WaitTimeout as error:
             self._step(number, fault, node, "no_evidence", str(error))
             self.say(f"{fault.kind} {fault.target} did not land: {error}")
+        else:
+            self._step(number, fault, node, "evidence", evidence)
+            self.say(f"{fault.kind} {fault.target}: {evidence}")
+
+    def _process_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        wanted = LANDED[fault.kind]
+        what = f"{node} to be {wanted}"
+        wait_until(lambda: self.cluster.status(node) == wanted, what=what, timeout_s=timeout_s, every_s=0.01)
+        return f"{node} is {wanted}"
+
+    def _cut_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        links = self._wait_for_links(f"the links of {node} to be cut and no others", timeout_s)
+        own = [link for link in links if Held(fault, (node,)).breaks(link)]
+        if not own:
+            raise WaitTimeout(f"no link that a cut of {node} breaks was tried")
+        return f"broken: {broken(own)}; of {len(links)} links {sum(link.ok for link in links)} are open"
 
     def _step(self, number: int, fault: Fault, node: str, step: Step, evidence: str) -> None:
         row = FaultStep(
