@@ -2,35 +2,48 @@
 
     python -m factorylab.probe        configured by the environment, see ProbeConfig
 
-Each question has a thread and a client of its own: metadata, group, committed offsets, and the end of each
-partition, so a frozen broker delays its own answers only. The main thread writes what is known five times a second.
-What is older than FRESH_S is written as not valid: no number is better than an old one.
+Each broker is asked alone, by a thread and a client of its own, so a frozen one delays its own answers only; so are
+the group and its committed offsets. Where brokers contradict each other about a partition, `newest` decides. The main
+thread writes what is known five times a second. What is older than FRESH_S is written as not valid: no number is
+better than an old one.
+
+While the network is part of the experiment, what each broker said is written as well, and about once a second who
+reaches whom.
 """
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from threading import Event, Thread
-from typing import Generic, TypeVar
+from threading import Event
 
+import msgspec
 import psutil
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from factorylab.clock import now_ns
 from factorylab.cluster import control
-from factorylab.cluster.admin import Admin
-from factorylab.errors import WaitTimeout
-from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, ProcessStatus
+from factorylab.cluster.admin import Admin, PartitionView
+from factorylab.cluster.alone import OneBroker
+from factorylab.cluster.base import Link
+from factorylab.history import (
+    LagSample,
+    MemberSample,
+    PartitionSample,
+    ProcessSample,
+    ProcessStatus,
+    ReachSample,
+    ViewSample,
+)
 from factorylab.journal import Journal
+from factorylab.watch import Answer, BrokerWord, Watch, newest, word_of
 
-T = TypeVar("T")
 PERIOD_S = 0.2
 ANSWER_S = 1.0  # a broker's time to answer; healthy ones take 2 ms
-FRESH_S = 0.5
+REACH_S = 1.0  # each time, every node tries to connect to every broker
 
 
 class ProbeConfig(BaseSettings):
@@ -44,33 +57,11 @@ class ProbeConfig(BaseSettings):
     partitions: int
     home: Path
     journal_dir: Path
+    network: bool = False  # is the network part of the experiment?
 
     def environ(self) -> dict[str, str]:
         """The same as environment variables of a child process."""
         return {f"FACTORYLAB_PROBE_{key.upper()}": str(value) for key, value in self.model_dump().items()}
-
-
-class Watch(Thread, Generic[T]):
-    """Asks one question again and again, and keeps the latest answer with its time."""
-
-    def __init__(self, bootstrap: str, stop: Event, question: Callable[[Admin], T]) -> None:
-        super().__init__(daemon=True)
-        self._admin = Admin(bootstrap, deadline_s=0, answer_s=ANSWER_S)
-        self._ended, self._question = stop, question  # _stop would hide a method of Thread
-        self._latest: tuple[T, float] | None = None
-        self.start()
-
-    def run(self) -> None:
-        while not self._ended.is_set():
-            asked_s = time.monotonic()
-            with suppress(WaitTimeout):  # the next broker is asked next time; until then the answer grows old
-                self._latest = self._question(self._admin), time.monotonic()
-            self._ended.wait(max(0.0, asked_s + PERIOD_S - time.monotonic()))
-
-    def fresh(self) -> T | None:
-        """The answer, unless it is older than FRESH_S."""
-        latest = self._latest
-        return latest[0] if latest is not None and time.monotonic() - latest[1] <= FRESH_S else None
 
 
 class Probe:
@@ -78,20 +69,31 @@ class Probe:
 
     def __init__(self, config: ProbeConfig, journal: Journal, stop: Event) -> None:
         self.config, self.journal = config, journal
-        topic, group = config.topic, config.group
-        self._topic = Watch(config.bootstrap, stop, lambda admin: admin.partitions(topic))
-        self._group = Watch(config.bootstrap, stop, lambda admin: admin.group(group))
-        self._committed = Watch(config.bootstrap, stop, lambda admin: admin.committed(group, topic))
-        self._ends = {p: Watch(config.bootstrap, stop, end_of(topic, p)) for p in range(config.partitions)}
+        self._brokers = {
+            number: Watch(
+                stop, partial(word_of, OneBroker(config.bootstrap, number, 0, ANSWER_S), config.topic), PERIOD_S
+            )
+            for number in range(1, len(config.bootstrap.split(",")) + 1)
+        }
+        members, offsets = (Admin(config.bootstrap, deadline_s=0, answer_s=ANSWER_S) for _ in range(2))
+        self._group = Watch(stop, lambda: members.group(config.group), PERIOD_S)
+        self._committed = Watch(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
+        self._reach = Watch(stop, lambda: links(config.home), REACH_S) if config.network else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 
     def sample(self) -> None:
         """Write what is known now."""
         t_ns = now_ns()
-        self._write_partitions(t_ns)
-        self._write_lag(t_ns)
+        words = {broker: word for broker, watch in self._brokers.items() if (word := watch.fresh())}
+        found = {p: newest(words, p) for p in range(self.config.partitions)}
+        self._write_partitions(t_ns, found)
+        self._write_lag(t_ns, {p: end for p, (_, end) in found.items()})
         self._write_members(t_ns)
+        if self._reach is not None:
+            self._write_views(t_ns, words)
+            if news := self._reach.news():
+                self._write_reach(news)
         for name, pid in self._pids().items():
             self.journal.write(self._process(t_ns, name, pid))
 
@@ -104,10 +106,8 @@ class Probe:
                 self._known[child.name] = child.pid
         return self._known
 
-    def _write_partitions(self, t_ns: int) -> None:
-        described = {view.partition: view for view in self._topic.fresh() or ()}
-        for partition, end in self._ends.items():
-            view, offset = described.get(partition), end.fresh()
+    def _write_partitions(self, t_ns: int, found: Mapping[int, tuple[PartitionView | None, int | None]]) -> None:
+        for partition, (view, offset) in found.items():
             row = PartitionSample(
                 worker="probe",
                 t_ns=t_ns,
@@ -120,10 +120,9 @@ class Probe:
             )
             self.journal.write(row)
 
-    def _write_lag(self, t_ns: int) -> None:
+    def _write_lag(self, t_ns: int, ends: Mapping[int, int | None]) -> None:
         committed = self._committed.fresh()
-        for partition, end in self._ends.items():
-            offset = end.fresh()
+        for partition, offset in ends.items():
             row = LagSample(
                 worker="probe",
                 t_ns=t_ns,
@@ -144,6 +143,26 @@ class Probe:
                 member=member.name,
                 partitions=list(member.partitions),
             )
+            self.journal.write(row)
+
+    def _write_views(self, t_ns: int, words: Mapping[int, BrokerWord]) -> None:
+        for broker, word in words.items():
+            for view in word.views.values():
+                row = ViewSample(
+                    worker="probe",
+                    t_ns=t_ns,
+                    broker=broker,
+                    partition=view.partition,
+                    leader=view.leader,
+                    epoch=view.epoch,
+                    isr=list(view.isr),
+                )
+                self.journal.write(row)
+
+    def _write_reach(self, news: Answer[list[Link]]) -> None:
+        """The time of these rows is when the first connection was tried: broken ones take until they are given up."""
+        for link in news.value:
+            row = ReachSample(worker="probe", t_ns=news.asked_ns, source=link.source, target=link.target, ok=link.ok)
             self.journal.write(row)
 
     def _process(self, t_ns: int, name: str, pid: int) -> ProcessSample:
@@ -170,9 +189,9 @@ class Probe:
         return "paused" if status == psutil.STATUS_STOPPED else "running", cpu.user + cpu.system, rss
 
 
-def end_of(topic: str, partition: int) -> Callable[[Admin], int]:
-    """The question for one partition's high watermark."""
-    return lambda admin: admin.ends(topic, [partition])[partition]
+def links(home: Path) -> list[Link]:
+    """Who reaches whom, as the lab's supervisor tries it. Raises LabError when it cannot be asked."""
+    return msgspec.json.decode(control.ask(home, control.Reach()), type=list[Link])
 
 
 def main() -> None:

@@ -100,6 +100,7 @@ class Crew:
             partitions=self.scenario.topology.partitions,
             home=self.home,
             journal_dir=self.run.journals,
+            network=any(fault.on_network for fault in self.scenario.faults),
         )
         self._start("probe", "factorylab.probe", {"probe": config})
 

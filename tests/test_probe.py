@@ -17,23 +17,24 @@ import pytest
 from factorylab import probe as probing
 from factorylab.cluster import control
 from factorylab.cluster.admin import Admin, GroupView, Member, PartitionView
-from factorylab.cluster.base import Worker
+from factorylab.cluster.base import Link, Worker
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import WaitTimeout
-from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, Row
+from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, ReachSample, Row, ViewSample
 from factorylab.journal import Journal, read_journal
-from factorylab.probe import FRESH_S, Probe, ProbeConfig, Watch
+from factorylab.probe import Probe, ProbeConfig
 from factorylab.scenario import Topology
 from factorylab.waiting import wait_until
+from factorylab.watch import FRESH_S, BrokerWord, Watch, newest
 
 PARTITIONS = 2
 
 
 class FakeAdmin:
-    """Answers at once what the test sets; an exception among the answers is raised."""
+    """Answers at once what the test sets: of all brokers, or of broker `number` alone. None is no answer."""
 
-    def __init__(self, answers: dict[str, object]) -> None:
-        self.answers = answers
+    def __init__(self, answers: dict[str, object], number: int = 0) -> None:
+        self.answers, self.number = answers, number
 
     def _give(self, name: str) -> object:
         answer = self.answers.get(name)
@@ -42,7 +43,7 @@ class FakeAdmin:
         return answer
 
     def partitions(self, topic: str) -> object:
-        return self._give("partitions")
+        return self._give(f"broker-{self.number}")
 
     def group(self, name: str) -> object:
         return self._give("group")
@@ -51,31 +52,46 @@ class FakeAdmin:
         return self._give("committed")
 
     def ends(self, topic: str, partitions: list[int]) -> dict[int, object]:
+        self._give(f"broker-{self.number}")
         return {p: self._give(f"end-{p}") for p in partitions}
+
+
+def views(epochs: tuple[int, int] = (0, 1), leaders: tuple[int, int] = (1, 2)) -> list[PartitionView]:
+    """Two partitions as one broker sees them; in sync is the leader alone."""
+    return [
+        PartitionView(p, leader=leaders[p], epoch=epochs[p], replicas=(1, 2), isr=(leaders[p],))
+        for p in range(PARTITIONS)
+    ]
 
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """All questions answered: two partitions, the second of which has no committed offset."""
+    """All questions answered: broker 1 leads partition 0, broker 2 partition 1, which has no committed offset."""
     found: dict[str, object] = {
-        "partitions": [
-            PartitionView(p, leader=p + 1, epoch=p, replicas=(1, 2), isr=(p + 1,)) for p in range(PARTITIONS)
-        ],
+        "broker-1": views(),
+        "broker-2": views(),
         "group": GroupView("Stable", (Member("processor-0", (0, 1)),)),
         "committed": {0: 7},
         "end-0": 10,
         "end-1": 3,
     }
     monkeypatch.setattr(probing, "Admin", lambda *_, **__: FakeAdmin(found))
+    monkeypatch.setattr(probing, "OneBroker", lambda _, number, *__: FakeAdmin(found, number))
     monkeypatch.setattr(probing, "PERIOD_S", 0.01)
     return found
 
 
-def sampled(folder: Path, ready: Callable[[Probe], object]) -> list[Row]:
+def sampled(folder: Path, ready: Callable[[Probe], object], *, network: bool = False) -> list[Row]:
     """The rows of one tick, taken as soon as `ready`."""
     stop = Event()
     config = ProbeConfig(
-        bootstrap="x:1", topic="t", group="g", partitions=PARTITIONS, home=folder / "none", journal_dir=folder
+        bootstrap="x:1,x:2",
+        topic="t",
+        group="g",
+        partitions=PARTITIONS,
+        home=folder / "none",
+        journal_dir=folder,
+        network=network,
     )
     with Journal(folder, "probe", "probe") as journal:
         probe = Probe(config, journal, stop)
@@ -86,8 +102,7 @@ def sampled(folder: Path, ready: Callable[[Probe], object]) -> list[Row]:
 
 
 def complete(probe: Probe) -> bool:
-    watches = [probe._topic, probe._group, probe._committed, *probe._ends.values()]
-    return all(watch.fresh() is not None for watch in watches)
+    return all(watch.fresh() for watch in [*probe._brokers.values(), probe._group, probe._committed])
 
 
 def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) -> None:
@@ -102,20 +117,60 @@ def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) 
 
 
 def test_a_frozen_broker_spoils_its_own_partition_only(answers: dict[str, object], tmp_path: Path) -> None:
-    """Where one partition's end does not come, that partition is not valid, the other is."""
-    answers["end-1"] = None
-    rows = sampled(tmp_path, lambda probe: probe._ends[0].fresh() and probe._topic.fresh() and probe._committed.fresh())
+    """Of a partition whose leader does not answer the end is not known, of the other it is."""
+    answers["broker-2"] = None
+    rows = sampled(tmp_path, lambda probe: probe._brokers[1].fresh() and probe._committed.fresh())
     assert [r.valid for r in rows if isinstance(r, PartitionSample)] == [True, False]
     assert [(r.end, r.valid) for r in rows if isinstance(r, LagSample)] == [(10, True), (-1, False)]
 
 
-@pytest.mark.parametrize(("silent", "kind"), [("partitions", PartitionSample), ("committed", LagSample)])
+def test_the_leader_of_the_next_epoch_is_believed(answers: dict[str, object], tmp_path: Path) -> None:
+    """An isolated leader that still names itself is outvoted by who knows a later epoch; both views are written."""
+    answers["broker-2"] = views(epochs=(5, 1), leaders=(2, 2))
+    rows = sampled(tmp_path, complete, network=True)
+    seen = [(r.leader, r.epoch, r.isr, r.valid) for r in rows if isinstance(r, PartitionSample)]
+    assert seen == [(2, 5, [2], True), (2, 1, [2], True)]
+    told = [(r.broker, r.partition, r.leader, r.epoch) for r in rows if isinstance(r, ViewSample)]
+    assert told == [(1, 0, 1, 0), (1, 1, 2, 1), (2, 0, 2, 5), (2, 1, 2, 1)]
+
+
+def test_of_one_epoch_the_leader_knows_best() -> None:
+    """When an isolated follower still counts itself in sync, the leader's own word counts."""
+    full, shrunk = (PartitionView(0, leader=2, epoch=3, replicas=(1, 2), isr=isr) for isr in ((1, 2), (2,)))
+    words = {1: BrokerWord({0: full}, {}), 2: BrokerWord({0: shrunk}, {0: 44}), 3: BrokerWord({0: full}, {})}
+    assert newest(words, 0) == (shrunk, 44)
+    assert newest({1: words[1]}, 0) == (full, None) and newest({}, 0) == (None, None)
+
+
+def test_reach_is_written_once_an_answer(
+    answers: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the supervisor says about links is written with the time of the question, each answer once."""
+    link = Link("broker-1", "broker-2", ok=False)
+    monkeypatch.setattr(probing, "links", lambda home: [link])
+    monkeypatch.setattr(probing, "REACH_S", 600)
+
+    def ticked(probe: Probe) -> bool:
+        probe.sample()
+        return probe._reach is not None and probe._reach._told is not None
+
+    rows = [row for row in sampled(tmp_path, ticked, network=True) if isinstance(row, ReachSample)]
+    assert [(r.source, r.target, r.ok) for r in rows] == [("broker-1", "broker-2", False)]
+
+
+def test_without_network_faults_nothing_is_tried(answers: dict[str, object], tmp_path: Path) -> None:
+    """Neither links nor single views are asked for or written where the network is no part of the experiment."""
+    rows = sampled(tmp_path, complete)
+    assert not [row for row in rows if isinstance(row, ReachSample | ViewSample)]
+
+
+@pytest.mark.parametrize(("silent", "kind"), [("broker", PartitionSample), ("committed", LagSample)])
 def test_no_answer_is_not_valid(
     answers: dict[str, object], tmp_path: Path, silent: str, kind: type[PartitionSample | LagSample]
 ) -> None:
     """Without metadata no leader is valid, without committed offsets no lag is."""
-    answers[silent] = None
-    rows = sampled(tmp_path, lambda probe: all(end.fresh() for end in probe._ends.values()))
+    answers.update({name: None for name in answers if name.startswith(silent)})
+    rows = sampled(tmp_path, lambda probe: probe._group.fresh())
     assert [r.valid for r in rows if isinstance(r, kind)] == [False, False]
 
 
@@ -143,21 +198,20 @@ def test_only_what_lived_under_the_probe_can_die(
 
 def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is older than the limit counts as not known, until a new answer comes."""
-    monkeypatch.setattr(probing, "Admin", lambda *_, **__: None)
     asked, go_on = Event(), Event()
 
-    def question(_: Admin) -> int:
+    def question() -> int:
         if asked.is_set():
             go_on.wait(20)
         asked.set()
         return 5
 
     stop = Event()
-    watch: Watch[int] = Watch("x:1", stop, question)
+    watch: Watch[int] = Watch(stop, question, 0.01)
     wait_until(lambda: watch.fresh() == 5, what="the first answer", timeout_s=20)
     later = time.monotonic() + FRESH_S + 0.01
     with monkeypatch.context() as clock:
-        clock.setattr(probing.time, "monotonic", lambda: later)
+        clock.setattr(time, "monotonic", lambda: later)
         assert watch.fresh() is None
     stop.set()
     go_on.set()
@@ -166,7 +220,8 @@ def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_configuration_survives_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the runner hands to the probe as environment variables is what the probe reads."""
-    config = ProbeConfig(bootstrap="a:1,b:2", topic="t", group="g", partitions=3, home=tmp_path, journal_dir=tmp_path)
+    config = ProbeConfig(bootstrap="a:1,b:2", topic="t", group="g", partitions=3, home=tmp_path, journal_dir=tmp_path,
+                         network=True)  # fmt: skip
     for name, value in config.environ().items():
         monkeypatch.setenv(name, value)
     assert ProbeConfig() == config  # type: ignore[call-arg]
