@@ -74,6 +74,20 @@ class Inject(Message, frozen=True, tag=True):
     cut: Cut | None = None
 
 
+class Door(msgspec.Struct, frozen=True):
+    """What connects to `port` of `address` on this host comes out at `inner` ("address:port") in an isolated lab."""
+
+    address: str
+    port: int
+    inner: str
+
+
+class Isolate(Message, frozen=True, tag=True):
+    """Give the lab a network of its own, before anything is started in it."""
+
+    doors: list[Door]
+
+
 class Reach(Message, frozen=True, tag=True):
     """Who reaches which broker? The answer is a list of `base.Link`."""
 
@@ -98,7 +112,7 @@ class Shutdown(Message, frozen=True, tag=True):
     pass
 
 
-Request = Start | Stop | Nodes | Inject | Reach | Heal | Keep | Hold | Release | Shutdown
+Request = Start | Stop | Nodes | Isolate | Inject | Reach | Heal | Keep | Hold | Release | Shutdown
 
 
 class NodeState(msgspec.Struct, frozen=True):

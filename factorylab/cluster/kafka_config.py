@@ -1,8 +1,10 @@
 """How the lab's brokers are configured: three combined KRaft nodes with a static quorum, on loopback only.
 
 A node is known by its number (1, 2, 3). Each has an address of its own where the system has more than one
-loopback address, and ports of its own in any case. What is not named here has Kafka's default; in particular
-`broker.session.timeout.ms` stays 9 s, since the stall it causes is one of the lab's findings.
+loopback address, and ports of its own in any case. In an isolated lab (see `network`) nodes and workers meet at inner
+addresses, and the loopback address is a door for this host's programs, which are told of that one only. What is not
+named here has Kafka's default; in particular `broker.session.timeout.ms` stays 9 s, since the stall it causes is one
+of the lab's findings.
 """
 
 from __future__ import annotations
@@ -19,25 +21,44 @@ HEAP_MB = 384
 CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
 
 
+INNER_PORT, INNER_QUORUM_PORT, DOOR_PORT = 9092, 9093, 9094  # of an isolated lab; DOOR_PORT is for what comes in
+
+
 @dataclass(frozen=True)
 class BrokerPlace:
-    """Where a node listens: for clients and brokers on `port`, for the quorum on `quorum_port`."""
+    """Where a node listens: for clients and brokers on `port`, for the quorum on `quorum_port`; or at `inner`."""
 
     number: int
     address: str
     port: int
     quorum_port: int
+    inner: str | None = None  # its address in an isolated lab
 
     @property
     def bootstrap(self) -> str:
         return f"{self.address}:{self.port}"
+
+    @property
+    def quorum(self) -> str:
+        return f"{self.inner}:{INNER_QUORUM_PORT}" if self.inner else f"{self.address}:{self.quorum_port}"
+
+    def listeners(self) -> dict[str, str]:
+        """Where it listens, and what it tells clients and brokers."""
+        if self.inner is None:
+            client = f"PLAINTEXT://{self.bootstrap}"
+            return {"listeners": f"{client},CONTROLLER://{self.quorum}", "advertised.listeners": client}
+        client, door = f"PLAINTEXT://{self.inner}:{INNER_PORT}", f"DOOR://{self.inner}:{DOOR_PORT}"
+        return {
+            "listeners": f"{client},{door},CONTROLLER://{self.quorum}",
+            "advertised.listeners": f"{client},DOOR://{self.bootstrap}",
+        }
 
 
 COMMON = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DOOR:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "num.partitions": "3",
     "offsets.topic.num.partitions": "3",
@@ -69,12 +90,9 @@ def replication(brokers: int) -> dict[str, str]:
 
 def properties(place: BrokerPlace, places: Sequence[BrokerPlace], data: Path) -> dict[str, str]:
     """server.properties of one node among `places`, with its log in the folder `data`."""
-    client, quorum = f"{place.address}:{place.port}", f"{place.address}:{place.quorum_port}"
-    return COMMON | replication(len(places)) | {
+    return COMMON | replication(len(places)) | place.listeners() | {
         "node.id": str(place.number),
-        "controller.quorum.voters": ",".join(f"{p.number}@{p.address}:{p.quorum_port}" for p in places),
-        "listeners": f"PLAINTEXT://{client},CONTROLLER://{quorum}",
-        "advertised.listeners": f"PLAINTEXT://{client}",
+        "controller.quorum.voters": ",".join(f"{p.number}@{p.quorum}" for p in places),
         "log.dirs": str(data),
     }  # fmt: skip
 
