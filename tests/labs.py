@@ -12,7 +12,6 @@ import psutil
 from factorylab.cluster import boot, control
 from factorylab.cluster.base import Role
 from factorylab.cluster.control import Child
-from factorylab.cluster.files import write_secret
 from factorylab.waiting import wait_until
 
 SLEEP = "import time\nprint('here', flush=True)\nwhile True: time.sleep(0.05)"
@@ -56,8 +55,7 @@ def tiny(name: str, home: Path, code: str = SLEEP, role: Role | None = None, sto
 def bare_lab(home: Path) -> control.Recorded:
     """A running supervisor without children; gives who it is."""
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    write_secret(home / control.TOKEN, "only for tests")
-    boot.launch(home)
+    boot.launch(home, boot.Known(bootstrap="", database_url=""))
     state = control.living_state(home)
     assert state is not None
     return state.supervisor

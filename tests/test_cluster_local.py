@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic
 from sqlalchemy.engine import make_url
 
-from factorylab.cluster import control, local, manage, postgres, ready
+from factorylab.cluster import control, driver, manage, postgres, ready
 from factorylab.cluster.base import Worker
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import LabBusy, LabError, StartFailed, UsageError
@@ -161,7 +161,7 @@ def test_workers_start_and_stop(cluster, tmp_path):
 
 def test_a_worker_that_cannot_start_is_reported(cluster, tmp_path, monkeypatch):
     """A worker whose program is broken fails the start with its own words; an unknown one is refused."""
-    monkeypatch.setattr(local, "WATCH_S", 60)
+    monkeypatch.setattr(driver, "WATCH_S", 60)
     broken = Worker("fleet-8", "fleet", "no_such_module", {}, tmp_path / "fleet-8.log")
     with pytest.raises(StartFailed, match="No module named no_such_module"):
         cluster.start([broken])

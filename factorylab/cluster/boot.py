@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from factorylab.cluster import control, java, ports, postgres
-from factorylab.cluster.base import Endpoints, Progress
+from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
 from factorylab.cluster.files import last_lines, read_json, write_secret
 from factorylab.cluster.kafka_config import write_node
@@ -34,10 +34,22 @@ LAUNCH_S = 30
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What endpoints.json holds."""
+    """What endpoints.json holds: where clients connect, where workers do unless it is the same, what the lab can do."""
 
     bootstrap: str
     database_url: str
+    backend: str = "local"
+    worker_bootstrap: str = ""
+    worker_database_url: str = ""
+    can: tuple[Action, ...] = ("kill", "terminate", "pause")
+
+    @property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(self.bootstrap, self.database_url)
+
+    @property
+    def worker_endpoints(self) -> Endpoints:
+        return Endpoints(self.worker_bootstrap or self.bootstrap, self.worker_database_url or self.database_url)
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,6 @@ class FreshLab:
     """A lab whose supervisor runs and whose children are still to be started."""
 
     home: Path
-    endpoints: Endpoints
     kit: java.Kit
     places: ports.Places
     server: postgres.Server
@@ -82,30 +93,33 @@ def prepare(settings: Settings, progress: Progress) -> FreshLab:
     left = control.remove_remains(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 1, 1)
-    _check_space(home)
+    check_space(home)
     kit = java.ensure(settings.java, settings.cache, progress)
     if kit.note:
         progress(kit.note, 1, 1)
     places = ports.choose(home, settings.port_base)
-    _empty(home)
+    empty(home)
     server = postgres.prepare(settings.postgres_bin, home / "data" / "database")
     password = secrets.token_urlsafe(24)
-    known = Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
-    write_secret(home / ENDPOINTS, msgspec.json.encode(known).decode())
-    write_secret(home / control.TOKEN, secrets.token_urlsafe(32))
-    launch(home)
-    return FreshLab(home, Endpoints(known.bootstrap, known.database_url), kit, places, server, password)
+    bootstrap = ",".join(p.bootstrap for p in places.brokers)
+    launch(home, Known(bootstrap, postgres.url(places.database_port, password)))
+    return FreshLab(home, kit, places, server, password)
+
+
+def known(home: Path) -> Known:
+    """What is written down about the lab that is up in `home`."""
+    found = read_json(home / ENDPOINTS, Known)
+    if found is None:
+        raise EnvironmentUnfit(f"{home / ENDPOINTS} is gone: 'factorylab down', then 'factorylab up'")
+    return found
 
 
 def known_endpoints(home: Path) -> Endpoints:
-    """Where the lab that is up in `home` can be reached."""
-    known = read_json(home / ENDPOINTS, Known)
-    if known is None:
-        raise EnvironmentUnfit(f"{home / ENDPOINTS} is gone: 'factorylab down', then 'factorylab up'")
-    return Endpoints(known.bootstrap, known.database_url)
+    """Where programs of this host reach the lab that is up in `home`."""
+    return known(home).endpoints
 
 
-def _check_space(home: Path) -> None:
+def check_space(home: Path) -> None:
     free = shutil.disk_usage(home).free // 2**20
     if free < FREE_MB:
         raise EnvironmentUnfit(
@@ -113,7 +127,7 @@ def _check_space(home: Path) -> None:
         )
 
 
-def _empty(home: Path) -> None:
+def empty(home: Path) -> None:
     """Drop the data of the lab before, keep its logs once."""
     try:
         for name in ("data", "undo", "logs.previous"):
@@ -128,10 +142,12 @@ def _empty(home: Path) -> None:
         ) from error
 
 
-def launch(home: Path) -> None:
-    """Start the supervisor; returns when it listens."""
+def launch(home: Path, known: Known) -> None:
+    """Write down where the lab will be, and start its supervisor; returns when that listens."""
+    write_secret(home / ENDPOINTS, msgspec.json.encode(known).decode())
+    write_secret(home / control.TOKEN, secrets.token_urlsafe(32))
     log = home / "logs" / "supervisor.log"
-    command = [sys.executable, "-m", "factorylab.cluster.supervisor", str(home)]
+    command = [sys.executable, "-m", "factorylab.cluster.supervisor", str(home), known.backend]
     with log.open("ab") as output:
         done = subprocess.run(
             command, cwd=home, env=control.environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,

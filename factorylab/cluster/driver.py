@@ -1,0 +1,235 @@
+"""The driver's side of every lab that a supervisor owns, whatever its nodes are made of.
+
+A lab lives in one folder:
+
+    .lab/  state.json     what runs (written by the supervisor)     lock   held by the driver of the moment
+           endpoints.json where clients connect (mode 600: it holds the password)
+           token          proves to the supervisor who asks (mode 600)
+           data/          of the brokers and the database, new at each `up`
+           logs/          one file a node; logs.previous/ are those of the lab before
+           undo/          faults that are not healed yet
+
+It is disposable: an `up` that finds no living lab starts from empty data. The lock keeps a second driver out, the
+lease tells the supervisor that this one lives.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, ClassVar, Protocol, Self
+
+import msgspec
+import psutil
+
+from factorylab.cluster import boot, control, ready
+from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
+from factorylab.cluster.control import Child
+from factorylab.cluster.manage import LOCK_FILE
+from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
+from factorylab.history import ProcessStatus
+from factorylab.settings import Settings
+
+WATCH_S = 0.5  # a worker that ends sooner has not started
+STARTING = "three brokers and PostgreSQL"
+ATTACHING = "check of the lab that is up"
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """The progress of somebody who does not want to see it."""
+
+
+class Fresh(Protocol):
+    """A lab whose supervisor runs and whose nodes are still to be started."""
+
+    def start(self) -> None: ...
+
+
+Prepare = Callable[[Settings, Progress], Fresh]
+
+
+class Driver:
+    """A running lab in one folder and the right to use it. See `base.Cluster` for the methods' contract."""
+
+    backend: ClassVar[str]
+
+    def __init__(self, home: Path, lock: IO[str], *, was_up: bool) -> None:
+        known = boot.known(home)
+        if known.backend != self.backend:
+            raise EnvironmentUnfit(
+                f"the lab that is up in {home} runs on the backend {known.backend}: take that one, or end the lab with "
+                "'factorylab down'"
+            )
+        self.home = home
+        self.endpoints, self.worker_endpoints = known.endpoints, known.worker_endpoints
+        self.can: frozenset[Action] = frozenset(known.can)
+        self.was_up = was_up
+        self._lock = lock
+        self._held = False
+        state = control.living_state(home)
+        if state is None:
+            raise StartFailed(f"the lab in {home} ended while starting; see {home / 'logs' / 'supervisor.log'}")
+        self.supervisor = state.supervisor
+        self._lease = control.Line(home, lease=True)
+        self._lease.receive()
+        self._log_starts = {n.name: _size(Path(n.log)) for n in control.nodes(home)}
+
+    @classmethod
+    def bring(cls, settings: Settings, prepare: Prepare, *, keep: bool, progress: Progress) -> Self:
+        """Start what `prepare` prepares in `settings.home`, or attach to the lab that is up there; returns when all of
+        it answers.
+
+        Raises:
+            LabBusy: another process uses it.
+            EnvironmentUnfit: this machine cannot run it as it is, with the way out.
+        """
+        home = settings.home
+        lock = _lock(home)
+        cluster = None
+        try:
+            fresh = None if control.living_state(home) else prepare(settings, progress)
+            cluster = cls(home, lock, was_up=fresh is None)
+            doing = STARTING if fresh else ATTACHING
+            progress(doing, 0, 1)
+            if fresh:
+                fresh.start()
+            else:
+                cluster.heal()
+            ready.wait_ready(home, cluster.endpoints)
+            progress(doing, 1, 1)
+            if keep:
+                control.ask(home, control.Keep())
+        except BaseException:
+            if cluster:
+                cluster.close()
+            lock.close()
+            raise
+        return cluster
+
+    def child(self, worker: Worker) -> Child:
+        """How the supervisor starts a worker: as a process of this host, unless a backend says otherwise."""
+        return process_of(worker)
+
+    def nodes(self) -> Sequence[Node]:
+        return [Node(n.name, n.role, n.pid) for n in control.nodes(self.home)]
+
+    def start(self, workers: Sequence[Worker]) -> None:
+        control.ask(self.home, control.Start([self.child(worker) for worker in workers], watch_s=WATCH_S))
+
+    def stop(self, names: Sequence[str]) -> dict[str, int | None]:
+        raw = control.ask(self.home, control.Stop(list(names)))
+        return msgspec.json.decode(raw, type=dict[str, int | None])
+
+    def exit_code(self, name: str) -> int | None:
+        return self._node(name).exit_code
+
+    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
+        control.ask(self.home, control.Inject(fault, node, action, cut))
+
+    def reach(self) -> list[Link]:
+        return msgspec.json.decode(control.ask(self.home, control.Reach()), type=list[Link])
+
+    def heal(self, fault: int | None = None) -> list[str]:
+        return msgspec.json.decode(control.ask(self.home, control.Heal(fault)), type=list[str])
+
+    def status(self, node: str) -> ProcessStatus:
+        pid = self._node(node).pid
+        try:
+            return control.process_status(psutil.Process(pid) if pid else None)
+        except psutil.NoSuchProcess:
+            return "dead"
+
+    def log_files(self) -> list[LogFile]:
+        """The logs of brokers and database with the size that they had when this driver came."""
+        infrastructure = [n for n in control.nodes(self.home) if n.role in INFRASTRUCTURE]
+        return [LogFile(n.name, Path(n.log), self._log_starts.get(n.name, 0)) for n in infrastructure]
+
+    def hold(self) -> control.Line:
+        """Keep the lab up for the drivers to come, until the returned line is closed or this process dies.
+
+        Raises:
+            LabBusy: another process holds it.
+        """
+        line = control.Line(self.home)
+        line.send(control.Hold())
+        try:
+            line.receive()
+        except LabError:
+            line.close()
+            raise
+        self._held = True
+        return line
+
+    def close(self, *, keep: bool = False) -> None:
+        """Give the lab up. A second call, and a call after the lab was ended by others, do nothing."""
+        if self._lock.closed:
+            return
+        with suppress(OSError, EnvironmentUnfit):
+            if keep:
+                control.ask(self.home, control.Keep())
+            self._lease.send(control.Release())
+            self._lease.receive()
+        self._lease.close()
+        if not (keep or self.was_up or self._held):
+            control.wait_gone(self.supervisor)
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _node(self, name: str) -> control.NodeState:
+        found = {n.name: n for n in control.nodes(self.home)}
+        if name not in found:
+            raise UsageError(f"no node {name!r}; there are: {', '.join(sorted(found))}")
+        return found[name]
+
+
+def process_of(worker: Worker) -> Child:
+    """A worker as a process of this host, with this process's environment and Python."""
+    return Child(
+        name=worker.name,
+        role=worker.role,
+        argv=[sys.executable, "-m", worker.module],
+        env=control.environment() | dict(worker.env),
+        log=str(worker.log),
+        cwd=str(Path.cwd()),
+        stop_s=worker.stop_s,
+    )
+
+
+def _lock(home: Path) -> IO[str]:
+    """The right to use the lab of `home`, until the returned file is closed or this process dies."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / LOCK_FILE).open("a+")
+    except OSError as error:
+        raise EnvironmentUnfit(
+            f"cannot write to the lab's folder {home}: {error.strerror}; set FACTORYLAB_HOME"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        raise LabBusy(
+            f"the lab in {home} is used by process {holder}: wait for it, end it, or set FACTORYLAB_HOME elsewhere"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
