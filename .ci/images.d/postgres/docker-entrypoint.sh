@@ -5,8 +5,6 @@ set -euo pipefail
 [ "${1:0:1}" != - ] || set -- postgres "$@"
 [ "$1" = postgres ] || exec "$@"
 [ "$(id -u)" != 0 ] || { echo "PostgreSQL does not run as root: leave --user out" >&2; exit 1; }
-sockets=/var/run/postgresql
-set -- "$@" -c "unix_socket_directories=$sockets"
 
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   : "${POSTGRES_PASSWORD:?give the account a password}"
@@ -14,8 +12,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   # shellcheck disable=SC2086  # several words
   initdb --username="$user" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD") ${POSTGRES_INITDB_ARGS:-}
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-  export PGHOST=$sockets PGUSER=$user PGPASSWORD=$POSTGRES_PASSWORD
-  pg_ctl start --wait -o "-c listen_addresses='' -c unix_socket_directories=$sockets"
+  export PGHOST=/var/run/postgresql PGUSER=$user PGPASSWORD=$POSTGRES_PASSWORD
+  pg_ctl start --wait -o "-c listen_addresses=''"
   [ "$database" = postgres ] || createdb --maintenance-db=postgres "$database"
   for file in /docker-entrypoint-initdb.d/*; do
     case $file in
