@@ -1,45 +1,39 @@
 """The children of one lab: how each is started and ended, and what faults and their healing do to it.
 
-On Linux a child dies with the process that spawned it (PR_SET_PDEATHSIG, which is bound to the spawning thread:
-everything here runs in the main one). Nothing here blocks: waiting is asyncio's.
+On Linux a child dies with the process that spawned it (see `begin`: everything here runs in the main thread).
+Nothing here blocks for long: waiting is asyncio's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
 
-from factorylab.cluster.base import INFRASTRUCTURE, Link
-from factorylab.cluster.control import Child, Inject, NodeState, Recorded, Start
+from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link
+from factorylab.cluster.begin import Beginning
+from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
 from factorylab.cluster.files import last_lines
+from factorylab.cluster.netns import Namespace
+from factorylab.cluster.network import Network
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 
 TICK_S = 0.02
 KILLED_S = 60  # a killed process may take this long to vanish, when the kernel is busy with it
 SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP}
-PR_SET_PDEATHSIG = 1
-
-LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def die_with(parent: int) -> None:
-    """Runs in a new child before its program: the kernel kills it when the supervisor dies."""
-    if LIBC:
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked
-            os._exit(1)
+NO_CUT = {
+    "partition": "all nodes of this lab share this host's network: end it with 'factorylab down', start an isolated "
+    "one with 'factorylab up --isolated'",
+    "disconnect": "a lab of processes has no switch to unplug: take a partition from everybody, or the backend compose",
+}
 
 
 @dataclass
@@ -70,8 +64,8 @@ class Entry:
         return NodeState(self.spec.name, self.spec.role, pid, self.process.poll(), self.spec.log)
 
 
-def spawn(spec: Child) -> Entry:
-    """Start a child with its output appended to its log file.
+def spawn(spec: Child, place: Namespace | None = None) -> Entry:
+    """Start a child, in a network of its own where it has one, with its output appended to its log file.
 
     Raises:
         StartFailed: the program cannot be run.
@@ -80,10 +74,9 @@ def spawn(spec: Child) -> Entry:
         with Path(spec.log).open("ab") as log:
             process = subprocess.Popen(
                 spec.argv, env=spec.env, cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=partial(die_with, os.getpid()),  # noqa: PLW1509 (one thread, and it only asks the kernel)
-                user=spec.user, group=spec.user, extra_groups=None if spec.user is None else [],
+                preexec_fn=Beginning(os.getpid(), place, spec.user),  # noqa: PLW1509 (one thread)
             )  # fmt: skip
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise StartFailed(f"{spec.name} cannot be started: {error}") from error
     return Entry(spec, process, psutil.Process(process.pid).create_time())
 
@@ -110,12 +103,13 @@ async def end(entry: Entry, at_most_s: float | None = None) -> int | None:
 
 
 class Children:
-    """All children by name. `changed` is called when one was started."""
+    """All children by name. `changed` is called when one was started; `network` is that of an isolated lab."""
 
     def __init__(self, undo: UndoRecords, changed: Callable[[], None]) -> None:
         self.entries: dict[str, Entry] = {}
         self.undo = undo
         self.closed = False
+        self.network: Network | None = None
         self._changed = changed
         self._healing = asyncio.Lock()
 
@@ -142,23 +136,42 @@ class Children:
             self._forget_faults(name)
         return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
 
+    def isolate(self, doors: Sequence[Door]) -> None:
+        """Give the lab a network of its own, before anything is started in it.
+
+        Raises:
+            EnvironmentUnfit: this machine cannot do it, with the way out.
+        """
+        self.network = Network(self.undo.folder.with_name("logs"))
+        self.network.open_doors(doors)
+
     async def inject(self, request: Inject) -> None:
-        if request.action in {"partition", "disconnect"}:
-            raise EnvironmentUnfit(f"{request.action}: all nodes of this lab share one network")
+        if request.action == "disconnect" or (request.action == "partition" and self.network is None):
+            raise EnvironmentUnfit(f"{request.action}: {NO_CUT[request.action]}")
         entry = self.entries.get(request.node)
         if entry is None:
             raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
         if not entry.running:
             raise LabError(f"{request.node} is dead already: {request.action} needs a running target; heal first")
-        self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid))
-        entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
+        self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid, request.cut))
+        if request.action == "partition":
+            self._cut(request.node)
+        else:
+            entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
 
     async def reach(self) -> list[Link]:
-        """Nothing to tell: all share the host's network."""
-        return []
+        """Who reaches which broker; empty where all share the host's network."""
+        running = [name for name, entry in self.entries.items() if entry.running]
+        return await self.network.reach(running) if self.network else []
+
+    def _cut(self, node: str, healing: Sequence[Undo] = ()) -> bool:
+        """Let the open partitions of `node` hold but those of `healing`; false where nothing changed."""
+        still = [undo for undo in self.undo.find(node=node) if undo not in healing]
+        cuts = [undo.cut or Cut() for undo in still if undo.action == "partition"]
+        return self.network is not None and self.network.cut(node, cuts)
 
     async def heal(self, fault: int | None) -> list[str]:
-        """Resume what is paused, then start what is dead: the targets of a fault, and for None all brokers too."""
+        """Resume what is paused, lift cuts, start what is dead: the targets of a fault; for None all brokers too."""
         async with self._healing:
             records = self.undo.find(fault)
             hurt = [record.node for record in records]
@@ -168,7 +181,11 @@ class Children:
             done = [f"resumed {entry.spec.name}" for entry in entries if entry.paused]
             for entry in entries:
                 entry.signal(signal.SIGCONT)
-            dying = {record.node for record in records if record.action != "pause"}
+            torn = {record.node for record in records if record.action == "partition"}
+            if fault is None and self.network:
+                torn |= set(self.network.cut_nodes())
+            done += [f"lifted the cut of {node}" for node in sorted(torn) if self._cut(node, records)]
+            dying = {record.node for record in records if record.action not in {"pause", "partition"}}
             done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
             for record in records:
                 self.undo.remove(record)
@@ -177,7 +194,8 @@ class Children:
     def _spawn(self, spec: Child) -> None:
         if self.closed:
             raise LabError(f"the lab is going down: {spec.name} was not started")
-        self.entries[spec.name] = spawn(spec)
+        place = self.network.place(spec.name, spec.role) if self.network else None
+        self.entries[spec.name] = spawn(spec, place)
         self._changed()
 
     async def _revive(self, entry: Entry, dying: bool) -> str | None:
@@ -195,6 +213,8 @@ class Children:
     def _forget_faults(self, node: str) -> None:
         for record in self.undo.find(node=node):
             self.undo.remove(record)
+        if not self.closed:
+            self._cut(node)
 
     def names(self, role: str) -> list[str]:
         return [name for name, entry in self.entries.items() if entry.spec.role == role]

@@ -149,6 +149,8 @@ class Supervisor:
                 result = await self.children.stop(names)
             case control.Nodes():
                 result = self.children.states()
+            case control.Isolate(doors):
+                self.children.isolate(doors)
             case control.Inject():
                 await self.children.inject(request)
             case control.Reach():
