@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from factorylab.cluster import control, java, ports, postgres
+from factorylab.cluster import control, isolated, java, ports, postgres
 from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
 from factorylab.cluster.files import last_lines, read_json, write_secret
@@ -61,14 +61,18 @@ class FreshLab:
     places: ports.Places
     server: postgres.Server
     password: str
+    isolated: bool
 
     def start(self) -> None:
         """Start the brokers, and PostgreSQL beside them as soon as its data folder is made."""
+        hub, subnet = (isolated.HUB, isolated.CIDR) if self.isolated else (None, None)
+        if self.isolated:
+            control.ask(self.home, control.Isolate(isolated.doors(self.places)))
         with ThreadPoolExecutor(1) as pool:
-            made = pool.submit(self.server.initialise, self.password)
+            made = pool.submit(self.server.initialise, self.password, subnet)
             control.ask(self.home, control.Start(self._brokers()))
             made.result()
-        database = self.server.child(self.places.database_port, self.home / "logs" / "database.log")
+        database = self.server.child(self.places.database_port, self.home / "logs" / "database.log", hub)
         control.ask(self.home, control.Start([database]))
 
     def _brokers(self) -> list[Child]:
@@ -83,8 +87,8 @@ class FreshLab:
         return children
 
 
-def prepare(settings: Settings, progress: Progress) -> FreshLab:
-    """Everything up to a running supervisor without children.
+def prepare(settings: Settings, progress: Progress, *, own_network: bool = False) -> FreshLab:
+    """Everything up to a running supervisor without children; `own_network` makes it an isolated lab.
 
     Raises:
         EnvironmentUnfit: downloads, ports, accounts, write access or space are lacking; with the way out.
@@ -101,9 +105,17 @@ def prepare(settings: Settings, progress: Progress) -> FreshLab:
     empty(home)
     server = postgres.prepare(settings.postgres_bin, home / "data" / "database")
     password = secrets.token_urlsafe(24)
-    bootstrap = ",".join(p.bootstrap for p in places.brokers)
-    launch(home, Known(bootstrap, postgres.url(places.database_port, password)))
-    return FreshLab(home, kit, places, server, password)
+    found = Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
+    if own_network:
+        places = isolated.isolated(places)
+        found = msgspec.structs.replace(
+            found,
+            worker_bootstrap=isolated.inner_bootstrap(places),
+            worker_database_url=postgres.url(places.database_port, password, isolated.HUB),
+            can=(*found.can, "partition"),
+        )
+    launch(home, found)
+    return FreshLab(home, kit, places, server, password, own_network)
 
 
 def known(home: Path) -> Known:

@@ -29,21 +29,15 @@ from factorylab.cluster.base import Cut, Link, Role
 from factorylab.cluster.begin import Beginning
 from factorylab.cluster.control import Door, environment
 from factorylab.cluster.cuts import FILTERS, Filter, drops, find_program
+from factorylab.cluster.isolated import HUB, inner_address
 from factorylab.cluster.kafka_config import INNER_PORT
 from factorylab.cluster.matrix import Matrix
 from factorylab.errors import EnvironmentUnfit, PortTaken, UsageError
 
-SUBNET = "10.77.0"  # no route leads in or out, so it may be in use elsewhere
-HUB = f"{SUBNET}.254"
 BRIDGE = "hub"
 HOST = "host"
 FIRST_WORKER = 11
 TOOL_S = 10
-
-
-def inner_address(number: int) -> str:
-    """Of broker `number`, counted from 1."""
-    return f"{SUBNET}.{number}"
 
 
 class Network:

@@ -43,8 +43,8 @@ class Server:
     prefix: tuple[str, ...] = ()
     user: int | None = None
 
-    def initialise(self, password: str) -> None:
-        """Make an empty database cluster whose only account has this password.
+    def initialise(self, password: str, also_from: str | None = None) -> None:
+        """Make an empty database cluster whose only account has this password, for loopback and `also_from` (a CIDR).
 
         Raises:
             StartFailed: with what initdb said.
@@ -66,19 +66,23 @@ class Server:
         secret.unlink()
         if done.returncode != 0:
             raise StartFailed(f"initdb failed:\n{done.stdout}{done.stderr}")
+        if also_from:
+            with (self.folder / "data" / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {also_from} scram-sha-256\n")
 
-    def child(self, port: int, log: Path) -> Child:
-        """The server as the supervisor starts it. SIGINT is PostgreSQL's fast shutdown."""
-        settings = [f"--{key}={value}" for key, value in (SETTINGS | {"port": str(port)}).items()]
+    def child(self, port: int, log: Path, also_at: str | None = None) -> Child:
+        """The server as the supervisor starts it, on loopback and `also_at`. SIGINT is PostgreSQL's fast shutdown."""
+        own = {"port": str(port)} | ({"listen_addresses": f"127.0.0.1,{also_at}"} if also_at else {})
+        settings = [f"--{key}={value}" for key, value in (SETTINGS | own).items()]
         argv = [*self.prefix, str(self.binaries / "postgres"), "-D", str(self.folder / "data"), *settings]
         return Child(
             "database", "database", argv, ENVIRONMENT, str(log), str(self.folder), signal.SIGINT, 10, self.user
         )
 
 
-def url(port: int, password: str) -> str:
+def url(port: int, password: str, address: str = "127.0.0.1") -> str:
     """As every PostgreSQL client takes it. It carries the password: never log it."""
-    return f"postgresql://{ACCOUNT}:{password}@127.0.0.1:{port}/{DATABASE}"
+    return f"postgresql://{ACCOUNT}:{password}@{address}:{port}/{DATABASE}"
 
 
 def packaged_binaries() -> Path:
