@@ -66,7 +66,8 @@ class History(dict[str, pd.DataFrame]):
             )
         samples = self["processes"]
         during = (samples["name"] == node) & samples["t_ns"].between(at_ns(at_s), at_ns(until_s))
-        samples.loc[during, "status"] = "paused" if kind == "pause" else "dead"
+        if kind in {"kill", "terminate", "pause"}:
+            samples.loc[during, "status"] = "paused" if kind == "pause" else "dead"
 
     def saved(self) -> Run:
         """Write, seal and load."""
@@ -288,3 +289,65 @@ def consumer_loss(folder: Path, **changes: Any) -> History:
         back = (frame["partition"] == 1) & (frame["t_ns"] > at_ns(13))
         frame.loc[back, "rebalance_no" if table == "reads" else "owner_epoch"] = 1 if table == "reads" else 3
     return h
+
+
+NODES = ("broker-1", "broker-2", "broker-3", "processor-0", "processor-1", "host")
+
+
+def network_partition(folder: Path, target: str = "leader:0", node: str = "broker-1", **changes: Any) -> History:
+    """`node` is cut from the brokers from 6 s to 12 s; links are tried once a second.
+
+    Where it is broker 1, the leader of partition 0, broker 2 leads that from 9 s on; broker 1 hears of it at 12.4 s,
+    and all are in sync again at 14 s. Until 9 s nobody is acked.
+    """
+    fault = {"kind": "partition", "target": target, "hold_s": 6}
+    h = healthy(folder, scenario(name="network_partition", topology={"profile": "safe"}, faults=[fault], **changes))
+    h.fault(node, 6, 12, kind="partition", target=target)
+    declared = h.scenario.faults[0]
+    ends_s = h.scenario.schedule.steady_s + h.scenario.fault_window_s + h.scenario.schedule.after_s
+    tried = [
+        (at_ns(second), source, broker, not (6 < second < 12 and declared.breaks(node, source, broker)))
+        for second in np.arange(-1.95, ends_s, 1.0)
+        for source in NODES
+        for broker in NODES[:3]
+        if source != broker
+    ]
+    columns = dict(zip(("t_ns", "source", "target", "ok"), map(list, zip(*tried, strict=True)), strict=True))
+    h.add("reach", worker="probe", **columns)
+    if node == "broker-1":
+        stall(h, 6, 9, (0, 1, 2))
+        _isolate(h)
+    _views(h)
+    return h
+
+
+def _isolate(h: History) -> None:
+    """The partitions as the newest leader epoch has it: broker 1 out of sync from 9 s to 14 s, partition 0 moved."""
+    samples = h["partitions"]
+    out = samples["t_ns"].between(at_ns(9), at_ns(14))
+    samples["isr"] = [[b for b in isr if not o or b != 1] for isr, o in zip(samples["isr"], out, strict=True)]
+    moved = (samples["partition"] == 0) & (samples["t_ns"] >= at_ns(9))
+    samples.loc[moved, ["leader", "epoch"]] = [2, 1]
+
+
+def _views(h: History) -> None:
+    """What each broker says: the truth, but broker 1 goes on with what it knew at 6 s until it is back at 12.4 s."""
+    truth = h["partitions"].drop(columns=["end", "valid"])
+    apart = "broker-1" in set(h["faults"]["node"])
+    stale = truth["t_ns"].between(at_ns(9), at_ns(12.4)) & apart
+    old = truth.assign(leader=truth["partition"] % 3 + 1, epoch=0, isr=[[p + 1, (p + 1) % 3 + 1, (p + 2) % 3 + 1]
+                       for p in truth["partition"]])  # fmt: skip
+    own = pd.concat([truth[~stale], old[stale]]).sort_values("t_ns", kind="stable")
+    for broker, told in ((1, own), (2, truth), (3, truth)):
+        h.add("views", **{name: told[name].to_numpy() for name in told}, broker=broker)
+
+
+def forget_acked(h: History, from_s: float, until_s: float, partition: int = 0) -> int:
+    """With acks=1: what an isolated leader confirmed in this time is nowhere after it; gives how many readings."""
+    sends = h["sends"]
+    gone = (sends["partition"] == partition) & sends["t_ns"].between(at_ns(from_s), at_ns(until_s))
+    lost = sends.loc[gone, ["sensor", "seq"]].assign(lost=True)
+    for table in ("log", "rows"):
+        marked = h[table].merge(lost, on=["sensor", "seq"], how="left")
+        h[table] = marked[marked["lost"].isna()].drop(columns="lost").reset_index(drop=True)
+    return int(gone.sum())

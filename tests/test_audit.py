@@ -14,7 +14,19 @@ from factorylab.audit.registry import CHECKS, Evidence, Found, check
 from factorylab.audit.verdict import Check, Verdict, meets
 from factorylab.errors import UsageError
 from factorylab.saved import load
-from tests.histories import BOOT, History, S, arrow, at_ns, broker_loss, consumer_loss, healthy, scenario
+from tests.histories import (
+    BOOT,
+    History,
+    S,
+    arrow,
+    at_ns,
+    broker_loss,
+    consumer_loss,
+    forget_acked,
+    healthy,
+    network_partition,
+    scenario,
+)
 
 Spoil = Callable[[History], object]
 
@@ -180,9 +192,13 @@ def test_what_almost_is_a_violation_passes(tmp_path: Path, claim: str) -> None:
     assert (verdict.verdict, fired(verdict)) == ("PASS", {})
 
 
-@pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss])
+def consumer_cut_off(folder: Path) -> History:
+    return network_partition(folder, "owner:0", "processor-0")
+
+
+@pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
 def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
-    """A healthy run, a loss of a broker and a loss of a consumer pass every check."""
+    """A healthy run, losses of a broker and of a consumer, and network partitions of both pass every check."""
     verdict = make(tmp_path).saved().verdict
     assert (verdict.verdict, fired(verdict), verdict.met, verdict.exit_code) == ("PASS", {}, True, 0)
 
@@ -251,6 +267,83 @@ def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> Non
     verdict = history.saved().verdict
     assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
     assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
+
+
+def link(source: str, target: str, from_s: float, until_s: float, *, ok: bool) -> Spoil:
+    """What the probe's attempts from `source` to `target` in this time found."""
+
+    def spoil(h: History) -> None:
+        rows = h["reach"]
+        mine = (rows["source"] == source) & (rows["target"] == target)
+        rows.loc[mine & rows["t_ns"].between(at_ns(from_s), at_ns(until_s)), "ok"] = ok
+
+    return spoil
+
+
+def untried(from_s: float, until_s: float) -> Spoil:
+    return lambda h: h.__setitem__("reach", h["reach"][~h["reach"]["t_ns"].between(at_ns(from_s), at_ns(until_s))])
+
+
+TORN: dict[str, tuple[Spoil, list[str]]] = {
+    "a link that the cut breaks was open once": (link("broker-1", "broker-2", 9, 10, ok=True), ["fault_landed"]),
+    "no link broke": (lambda h: h["reach"].__setitem__("ok", True), ["fault_landed"]),
+    "a client's link broke too": (link("processor-1", "broker-2", 6, 12, ok=False), ["fault_landed"]),
+    "no link was tried while the cut was held": (untried(6, 12), ["fault_landed"]),
+    "a link stayed broken": (link("broker-3", "broker-1", 12, 99, ok=False), ["healed"]),
+    "a link broke again": (link("broker-3", "broker-1", 15, 99, ok=False), ["healed"]),
+    "no link was tried after the healing": (untried(12, 99), ["healed"]),
+    "the probe tried nothing at all": (lambda h: h.__setitem__("reach", h["reach"].head(0)), ["fault_landed"]),
+    "the injector saw other links than those of the cut": (
+        lambda h: h["faults"].__setitem__("step", h["faults"]["step"].replace("evidence", "no_evidence")),
+        ["fault_landed"]),
+}  # fmt: skip
+
+ALMOST_TORN: dict[str, Spoil] = {
+    "the round that ended after the healing found links open": link("broker-1", "broker-2", 11, 12, ok=True),
+    "the first round after the healing found one broken still": link("broker-1", "broker-2", 12, 12.5, ok=False),
+    "a busy machine made an open link look broken twice": link("host", "broker-2", 8, 9.5, ok=False),
+    "a link was broken before anything was cut": link("broker-1", "broker-2", 0, 3, ok=False),
+}
+
+
+@pytest.mark.parametrize("claim", TORN)
+def test_a_cut_that_its_links_do_not_show_is_invalid(tmp_path: Path, claim: str) -> None:
+    """A network partition counts only by the probe's own attempts to connect, and so does its end."""
+    spoil, names = TORN[claim]
+    history = network_partition(tmp_path)
+    spoil(history)
+    verdict = history.saved().verdict
+    assert (verdict.verdict, list(fired(verdict))) == ("INVALID", names)
+
+
+@pytest.mark.parametrize("claim", ALMOST_TORN)
+def test_a_cut_whose_links_almost_deny_it_passes(tmp_path: Path, claim: str) -> None:
+    """Attempts that began before the healing and ended after it, and a hiccup of an open link, deny no cut."""
+    history = network_partition(tmp_path)
+    ALMOST_TORN[claim](history)
+    assert fired(history.saved().verdict) == {}
+
+
+def test_a_link_of_a_node_under_another_fault_says_nothing(tmp_path: Path) -> None:
+    """A broker that is dead meanwhile answers nobody, and the cut of another is not blamed for it."""
+    history = network_partition(tmp_path)
+    link("host", "broker-3", 6, 12, ok=False)(history)
+    assert list(fired(history.saved().verdict)) == ["fault_landed"]
+    faults = [
+        *history.scenario.faults,
+        history.scenario.faults[0].model_copy(update={"kind": "pause", "target": "broker:3"}),
+    ]
+    history.scenario = history.scenario.model_copy(update={"faults": tuple(faults)})
+    history.fault("broker-3", 6, 12, kind="pause", number=1)
+    assert fired(history.saved().verdict) == {}
+
+
+def test_what_an_isolated_leader_confirmed_alone_is_lost(tmp_path: Path) -> None:
+    """With acks=1 the readings that only the isolated leader had are lost, and a scenario may declare just that."""
+    history = network_partition(tmp_path, clients={"acks": "1"}, expect=["lost_in_log"])
+    lost = forget_acked(history, 6, 9)
+    verdict = history.saved().verdict
+    assert lost == 100 and fired(verdict) == {"lost_in_log": lost} and verdict.met
 
 
 def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:

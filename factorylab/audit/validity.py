@@ -6,16 +6,20 @@ have happened (steady state, faults that landed, readings offered during and aft
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from factorylab import runs
 from factorylab.analysis import rates
+from factorylab.audit import links
 from factorylab.audit.loss import beyond_journal
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
 from factorylab.clock import NS
 from factorylab.saved import each
+from factorylab.scenario import Fault
 
 RATE_TOLERANCE = 0.05
 LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
@@ -147,26 +151,34 @@ def steady_state(e: Evidence) -> Found:
 
 @check("Each declared fault landed, as an independent process saw.", "faults did not land", "INVALID")
 def fault_landed(e: Evidence) -> Found:
-    """The injector found evidence, and the probe saw the victim dead or paused before it was healed."""
+    """The injector found evidence, and so did the probe before the healing: the victim was dead or paused, or just the
+    links that a network fault breaks were broken."""
     declared = e.run.scenario.faults
-    windows = e.fault_windows
     steps = e.run.faults.astype({"step": str, "evidence": str})
-    samples = e.run.frame("processes", "t_ns", "name", "status")
     missed = []
     for number, fault in enumerate(declared):
-        mine = windows[windows["fault"] == number]
+        mine = e.fault_windows[e.fault_windows["fault"] == number]
         if mine.empty:
             why = steps.loc[(steps["fault"] == number) & (steps["step"] == "skipped"), "evidence"].tolist()
             missed.append(
                 f"fault {number} ({fault.kind} {fault.target}) was not injected{': ' * bool(why)}{''.join(why[:1])}"
             )
+        told = ((steps["fault"] == number) & (steps["step"] == "evidence")).any()
         for w in each(mine):
-            until = w.healed_ns if w.healed_ns > 0 else np.iinfo(np.int64).max
-            seen = samples[(samples["name"] == w.node) & samples["t_ns"].between(w.injected_ns, until)]
-            told = ((steps["fault"] == number) & (steps["step"] == "evidence")).any()
-            if not told or not (seen["status"] == LANDED[fault.kind]).any():
-                missed.append(f"fault {number}: {w.node} was not seen {LANDED[fault.kind]} ({len(seen)} samples)")
+            unseen = links.not_as_cut(e.run, fault, w) if fault.on_network else _not_hit(e, fault, w)
+            unseen += ["the injector saw nothing"] * (not told)
+            missed += [f"fault {number}: {'; '.join(unseen[:WITNESSES])}"] * bool(unseen)
     return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
+
+
+def _not_hit(e: Evidence, fault: Fault, window: Any) -> list[str]:
+    """Empty where the probe saw the victim in the state that the fault puts it in."""
+    until = window.healed_ns if window.healed_ns > 0 else np.iinfo(np.int64).max
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    seen = samples[(samples["name"] == window.node) & samples["t_ns"].between(window.injected_ns, until)]
+    if (seen["status"] == LANDED[fault.kind]).any():
+        return []
+    return [f"{window.node} was not seen {LANDED[fault.kind]} ({len(seen)} samples)"]
 
 
 @check("Readings were offered while each fault was held, and after it.", "windows had too few", "INVALID")
@@ -193,8 +205,11 @@ def enough_sends(e: Evidence) -> Found:
 
 @check("At the end every fault was healed, every replica in sync, every node running.", "things were not", "INVALID")
 def healed(e: Evidence) -> Found:
-    """Replicas and brokers by the last sample, processors when the drain began: after it they are stopped."""
+    """Replicas by the last sample, nodes and links when the drain began: after it processors are stopped."""
     wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(e.fault_windows) if w.healed_ns <= 0]
+    drain_ns = _window(e, "drain", "final_read")[0]
+    for w in each(e.fault_windows):
+        wounds += links.not_whole(e.run, e.run.scenario.faults[w.fault], w, drain_ns)
     views = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns").drop_duplicates("partition", keep="last")
     replicas = e.run.scenario.topology.replication
     wounds += [
@@ -203,7 +218,7 @@ def healed(e: Evidence) -> Found:
     unseen = set(range(e.run.scenario.topology.partitions)) - set(views["partition"])
     wounds += [f"partition {p}: never seen" for p in sorted(unseen)]
     samples = e.run.frame("processes", "t_ns", "name", "status")
-    before = samples[samples["t_ns"] <= _window(e, "drain", "final_read")[0]]
+    before = samples[samples["t_ns"] <= drain_ns]
     last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
