@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from factorylab import cli_batch, cli_cluster, cli_runs
+from factorylab import cli_batch, cli_cluster, cli_fault, cli_runs
 from factorylab.errors import LabError
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
 
 INTERRUPTED = 130
 
-STARTERS = {"up", "run", "batch"}
+DRIVERS = {"up", "run", "batch", "fault"}
 
 
 class Interruptible(typer.core.TyperGroup):
@@ -30,7 +30,7 @@ class Interruptible(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             pass  # what its frames hold, a lease among it, is let go before we look
-        left = settle(load_settings().home) if ctx.invoked_subcommand in STARTERS else ""
+        left = settle(load_settings().home) if ctx.invoked_subcommand in DRIVERS else ""
         typer.secho("; ".join(filter(None, ("interrupted", left))), err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(INTERRUPTED)
 
@@ -46,6 +46,7 @@ app = typer.Typer(
 cli_cluster.register(app)
 cli_runs.register(app)
 cli_batch.register(app)
+cli_fault.register(app)
 
 
 @app.callback()

@@ -7,6 +7,7 @@
     controller     the broker whose controller is active
     coordinator    the broker that coordinates the consumer group
     broker:2       broker 2 (processor:1: processor 1)
+    database       PostgreSQL
 
 While an earlier fault holds, the cluster may be unable to answer: then its last answer counts, and the record says so.
 """
@@ -69,6 +70,8 @@ class Roles:
     def of(self, node: str) -> str:
         """What a node is, in words: what hangs on it decides what its loss does."""
         role, _, number = node.partition("-")
+        if role == "database":
+            return "keeps readings, alerts and positions"
         if role != "broker":
             owned = sorted(p for p, owner in self.members.owners.items() if owner == node)
             return f"owns {_listed(owned)}"
@@ -103,8 +106,8 @@ def resolve(target: str, roles: Roles) -> tuple[str, ...]:
     """
     role, _, which = target.partition(":")
     roles.look(*NEEDS.get(role, ("views",)), *(("ends",) if which == "busiest" else ()))
-    if role in {"broker", "processor"}:
-        return (f"{role}-{which}",)
+    if role in {"broker", "processor", "database"}:
+        return (f"{role}-{which}" if which else role,)
     if role in {"controller", "coordinator"}:
         broker = roles.controller if role == "controller" else roles.coordinator
         if broker < 0:

@@ -1,0 +1,138 @@
+"""The command `fault`: break something by hand on a lab that is up, see the evidence, and have it healed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
+from factorylab.cli_runs import say
+from factorylab.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.history import AwayFrom, Direction, FaultStep
+from factorylab.names import Names
+from factorylab.scenario import Fault, scenario_from
+from factorylab.settings import load_settings
+
+ProcessAction = Literal["kill", "terminate", "pause", "restart"]
+DatabaseAction = Literal["kill", "pause", "restart"]
+NetworkAction = Literal["partition", "disconnect"]
+STOP_S = 30.0  # a loaded broker may take this long to stop
+FULL_ISR_S = 120.0
+
+BROKERS = "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0"
+CONSUMERS = "owner:P (the processor that owns partition P) or processor:N"
+Hold = Annotated[float, typer.Option("--hold", min=0.1, help="seconds until it is undone; Ctrl-C undoes it at once")]
+Suffix = Annotated[str, typer.Option("--run", help="6 digits of a run kept up; none: the standing factory")]
+
+app = typer.Typer(no_args_is_help=True, help="Break something on a lab that is up; it is healed afterwards.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the command to the command line."""
+    parent.add_typer(app, name="fault")
+
+
+@app.command()
+def broker(
+    action: ProcessAction,
+    target: Annotated[str, typer.Option("--target", help=BROKERS)] = "leader:0",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Kill, stop, freeze or restart a broker."""
+    _play(_process_fault(action, target, hold), run, at_once=action == "restart")
+
+
+@app.command()
+def consumer(
+    action: ProcessAction,
+    target: Annotated[str, typer.Option("--target", help=CONSUMERS)] = "owner:0",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Kill, stop, freeze or restart a processor."""
+    _play(_process_fault(action, target, hold), run, at_once=action == "restart")
+
+
+@app.command()
+def database(action: DatabaseAction, hold: Hold = 10, run: Suffix = "") -> None:
+    """Kill, freeze or restart PostgreSQL."""
+    _play(_process_fault(action, "database", hold), run, at_once=action == "restart")
+
+
+@app.command()
+def network(  # noqa: PLR0917 (typer's options)
+    action: NetworkAction,
+    target: Annotated[str, typer.Option("--target", help=f"{BROKERS}; {CONSUMERS}")] = "leader:0",
+    away_from: Annotated[
+        AwayFrom, typer.Option(help="a partition drops packets of the (other) brokers or all")
+    ] = "brokers",
+    direction: Annotated[Direction, typer.Option(help="seen from the target")] = "both",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Cut a broker or a processor off the network."""
+    topic, role = _split(target)
+    given = {"kind": action, "target": role, "hold_s": hold, "away_from": away_from, "direction": direction}
+    _play((topic, _checked(given)), run)
+
+
+def _process_fault(action: str, target: str, hold_s: float) -> tuple[str, Fault]:
+    topic, role = _split(target)
+    kind, held_s = ("terminate", STOP_S) if action == "restart" else (action, hold_s)
+    return topic, _checked({"kind": kind, "target": role, "hold_s": held_s})
+
+
+def _split(target: str) -> tuple[str, str]:
+    """leader:sensor-data/0 as topic and role: ("sensor-data", "leader:0"); the topic is "" where none is named."""
+    named = re.fullmatch(r"([a-z]+):([\w.-]+)/(\d+)", target)
+    return (named[2], f"{named[1]}:{named[3]}") if named else ("", target)
+
+
+def _checked(given: dict[str, object]) -> Fault:
+    """Raises ScenarioError naming what is wrong with it."""
+    return scenario_from({"name": "by_hand", "clients": {"processors": 16}, "faults": [given]}, "fault").faults[0]
+
+
+def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
+    """Inject, show the evidence, hold unless `at_once`, heal, and wait until all replicas are in sync again."""
+    from factorylab.cluster import manage
+    from factorylab.cluster.admin import Admin
+    from factorylab.cluster.local import LocalCluster
+    from factorylab.faults.inject import Timeline
+    from factorylab.faults.targets import Roles
+
+    topic, fault = what
+    settings = load_settings()
+    if not manage.look(settings.home):
+        raise EnvironmentUnfit(f"no lab is up in {settings.home}: 'factorylab up', or 'factorylab run … --keep'")
+    names = Names.of(run)
+    topic = topic or names.sensors
+    with LocalCluster.up(settings) as cluster:
+        if fault.kind not in cluster.can:
+            raise UsageError(
+                f"{fault.kind}: the {cluster.backend} lab that is up can only {', '.join(sorted(cluster.can))}"
+            )
+        admin = Admin(cluster.endpoints.bootstrap)
+        _require(admin.topics, topic)
+        steps: list[FaultStep] = []
+        timeline = Timeline(cluster, Roles(admin, topic, names.group), steps.append, say)
+        if at_once:
+            timeline.inject(0, fault)
+            timeline.heal(0, fault)
+        else:
+            say(f"for {fault.hold_s:g} s, then it is healed; Ctrl-C heals at once")
+            timeline.play([fault], fault.hold_s)
+        if not any(step.step == "evidence" for step in steps):
+            raise LabError(f"nothing was broken: {steps[-1].evidence}")
+        say("waiting until all replicas are in sync")
+        admin.wait_full_isr(topic, FULL_ISR_S)
+        say(f"healed: every replica of {topic} is in sync")
+
+
+def _require(topics: Callable[[], set[str]], topic: str) -> None:
+    there = sorted(name for name in topics() if not name.startswith("__"))
+    if topic not in there:
+        raise UsageError(f"there is no topic {topic!r} on this lab; there are: {', '.join(there) or 'none'}")
