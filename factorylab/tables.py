@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from factorylab import analysis
 from factorylab.analysis import rates
 from factorylab.analysis.latency import latencies
+from factorylab.analysis.partitioned import SILENT_S
 from factorylab.audit import text
 from factorylab.audit.text import EXPECTED, numbers
 from factorylab.clock import NS
@@ -40,6 +42,26 @@ def values(run: Run, limits: Sequence[float]) -> pd.DataFrame:
     above = {f"above {limit:g}": int((rows["value"] > limit).sum()) for limit in limits}
     distinct = len(rows[["sensor", "seq"]].drop_duplicates())
     return pd.DataFrame([{"rows": len(rows), "distinct": distinct, **above}])
+
+
+def views_at(run: Run, fault: int = 0) -> pd.DataFrame:
+    """Who saw what while fault number `fault` was held, one row a partition: what clients got (as in
+    `analysis.clients_saw`), and whom each broker named as leader, with whom in sync, just before the healing."""
+    table = analysis.clients_saw(run, fault).set_index("partition")
+    steps = run.faults[run.faults["fault"] == fault]
+    ends_s = (int(steps.loc[steps["step"] == "healing", "t_ns"].max()) - run.t0_ns) / NS
+    for broker in sorted(run.views["broker"].unique()):
+        table[f"broker {broker} says"] = [_word(analysis.views(run, p), broker, ends_s) for p in table.index]
+    return table
+
+
+def _word(told: pd.DataFrame, broker: int, at_s: float) -> str:
+    """What a broker said at a moment; its last answer may be a second old."""
+    mine = told[(told["broker"] == broker) & (told["start_s"] <= at_s)].tail(1)
+    if mine.empty or float(mine["end_s"].iloc[0]) < at_s - SILENT_S:
+        return "no answer"
+    view = mine.iloc[0]
+    return f"leader {view['leader']} (epoch {view['epoch']}), in sync {view['in_sync']}"
 
 
 def summary(runs: Sequence[Run]) -> pd.DataFrame:

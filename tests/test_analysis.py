@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factorylab import analysis
+from factorylab import analysis, tables
 from factorylab.analysis.rates import slope_per_s
 from factorylab.analysis.recovery import longest_gap
 from factorylab.audit.text import compare, one_line, panel
 from factorylab.saved import Run
-from tests.histories import S, at_ns, broker_loss, consumer_loss, healthy, scenario
+from tests.histories import S, at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 
 
 @pytest.fixture
@@ -189,3 +189,50 @@ def test_the_panel_fits_on_a_screen(broker: Run) -> None:
     """Verdict, recovery and numbers of a run take at most 24 lines of text."""
     text = panel(broker.verdict)
     assert text.count("\n") < 24 and "kill broker-1 (leader:0)" in text and "offered − stored  0" in text
+
+
+def test_an_isolated_leader_believes_in_itself(tmp_path: Path) -> None:
+    """Broker 1 names itself until 12.4 s, the others name broker 2 from 9 s on, of a later epoch."""
+    told = analysis.views(network_partition(tmp_path).saved(), 0)
+    mine = told[told["broker"] == 1]
+    assert mine["leader"].tolist() == [1, 2, 2] and mine["in_sync"].tolist() == ["1 2 3", "2 3", "1 2 3"]
+    assert mine["end_s"].iloc[0] == pytest.approx(12.5, abs=0.11)
+    assert told.loc[told["broker"] == 3, "epoch"].tolist() == [0, 1, 1]
+
+
+def test_a_silent_broker_leaves_a_gap(tmp_path: Path) -> None:
+    """Where a broker gave no answer for two seconds its interval ends with the last answer before."""
+    history = network_partition(tmp_path)
+    rows = history["views"]
+    history["views"] = rows[~((rows["broker"] == 3) & rows["t_ns"].between(at_ns(3), at_ns(5)))]
+    told = analysis.views(history.saved(), 0).query("broker == 3")
+    assert told["leader"].tolist() == [1, 1, 2, 2] and told["start_s"].iloc[1] - told["end_s"].iloc[0] > 2
+
+
+@pytest.mark.parametrize(
+    ("target", "node", "partition"),
+    [("leader:0", "broker-1", 0), ("owner:1", "processor-1", 1), ("broker:3", "broker-3", 2), ("controller", "x", 0)],
+)
+def test_the_partition_that_a_fault_is_about(tmp_path: Path, target: str, node: str, partition: int) -> None:
+    """A role names its partition; of a broker it is the first that it led, of one that led nothing the first."""
+    assert analysis.watched_partition(network_partition(tmp_path, target, node).saved()) == partition
+
+
+def test_who_saw_what(tmp_path: Path) -> None:
+    """Offered, acked, lost and stored of each partition while the cut was held, and what each broker said then."""
+    history = network_partition(tmp_path, clients={"acks": "1"})
+    lost = forget_acked(history, 6, 9)
+    table = tables.views_at(history.saved())
+    assert table["lost"].tolist() == [lost, 0, 0] and table["acked"].equals(table["offered"])
+    assert table["offered"].tolist() == pytest.approx([203, 203, 203], abs=2)
+    assert table.loc[0, "broker 1 says"] == "leader 1 (epoch 0), in sync 1 2 3"
+    assert table.loc[0, "broker 2 says"] == "leader 2 (epoch 1), in sync 2 3"
+
+
+def test_acks_are_split_by_what_became_of_them(tmp_path: Path) -> None:
+    """Kept and lost acknowledgements add up to those of the partition, the lost ones come in their own time."""
+    history = network_partition(tmp_path, clients={"acks": "1"})
+    lost = forget_acked(history, 12.5, 15)
+    frame = analysis.acks_kept_and_lost(history.saved(), 0)
+    assert frame["lost_per_s"].sum() / 2 == lost and frame["kept_per_s"].sum() / 2 == 600 - lost
+    assert frame.loc[frame["lost_per_s"] > 0, "t_s"].tolist() == [12.5, 13, 13.5, 14, 14.5]

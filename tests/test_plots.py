@@ -10,7 +10,7 @@ import pytest
 from factorylab import plots
 from factorylab.plots.style import FAULT_FILL
 from factorylab.saved import Run
-from tests.histories import at_ns, broker_loss, consumer_loss, healthy, scenario
+from tests.histories import at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 
 FIGURES = [plots.timeline, plots.latency, plots.ack_gaps]
 
@@ -34,6 +34,43 @@ def test_the_timeline_names_the_fault_and_shades_it(run: Run) -> None:
     shades = [[p for p in ax.patches if p.get_facecolor()[:3] == _rgb(FAULT_FILL)] for ax in axes]
     assert [len(found) for found in shades] == [1, 1, 1, 1]
     assert "kill broker-1 (leader:0)" in [text.get_text() for text in axes[0].texts]
+
+
+@pytest.fixture(scope="module")
+def torn(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    history = network_partition(tmp_path_factory.mktemp("torn"), clients={"acks": "1"})
+    forget_acked(history, 6, 9)
+    return history.saved()
+
+
+def test_a_partition_is_named_with_its_sides(torn: Run) -> None:
+    """The label of a network partition says who was cut off from whom, the title too."""
+    figure = plots.timeline(torn)
+    assert "partition broker-1 (leader:0) from brokers" in [text.get_text() for text in figure.axes[0].texts]
+    assert figure.get_suptitle() == "network partition: partition leader:0 from brokers"
+
+
+def test_views_show_whom_each_broker_names(torn: Run) -> None:
+    """Three lanes; while the others name broker 2 the isolated one names itself, in another hatch, with a full ISR."""
+    figure = plots.views(torn)
+    ax = figure.axes[1]
+    hatch = {label.get_label(): label.get_hatch() for label in ax.get_legend().get_patches()}
+    at_11 = {
+        round(bar.get_y() + bar.get_height() / 2): bar.get_hatch()
+        for bar in ax.patches
+        if bar.get_height() < 0.71 and bar.get_x() <= 11 <= bar.get_x() + bar.get_width()
+    }
+    assert at_11 == {1: hatch["broker 1"], 2: hatch["broker 2"], 3: hatch["broker 2"]}
+    assert {text.get_text() for text in ax.texts} == {"1 2 3", "2 3"}
+    assert "lost: confirmed, and not in the log afterwards" in [
+        text.get_text() for text in figure.axes[0].get_legend().get_texts()
+    ]
+
+
+def test_views_are_drawn_where_there_are_some(torn: Run, run: Run) -> None:
+    """The figure of views belongs to runs whose brokers were asked alone, and is the same bytes each time."""
+    assert "views" in plots.drawn(torn) and "views" not in plots.drawn(run)
+    assert plots.svg(plots.views(torn)) == plots.drawn(torn)["views"]
 
 
 def _rgb(colour: str) -> tuple[float, ...]:

@@ -79,9 +79,18 @@ def lag(ax: Axes, frame: pd.DataFrame) -> Axes:
     return ax
 
 
-def bars(ax: Axes, frame: pd.DataFrame, owner: str, names: Sequence[object], *, title: str, shift: int = 0) -> Axes:
-    """Intervals (partition, `owner`, start_s, end_s) as one lane a partition; each of `names` has a colour, a hatch
-    named in the legend, beginning `shift` into the palette. Intervals without a name in `names` stay white: nobody."""
+def bars(
+    ax: Axes,
+    frame: pd.DataFrame,
+    owner: str,
+    names: Sequence[object],
+    *,
+    title: str,
+    shift: int = 0,
+    lane: str = "partition",
+) -> Axes:
+    """Intervals (`lane`, `owner`, start_s, end_s) as one row a lane; each of `names` has a colour, a hatch named in
+    the legend, beginning `shift` into the palette. Intervals without a name in `names` stay white: nobody."""
     index = {name: i % len(FILLS) for i, name in enumerate(names, start=shift)}
     for span in each(frame):
         name = getattr(span, owner)
@@ -89,30 +98,60 @@ def bars(ax: Axes, frame: pd.DataFrame, owner: str, names: Sequence[object], *, 
             continue
         i = index[name]
         ax.barh(
-            span.partition, span.end_s - span.start_s, left=span.start_s, height=0.7,
+            getattr(span, lane), span.end_s - span.start_s, left=span.start_s, height=0.7,
             facecolor=FILLS[i], hatch=HATCHES[i], edgecolor="#444444", linewidth=0.5,
         )  # fmt: skip
     handles = [Patch(fc=FILLS[i], hatch=HATCHES[i], ec="#444444", lw=0.5, label=str(name)) for name, i in index.items()]
     ax.legend(handles=handles, ncols=min(len(handles), 6) or 1, loc="lower right", bbox_to_anchor=(1, 1))
-    _lanes(ax, frame, title)
+    _lanes(ax, frame, title, lane)
     return ax
 
 
-def shortage(ax: Axes, frame: pd.DataFrame) -> Axes:
+def shortage(ax: Axes, frame: pd.DataFrame, lane: str = "partition") -> Axes:
     """Thick dark lines under the lanes of `bars` while a partition lacks in-sync replicas (start_s, end_s)."""
     for span in each(frame):
         ax.plot(
-            [span.start_s, span.end_s], [span.partition + 0.42] * 2, color=RED, linewidth=2.5, solid_capstyle="butt"
-        )
+            [span.start_s, span.end_s], [getattr(span, lane) + 0.42] * 2, color=RED, linewidth=2.5,
+            solid_capstyle="butt",
+        )  # fmt: skip
     return ax
 
 
-def _lanes(ax: Axes, frame: pd.DataFrame, title: str) -> None:
-    partitions = sorted(frame["partition"].unique())
-    ax.set(title=title, ylabel="partition", yticks=partitions)
+def in_sync(ax: Axes, frame: pd.DataFrame, lane: str, least_s: float) -> Axes:
+    """The replicas in sync (column in_sync) written into the intervals of `bars` that last `least_s` or longer."""
+    for span in each(frame[frame["end_s"] - frame["start_s"] >= least_s]):
+        ax.annotate(
+            span.in_sync, ((span.start_s + span.end_s) / 2, getattr(span, lane)), ha="center", va="center", fontsize=8,
+            bbox={"fc": "white", "ec": "none", "pad": 1.2, "alpha": 0.85},
+        )  # fmt: skip
+    return ax
+
+
+def acks(ax: Axes, frame: pd.DataFrame, title: str) -> Axes:
+    """Columns of `analysis.acks_kept_and_lost`, stacked: what was kept below, what was lost above it, hatched."""
+    edges = [*frame["t_s"], float(frame["t_s"].iloc[-1] + frame["t_s"].diff().median())]
+    kept, both = frame["kept_per_s"], frame["kept_per_s"] + frame["lost_per_s"]
+    layers = [(kept * 0, kept, FILLS[0], "", "in the log afterwards")]
+    if frame["lost_per_s"].any():
+        layers.append((kept, both, FILLS[5], "xxx", "lost: confirmed, and not in the log afterwards"))
+    for low, high, fill, hatch, word in layers:
+        ax.stairs(
+            high, edges, baseline=low, fill=True, facecolor=fill, hatch=hatch, edgecolor="#444444", linewidth=0.4,
+            label=word,
+        )  # fmt: skip
+    ax.set(ylabel="acks / s", title=title)
+    ax.set_ylim(0, max(float(both.max()), 1) * 1.1)
+    ax.yaxis.set_major_formatter(THOUSANDS)
+    ax.legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def _lanes(ax: Axes, frame: pd.DataFrame, title: str, lane: str = "partition") -> None:
+    rows = sorted(frame[lane].unique())
+    ax.set(title=title, ylabel=lane, yticks=rows)
     ax.grid(visible=False, axis="y")
-    if partitions:
-        ax.set_ylim(partitions[-1] + 0.55, partitions[0] - 0.5)
+    if rows:
+        ax.set_ylim(rows[-1] + 0.55, rows[0] - 0.5)
 
 
 def latency(ax: Axes, frame: pd.DataFrame, objective_s: float | None = None) -> Axes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -12,12 +13,20 @@ from factorylab import analysis
 from factorylab.plots import draw
 from factorylab.plots.style import Picture, settled, styled, svg
 from factorylab.saved import Run, each
+from factorylab.scenario import Fault
+
+ONE_WAY = {"both": "", "in": ", inbound only", "out": ", outbound only"}
+
+
+def sides(fault: Fault) -> str:
+    """What a partition cuts its victim off from, in words; empty for other faults."""
+    return f" from {fault.away_from}{ONE_WAY[fault.direction]}" if fault.kind == "partition" else ""
 
 
 def subject(run: Run) -> str:
     """What was done, in a few words: the first part of every title."""
     windows = analysis.fault_windows(run)
-    done = [f"{w.kind} {w.target}" for w in each(windows)]
+    done = [f"{w.kind} {w.target}{sides(run.scenario.faults[w.fault])}" for w in each(windows)]
     return f"{run.scenario.name.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
 
 
@@ -28,6 +37,7 @@ def windows_s(run: Run) -> pd.DataFrame:
     healed = windows["healed_ns"].where(windows["healed_ns"] > 0, end_ns)
     same = windows["node"].str.replace("-", ":") == windows["target"]
     text = windows["kind"] + " " + windows["node"] + (" (" + windows["target"] + ")").where(~same, "")
+    text += windows["fault"].map(lambda number: sides(run.scenario.faults[number])).astype(str)
     return pd.DataFrame({"start_s": run.seconds(windows["injected_ns"]), "end_s": run.seconds(healed), "text": text})
 
 
@@ -92,6 +102,33 @@ def ack_gaps(run: Run) -> Picture:
         return settled(figure)
 
 
+def views(run: Run, fault: int = 0) -> Picture:
+    """What each broker said about the partition that fault number `fault` is about, and what became of its acks."""
+    partition = analysis.watched_partition(run, fault)
+    faults, told = windows_s(run), analysis.views(run, partition)
+    named = told.assign(leader="broker " + told["leader"].astype(str))
+    short = told[told["in_sync"].map(lambda ids: len(ids.split())) < run.scenario.topology.replication]
+    with styled():
+        figure = Picture(figsize=(9, 4.2))
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.1])
+        draw.acks(top, analysis.acks_kept_and_lost(run, partition), f"Confirmed readings of partition {partition}")
+        draw.bars(
+            bottom,
+            named,
+            "leader",
+            [f"broker {b}" for b in sorted(told["broker"].unique())],
+            title=f"Whom each broker names as leader of partition {partition}; inside: replicas in sync",
+            lane="broker",
+        )
+        draw.shortage(bottom, short, "broker")
+        for ax in (top, bottom):
+            _frame(ax, run, faults, label=ax is top)
+        draw.in_sync(bottom, told, "broker", 0.05 * float(np.diff(bottom.get_xlim())[0]))
+        bottom.set_xlabel("seconds since the steady state began")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        return settled(figure)
+
+
 def load_curve(run: Run) -> Picture:
     """Offered against achieved rate, and the latency at each offered rate."""
     frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
@@ -111,6 +148,7 @@ def drawn(run: Run) -> dict[str, str]:
     if run not in _DRAWN:
         kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
         kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
+        kinds |= {"views": views} if len(run.views) else {}
         _DRAWN[run] = {name: svg(draw_it(run)) for name, draw_it in kinds.items()}
     return _DRAWN[run]
 

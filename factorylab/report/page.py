@@ -92,6 +92,13 @@ LEGENDS = {
         "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
         "A hatched bar did not end while it was watched: the truth is longer.",
     ),
+    "views": (
+        "What each broker said about the leader of one partition, and what became of the readings confirmed there",
+        "Each lane is one broker, asked alone: the pattern is whom it names as leader, the numbers are the replicas "
+        "that it counts as in sync, and a line under a bar means too few of them. Lanes that differ at one moment are "
+        "brokers that contradict each other; a gap is a broker that did not answer. Above, hatched: readings that were "
+        "confirmed in that time and are not in the log.",
+    ),
     "load_curve": (
         "Offered against achieved rate, and latency at each offered rate",
         "On the dotted line the store gets all that is offered. A hollow mark is a rate at which the backlog, "
