@@ -136,6 +136,9 @@ class Children:
             self._forget_faults(name)
         return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
 
+    async def remove(self) -> None:
+        """Children leave nothing behind that would have to be removed."""
+
     def isolate(self, doors: Sequence[Door]) -> None:
         """Give the lab a network of its own, before anything is started in it.
 
@@ -184,7 +187,7 @@ class Children:
             torn = {record.node for record in records if record.action == "partition"}
             if fault is None and self.network:
                 torn |= set(self.network.cut_nodes())
-            done += [f"lifted the cut of {node}" for node in sorted(torn) if self._cut(node, records)]
+            done += [f"lifted a cut of {node}" for node in sorted(torn) if self._cut(node, records)]
             dying = {record.node for record in records if record.action not in {"pause", "partition"}}
             done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
             for record in records:

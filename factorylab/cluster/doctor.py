@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from factorylab.cluster import jars, java, ports, postgres
+from factorylab.cluster import jars, java, network, ports, postgres
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
 
@@ -32,7 +32,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; none of the checks changes anything."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _java, _jars, _class_cache, _postgres, _loopback, _disk, _memory, _docker, _namespaces,
+        _python, _java, _jars, _class_cache, _postgres, _loopback, _disk, _memory, _docker, _networks,
     )  # fmt: skip
     return [check(settings) for check in checks]
 
@@ -112,12 +112,12 @@ def _docker(settings: Settings) -> Finding:
     return Finding("Docker engine", None, "does not answer", "not needed: the backend local does without")
 
 
-def _namespaces(settings: Settings) -> Finding:
+def _networks(settings: Settings) -> Finding:
+    """Tries what an isolated lab does, rather than asking for versions and switches."""
     del settings
-    done = _run("unshare", "--user", "--net", "true")
-    if done and done.returncode == 0:
-        return Finding("user namespaces", True, "allowed")
-    return Finding("user namespaces", None, "not allowed, or no program 'unshare'", "not needed by any scenario yet")
+    if trouble := network.trouble():
+        return Finding("network faults", None, "not on the backend local", trouble)
+    return Finding("network faults", True, "isolated labs can run here")
 
 
 def worst(findings: list[Finding]) -> int:
