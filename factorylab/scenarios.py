@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, validate_call
 
 from factorylab.errors import ScenarioError, UsageError
+from factorylab.history import AwayFrom, Direction
 from factorylab.scenario import (
     Acks,
     Clients,
@@ -20,6 +21,7 @@ from factorylab.scenario import (
     Fault,
     FaultKind,
     Objectives,
+    Positive,
     Profile,
     Protocol,
     Scenario,
@@ -29,6 +31,9 @@ from factorylab.scenario import (
     Workload,
     explain,
 )
+
+REFRESH = "topic.metadata.refresh.interval.ms"
+"""How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
 
 
 def baseline(
@@ -96,6 +101,31 @@ def consumer_loss(
     )
 
 
+def network_partition(
+    *,
+    target: Target = "leader:0",
+    away_from: AwayFrom = "brokers",
+    direction: Direction = "both",
+    hold_s: float = 20,
+    acks: Acks = "all",
+    profile: Profile = "safe",
+    refresh_s: Positive = 10,
+    rate_per_s: float = 1_000,
+    seed: int = 1,
+    expect: Expect = "pass",
+) -> Scenario:
+    """A living broker is cut off from its peers by the network, or a consumer from the brokers, for `hold_s`."""
+    return Scenario(
+        name="network_partition",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, seed=seed),
+        clients=Clients(acks=acks, producer={REFRESH: f"{refresh_s * 1000:.0f}"}),
+        faults=(Fault(kind="partition", target=target, away_from=away_from, direction=direction, hold_s=hold_s),),
+        objectives=Objectives(shed=0),
+        expect=expect,
+    )
+
+
 def high_load(
     *,
     steps_per_s: tuple[float, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
@@ -140,7 +170,7 @@ def recorded_machine(
 
 
 SCENARIOS: dict[str, Callable[..., Scenario]] = {
-    f.__name__: f for f in (baseline, broker_loss, consumer_loss, high_load, recorded_machine)
+    f.__name__: f for f in (baseline, broker_loss, consumer_loss, network_partition, high_load, recorded_machine)
 }
 
 

@@ -28,10 +28,14 @@ def test_every_scenario_file_validates(file: Path) -> None:
 
 
 def test_quick_and_full_are_there() -> None:
-    """The full batch holds both demonstrations and every scenario that needs no file; quick has four of them."""
-    assert [file.stem for file in BATCHES] == ["full", "quick"]
+    """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
+    nodes; quick has four of them."""
+    assert [file.stem for file in BATCHES] == ["full", "partition", "quick"]
     full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
-    assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {"recorded_machine"}
+    assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
+        "recorded_machine",
+        "network_partition",
+    }
     assert len(batch.load_batch(EXPERIMENTS / "quick.yaml").runs) == 4
 
 
@@ -39,3 +43,19 @@ def test_the_demonstrations_expect_no_pass() -> None:
     """One demonstration must FAIL by a loss, the other must be INVALID."""
     expected = {file.stem: api.scenario(str(file)).expect for file in FILES}
     assert expected["never_lands"] == "invalid" and "lost_in_log" in expected["acked_loss"]
+
+
+def test_partitions_are_shown_from_every_side() -> None:
+    """The batch of network partitions cuts off a leader with either acks, one way, a follower and a consumer; the
+    leader that may confirm alone must lose readings."""
+    made = [batch.job_of(entry, EXPERIMENTS / "partition.yaml").scenario() for entry in
+            batch.load_batch(EXPERIMENTS / "partition.yaml").runs]  # fmt: skip
+    sides = {(s.faults[0].target, s.faults[0].direction, s.clients.acks) for s in made}
+    assert sides == {
+        ("leader:0", "both", "all"),
+        ("leader:0", "both", "1"),
+        ("follower:0", "both", "all"),
+        ("leader:0", "in", "all"),
+        ("owner:0", "both", "all"),
+    }
+    assert all(("lost_in_log" in s.expect) == (s.clients.acks == "1") for s in made)

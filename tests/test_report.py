@@ -117,6 +117,7 @@ def test_a_report_of_nothing_says_so(tmp_path: Path) -> None:
         ("baseline", {"seconds_s": 30.0, "seed": 7}),
         ("high_load", {"steps_per_s": [1000.0, 2000.0]}),
         ("recorded_machine", {"source": "some file.csv"}),
+        ("network_partition", {"direction": "in", "refresh_s": 2.5, "acks": "1", "expect": ["lost_in_log"]}),
     ],
 )
 def test_the_command_repeats_the_scenario(name: str, given: dict[str, object]) -> None:

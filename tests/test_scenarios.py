@@ -49,6 +49,9 @@ def test_an_unknown_parameter_names_those_that_exist(name: str) -> None:
         ("consumer_loss", {"processors": 2.5}, ["processors", "2.5"]),
         ("consumer_loss", {"protocol": "consumer", "session_timeout_s": 9}, ["leave session_timeout_s out"]),
         ("consumer_loss", {"protocol": "consumer", "session_timeout_s": 14}, ["leave session_timeout_s out"]),
+        ("network_partition", {"direction": "up"}, ["direction", "'up'", "both"]),
+        ("network_partition", {"away_from": "me"}, ["away_from", "'me'", "everybody"]),
+        ("network_partition", {"refresh_s": 0}, ["refresh_s", "greater than 0"]),
         ("high_load", {"steps_per_s": 10_000}, ["steps_per_s", "10000", "tuple"]),
         ("high_load", {"steps_per_s": [5, 0]}, ["steps_per_s.1", "greater than 0"]),
         ("recorded_machine", {}, ["source", "required"]),
@@ -76,6 +79,16 @@ def test_parameters_arrive() -> None:
     assert (made.topology.profile, made.clients.acks) == ("safe", "1")
     steps = build("high_load", {"steps_per_s": [10, 20], "step_s": 4})
     assert steps.workload.steps_per_s == (10, 20) and steps.fault_window_s == 8
+
+
+def test_a_network_partition_has_its_sides() -> None:
+    """Target, sides and the producers' refresh arrive; by default a leader is cut off from its peers both ways."""
+    made = build("network_partition", {})
+    assert made.faults == (Fault(kind="partition", target="leader:0", hold_s=20),)
+    assert (made.topology.profile, made.clients.producer) == ("safe", {"topic.metadata.refresh.interval.ms": "10000"})
+    one_way = build("network_partition", {"away_from": "everybody", "direction": "in", "refresh_s": 0.25})
+    assert (one_way.faults[0].away_from, one_way.faults[0].direction) == ("everybody", "in")
+    assert one_way.clients.producer == {"topic.metadata.refresh.interval.ms": "250"}
 
 
 def test_a_recorded_machine_loses_both_while_it_is_replayed() -> None:

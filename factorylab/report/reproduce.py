@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from factorylab.errors import UsageError
 from factorylab.scenario import Scenario
-from factorylab.scenarios import SCENARIOS, build
+from factorylab.scenarios import REFRESH, SCENARIOS, build
 
 _KNOWN_AS = {"seconds_s": "steady_s"}
 
@@ -19,6 +19,8 @@ def command(scenario: Scenario) -> str | None:
     if scenario.name not in SCENARIOS:
         return None
     leaves = dict(reversed(list(_leaves(scenario.model_dump(mode="json")))))  # of a name twice, the first counts
+    if refresh_ms := scenario.clients.producer.get(REFRESH):
+        leaves["refresh_s"] = float(refresh_ms) / 1000
     parameters = inspect.signature(SCENARIOS[scenario.name]).parameters
     wanted = {name: leaves.get(_KNOWN_AS.get(name, name)) for name in parameters}
     chosen = {name: value for name, value in wanted.items() if not _same(value, parameters[name].default)}
