@@ -19,6 +19,7 @@ from factorylab.house import House, forget
 from factorylab.runs import list_runs
 from factorylab.settings import load_settings
 
+os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 LAB_OF_TESTS = pytest.StashKey[LocalCluster]()
 HOUSE = pytest.StashKey[House]()
 ENDS = pytest.StashKey[ExitStack]()

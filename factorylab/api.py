@@ -74,10 +74,10 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     check_source(wanted)
     folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
 
-    from factorylab.cluster.local import LocalCluster
+    from factorylab.cluster.backends import bring_up
     from factorylab.runner import perform
 
-    cluster = LocalCluster.up(settings, progress=milestones(say))
+    cluster = bring_up(settings, faults=wanted.faults, progress=milestones(say))
     try:
         perform(wanted, folder, cluster, settings.home, say)
     except BaseException:

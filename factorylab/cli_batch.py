@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from factorylab.cli_runs import AsJson, describe, judge, say, say_verdict
+from factorylab.cli_runs import AsJson, OnBackend, describe, judge, say, say_verdict
 from factorylab.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,17 +24,19 @@ def register(app: typer.Typer) -> None:
     app.command()(batch)
 
 
-def batch(
+def batch(  # noqa: PLR0917 (typer's options)
     file: Annotated[Path, typer.Argument(help="for example experiments/quick.yaml")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="validate and list, run nothing")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="skip what an earlier attempt finished")] = False,
     repeat: Annotated[int | None, typer.Option("--repeat", min=1, help="rounds, interleaved at random")] = None,
+    backend: OnBackend = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all scenarios of a file, judge them and write the report."""
     from factorylab import batch as batches
     from factorylab.saved import load
 
+    del backend  # the settings have it
     settings = load_settings()
     wanted = batches.load_batch(file)
     planned = batches.plan(wanted, repeat)
@@ -65,7 +67,8 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
 
     if not left:
         return
-    with House(settings, milestones(say)) as house:
+    faults = [fault for number in left for fault in jobs[number].scenario().faults]
+    with House(settings, milestones(say), faults) as house:
         for number in left:
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
             folder = execute(jobs[number], settings, say)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factorylab.cli_runs import OnBackend
 from factorylab.errors import UsageError
 from factorylab.settings import load_settings
 
@@ -48,16 +49,22 @@ def progress_bar() -> Iterator[Progress]:
         yield report
 
 
-def up() -> None:
+def up(
+    backend: OnBackend = None,
+    isolated: Annotated[
+        bool, typer.Option("--isolated", help="nodes in networks of their own, so that these can be cut")
+    ] = False,
+) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
-    from factorylab.cluster.local import LocalCluster
+    from factorylab.cluster.backends import bring_up
 
+    del backend  # the settings have it
     settings = load_settings()
     with progress_bar() as progress:
-        cluster = LocalCluster.up(settings, keep=True, progress=progress)
+        cluster = bring_up(settings, isolated=isolated, keep=True, progress=progress)
         furnish(cluster)
     word = "is up already" if cluster.was_up else "is up"
-    typer.echo(f"The lab in {settings.home} {word}: Kafka at {cluster.endpoints.bootstrap}")
+    typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(
         "Next: 'factorylab run broker_loss --keep' uses it, 'factorylab status' shows it, 'factorylab down' ends it."
     )

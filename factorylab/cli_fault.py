@@ -100,7 +100,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
     """Inject, show the evidence, hold unless `at_once`, heal, and wait until all replicas are in sync again."""
     from factorylab.cluster import manage
     from factorylab.cluster.admin import Admin
-    from factorylab.cluster.local import LocalCluster
+    from factorylab.cluster.backends import bring_up
     from factorylab.faults.inject import Timeline
     from factorylab.faults.targets import Roles
 
@@ -110,7 +110,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
         raise EnvironmentUnfit(f"no lab is up in {settings.home}: 'factorylab up', or 'factorylab run … --keep'")
     names = Names.of(run)
     topic = topic or names.sensors
-    with LocalCluster.up(settings) as cluster:
+    with bring_up(settings) as cluster:
         if fault.kind not in cluster.can:
             raise UsageError(
                 f"{fault.kind}: the {cluster.backend} lab that is up can only {', '.join(sorted(cluster.can))}"

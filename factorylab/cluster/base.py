@@ -60,7 +60,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Worker:
-    """A process of the application to be started: `python -m <module>`, configured by its environment."""
+    """A process of the application to be started: `python -m <module>`, configured by its environment.
+
+    `paths` are what it opens on the disk: it reads the files and writes into the folders.
+    """
 
     name: str
     role: Role
@@ -68,6 +71,7 @@ class Worker:
     env: Mapping[str, str] = field(repr=False)
     log: Path  # stdout and stderr
     stop_s: float = 10  # grace between SIGTERM and SIGKILL
+    paths: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

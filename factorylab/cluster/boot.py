@@ -13,11 +13,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from factorylab.cluster import control, isolated, java, ports, postgres
+from factorylab.cluster import control, isolated, java, ports, postgres, remains
 from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
 from factorylab.cluster.files import last_lines, read_json, write_secret
@@ -38,7 +38,7 @@ class Known(msgspec.Struct, frozen=True):
 
     bootstrap: str
     database_url: str
-    backend: str = "local"
+    backend: Literal["local", "compose"] = "local"
     worker_bootstrap: str = ""
     worker_database_url: str = ""
     can: tuple[Action, ...] = ("kill", "terminate", "pause")
@@ -94,7 +94,7 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
         EnvironmentUnfit: downloads, ports, accounts, write access or space are lacking; with the way out.
     """
     home = settings.home
-    left = control.remove_remains(home)
+    left = remains.clear(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 1, 1)
     check_space(home)

@@ -30,7 +30,8 @@ GONE_S = 60  # longer than the longest orderly stop
 
 
 class Child(msgspec.Struct, frozen=True):
-    """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid."""
+    """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
+    are the files and folders that a container of it needs."""
 
     name: str
     role: Role
@@ -41,6 +42,7 @@ class Child(msgspec.Struct, frozen=True):
     stop_signal: int = signal.SIGTERM
     stop_s: float = 10
     user: int | None = None
+    paths: list[str] = []
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -166,9 +168,30 @@ def process_status(process: psutil.Process | None) -> ProcessStatus:
         seen = process.status() if process else psutil.STATUS_DEAD
     except psutil.NoSuchProcess:
         return "dead"
-    if seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
+    if process is None or seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
         return "dead"
-    return "paused" if seen == psutil.STATUS_STOPPED else "running"
+    return "paused" if seen == psutil.STATUS_STOPPED or frozen(process.pid) else "running"
+
+
+def frozen(pid: int) -> bool:
+    """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows."""
+    try:
+        groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return False
+    for _, controllers, place in (line.split(":", 2) for line in groups):
+        if controllers == "freezer" and place != "/":
+            return _holds(Path(f"/sys/fs/cgroup/freezer{place}/freezer.state"), "FROZEN")
+        if controllers == "" and place != "/":
+            return _holds(Path(f"/sys/fs/cgroup{place}/cgroup.events"), "frozen 1")
+    return False
+
+
+def _holds(path: Path, word: str) -> bool:
+    try:
+        return word in path.read_text().splitlines()
+    except OSError:
+        return False
 
 
 def living_state(home: Path) -> State | None:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, ClassVar, Protocol, Self
+from typing import IO, Protocol, Self
 
 import msgspec
 import psutil
@@ -56,7 +56,7 @@ Prepare = Callable[[Settings, Progress], Fresh]
 class Driver:
     """A running lab in one folder and the right to use it. See `base.Cluster` for the methods' contract."""
 
-    backend: ClassVar[str]
+    backend: str
 
     def __init__(self, home: Path, lock: IO[str], *, was_up: bool) -> None:
         known = boot.known(home)

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from factorylab.cluster import control
+from factorylab.cluster import control, remains
 from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.errors import LabBusy
 
@@ -80,7 +80,7 @@ def down(home: Path, *, force: bool = False) -> list[str]:
     if driver and not force:
         raise LabBusy(f"process {driver} uses the lab in {home}: end it first, or give --force to end the lab under it")
     if state is None:
-        return control.remove_remains(home)
+        return remains.clear(home)
     names = [node.name for node in control.nodes(home) if node.pid]
     control.ask(home, control.Shutdown())
     control.wait_gone(state.supervisor)

@@ -1,11 +1,11 @@
-"""One process that owns every other process of a lab. `python -m factorylab.cluster.supervisor HOME`.
+"""One process that owns every other process of a lab. `python -m factorylab.cluster.supervisor HOME BACKEND`.
 
 - It lives in a session of its own, so Ctrl-C, a closed terminal or JupyterLab's stop button do not reach it.
 - A driver holds its lease by an open connection. When that closes, for whatever reason, faults are healed and
   the lab is stopped, or, if it was to be kept, only what belonged to the driver. Without a driver it ends.
 - A holder (a batch) keeps the lab up from driver to driver, until its own connection closes.
-- When it is killed, its children die with it on Linux; elsewhere the state file tells the next `up` or `down`
-  what is left.
+- When it is killed, its children die with it on Linux. Elsewhere, and of containers, the next `up` or `down` finds in
+  the lab's folder what is left.
 - One event loop, nothing blocking: a driver may ask for the status while a child takes its time to stop.
 """
 
@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
@@ -30,6 +31,9 @@ from factorylab.cluster.files import write_durably
 from factorylab.cluster.undo import UndoRecords
 from factorylab.errors import LabBusy, LabError
 
+if TYPE_CHECKING:
+    from factorylab.cluster.containers import Containers
+
 LOOK_S = 0.5  # how often the lab's own folder is checked for being there
 FIRST_LEASE_S = 30
 STOP_ORDER = ("fleet", "processor", "probe", "broker", "database")
@@ -37,12 +41,21 @@ DRIVERS_OWN = STOP_ORDER[:3]
 LAB_END_S = 2.5  # a broker has closed its log by then; 5 s more it would wait for a quorum that ends as well
 
 
+def owner(backend: str) -> type[Children] | type[Containers]:
+    """What starts and ends the nodes of a backend; Docker's client is loaded only where it is needed."""
+    if backend == "compose":
+        from factorylab.cluster.containers import Containers
+
+        return Containers
+    return Children
+
+
 class Supervisor:
     """The driver's lease on one lab, and the lab's beginning and end."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, backend: str) -> None:
         self.home = home
-        self.children = Children(UndoRecords(home / "undo"), self.write_state)
+        self.children = owner(backend)(UndoRecords(home / "undo"), self.write_state)
         self.kept = False
         self.holder: asyncio.StreamWriter | None = None
         self.lease: asyncio.StreamWriter | None = None
@@ -57,8 +70,12 @@ class Supervisor:
 
     async def _close(self) -> None:
         self.children.closed = True
-        for role in STOP_ORDER:
-            await self.children.stop(self.children.names(role), at_most_s=LAB_END_S if role == "broker" else None)
+        try:
+            for role in STOP_ORDER:
+                await self.children.stop(self.children.names(role), at_most_s=LAB_END_S if role == "broker" else None)
+            await self.children.remove()
+        except LabError as error:
+            print(f"the lab could not be ended as a whole: {error}", flush=True)
         (self.home / control.STATE).unlink(missing_ok=True)
         self.ended.set()
 
@@ -204,7 +221,7 @@ def background(work: Awaitable[None]) -> None:
 
 def main() -> None:
     """Go to the background in a session of its own; the caller returns as soon as the supervisor listens."""
-    home = Path(sys.argv[1])
+    home, backend = Path(sys.argv[1]), sys.argv[2]
     reader, writer = os.pipe()
     if os.fork():
         os.close(writer)
@@ -213,7 +230,7 @@ def main() -> None:
     os.setsid()
 
     async def run() -> None:
-        await Supervisor(home).serve(lambda: os.close(writer) if os.write(writer, b"1") else None)
+        await Supervisor(home, backend).serve(lambda: os.close(writer) if os.write(writer, b"1") else None)
 
     asyncio.run(run())
 

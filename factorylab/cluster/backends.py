@@ -1,0 +1,77 @@
+"""Which backend a lab runs on, in one place.
+
+A lab that is up decides for itself. Else `backend` of the settings does, and with `auto`: compose where an engine
+answers and its images are there or can be pulled, local everywhere else; which one and why is said in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Literal, get_args
+
+from factorylab.cluster import boot, control
+from factorylab.cluster.base import Action, Progress
+from factorylab.cluster.compose import ComposeCluster, why_not
+from factorylab.cluster.driver import Driver, quiet
+from factorylab.cluster.local import LocalCluster
+from factorylab.errors import EnvironmentUnfit
+from factorylab.scenario import Fault
+from factorylab.settings import Settings
+
+Backend = Literal["local", "compose"]
+POSSIBLE: dict[Backend, frozenset[Action]] = {
+    "local": frozenset({"kill", "terminate", "pause", "partition"}),
+    "compose": frozenset(get_args(Action)),
+}
+
+
+def choose(settings: Settings, say: Callable[[str], None]) -> Backend:
+    """The backend for the lab of `settings.home`.
+
+    Raises:
+        EnvironmentUnfit: the lab that is up there runs on another one than the settings ask for.
+    """
+    if control.living_state(settings.home):
+        found: Backend = boot.known(settings.home).backend
+        if settings.backend not in {"auto", found}:
+            raise EnvironmentUnfit(
+                f"the lab that is up in {settings.home} runs on the backend {found}, not on {settings.backend}: end it "
+                "with 'factorylab down', or leave --backend out"
+            )
+        return found
+    if settings.backend != "auto":
+        return settings.backend
+    reason = why_not(settings)
+    say(f"backend local: {reason}" if reason else "backend compose: a Docker engine answers and the images are there")
+    return "local" if reason else "compose"
+
+
+def bring_up(
+    settings: Settings,
+    *,
+    faults: Collection[Fault] = (),
+    isolated: bool = False,
+    keep: bool = False,
+    progress: Progress = quiet,
+) -> Driver:
+    """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
+
+    It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `keep`: it stays
+    up even when this process vanishes.
+
+    Raises:
+        LabBusy: another process uses it.
+        EnvironmentUnfit: this machine, or the lab that is up, cannot do it, with the way out.
+    """
+    backend = choose(settings, lambda text: progress(text, 1, 1))
+    kinds: frozenset[Action] = frozenset(fault.kind for fault in faults)
+    _refuse(kinds - POSSIBLE[backend], f"the backend {backend}")
+    if backend == "compose":
+        return ComposeCluster.up(settings, keep=keep, progress=progress)
+    isolated = isolated or any(fault.on_network for fault in faults)
+    return LocalCluster.up(settings, keep=keep, isolated=isolated, progress=progress)
+
+
+def _refuse(lacking: Collection[Action], who: str) -> None:
+    if lacking:
+        raise EnvironmentUnfit(f"{who} cannot {' and cannot '.join(sorted(lacking))}: take --backend compose")

@@ -1,0 +1,325 @@
+"""The nodes of a lab on Docker, with the same methods as `Children`: containers, and the probe as a child process.
+
+- Brokers and database are services of compose.yaml; workers are containers of the application image in their network.
+  All carry the project's label, by which the end of the lab removes them.
+- Whether a node lives is the kernel's word on its process on this host; the engine is asked for exit codes only.
+- A partition is a packet filter inside the node's own network, set by a helper container that shares that network and
+  has the one capability for it. A disconnected node comes back with its names and its address.
+- Calls to the engine block, so they run in threads, each with a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import msgspec
+
+from factorylab.cluster import engine, reach
+from factorylab.cluster.attempts import Shell
+from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link
+from factorylab.cluster.children import KILLED_S, TICK_S, Children
+from factorylab.cluster.container import Container
+from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
+from factorylab.cluster.cuts import drops, iptables_rules
+from factorylab.cluster.files import last_lines, read_json
+from factorylab.cluster.undo import Undo, UndoRecords
+from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+PLAN = "compose.json"
+SETTINGS = "compose.env"
+FILE = Path(__file__).parents[2] / "compose.yaml"
+INNER_PORT = 9092
+UP_S = 120
+AGAIN_S = 1.0  # a process that is only beginning may miss a signal to end: it is sent again
+TOLD_S = 10.0
+ON_THIS_HOST = "probe"  # it looks from outside, and at processes of this host
+FILTER = 'printf "%s" "$RULES" | iptables-restore || printf "%s" "$RULES" | iptables-legacy-restore'
+LOCKED_DOWN = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges:true"],
+    "log_config": {"type": "json-file", "config": {"max-size": "20m", "max-file": "3"}},
+}
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a lab on Docker is made of; its file is there as long as anything of the lab may be."""
+
+    project: str
+    network: str
+    application_image: str
+    netfault_image: str
+
+
+class Containers:
+    """All nodes by name. `changed` is called when one was started."""
+
+    def __init__(self, undo: UndoRecords, changed: Callable[[], None]) -> None:
+        self.home = undo.folder.parent
+        plan = read_json(self.home / PLAN, Plan)
+        if plan is None:
+            raise EnvironmentUnfit(f"{self.home / PLAN} is gone: 'factorylab down', then 'factorylab up'")
+        self.plan = plan
+        self.client = engine.connect()
+        self.host = Children(undo, changed)
+        self.entries: dict[str, Container] = {}
+        self.undo = undo
+        self.closed = False
+        self._changed = changed
+        self._threads = ThreadPoolExecutor(engine.POOL)
+        self._healing = asyncio.Lock()
+        self._bringing: asyncio.subprocess.Process | None = None
+        self._shells: dict[str, Shell] = {}
+
+    async def _do(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A blocking call in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args, **kwargs))
+
+    # -- starting
+
+    async def start(self, request: Start) -> None:
+        for spec in request.children:
+            if spec.name in self.entries and self.entries[spec.name].running:
+                raise UsageError(f"{spec.name} runs already: stop it first")
+        if self.closed:
+            raise LabError("the lab is going down: nothing was started")
+        ours = [spec for spec in request.children if spec.role != ON_THIS_HOST]
+        services = [spec for spec in ours if spec.role in INFRASTRUCTURE]
+        if services:
+            await self._bring_up(services)
+        await asyncio.gather(*(self._create(spec) for spec in ours if spec not in services))
+        self._changed()
+        await self.host.start(Start([s for s in request.children if s.role == ON_THIS_HOST], request.watch_s))
+        await asyncio.gather(*(self._watch(self.entries[spec.name], request.watch_s) for spec in ours))
+
+    async def _bring_up(self, services: Sequence[Child]) -> None:
+        """Have compose create and start them, and take them over."""
+        words = ["compose", "--project-name", self.plan.project, "--file", str(FILE)]
+        words += ["--env-file", str(self.home / SETTINGS), "--progress", "plain"]
+        words += ["up", "--detach", "--no-build", "--pull", "never", *(spec.name for spec in services)]
+        self._bringing = await asyncio.create_subprocess_exec(
+            "docker", *words, env=engine.cli_environment(), cwd=self.home,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            said, _ = await asyncio.wait_for(self._bringing.communicate(), UP_S)
+        except TimeoutError:
+            raise StartFailed(f"'docker compose up' took longer than {UP_S} s: is the machine too busy?") from None
+        finally:
+            await self._end_bringing()
+        found = await self._do(self._containers_of_project)
+        lacking = [spec.name for spec in services if spec.name not in found]
+        if lacking:
+            raise StartFailed(f"compose did not start {', '.join(lacking)}:\n" + _end_of(said.decode(errors="replace")))
+        for spec in services:
+            self.entries[spec.name] = Container(self.client, spec, found[spec.name], self.plan.network)
+        await asyncio.gather(*(self._do(self.entries[spec.name].follow) for spec in services))
+
+    async def _end_bringing(self) -> None:
+        bringing, self._bringing = self._bringing, None
+        if bringing and bringing.returncode is None:
+            bringing.kill()
+            await bringing.wait()
+
+    def _containers_of_project(self) -> dict[str, str]:
+        """Ids of the started ones by service."""
+        with engine.asking("listing containers"):
+            found = self.client.api.containers(
+                all=True, filters={"label": f"{engine.PROJECT_LABEL}={self.plan.project}"}
+            )
+        return {c["Labels"][engine.SERVICE_LABEL]: c["Id"] for c in found if c["State"] != "created"}
+
+    async def _create(self, spec: Child) -> None:
+        if old := self.entries.pop(spec.name, None):
+            await self._do(old.remove)
+        made = await self._do(self._create_worker, spec)
+        self.entries[spec.name] = made
+        await self._do(made.start)
+
+    def _create_worker(self, spec: Child) -> Container:
+        """A container of the application image; files that it needs are mounted read-only, folders for writing."""
+        from docker.types import Mount
+
+        mounts = [Mount(path, path, type="bind", read_only=not Path(path).is_dir()) for path in spec.paths]
+        with engine.asking(f"creating {spec.name}"):
+            container = self.client.containers.create(
+                self.plan.application_image, spec.argv, name=f"{self.plan.project}-{spec.name}", hostname=spec.name,
+                environment=spec.env, user=f"{spec.user}:{spec.user}", network=self.plan.network, mounts=mounts,
+                labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m", **LOCKED_DOWN,
+            )  # fmt: skip
+        return Container(self.client, spec, str(container.id), self.plan.network)
+
+    def _labels(self, service: str) -> dict[str, str]:
+        return {engine.PROJECT_LABEL: self.plan.project, engine.SERVICE_LABEL: service}
+
+    async def _watch(self, entry: Container, watch_s: float) -> None:
+        if watch_s and await gone(entry, watch_s):
+            await self._do(entry.told, TOLD_S)
+            raise StartFailed(
+                f"{entry.spec.name} ended at once with exit code {entry.exit_code}; its last lines:\n"
+                + last_lines(Path(entry.spec.log))
+            )
+
+    # -- ending
+
+    async def stop(self, names: Iterable[str], at_most_s: float | None = None) -> dict[str, int | None]:
+        """The exit code of each; None for what had to be killed or never was."""
+        names = list(names)
+        entries = {name: self.entries[name] for name in names if name in self.entries}
+        codes = await asyncio.gather(*(self._end(entry, at_most_s) for entry in entries.values()))
+        for name in entries:
+            for record in self.undo.find(node=name):
+                self.undo.remove(record)
+        on_host = await self.host.stop([name for name in names if name in self.host.entries], at_most_s)
+        return dict.fromkeys(names) | dict(zip(entries, codes, strict=True)) | on_host
+
+    async def _end(self, entry: Container, at_most_s: float | None) -> int | None:
+        """Ask a node to end, wake it should it be paused, and kill it when its time is over; None if killed."""
+        deadline = time.monotonic() + (entry.spec.stop_s if at_most_s is None else at_most_s)
+        while entry.running and (left := deadline - time.monotonic()) > 0:
+            await self._do(entry.signal, entry.spec.stop_signal)
+            await self._do(entry.unpause)
+            await gone(entry, min(left, AGAIN_S))
+        in_time = not entry.running
+        if not in_time:
+            await self._do(entry.signal, signal.SIGKILL)
+            await gone(entry, KILLED_S)
+        await self._do(entry.told, TOLD_S)
+        return entry.exit_code if in_time else None
+
+    async def remove(self) -> None:
+        """The end of the lab: nothing of the project is left.
+
+        Raises:
+            EnvironmentUnfit: the engine does not answer.
+        """
+        await self._end_bringing()
+        await self._do(engine.remove, self.client, self.plan.project)
+        (self.home / PLAN).unlink(missing_ok=True)
+
+    # -- faults
+
+    async def inject(self, request: Inject) -> None:
+        entry = self.entries.get(request.node)
+        if entry is None:
+            raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
+        if not entry.running:
+            raise LabError(f"{request.node} is dead already: {request.action} needs a running target; heal first")
+        pid = entry.process.pid if entry.process else 0
+        self.undo.add(Undo(request.fault, request.node, request.action, pid, request.cut))
+        match request.action:
+            case "kill":
+                await self._do(entry.signal, signal.SIGKILL)
+            case "terminate":
+                await self._do(entry.signal, entry.spec.stop_signal)
+            case "pause":
+                await self._do(entry.pause)
+            case "partition":
+                await self._do(self._filter, entry, self.undo.find(node=request.node))
+            case "disconnect":
+                await self._do(entry.disconnect)
+
+    def _filter(self, entry: Container, records: Sequence[Undo]) -> None:
+        """Make the packet filter of a node what these faults want together; none of them clears it."""
+        others = [e.address for e in self.entries.values() if e.spec.role == "broker" and e is not entry]
+        rules = iptables_rules(drops([r.cut or Cut() for r in records if r.action == "partition"], others))
+        with engine.asking(f"the packet filter of {entry.spec.name}"):
+            self.client.containers.run(
+                self.plan.netfault_image, entrypoint=["/bin/sh", "-c", FILTER], environment={"RULES": rules},
+                network_mode=f"container:{entry.id}", cap_add=["NET_ADMIN"], user="0:0", tmpfs={"/run": "size=1m"},
+                labels=self._labels("netfault"), remove=True, **LOCKED_DOWN,
+            )  # fmt: skip
+
+    async def heal(self, fault: int | None) -> list[str]:
+        """Resume, lift cuts, reconnect, start: the targets of a fault; for None all brokers and the database too."""
+        async with self._healing:
+            records = self.undo.find(fault)
+            hurt = [record.node for record in records]
+            if fault is None:
+                hurt += [name for name, e in self.entries.items() if e.spec.role in INFRASTRUCTURE or e.paused]
+            nodes = [self.entries[name] for name in dict.fromkeys(hurt) if name in self.entries]
+            done = await asyncio.gather(*(self._heal(entry, records) for entry in nodes))
+            for record in records:
+                self.undo.remove(record)
+            return [text for texts in done for text in texts]
+
+    async def _heal(self, entry: Container, records: Sequence[Undo]) -> list[str]:
+        """One node, in an order that works whatever was done to it; what was done."""
+        name = entry.spec.name
+        own = {record.action for record in records if record.node == name}
+        others = [record for record in self.undo.find(node=name) if record not in records]
+        done = []
+        if entry.paused:
+            await self._do(entry.unpause)
+            done.append(f"resumed {name}")
+        if "partition" in own and entry.running:
+            await self._do(self._filter, entry, others)
+            done.append(f"lifted the cut of {name}")
+        if not any(r.action == "disconnect" for r in others) and await self._do(entry.reconnect):
+            done.append(f"reconnected {name}")
+        if own & {"kill", "terminate"} and not await gone(entry, entry.spec.stop_s):
+            await self._do(entry.signal, signal.SIGKILL)
+            await gone(entry, KILLED_S)
+        if not entry.running and not self.closed:
+            await self._do(entry.start)
+            self._changed()
+            if any(r.action == "partition" for r in others):  # its network is a new one: without the cut that holds
+                await self._do(self._filter, entry, others)
+            done.append(f"started {name}")
+        return done
+
+    # -- looking
+
+    def isolate(self, doors: Sequence[Door]) -> None:
+        """Containers have networks of their own."""
+
+    async def reach(self) -> list[Link]:
+        """Who reaches which broker's inner listener. Nodes that cannot try (dead or paused) are left out."""
+        brokers = {e.spec.name: e.address for e in self.entries.values() if e.spec.role == "broker"}
+        sources = [e for e in self.entries.values() if e.spec.role != "database" and e.running and not e.paused]
+        found = await asyncio.gather(
+            *(self._do(self._reached_by, e, brokers) for e in sources), self._do(_from_host, brokers)
+        )
+        return [link for links in found for link in links]
+
+    def _reached_by(self, entry: Container, brokers: dict[str, str]) -> list[Link]:
+        shell = self._shells.setdefault(entry.id, Shell(self.client, entry.id))
+        targets = {name: f"{address}/{INNER_PORT}" for name, address in brokers.items() if name != entry.spec.name}
+        reached = shell.reached(targets)
+        return [] if reached is None else [Link(entry.spec.name, name, name in reached) for name in targets]
+
+    def names(self, role: str) -> list[str]:
+        return [n for n, e in self.entries.items() if e.spec.role == role] + self.host.names(role)
+
+    def states(self) -> list[NodeState]:
+        return [entry.state() for entry in self.entries.values()] + self.host.states()
+
+    def recorded(self) -> list[Recorded]:
+        return [record for entry in self.entries.values() for record in entry.recorded()] + self.host.recorded()
+
+
+def _from_host(brokers: dict[str, str]) -> list[Link]:
+    """This host's own attempts, past the published ports: their forwarder accepts for a broker that hears nothing."""
+    attempts = {("host", name): reach.begin((address, INNER_PORT)) for name, address in brokers.items()}
+    return [Link(source, target, ok) for (source, target), ok in reach.finish(attempts).items()]
+
+
+async def gone(entry: Container, within_s: float) -> bool:
+    """Wait for a container's end, at most `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while entry.running and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_S)
+    return not entry.running
+
+
+def _end_of(text: str) -> str:
+    return "\n".join(text.splitlines()[-15:])
