@@ -149,8 +149,7 @@ class Children:
         self.network.open_doors(doors)
 
     async def inject(self, request: Inject) -> None:
-        if request.action == "disconnect" or (request.action == "partition" and self.network is None):
-            raise EnvironmentUnfit(f"{request.action}: {NO_CUT[request.action]}")
+        self._check_network(request)
         entry = self.entries.get(request.node)
         if entry is None:
             raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
@@ -161,6 +160,13 @@ class Children:
             self._cut(request.node)
         else:
             entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
+
+    def _check_network(self, request: Inject) -> None:
+        """Refuse a network fault that cannot be, before its undo record is written."""
+        if request.action == "disconnect" or (request.action == "partition" and self.network is None):
+            raise EnvironmentUnfit(f"{request.action}: {NO_CUT[request.action]}")
+        if request.action == "partition" and self.network and request.node in self.entries:
+            self.network.check(request.node)
 
     async def reach(self) -> list[Link]:
         """Who reaches which broker; empty where all share the host's network."""

@@ -16,11 +16,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -29,12 +26,13 @@ from pathlib import Path
 from factorylab.cluster import netns
 from factorylab.cluster.base import Cut, Link, Role
 from factorylab.cluster.begin import Beginning
-from factorylab.cluster.control import Door, environment
+from factorylab.cluster.control import Door
 from factorylab.cluster.cuts import FILTERS, Filter, drops, find_program
+from factorylab.cluster.doors import open_doors
 from factorylab.cluster.isolated import HUB, inner_address
 from factorylab.cluster.kafka_config import INNER_PORT
 from factorylab.cluster.matrix import Matrix
-from factorylab.errors import EnvironmentUnfit, PortTaken, UsageError
+from factorylab.errors import EnvironmentUnfit, UsageError
 
 BRIDGE = "hub"
 HOST = "host"
@@ -113,18 +111,20 @@ class Network:
 
     # -- cuts
 
+    def check(self, name: str) -> None:
+        """Raises UsageError where `name` is no node with a network of its own, which alone can be cut."""
+        if name not in self._nodes:
+            raise UsageError(f"{name} has no network of its own: cut one of {', '.join(sorted(self._nodes))}")
+
     def cut(self, name: str, cuts: Iterable[Cut]) -> bool:
         """From now on exactly `cuts` hold at a node, none to heal it; false where that was so before.
 
         Raises:
-            UsageError: what is there to be cut is no node with a network of its own.
             EnvironmentUnfit: the packet filter failed.
         """
         wanted = tuple(cuts)
         if wanted == self._cuts.get(name, ()):
             return False
-        if name not in self._nodes:
-            raise UsageError(f"{name} has no network of its own: cut one of {', '.join(sorted(self._nodes))}")
         peers = [address for known, address in self._brokers() if known != name]
         text = self._filter.rules(drops(wanted, peers))
         self._run(self._nodes[name], self._filter.command, text)
@@ -174,24 +174,7 @@ class Network:
         Raises:
             PortTaken: somebody else listens there.
         """
-        listening: list[socket.socket] = []
-        try:
-            for door in doors:
-                try:
-                    listening.append(socket.create_server((door.address, door.port), backlog=128))
-                except OSError as error:
-                    raise PortTaken(f"{door.address}:{door.port} cannot be opened: {error.strerror}") from error
-            plan = [(one.fileno(), door.inner) for one, door in zip(listening, doors, strict=True)]
-            command = [sys.executable, "-m", "factorylab.cluster.forward", json.dumps(plan)]
-            with self._log.open("ab") as log:
-                self._doors = subprocess.Popen(
-                    command, env=environment(), cwd=self._log.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    pass_fds=[one.fileno() for one in listening],
-                    preexec_fn=Beginning(os.getpid(), self.hub),  # noqa: PLW1509 (one thread)
-                )  # fmt: skip
-        finally:
-            for one in listening:
-                one.close()
+        self._doors = open_doors(doors, self.hub, self._log)
 
     # -- tools
 

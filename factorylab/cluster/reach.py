@@ -54,7 +54,7 @@ def main() -> None:
     networks, targets = plan["networks"], {name: (a, p) for name, (a, p) in plan["targets"].items()}
     with socket.socket(fileno=int(sys.argv[1])) as line, line.makefile("rw") as stream:
         for asked in stream:
-            attempts = {}
+            attempts: dict[Pair, socket.socket] = {}
             for source in json.loads(asked):
                 enter_network(networks[source])
                 attempts |= {(source, name): begin(target) for name, target in targets.items() if name != source}
