@@ -2,7 +2,7 @@
 
 The listening sockets were opened by the supervisor in the host's network and are inherited; this process lives inside.
 As with a published port of a container, a connection is accepted before anybody knows whether it leads anywhere:
-it is reset at once where nobody listens inside, and after CONNECT_S of silence where a cut swallows it.
+it is closed at once where nobody listens inside, and after CONNECT_S of silence where a cut swallows it.
 
 DOORS is JSON: [[descriptor, "address:port inside"], …].
 """
@@ -41,7 +41,7 @@ async def serve(target: str, reader: asyncio.StreamReader, writer: asyncio.Strea
             both.create_task(pump(inner_reader, writer))
         for end in ends:
             end.close()  # sends what is left first
-    except (OSError, TimeoutError, ExceptionGroup):  # either end is gone: the other learns it by a reset
+    except (OSError, TimeoutError, ExceptionGroup):  # either end is gone: so is the other
         for end in ends:
             end.transport.abort()
 
