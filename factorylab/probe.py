@@ -2,10 +2,10 @@
 
     python -m factorylab.probe        configured by the environment, see ProbeConfig
 
-Each broker is asked alone, by a thread and a client of its own, so a frozen one delays its own answers only; so are
-the group and its committed offsets. Where brokers contradict each other about a partition, `newest` decides. The main
-thread writes what is known five times a second. What is older than FRESH_S is written as not valid: no number is
-better than an old one.
+Each broker is asked alone for leaders and for ends, each by a thread and a client of its own, so a frozen one delays
+its own answers only; so are the group and its committed offsets. Where brokers contradict each other about a partition,
+`newest` decides. The main thread writes what is known five times a second. What is older than FRESH_S is written as
+not valid: no number is better than an old one.
 
 While the network is part of the experiment, what each broker said is written as well, and about once a second who
 reaches whom.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -39,7 +38,7 @@ from factorylab.history import (
     ViewSample,
 )
 from factorylab.journal import Journal
-from factorylab.watch import Answer, BrokerWord, Watch, newest, word_of
+from factorylab.watch import Answer, Views, Watch, ends_of, newest, views_of
 
 PERIOD_S = 0.2
 ANSWER_S = 1.0  # a broker's time to answer; healthy ones take 2 ms
@@ -69,12 +68,8 @@ class Probe:
 
     def __init__(self, config: ProbeConfig, journal: Journal, stop: Event) -> None:
         self.config, self.journal = config, journal
-        self._brokers = {
-            number: Watch(
-                stop, partial(word_of, OneBroker(config.bootstrap, number, 0, ANSWER_S), config.topic), PERIOD_S
-            )
-            for number in range(1, len(config.bootstrap.split(",")) + 1)
-        }
+        self._views = {number: self._watch_views(number, stop) for number in self._numbers}
+        self._ends = {number: self._watch_ends(number, stop) for number in self._numbers}
         members, offsets = (Admin(config.bootstrap, deadline_s=0, answer_s=ANSWER_S) for _ in range(2))
         self._group = Watch(stop, lambda: members.group(config.group), PERIOD_S)
         self._committed = Watch(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
@@ -82,16 +77,30 @@ class Probe:
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 
+    @property
+    def _numbers(self) -> range:
+        return range(1, len(self.config.bootstrap.split(",")) + 1)
+
+    def _watch_views(self, number: int, stop: Event) -> Watch[Views]:
+        broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
+        return Watch(stop, lambda: views_of(broker, self.config.topic), PERIOD_S)
+
+    def _watch_ends(self, number: int, stop: Event) -> Watch[dict[int, int]]:
+        broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
+        return Watch(stop, lambda: ends_of(broker, self.config.topic, self._views[number].fresh()), PERIOD_S)
+
     def sample(self) -> None:
         """Write what is known now."""
         t_ns = now_ns()
-        words = {broker: word for broker, watch in self._brokers.items() if (word := watch.fresh())}
-        found = {p: newest(words, p) for p in range(self.config.partitions)}
-        self._write_partitions(t_ns, found)
-        self._write_lag(t_ns, {p: end for p, (_, end) in found.items()})
+        told = {broker: views for broker, watch in self._views.items() if (views := watch.fresh())}
+        ends = {broker: watch.fresh() or {} for broker, watch in self._ends.items()}
+        found = {p: newest(told, p) for p in range(self.config.partitions)}
+        known = {p: ends.get(view.leader, {}).get(p) if view else None for p, view in found.items()}
+        self._write_partitions(t_ns, found, known)
+        self._write_lag(t_ns, known)
         self._write_members(t_ns)
         if self._reach is not None:
-            self._write_views(t_ns, words)
+            self._write_views(t_ns, told)
             if news := self._reach.news():
                 self._write_reach(news)
         for name, pid in self._pids().items():
@@ -106,8 +115,11 @@ class Probe:
                 self._known[child.name] = child.pid
         return self._known
 
-    def _write_partitions(self, t_ns: int, found: Mapping[int, tuple[PartitionView | None, int | None]]) -> None:
-        for partition, (view, offset) in found.items():
+    def _write_partitions(
+        self, t_ns: int, found: Mapping[int, PartitionView | None], ends: Mapping[int, int | None]
+    ) -> None:
+        for partition, view in found.items():
+            offset = ends[partition]
             row = PartitionSample(
                 worker="probe",
                 t_ns=t_ns,
@@ -145,9 +157,9 @@ class Probe:
             )
             self.journal.write(row)
 
-    def _write_views(self, t_ns: int, words: Mapping[int, BrokerWord]) -> None:
-        for broker, word in words.items():
-            for view in word.views.values():
+    def _write_views(self, t_ns: int, told: Mapping[int, Views]) -> None:
+        for broker, views in told.items():
+            for view in views.values():
                 row = ViewSample(
                     worker="probe",
                     t_ns=t_ns,

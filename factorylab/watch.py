@@ -15,36 +15,38 @@ from typing import Generic, TypeVar
 from factorylab.clock import now_ns
 from factorylab.cluster.admin import PartitionView
 from factorylab.cluster.alone import OneBroker
-from factorylab.errors import LabError
+from factorylab.errors import LabError, WaitTimeout
 
 T = TypeVar("T")
 FRESH_S = 0.5
 
 
-@dataclass(frozen=True)
-class BrokerWord:
-    """What one broker said: partitions as it sees them, and the ends of those that it believes to lead."""
-
-    views: dict[int, PartitionView]
-    ends: dict[int, int]
+Views = Mapping[int, PartitionView]
+"""By partition, what one broker says."""
 
 
-def word_of(broker: OneBroker, topic: str) -> BrokerWord:
-    """Ask one broker. Raises WaitTimeout when it does not answer in time."""
-    views = {view.partition: view for view in broker.partitions(topic)}
-    led = [p for p, view in views.items() if view.leader == broker.number]
-    return BrokerWord(views, broker.ends(topic, led) if led else {})
+def views_of(broker: OneBroker, topic: str) -> Views:
+    """What a broker says of each partition. Raises WaitTimeout when it does not answer in time."""
+    return {view.partition: view for view in broker.partitions(topic)}
 
 
-def newest(words: Mapping[int, BrokerWord], partition: int) -> tuple[PartitionView | None, int | None]:
-    """The view of a partition that counts, with its end: that of the highest leader epoch, and the leader's own before
-    that of others, since it hears first who is in sync. An isolated leader never hears of the next epoch."""
-    told = [(word.views[partition], broker) for broker, word in words.items() if partition in word.views]
-    if not told:
-        return None, None
-    view, _ = max(told, key=lambda t: (t[0].epoch, t[0].leader == t[1]))
-    leader = words.get(view.leader)
-    return view, leader.ends.get(partition) if leader else None
+def ends_of(broker: OneBroker, topic: str, views: Views | None) -> dict[int, int]:
+    """The ends of those partitions that a broker names itself leader of in `views`, one by one: a leader of a new epoch
+    tells none before its followers have caught up with it."""
+    ends: dict[int, int] = {}
+    for partition, view in (views or {}).items():
+        if view.leader == broker.number:
+            with suppress(WaitTimeout):
+                ends |= broker.ends(topic, [partition])
+    return ends
+
+
+def newest(told: Mapping[int, Views], partition: int) -> PartitionView | None:
+    """The view of a partition that counts, of those that brokers `told`: of the highest leader epoch, and the leader's
+    own before that of others, since it hears first who is in sync. An isolated leader never hears of a new epoch."""
+    known = [(views[partition], broker) for broker, views in told.items() if partition in views]
+    best = max(known, key=lambda known: (known[0].epoch, known[0].leader == known[1]), default=None)
+    return best[0] if best else None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from factorylab.journal import Journal, read_journal
 from factorylab.probe import Probe, ProbeConfig
 from factorylab.scenario import Topology
 from factorylab.waiting import wait_until
-from factorylab.watch import FRESH_S, BrokerWord, Watch, newest
+from factorylab.watch import FRESH_S, Watch, newest
 
 PARTITIONS = 2
 
@@ -102,7 +102,12 @@ def sampled(folder: Path, ready: Callable[[Probe], object], *, network: bool = F
 
 
 def complete(probe: Probe) -> bool:
-    return all(watch.fresh() for watch in [*probe._brokers.values(), probe._group, probe._committed])
+    return all(watch.fresh() for watch in [*probe._views.values(), probe._group, probe._committed]) and ended(probe)
+
+
+def ended(probe: Probe, wanted: int = PARTITIONS) -> bool:
+    """As many ends are known."""
+    return sum(len(watch.fresh() or {}) for watch in probe._ends.values()) >= wanted
 
 
 def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) -> None:
@@ -119,7 +124,7 @@ def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) 
 def test_a_frozen_broker_spoils_its_own_partition_only(answers: dict[str, object], tmp_path: Path) -> None:
     """Of a partition whose leader does not answer the end is not known, of the other it is."""
     answers["broker-2"] = None
-    rows = sampled(tmp_path, lambda probe: probe._brokers[1].fresh() and probe._committed.fresh())
+    rows = sampled(tmp_path, lambda probe: ended(probe, 1) and probe._committed.fresh())
     assert [r.valid for r in rows if isinstance(r, PartitionSample)] == [True, False]
     assert [(r.end, r.valid) for r in rows if isinstance(r, LagSample)] == [(10, True), (-1, False)]
 
@@ -137,9 +142,16 @@ def test_the_leader_of_the_next_epoch_is_believed(answers: dict[str, object], tm
 def test_of_one_epoch_the_leader_knows_best() -> None:
     """When an isolated follower still counts itself in sync, the leader's own word counts."""
     full, shrunk = (PartitionView(0, leader=2, epoch=3, replicas=(1, 2), isr=isr) for isr in ((1, 2), (2,)))
-    words = {1: BrokerWord({0: full}, {}), 2: BrokerWord({0: shrunk}, {0: 44}), 3: BrokerWord({0: full}, {})}
-    assert newest(words, 0) == (shrunk, 44)
-    assert newest({1: words[1]}, 0) == (full, None) and newest({}, 0) == (None, None)
+    told = {1: {0: full}, 2: {0: shrunk}, 3: {0: full}}
+    assert newest(told, 0) == shrunk and newest({1: {0: full}}, 0) == full and newest({}, 0) is None
+
+
+def test_a_leader_that_tells_no_end_yet_is_still_seen(answers: dict[str, object], tmp_path: Path) -> None:
+    """Where a new leader keeps its end to itself the leader and its view are known, the end is not."""
+    answers["end-1"] = None
+    rows = sampled(tmp_path, lambda probe: ended(probe, 1) and probe._views[2].fresh(), network=True)
+    assert [(r.leader, r.valid) for r in rows if isinstance(r, PartitionSample)] == [(1, True), (2, False)]
+    assert {(r.broker, r.partition) for r in rows if isinstance(r, ViewSample)} >= {(2, 0), (2, 1)}
 
 
 def test_reach_is_written_once_an_answer(
