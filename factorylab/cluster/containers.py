@@ -93,7 +93,7 @@ class Containers:
         if self.closed:
             raise LabError("the lab is going down: nothing was started")
         ours = [spec for spec in request.children if spec.role != ON_THIS_HOST]
-        services = [spec for spec in ours if spec.role in INFRASTRUCTURE]
+        services = [spec for spec in ours if not spec.argv]  # compose.yaml says what they run
         if services:
             await self._bring_up(services)
         await asyncio.gather(*(self._create(spec) for spec in ours if spec not in services))
@@ -104,7 +104,7 @@ class Containers:
     async def _bring_up(self, services: Sequence[Child]) -> None:
         """Have compose create and start them, and take them over."""
         words = ["compose", "--project-name", self.plan.project, "--file", str(FILE)]
-        words += ["--env-file", str(self.home / SETTINGS), "--progress", "plain"]
+        words += ["--env-file", str(self.home / SETTINGS), "--progress", "plain", "--profile", "*"]
         words += ["up", "--detach", "--no-build", "--pull", "never", *(spec.name for spec in services)]
         self._bringing = await asyncio.create_subprocess_exec(
             "docker", *words, env=engine.cli_environment(), cwd=self.home,
@@ -149,12 +149,13 @@ class Containers:
         """A container of the application image; files that it needs are mounted read-only, folders for writing."""
         from docker.types import Mount
 
+        hosts = {e.spec.name: e.address for e in self.entries.values() if e.spec.role in INFRASTRUCTURE}
         mounts = [Mount(path, path, type="bind", read_only=not Path(path).is_dir()) for path in spec.paths]
         with engine.asking(f"creating {spec.name}"):
             container = self.client.containers.create(
                 self.plan.application_image, spec.argv, name=f"{self.plan.project}-{spec.name}", hostname=spec.name,
                 environment=spec.env, user=f"{spec.user}:{spec.user}", network=self.plan.network, mounts=mounts,
-                labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m", **LOCKED_DOWN,
+                extra_hosts=hosts, labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m", **LOCKED_DOWN,
             )  # fmt: skip
         return Container(self.client, spec, str(container.id), self.plan.network)
 
@@ -297,8 +298,10 @@ class Containers:
         reached = shell.reached(targets)
         return [] if reached is None else [Link(entry.spec.name, name, name in reached) for name in targets]
 
-    def names(self, role: str) -> list[str]:
-        return [n for n, e in self.entries.items() if e.spec.role == role] + self.host.names(role)
+    def names(self, role: str, *, standing: bool = True) -> list[str]:
+        """All of a role; without `standing` only what goes with its driver."""
+        own = [n for n, e in self.entries.items() if e.spec.role == role and (standing or not e.spec.standing)]
+        return own + self.host.names(role, standing=standing)
 
     def states(self) -> list[NodeState]:
         return [entry.state() for entry in self.entries.values()] + self.host.states()
