@@ -196,6 +196,16 @@ def consumer_cut_off(folder: Path) -> History:
     return network_partition(folder, "owner:0", "processor-0")
 
 
+def test_what_dies_while_it_is_killed_was_asked_to(tmp_path: Path) -> None:
+    """An injector may tell of the deed only after the probe saw it: from the intention on, the death was asked for."""
+    history = broker_loss(tmp_path)
+    late = history["faults"]["step"] == "injected"
+    history["faults"].loc[late, "t_ns"] += at_ns(0.5) - at_ns(0)  # two samples of the probe
+    assert "died_unasked" not in fired(history.saved().verdict)
+    history["faults"] = history["faults"][history["faults"]["step"] != "intended"]
+    assert fired(history.saved().verdict)["died_unasked"] == 1
+
+
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
 def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
     """A healthy run, losses of a broker and of a consumer, and network partitions of both pass every check."""

@@ -92,17 +92,25 @@ class Service:
 
 
 def fault_windows(run: Run) -> pd.DataFrame:
-    """One row for each fault and node that was injected: fault, kind, target, node, injected_ns, healed_ns.
+    """One row for each fault and node that was injected: fault, kind, target, node, intended_ns, injected_ns, healed_ns.
 
-    healed_ns is −1 where the healing was not recorded.
+    The fault came to be between intended_ns and injected_ns. healed_ns is −1 where the healing was not recorded.
     """
     steps = run.faults.astype({"kind": str, "target": str, "node": str, "step": str})
     injected = steps[steps["step"] == "injected"].drop_duplicates(["fault", "node"])
-    healed = steps[steps["step"] == "healed"].drop_duplicates(["fault", "node"]).set_index(["fault", "node"])["t_ns"]
     keys = pd.MultiIndex.from_frame(injected[["fault", "node"]])
-    ended = healed.reindex(keys).fillna(-1).astype("int64").to_numpy()
-    kept = injected[["fault", "kind", "target", "node"]]
-    return kept.assign(injected_ns=injected["t_ns"], healed_ns=ended).reset_index(drop=True)
+
+    def first_ns(step: str) -> pd.Series:
+        rows = steps[steps["step"] == step].drop_duplicates(["fault", "node"]).set_index(["fault", "node"])
+        return rows["t_ns"].reindex(keys).reset_index(drop=True)
+
+    kept = injected[["fault", "kind", "target", "node"]].reset_index(drop=True)
+    injected_ns = injected["t_ns"].reset_index(drop=True)
+    return kept.assign(
+        intended_ns=first_ns("intended").fillna(injected_ns).astype("int64"),
+        injected_ns=injected_ns,
+        healed_ns=first_ns("healed").fillna(-1).astype("int64"),
+    )
 
 
 def ack_gaps(run: Run, service: Service | None = None) -> pd.DataFrame:
