@@ -16,6 +16,7 @@ from pathlib import Path
 from factorylab import manifest, provenance, runs
 from factorylab.clock import ClockStamp, now_ns, stamp
 from factorylab.cluster.admin import Admin
+from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
 from factorylab.errors import LabError, WaitTimeout
@@ -166,8 +167,8 @@ class Experiment:
 
     def _wait_for_brokers(self, timeout_s: float) -> None:
         """Until each broker answers itself: one that comes back within its session is in the ISR by its former life."""
-        for address in self.admin.bootstrap.split(","):
-            broker = Admin(address, deadline_s=timeout_s)
+        for number in range(1, len(self.admin.bootstrap.split(",")) + 1):
+            broker = OneBroker(self.admin.bootstrap, number, deadline_s=timeout_s)
             broker.partitions(self.names.sensors)
             broker.close()
 
