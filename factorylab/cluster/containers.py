@@ -1,7 +1,7 @@
 """The nodes of a lab on Docker, with the same methods as `Children`: containers, and the probe as a child process.
 
-- Brokers and database are services of compose.yaml; workers are containers of the application image in their network.
-  All carry the project's label, by which the end of the lab removes them.
+- Brokers, database and the standing factory are services of compose.yaml; the workers of a run are containers of the
+  application image in their network. All carry the project's label, by which the end of the lab removes them.
 - Whether a node lives is the kernel's word on its process on this host; the engine is asked for exit codes only.
 - A partition is a packet filter inside the node's own network, set by a helper container that shares that network and
   has the one capability for it. A disconnected node comes back with its names and its address.
@@ -42,7 +42,7 @@ UP_S = 120
 AGAIN_S = 1.0  # a process that is only beginning may miss a signal to end: it is sent again
 TOLD_S = 10.0
 ON_THIS_HOST = "probe"  # it looks from outside, and at processes of this host
-FILTER = 'printf "%s" "$RULES" | iptables-restore || printf "%s" "$RULES" | iptables-legacy-restore'
+FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
 LOCKED_DOWN = {
     "read_only": True,
     "cap_drop": ["ALL"],
@@ -105,7 +105,7 @@ class Containers:
         """Have compose create and start them, and take them over."""
         words = ["compose", "--project-name", self.plan.project, "--file", str(FILE)]
         words += ["--env-file", str(self.home / SETTINGS), "--progress", "plain", "--profile", "*"]
-        words += ["up", "--detach", "--no-build", "--pull", "never", *(spec.name for spec in services)]
+        words += ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *(spec.name for spec in services)]
         self._bringing = await asyncio.create_subprocess_exec(
             "docker", *words, env=engine.cli_environment(), cwd=self.home,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -155,7 +155,8 @@ class Containers:
             container = self.client.containers.create(
                 self.plan.application_image, spec.argv, name=f"{self.plan.project}-{spec.name}", hostname=spec.name,
                 environment=spec.env, user=f"{spec.user}:{spec.user}", network=self.plan.network, mounts=mounts,
-                extra_hosts=hosts, labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m", **LOCKED_DOWN,
+                extra_hosts=hosts, labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m",
+                **LOCKED_DOWN,
             )  # fmt: skip
         return Container(self.client, spec, str(container.id), self.plan.network)
 
