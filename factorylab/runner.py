@@ -86,6 +86,7 @@ class Experiment:
         self.crew.start_processors()
         self._wait_for_group(START_S)
         self.crew.start_probe()
+        wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
         self.crew.start_fleets()
         self._wait_for_readings()
 

@@ -16,8 +16,8 @@ from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.schema import create_schema
 from factorylab.factory.sensors.recorded import count_readings
-from factorylab.history import Row, Sensor, Stage
-from factorylab.journal import read_journal
+from factorylab.history import ProcessSample, Row, Sensor, Stage
+from factorylab.journal import journal_path, read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
 from factorylab.runs import RunFolder
@@ -118,6 +118,11 @@ class Crew:
         ]
         self._running += [worker.name for worker in workers]
         self.cluster.start(workers)
+
+    def probe_looks(self) -> bool:
+        """Whether the probe has written its first sample."""
+        begun = journal_path(self.run.journals, "probe").exists()
+        return begun and any(isinstance(row, ProcessSample) for row in read_journal(self.run.journals, "probe"))
 
     def wait_for_source(self) -> None:
         """With a recorded source, wait until every reading of it was offered."""
