@@ -32,8 +32,8 @@ test: setup ## all tests, the notebooks included, against a real cluster
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-start: setup ## a cluster with the factory's topics that stays up
-	@$(LAB) up
+start: setup ## the whole factory at work, on Docker where an engine answers, and it stays up
+	@$(LAB) up --factory
 
 stop: ## end it
 	@$(LAB) down

@@ -17,7 +17,7 @@ from factorylab.errors import UsageError
 from factorylab.settings import load_settings
 
 if TYPE_CHECKING:
-    from factorylab.cluster.base import Cluster, Progress
+    from factorylab.cluster.base import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 
@@ -54,33 +54,30 @@ def up(
     isolated: Annotated[
         bool, typer.Option("--isolated", help="nodes in networks of their own, so that these can be cut")
     ] = False,
+    factory: Annotated[
+        bool, typer.Option("--factory", help="with a fleet for each kind of sensor and two processors at work")
+    ] = False,
 ) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
+    from factorylab import standing
     from factorylab.cluster.backends import bring_up
 
     del backend  # the settings have it
     settings = load_settings()
     with progress_bar() as progress:
         cluster = bring_up(settings, isolated=isolated, keep=True, progress=progress)
-        furnish(cluster)
+        if factory:
+            progress("the factory", 0, 1)
+            standing.start(cluster, settings.home)
+            progress("the factory", 1, 1)
+        else:
+            standing.furnish(cluster)
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(
         "Next: 'factorylab run broker_loss --keep' uses it, 'factorylab status' shows it, 'factorylab down' ends it."
     )
     cluster.close(keep=True)
-
-
-def furnish(cluster: Cluster) -> None:
-    """The plain topics and the schema `factory`, so that fleets and processors can be started by hand."""
-    from factorylab.cluster.admin import Admin
-    from factorylab.factory.schema import create_schema
-    from factorylab.names import Names
-    from factorylab.scenario import Topology
-
-    names = Names.of()
-    Admin(cluster.endpoints.bootstrap).create_topics(names.topics, Topology())
-    create_schema(cluster.endpoints.database_url, names.schema)
 
 
 def down(
@@ -186,6 +183,5 @@ def doctor(as_json: AsJson = False) -> None:
             mark = {True: "ok", False: "MISSING", None: "-"}[finding.ok]
             hint = "" if finding.ok else f": {finding.way_out}"
             typer.echo(f"{mark:<9}{finding.what:<17}{finding.found}{hint}")
-        typer.echo("Backend: local (three brokers and PostgreSQL as processes; compose and external come later).")
     if code := checks.worst(findings):
         raise typer.Exit(code)

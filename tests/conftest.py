@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from conftest import LAB_OF_TESTS
+from factorylab.cluster.compose import why_not
 from factorylab.cluster.local import LocalCluster
 from factorylab.settings import Settings, load_settings, project_folder
 from tests.labs import left_of, wait_nothing_left
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a Docker engine is skipped, with the reason, where none can be used."""
+    on_docker = [item for item in items if item.get_closest_marker("compose")]
+    if on_docker and (reason := why_not(load_settings())):
+        for item in on_docker:
+            item.add_marker(pytest.mark.skip(reason=f"no lab on Docker: {reason}"))
 
 
 @pytest.fixture(scope="session")

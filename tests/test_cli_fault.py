@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cli_cluster import furnish
 from factorylab.cluster import control, manage
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.house import House
 from factorylab.settings import Settings
+from factorylab.standing import furnish
 from factorylab.waiting import wait_until
 
 COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault"]

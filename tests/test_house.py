@@ -19,6 +19,7 @@ from factorylab.factory.schema import create_schema
 from factorylab.names import Names
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
+from factorylab.waiting import wait_until
 from tests.labs import wait_nothing_left
 
 pytestmark = pytest.mark.cluster
@@ -69,13 +70,15 @@ def test_what_a_run_left_is_dropped(cluster: LocalCluster, session_settings: Set
     """`forget` removes a run's topics and tables, those of other runs stay, and a second call does nothing."""
     mine, other = Names.of("abc123"), Names.of("def456")
     admin, url = Admin(cluster.endpoints.bootstrap), cluster.endpoints.database_url
-    for names in (mine, other):
+    for names in (mine, other, mine):
         admin.create_topics(names.topics, Topology())
         create_schema(url, names.schema)
     for _ in range(2):
         house.forget(cluster.endpoints, "abc123")
-    left = set(admin.topics())
-    assert not left & set(mine.topics) and left >= set(other.topics)
+    wait_until(
+        lambda: not admin.topics() & set(mine.topics), what="every broker to know that they are gone", timeout_s=30
+    )
+    assert admin.topics() >= set(other.topics)
     schemas = inspect(create_engine(make_url(url).set(drivername="postgresql+psycopg2"))).get_schema_names()
     assert {mine.schema, other.schema} & set(schemas) == {other.schema}
     house.forget(cluster.endpoints, "def456")

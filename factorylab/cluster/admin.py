@@ -134,7 +134,8 @@ class Admin:
 
         def create(client: KafkaAdminClient) -> None:
             missing = wanted.keys() - set(client.list_topics())
-            client.create_topics({name: wanted[name] for name in missing}, wait_for_metadata=True)
+            if missing:  # an empty request is refused
+                client.create_topics({name: wanted[name] for name in missing}, wait_for_metadata=True)
 
         self._ask(f"create {', '.join(wanted)}", create)
 
@@ -143,7 +144,8 @@ class Admin:
         wanted = set(names)
 
         def delete(client: KafkaAdminClient) -> None:
-            client.delete_topics(sorted(wanted & set(client.list_topics())))
+            if there := sorted(wanted & set(client.list_topics())):
+                client.delete_topics(there)
 
         self._ask(f"delete {', '.join(sorted(wanted))}", delete)
 

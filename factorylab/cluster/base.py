@@ -96,6 +96,9 @@ class Cluster(Protocol):
     def start(self, workers: Sequence[Worker]) -> None:
         """Start processes of the application. Raises StartFailed where one ends at once."""
 
+    def start_factory(self, workers: Sequence[Worker]) -> None:
+        """The same for the standing factory, whose processes stay when this driver goes."""
+
     def stop(self, names: Sequence[str]) -> dict[str, int | None]:
         """SIGTERM, wait, SIGKILL; the exit code of each (None: it never was, or had to be killed)."""
 

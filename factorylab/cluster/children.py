@@ -225,8 +225,9 @@ class Children:
         if not self.closed:
             self._cut(node)
 
-    def names(self, role: str) -> list[str]:
-        return [name for name, entry in self.entries.items() if entry.spec.role == role]
+    def names(self, role: str, *, standing: bool = True) -> list[str]:
+        """All of a role; without `standing` only what goes with its driver."""
+        return [n for n, e in self.entries.items() if e.spec.role == role and (standing or not e.spec.standing)]
 
     def states(self) -> list[NodeState]:
         return [entry.state() for entry in self.entries.values()]

@@ -26,7 +26,7 @@ from factorylab.cluster import boot, control, engine, ports, remains
 from factorylab.cluster.base import Progress, Role, Worker
 from factorylab.cluster.containers import FILE, INNER_PORT, PLAN, SETTINGS, Plan
 from factorylab.cluster.control import Child
-from factorylab.cluster.driver import Driver, process_of, quiet
+from factorylab.cluster.driver import WATCH_S, Driver, process_of, quiet
 from factorylab.cluster.files import write_durably, write_secret
 from factorylab.cluster.postgres import ACCOUNT, DATABASE, url
 from factorylab.errors import EnvironmentUnfit
@@ -72,7 +72,7 @@ class Composed(msgspec.Struct, frozen=True):
         return {
             "brokers": self.services["broker-1"].image,
             "the database": self.services["database"].image,
-            "workers": self.services["processor-0"].image,
+            "workers": self.services["processor-a"].image,
             "partitions": self.services["netfault"].image,
         }
 
@@ -122,6 +122,13 @@ class ComposeCluster(Driver):
             user=_account(worker.paths),
             paths=[str(path) for path in worker.paths],
         )
+
+    def start_factory(self, workers: Sequence[Worker]) -> None:
+        """The services of compose.yaml that are called as the workers are."""
+        children = [
+            Child(w.name, w.role, [], {}, str(w.log), str(self.home), stop_s=w.stop_s, standing=True) for w in workers
+        ]
+        control.ask(self.home, control.Start(children, watch_s=WATCH_S), timeout_s=300)
 
 
 def _account(paths: Sequence[Path]) -> int:

@@ -31,7 +31,7 @@ GONE_S = 60  # longer than the longest orderly stop
 
 class Child(msgspec.Struct, frozen=True):
     """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
-    are the files and folders that a container of it needs."""
+    are the files and folders that a container of it needs. One that is `standing` stays when its driver goes."""
 
     name: str
     role: Role
@@ -43,6 +43,7 @@ class Child(msgspec.Struct, frozen=True):
     stop_s: float = 10
     user: int | None = None
     paths: list[str] = []
+    standing: bool = False
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):

@@ -121,6 +121,10 @@ class Driver:
     def start(self, workers: Sequence[Worker]) -> None:
         control.ask(self.home, control.Start([self.child(worker) for worker in workers], watch_s=WATCH_S))
 
+    def start_factory(self, workers: Sequence[Worker]) -> None:
+        children = [msgspec.structs.replace(self.child(worker), standing=True) for worker in workers]
+        control.ask(self.home, control.Start(children, watch_s=WATCH_S))
+
     def stop(self, names: Sequence[str]) -> dict[str, int | None]:
         raw = control.ask(self.home, control.Stop(list(names)))
         return msgspec.json.decode(raw, type=dict[str, int | None])

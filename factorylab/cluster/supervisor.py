@@ -86,7 +86,7 @@ class Supervisor:
             await self.shutdown()
             return
         for role in DRIVERS_OWN:
-            await self.children.stop(self.children.names(role))
+            await self.children.stop(self.children.names(role, standing=False))
         await self.children.heal(None)
 
     def write_state(self) -> None:
