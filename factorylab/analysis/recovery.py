@@ -92,7 +92,7 @@ class Service:
 
 
 def fault_windows(run: Run) -> pd.DataFrame:
-    """One row for each fault and node that was injected: fault, kind, target, node, intended_ns, injected_ns, healed_ns.
+    """One row for each fault and node injected: fault, kind, target, node, intended_ns, injected_ns, healed_ns.
 
     The fault came to be between intended_ns and injected_ns. healed_ns is −1 where the healing was not recorded.
     """
