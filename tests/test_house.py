@@ -75,9 +75,7 @@ def test_what_a_run_left_is_dropped(cluster: LocalCluster, session_settings: Set
         create_schema(url, names.schema)
     for _ in range(2):
         house.forget(cluster.endpoints, "abc123")
-    wait_until(
-        lambda: not admin.topics() & set(mine.topics), what="every broker to know that they are gone", timeout_s=30
-    )
+    wait_until(lambda: not admin.topics() & set(mine.topics), what="every broker to know", timeout_s=30)
     assert admin.topics() >= set(other.topics)
     schemas = inspect(create_engine(make_url(url).set(drivername="postgresql+psycopg2"))).get_schema_names()
     assert {mine.schema, other.schema} & set(schemas) == {other.schema}
