@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 SHELL_SIGNAL = 128  # the engine tells of a death by signal n as 128 + n
+FREEZE_TRIES = 5
 CODE_S = 10  # for the engine to notice what the kernel shows already
 
 
@@ -34,7 +35,8 @@ class Container:
         self._network = network
         self._aliases: list[str] = []
         self._address: str | None = None
-        self._ended = Event()
+        self._ended = Event()  # nothing of it is followed
+        self._ended.set()
 
     @property
     def running(self) -> bool:
@@ -116,9 +118,18 @@ class Container:
                     raise
 
     def pause(self) -> None:
-        if not self.paused:
-            with engine.asking(f"pausing {self.spec.name}"):
-                self.client.api.pause(self.id)
+        """Freeze it. The kernel may fail to while processes begin in it (health checks do): that is tried again."""
+        from docker.errors import APIError
+
+        with engine.asking(f"pausing {self.spec.name}"):
+            for left in reversed(range(FREEZE_TRIES)):
+                try:
+                    if not self.paused:
+                        self.client.api.pause(self.id)
+                    return
+                except APIError as error:
+                    if not left or "freeze" not in str(error):
+                        raise
 
     def unpause(self) -> None:
         if self.paused:

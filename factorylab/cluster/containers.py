@@ -15,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -41,6 +42,7 @@ INNER_PORT = 9092
 UP_S = 120
 AGAIN_S = 1.0  # a process that is only beginning may miss a signal to end: it is sent again
 TOLD_S = 10.0
+FINISHED_S = 15.0
 ON_THIS_HOST = "probe"  # it looks from outside, and at processes of this host
 FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
 LOCKED_DOWN = {
@@ -76,7 +78,7 @@ class Containers:
         self.closed = False
         self._changed = changed
         self._threads = ThreadPoolExecutor(engine.POOL)
-        self._healing = asyncio.Lock()
+        self._healing, self._starting = asyncio.Lock(), asyncio.Lock()
         self._bringing: asyncio.subprocess.Process | None = None
         self._shells: dict[str, Shell] = {}
 
@@ -199,11 +201,14 @@ class Containers:
         return entry.exit_code if in_time else None
 
     async def remove(self) -> None:
-        """The end of the lab: nothing of the project is left.
+        """The end of the lab: nothing of the project is left. What is just being started comes up first, as the engine
+        would finish it anyhow.
 
         Raises:
             EnvironmentUnfit: the engine does not answer.
         """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._starting.acquire(), FINISHED_S)
         await self._end_bringing()
         await self._do(engine.remove, self.client, self.plan.project)
         (self.home / PLAN).unlink(missing_ok=True)

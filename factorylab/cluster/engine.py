@@ -12,6 +12,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 20.0  # longer than a busy engine takes for anything that the lab asks of it
 KNOCK_S = 2.0
+REMOVED_S = 20.0
 LEAST = (20, 10)
 POOL = 32  # threads that talk to the engine at once
 PROJECT_LABEL = "com.docker.compose.project"
@@ -219,9 +221,27 @@ def remains(client: DockerClient, project: str) -> bool:
 def remove(client: DockerClient, project: str) -> list[str]:
     """End and remove every container, network and volume of a project; the names of its containers' services.
 
+    It looks again until nothing is left, since what was being created a moment ago may come later, and something that
+    is just being removed by others is in the way of the rest.
+
     Raises:
-        EnvironmentUnfit: the engine does not answer: some of it may be left.
+        LabError: the engine refuses to remove something.
+        EnvironmentUnfit: it does not answer: some of it may be left.
     """
+    names: set[str] = set()
+    deadline = time.monotonic() + REMOVED_S
+    while remains(client, project):
+        try:
+            names |= _sweep(client, project)
+        except EnvironmentUnfit:
+            raise
+        except LabError:
+            if time.monotonic() > deadline:
+                raise
+    return sorted(names)
+
+
+def _sweep(client: DockerClient, project: str) -> set[str]:
     mine = {"label": f"{PROJECT_LABEL}={project}"}
     with asking(f"removing {project}"):
         found = client.api.containers(all=True, filters=mine)
@@ -231,7 +251,7 @@ def remove(client: DockerClient, project: str) -> list[str]:
             client.api.remove_network(network["Id"])
         for volume in client.api.volumes(filters=mine)["Volumes"] or []:
             client.api.remove_volume(volume["Name"], force=True)
-    return sorted(container["Labels"].get(SERVICE_LABEL, container["Id"][:12]) for container in found)
+    return {container["Labels"].get(SERVICE_LABEL, container["Id"][:12]) for container in found}
 
 
 def networks_in_use(client: DockerClient) -> list[str]:
