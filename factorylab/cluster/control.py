@@ -174,17 +174,20 @@ def process_status(process: psutil.Process | None) -> ProcessStatus:
     return "paused" if seen == psutil.STATUS_STOPPED or frozen(process.pid) else "running"
 
 
-def frozen(pid: int) -> bool:
-    """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows."""
+def frozen(pid: int, root: Path = Path("/")) -> bool:
+    """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows.
+
+    Both generations of control groups are known; `root` is where /proc and /sys are.
+    """
     try:
-        groups = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        groups = (root / f"proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
         return False
     for _, controllers, place in (line.split(":", 2) for line in groups):
         if controllers == "freezer" and place != "/":
-            return _holds(Path(f"/sys/fs/cgroup/freezer{place}/freezer.state"), "FROZEN")
+            return _holds(root / f"sys/fs/cgroup/freezer{place}/freezer.state", "FROZEN")
         if controllers == "" and place != "/":
-            return _holds(Path(f"/sys/fs/cgroup{place}/cgroup.events"), "frozen 1")
+            return _holds(root / f"sys/fs/cgroup{place}/cgroup.events", "frozen 1")
     return False
 
 
