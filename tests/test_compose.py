@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -13,9 +14,9 @@ import psutil
 import pytest
 
 from factorylab import runs
-from factorylab.cluster import boot, control, driver, engine, manage, ready
+from factorylab.cluster import boot, control, driver, engine, images, manage, ready
 from factorylab.cluster.base import Action, Cut, Link, Worker
-from factorylab.cluster.compose import ComposeCluster, project_of
+from factorylab.cluster.compose import ComposeCluster, project_of, resolve
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed
 from factorylab.journal import read_journal
 from factorylab.runner import perform
@@ -153,6 +154,21 @@ def test_only_one_driver_and_one_backend(lab: ComposeCluster, compose_settings: 
     """A second driver of the same lab is refused."""
     with pytest.raises(LabBusy, match=f"process {os.getpid()}"):
         ComposeCluster.up(compose_settings)
+
+
+def test_workers_of_other_code_are_refused() -> None:
+    """An application image that does not hold this checkout's code is refused, naming a file that differs."""
+    client = engine.connect()
+    composed = resolve("test", {"FACTORYLAB_DATABASE_PASSWORD": "unused", **images.chosen()})
+    name = composed.images["workers"]
+    images.check_code(client, name)
+    changed = f"FROM {name}\nUSER 0\nRUN echo >>/app/factorylab/messages.py\n"
+    built, _ = client.images.build(fileobj=io.BytesIO(changed.encode()), rm=True)
+    try:
+        with pytest.raises(EnvironmentUnfit, match=r"1 files differ, the first is factorylab/messages\.py"):
+            images.check_code(client, built.id)
+    finally:
+        client.images.remove(built.id)
 
 
 # -- faults
@@ -335,15 +351,24 @@ def test_a_killed_leader_costs_no_reading(lab: ComposeCluster, compose_settings:
 # -- what must never be left
 
 
+def wait_nothing_of(home: Path) -> None:
+    wait_until(
+        lambda: not of_project(home) and not left_of(home),
+        what=f"nothing to be left of {home}",
+        timeout_s=GONE_S,
+        last_seen=lambda: f"{of_project(home)} {left_of(home)}",
+    )
+
+
 @pytest.fixture
 def own_home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """The folder of a lab of one test, which fails when the engine, or this host, holds anything of it afterwards."""
     home = labs_folder / f"docker-{request.node.name[-12:].strip('[]')}"
     yield home
-    left = of_project(home) + left_of(home)
-    if home.exists():
+    try:
+        wait_nothing_of(home)
+    finally:
         manage.down(home, force=True)
-    assert not left
 
 
 def driver_at(home: Path, last: str, *words: str) -> subprocess.Popen[str]:
@@ -366,8 +391,7 @@ def test_a_killed_driver_leaves_nothing(own_home: Path, step: str) -> None:
     """SIGKILL of the driver while the lab starts, when it is up, and with four faults held: within 30 s nothing of it
     is left, neither container nor network nor volume nor process."""
     kill(driver_at(own_home, step))
-    wait_until(lambda: not of_project(own_home) and not left_of(own_home), what="nothing to be left", timeout_s=GONE_S,
-               last_seen=lambda: str(of_project(own_home)))  # fmt: skip
+    wait_nothing_of(own_home)
 
 
 def test_a_kept_lab_is_whole_after_its_driver_was_killed(own_home: Path, compose_settings: Settings) -> None:
@@ -389,16 +413,26 @@ def test_a_kept_lab_is_whole_after_its_driver_was_killed(own_home: Path, compose
     assert manage.down(own_home) == NODES
 
 
-def test_down_removes_what_a_dead_supervisor_left(own_home: Path, compose_settings: Settings) -> None:
-    """Containers outlive a SIGKILLed supervisor: 'down' removes them all, and says so."""
+@pytest.mark.parametrize("guarded", [True, False], ids=["guard", "down"])
+def test_containers_do_not_outlive_their_supervisor(own_home: Path, compose_settings: Settings, guarded: bool) -> None:
+    """SIGKILL of the supervisor while a broker is paused and one is cut: its guard ends the containers; and where the
+    guard was killed first, 'down' does, and says what."""
     lab = ComposeCluster.up(compose_settings.model_copy(update={"home": own_home}))
+    lab.inject(1, "broker-1", "pause")
+    lab.inject(2, VICTIM, "partition", Cut("everybody"))
     state = control.living_state(own_home)
     assert state is not None
-    os.kill(state.supervisor.pid, signal.SIGKILL)
+    supervisor = psutil.Process(state.supervisor.pid)
+    if not guarded:
+        next(child for child in supervisor.children() if child.cmdline() == supervisor.cmdline()).kill()
+    supervisor.kill()
     wait_until(lambda: control.living_state(own_home) is None, what="the supervisor's end", timeout_s=20)
     lab.close()
-    assert len(of_project(own_home)) > 4
-    assert set(NODES) <= set(manage.down(own_home))
+    if guarded:
+        wait_nothing_of(own_home)
+    else:
+        assert len(of_project(own_home)) > 4
+        assert set(NODES) <= set(manage.down(own_home))
 
 
 def test_an_engine_that_goes_away_is_an_error_not_a_hang(

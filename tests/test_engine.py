@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from factorylab.cluster import attempts, compose, control, engine, kafka_config
+from factorylab.cluster import attempts, compose, control, engine, images, kafka_config
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.containers import FILE, LOCKED_DOWN
 from factorylab.errors import EnvironmentUnfit
@@ -177,6 +179,19 @@ def test_services_are_locked_down(name: str) -> None:
         key: LOCKED_DOWN[key] for key in ("read_only", "cap_drop", "security_opt")
     }
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_the_code_that_is_compared_is_what_workers_run() -> None:
+    """Everything of the package that a fleet or a processor imports belongs to what an image is checked for."""
+    program = "import sys, factorylab.factory.fleet, factorylab.factory.processor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    used = [name.partition(".")[2].replace(".", "/") for name in done.stdout.split() if name.startswith("factorylab.")]
+    unchecked = [name for name in used if not f"{name}.py".startswith(images.RUN_BY_WORKERS)]
+    assert used and set(unchecked) <= {
+        "detectors",
+        "factory",
+    }  # whose files are named on their own
+    assert {"factory/fleet.py", "messages.py"} <= images.code_here().keys()
 
 
 def test_the_labs_services_are_there() -> None:

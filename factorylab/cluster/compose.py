@@ -16,36 +16,30 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import msgspec
 import psutil
-from dotenv import dotenv_values
 
-from factorylab.cluster import boot, control, engine, ports, remains
+from factorylab.cluster import boot, control, engine, images, ports, remains
 from factorylab.cluster.base import Progress, Role, Worker
 from factorylab.cluster.containers import FILE, INNER_PORT, PLAN, SETTINGS, Plan
 from factorylab.cluster.control import Child
 from factorylab.cluster.driver import WATCH_S, Driver, process_of, quiet
 from factorylab.cluster.files import write_durably, write_secret
 from factorylab.cluster.postgres import ACCOUNT, DATABASE, url
-from factorylab.errors import EnvironmentUnfit
+from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.settings import Settings
-
-if TYPE_CHECKING:
-    from docker import DockerClient
 
 SERVICES: dict[str, Role] = {
     **{f"broker-{number}": "broker" for number in range(1, ports.BROKERS + 1)},
     "database": "database",
 }
-IMAGE_VARIABLES = ("KAFKA_IMAGE", "POSTGRES_IMAGE", "FACTORYLAB_IMAGE", "FACTORYLAB_NETFAULT_IMAGE")
 INNER_BOOTSTRAP = ",".join(f"{name}:{INNER_PORT}" for name, role in SERVICES.items() if role == "broker")
 NETWORKS = ipaddress.ip_network("10.64.0.0/10")
 TRIES = 64
 ACCOUNT_ID = 10_001  # who workers run as where the lab is root's: nobody, as in the image
 STOP_S = 15.0
-PULL_S = 600.0
 CHECK_S = 10.0
 
 
@@ -160,12 +154,12 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     places = ports.choose(home, settings.port_base)
     boot.empty(home)
     password = secrets.token_urlsafe(24)
-    values = _images() | _places(places, password, free_network(home, engine.networks_in_use(client)))
+    values = images.chosen() | _places(places, password, free_network(home, engine.networks_in_use(client)))
     write_secret(home / SETTINGS, "".join(f"{key}={value}\n" for key, value in values.items()))
     composed = resolve(project, values)
-    ensure_images(client, composed, progress)
-    images = composed.images
-    plan = Plan(project, composed.networks["lab"].name, images["workers"], images["partitions"])
+    names = composed.images
+    images.ensure(client, names, progress)
+    plan = Plan(project, composed.networks["lab"].name, names["workers"], names["partitions"])
     write_durably(home / PLAN, msgspec.json.encode(plan))
     bootstrap = ",".join(f"127.0.0.1:{place.port}" for place in places.brokers)
     known = boot.Known(
@@ -183,12 +177,6 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
 def project_of(home: Path) -> str:
     """The project's name: the same for the same folder, another for any other."""
     return f"factorylab-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}"
-
-
-def _images() -> dict[str, str]:
-    """The image names that somebody chose, in the environment or in .env beside compose.yaml."""
-    written = dotenv_values(FILE.with_name(".env"), interpolate=False)
-    return {key: value for key in IMAGE_VARIABLES if (value := os.environ.get(key) or written.get(key))}
 
 
 def _places(places: ports.Places, password: str, network: str) -> dict[str, str]:
@@ -235,26 +223,16 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
     return msgspec.json.decode(done.stdout, type=Composed)
 
 
-def ensure_images(client: DockerClient, composed: Composed, progress: Progress) -> None:
-    """Pull what the engine does not hold.
-
-    Raises:
-        EnvironmentUnfit: an image is nowhere to be had; with the way out.
-    """
-    for name in engine.missing_images(client, set(composed.images.values())):
-        doing = f"pulling {name}"
-        progress(doing, 0, 1)
-        engine.pull(name, PULL_S)
-        progress(doing, 1, 1)
-
-
 def why_not(settings: Settings) -> str:
     """Why this machine cannot run a lab on Docker; empty where it can. Changes nothing."""
     try:
         client = engine.connect(CHECK_S)
         any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
-        images = resolve(project_of(settings.home), _images() | any_password).images
-        engine.check_available(client, engine.missing_images(client, set(images.values())))
-    except EnvironmentUnfit as error:
+        names = resolve(project_of(settings.home), images.chosen() | any_password).images
+        missing = engine.missing_images(client, set(names.values()))
+        engine.check_available(client, missing)
+        if names["workers"] not in missing:
+            images.check_code(client, names["workers"])
+    except LabError as error:
         return str(error)
     return ""

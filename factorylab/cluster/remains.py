@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 from factorylab.cluster import control, engine
 from factorylab.cluster.containers import PLAN, Plan
-from factorylab.cluster.files import read_json
+from factorylab.cluster.files import exclusive, read_json
+from factorylab.errors import LabError
+
+LOCK = "remains.lock"
 
 
 def clear(home: Path) -> list[str]:
@@ -15,9 +20,29 @@ def clear(home: Path) -> list[str]:
     Raises:
         EnvironmentUnfit: containers may be left and the engine does not answer.
     """
-    plan = read_json(home / PLAN, Plan)
-    ended = []
-    if plan:
-        ended = engine.remove(engine.connect(), plan.project)
-        (home / PLAN).unlink()
-    return ended + control.remove_remains(home)
+    if not (home / PLAN).exists():
+        return control.remove_remains(home)
+    with exclusive(home / LOCK):  # the guard may be at it
+        plan = read_json(home / PLAN, Plan)
+        ended = engine.remove(engine.connect(), plan.project) if plan else []
+        (home / PLAN).unlink(missing_ok=True)
+        return ended + control.remove_remains(home)
+
+
+def guard(home: Path) -> None:
+    """Leave a process behind that clears up as soon as this one is gone without having done so: killed, or out of
+    memory. Containers would stay, paused and cut as they were."""
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(reader)  # the writer closes when this process ends, whatever ends it
+        return
+    os.close(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    os.read(reader, 1)
+    try:
+        if (home / PLAN).exists() and control.living_state(home) is None:
+            print(f"the supervisor died; ended what it left: {', '.join(clear(home))}", flush=True)
+    except (LabError, OSError) as error:
+        print(f"the supervisor died, and not all that it left could be ended: {error}", flush=True)
+    os._exit(0)

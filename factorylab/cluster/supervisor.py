@@ -4,8 +4,8 @@
 - A driver holds its lease by an open connection. When that closes, for whatever reason, faults are healed and
   the lab is stopped, or, if it was to be kept, only what belonged to the driver. Without a driver it ends.
 - A holder (a batch) keeps the lab up from driver to driver, until its own connection closes.
-- When it is killed, its children die with it on Linux. Elsewhere, and of containers, the next `up` or `down` finds in
-  the lab's folder what is left.
+- When it is killed, its children die with it on Linux, and a guard ends its containers. Should that fail too, the next
+  `up` or `down` finds in the lab's folder what is left.
 - One event loop, nothing blocking: a driver may ask for the status while a child takes its time to stop.
 """
 
@@ -228,6 +228,10 @@ def main() -> None:
         os._exit(0 if os.read(reader, 1) else 1)
     os.close(reader)
     os.setsid()
+    if backend == "compose":  # containers do not die with this process
+        from factorylab.cluster.remains import guard
+
+        guard(home)
 
     async def run() -> None:
         await Supervisor(home, backend).serve(lambda: os.close(writer) if os.write(writer, b"1") else None)
