@@ -216,8 +216,8 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
     """
     if not FILE.exists():
         raise EnvironmentUnfit(f"there is no {FILE}: the backend compose runs from a checkout of the project")
-    words = ["--project-name", project, "--file", str(FILE), "--env-file", os.devnull, "--profile", "*"]
-    done = engine.compose(*words, "config", "--format", "json", env=engine.cli_environment() | dict(settings))
+    words = ["compose", "--project-name", project, "--file", str(FILE), "--env-file", os.devnull, "--profile", "*"]
+    done = engine.command(*words, "config", "--format", "json", env=engine.cli_environment() | dict(settings))
     if done.returncode != 0:
         raise EnvironmentUnfit(f"{FILE} cannot be used: {done.stderr.strip()}")
     return msgspec.json.decode(done.stdout, type=Composed)
@@ -229,10 +229,7 @@ def why_not(settings: Settings) -> str:
         client = engine.connect(CHECK_S)
         any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
         names = resolve(project_of(settings.home), images.chosen() | any_password).images
-        missing = engine.missing_images(client, set(names.values()))
-        engine.check_available(client, missing)
-        if names["workers"] not in missing:
-            images.check_code(client, names["workers"])
+        images.check_available(client, names)
     except LabError as error:
         return str(error)
     return ""

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,21 +128,21 @@ def connect(answer_s: float = ANSWER_S) -> DockerClient:
     return client
 
 
-def compose(*words: str, env: dict[str, str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run `docker compose` with these words.
+def command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run `docker` with these words.
 
     Raises:
-        EnvironmentUnfit: the command or its plugin is missing, or it took too long.
+        EnvironmentUnfit: the command or a plugin of it is missing, or it took too long.
     """
     if shutil.which("docker") is None:
         raise EnvironmentUnfit(f"there is no command 'docker': install Docker's command line, {INSTEAD}")
-    command = ["docker", "compose", *words]
+    line = ["docker", *words]
     try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise EnvironmentUnfit(f"'docker compose {words[-1]}' took longer than {timeout_s:g} s") from None
-    if "is not a docker command" in done.stderr or "unknown shorthand flag" in done.stderr:
-        raise EnvironmentUnfit(f"Docker has no compose plugin: install docker-compose-plugin, {INSTEAD}")
+        raise EnvironmentUnfit(f"'docker {words[0]}' took longer than {timeout_s:g} s") from None
+    if "is not a docker command" in done.stderr or "unknown flag: --project-name" in done.stderr:
+        raise EnvironmentUnfit(f"Docker has no plugin '{words[0]}': install docker-{words[0]}-plugin, {INSTEAD}")
     return done
 
 
@@ -201,9 +201,8 @@ def pull(name: str, within_s: float) -> None:
             patient.images.pull(name)
         except APIError as error:
             raise EnvironmentUnfit(
-                f"the image {name} is not there and cannot be pulled ({error.explanation or error}): "
-                "'docker compose --profile \"*\" build' makes the project's own ones, .ci/images makes all of them "
-                f"without a registry, {INSTEAD}"
+                f"the image {name} is not there and cannot be pulled ({error.explanation or error}). Where there is no "
+                f"registry, .ci/images makes all images; {INSTEAD}"
             ) from None
 
 

@@ -1,15 +1,18 @@
-"""The images of a lab on Docker: whose they are, whether they are there, and that the workers' one holds this code.
+"""The images of a lab on Docker: pulled where they are others', built where they are the project's own.
 
 An image is built once and outlives many changes of the checkout. A worker that ran older code than the driver would
-falsify a run without a sign, so the files that workers run are compared at every start.
+falsify a run without a sign, so the files that workers run are compared at every start: our own image is then built
+again, one that somebody chose is refused.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +26,15 @@ from factorylab.errors import EnvironmentUnfit
 if TYPE_CHECKING:
     from docker import DockerClient
 
-VARIABLES = ("KAFKA_IMAGE", "POSTGRES_IMAGE", "FACTORYLAB_IMAGE", "FACTORYLAB_NETFAULT_IMAGE")
+OWN = {"workers": ("FACTORYLAB_IMAGE", "application"), "partitions": ("FACTORYLAB_NETFAULT_IMAGE", "netfault")}
+VARIABLES = ("KAFKA_IMAGE", "POSTGRES_IMAGE", *(variable for variable, _ in OWN.values()))
+DOCKERFILE = FILE.with_name("Dockerfile")
+BUILD_ARGUMENTS = ("PYTHON_IMAGE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+BUILD_S = 1_200.0
 PACKAGE = Path(__file__).parents[1]
 INSIDE = "/app/factorylab"
 RUN_BY_WORKERS = ("clock.py", "errors.py", "history.py", "journal.py", "messages.py", "detectors/", "factory/")
-BUILD = "'docker compose --profile \"*\" build' does it, or .ci/images without a registry"
+WITHOUT_REGISTRY = "where there is no registry, .ci/images makes all images"
 PULL_S = 600.0
 
 
@@ -38,17 +45,71 @@ def chosen() -> dict[str, str]:
 
 
 def ensure(client: DockerClient, names: Mapping[str, str], progress: Progress) -> None:
-    """Pull what the engine does not hold; `names` are the images by what they are for, among them `workers`.
+    """Have all images: `names` by what they are for (`workers` and `partitions` are those of OWN).
 
     Raises:
         EnvironmentUnfit: an image is nowhere to be had, or workers would run other code; with the way out.
     """
-    for name in engine.missing_images(client, set(names.values())):
-        doing = f"pulling {name}"
-        progress(doing, 0, 1)
-        engine.pull(name, PULL_S)
-        progress(doing, 1, 1)
+    missing, given = engine.missing_images(client, set(names.values())), chosen()
+    for purpose, name in names.items():
+        variable, target = OWN.get(purpose, ("", ""))
+        ours = bool(target) and variable not in given
+        if ours and (name in missing or (purpose == "workers" and differing(client, name))):
+            _announced(progress, f"building {name}", partial(build, name, target))
+        elif not ours and name in missing:
+            _announced(progress, f"pulling {name}", partial(engine.pull, name, PULL_S))
     check_code(client, names["workers"])
+
+
+def _announced(progress: Progress, doing: str, do: Callable[[], None]) -> None:
+    progress(doing, 0, 1)
+    do()
+    progress(doing, 1, 1)
+
+
+def check_available(client: DockerClient, names: Mapping[str, str]) -> None:
+    """Could `ensure` have all images? Nothing is fetched or built.
+
+    Raises:
+        EnvironmentUnfit: one of them is not to be had.
+    """
+    missing, given = engine.missing_images(client, set(names.values())), chosen()
+    ours = {names[purpose] for purpose, (variable, _) in OWN.items() if variable not in given}
+    if missing and ours & set(missing):
+        base = os.environ.get("PYTHON_IMAGE") or base_image()
+        missing = [*missing, *engine.missing_images(client, {base})]
+    engine.check_available(client, [name for name in missing if name not in ours])
+    if names["workers"] not in {*missing, *ours}:
+        check_code(client, names["workers"])
+
+
+def base_image() -> str:
+    """What the project's own images are built on."""
+    found = re.search(r"^ARG PYTHON_IMAGE=(\S+)", DOCKERFILE.read_text(), re.MULTILINE)
+    assert found, f"{DOCKERFILE} names no PYTHON_IMAGE"
+    return found[1]
+
+
+def build(name: str, target: str) -> None:
+    """Build an image of the project's own.
+
+    Raises:
+        EnvironmentUnfit: it does not build, with the end of what was said.
+    """
+    words = ["build", "--quiet", "--tag", name, "--target", target]
+    for argument in BUILD_ARGUMENTS:
+        words += ["--build-arg", argument]
+    given = {key: os.environ[key] for key in BUILD_ARGUMENTS if key in os.environ}
+    done = engine.command(*words, str(DOCKERFILE.parent), env=engine.cli_environment() | given, timeout_s=BUILD_S)
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
+        raise EnvironmentUnfit(f"the image {name} does not build; {WITHOUT_REGISTRY}. What was said:\n{said}")
+
+
+def differing(client: DockerClient, name: str) -> list[str]:
+    """The files that workers run and that are not the same in the image as here."""
+    theirs, ours = code_of(client, name), code_here()
+    return sorted(path for path in theirs.keys() | ours.keys() if theirs.get(path) != ours.get(path))
 
 
 def check_code(client: DockerClient, name: str) -> None:
@@ -57,12 +118,10 @@ def check_code(client: DockerClient, name: str) -> None:
     Raises:
         EnvironmentUnfit: naming the first file that differs.
     """
-    theirs, ours = code_of(client, name), code_here()
-    different = sorted(path for path in theirs.keys() | ours.keys() if theirs.get(path) != ours.get(path))
-    if different:
+    if different := differing(client, name):
         raise EnvironmentUnfit(
             f"the image {name} was built from other code than this checkout's ({len(different)} files differ, the "
-            f"first is factorylab/{different[0]}): build it again; {BUILD}"
+            f"first is factorylab/{different[0]}): build it again, or leave FACTORYLAB_IMAGE out; {WITHOUT_REGISTRY}"
         )
 
 
