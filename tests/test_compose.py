@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from factorylab import runs
-from factorylab.cluster import boot, control, driver, engine, images, manage, ready
+from factorylab.cluster import boot, control, driver, engine, images, manage, projects, ready
 from factorylab.cluster.base import Action, Cut, Link, Worker
 from factorylab.cluster.compose import ComposeCluster, project_of, resolve
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed
@@ -79,7 +79,7 @@ def lab(shared: ComposeCluster) -> Iterator[ComposeCluster]:
 
 def of_project(home: Path) -> list[str]:
     """Everything that the engine has of a lab: containers, networks, volumes."""
-    client, mine = engine.connect(), {"label": f"{engine.PROJECT_LABEL}={project_of(home)}"}
+    client, mine = engine.connect(), {"label": f"{projects.PROJECT_LABEL}={project_of(home)}"}
     found = [container["Names"][0] for container in client.api.containers(all=True, filters=mine)]
     found += [network["Name"] for network in client.api.networks(filters=mine)]
     return found + [volume["Name"] for volume in client.api.volumes(filters=mine)["Volumes"] or []]
@@ -88,7 +88,7 @@ def of_project(home: Path) -> list[str]:
 def inspected(lab: ComposeCluster, name: str) -> dict[str, object]:
     """The engine's own word on a node's container."""
     client = engine.connect()
-    mine = [f"{engine.PROJECT_LABEL}={project_of(lab.home)}", f"{engine.SERVICE_LABEL}={name}"]
+    mine = [f"{projects.PROJECT_LABEL}={project_of(lab.home)}", f"{projects.SERVICE_LABEL}={name}"]
     (found,) = client.api.containers(all=True, filters={"label": mine})
     seen: dict[str, object] = client.api.inspect_container(found["Id"])
     return seen

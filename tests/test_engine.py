@@ -19,7 +19,7 @@ import yaml
 
 from factorylab.cluster import attempts, compose, control, engine, images, kafka_config
 from factorylab.cluster.backends import bring_up
-from factorylab.cluster.containers import FILE, LOCKED_DOWN
+from factorylab.cluster.making import FILE, LOCKED_DOWN
 from factorylab.errors import EnvironmentUnfit
 from factorylab.scenario import Fault
 from factorylab.settings import Settings, load_settings

@@ -21,12 +21,13 @@ from typing import Self
 import msgspec
 import psutil
 
-from factorylab.cluster import boot, control, engine, images, ports, remains
+from factorylab.cluster import boot, control, engine, images, ports, projects, remains
 from factorylab.cluster.base import Progress, Role, Worker
-from factorylab.cluster.containers import FILE, INNER_PORT, PLAN, SETTINGS, Plan
+from factorylab.cluster.containers import INNER_PORT
 from factorylab.cluster.control import Child
 from factorylab.cluster.driver import WATCH_S, Driver, process_of, quiet
 from factorylab.cluster.files import write_durably, write_secret
+from factorylab.cluster.making import FILE, PLAN, SETTINGS, Plan
 from factorylab.cluster.postgres import ACCOUNT, DATABASE, url
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.settings import Settings
@@ -146,15 +147,15 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     client = engine.connect()
     left = remains.clear(home)
     project = project_of(home)
-    if engine.remains(client, project):
-        left += engine.remove(client, project)
+    if projects.exists(client, project):
+        left += projects.remove(client, project)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 1, 1)
     boot.check_space(home)
     places = ports.choose(home, settings.port_base)
     boot.empty(home)
     password = secrets.token_urlsafe(24)
-    values = images.chosen() | _places(places, password, free_network(home, engine.networks_in_use(client)))
+    values = images.chosen() | _places(places, password, free_network(home, projects.networks_in_use(client)))
     write_secret(home / SETTINGS, "".join(f"{key}={value}\n" for key, value in values.items()))
     composed = resolve(project, values)
     names = composed.images

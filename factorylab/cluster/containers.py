@@ -20,9 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-import msgspec
-
-from factorylab.cluster import engine, reach
+from factorylab.cluster import engine, projects, reach
 from factorylab.cluster.attempts import Shell
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link
 from factorylab.cluster.children import KILLED_S, TICK_S, Children
@@ -30,36 +28,18 @@ from factorylab.cluster.container import Container
 from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
 from factorylab.cluster.cuts import drops, iptables_rules
 from factorylab.cluster.files import last_lines, read_json
+from factorylab.cluster.making import LOCKED_DOWN, PLAN, Composing, Plan, create_worker
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-PLAN = "compose.json"
-SETTINGS = "compose.env"
-FILE = Path(__file__).parents[2] / "compose.yaml"
-INNER_PORT = 9092
-UP_S = 120
 AGAIN_S = 1.0  # a process that is only beginning may miss a signal to end: it is sent again
 TOLD_S = 10.0
 FINISHED_S = 15.0
+INNER_PORT = 9092
 ON_THIS_HOST = "probe"  # it looks from outside, and at processes of this host
 FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
-LOCKED_DOWN = {
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "log_config": {"type": "json-file", "config": {"max-size": "20m", "max-file": "3"}},
-}
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a lab on Docker is made of; its file is there as long as anything of the lab may be."""
-
-    project: str
-    network: str
-    application_image: str
-    netfault_image: str
 
 
 class Containers:
@@ -79,7 +59,7 @@ class Containers:
         self._changed = changed
         self._threads = ThreadPoolExecutor(engine.POOL)
         self._healing, self._starting = asyncio.Lock(), asyncio.Lock()
-        self._bringing: asyncio.subprocess.Process | None = None
+        self._composing = Composing(plan, self.home)
         self._shells: dict[str, Shell] = {}
 
     async def _do(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -92,78 +72,36 @@ class Containers:
         for spec in request.children:
             if spec.name in self.entries and self.entries[spec.name].running:
                 raise UsageError(f"{spec.name} runs already: stop it first")
-        if self.closed:
-            raise LabError("the lab is going down: nothing was started")
         ours = [spec for spec in request.children if spec.role != ON_THIS_HOST]
         services = [spec for spec in ours if not spec.argv]  # compose.yaml says what they run
-        if services:
-            await self._bring_up(services)
-        await asyncio.gather(*(self._create(spec) for spec in ours if spec not in services))
+        async with self._starting:
+            if self.closed:
+                raise LabError("the lab is going down: nothing was started")
+            if services:
+                await self._bring_up(services)
+            await asyncio.gather(*(self._create(spec) for spec in ours if spec not in services))
         self._changed()
         await self.host.start(Start([s for s in request.children if s.role == ON_THIS_HOST], request.watch_s))
         await asyncio.gather(*(self._watch(self.entries[spec.name], request.watch_s) for spec in ours))
 
     async def _bring_up(self, services: Sequence[Child]) -> None:
         """Have compose create and start them, and take them over."""
-        words = ["compose", "--project-name", self.plan.project, "--file", str(FILE)]
-        words += ["--env-file", str(self.home / SETTINGS), "--progress", "plain", "--profile", "*"]
-        words += ["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *(spec.name for spec in services)]
-        self._bringing = await asyncio.create_subprocess_exec(
-            "docker", *words, env=engine.cli_environment(), cwd=self.home,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            said, _ = await asyncio.wait_for(self._bringing.communicate(), UP_S)
-        except TimeoutError:
-            raise StartFailed(f"'docker compose up' took longer than {UP_S} s: is the machine too busy?") from None
-        finally:
-            await self._end_bringing()
-        found = await self._do(self._containers_of_project)
+        said = await self._composing.up([spec.name for spec in services])
+        found = await self._do(projects.containers, self.client, self.plan.project)
         lacking = [spec.name for spec in services if spec.name not in found]
         if lacking:
-            raise StartFailed(f"compose did not start {', '.join(lacking)}:\n" + _end_of(said.decode(errors="replace")))
+            raise StartFailed(f"compose did not start {', '.join(lacking)}:\n{said}")
         for spec in services:
             self.entries[spec.name] = Container(self.client, spec, found[spec.name], self.plan.network)
         await asyncio.gather(*(self._do(self.entries[spec.name].follow) for spec in services))
 
-    async def _end_bringing(self) -> None:
-        bringing, self._bringing = self._bringing, None
-        if bringing and bringing.returncode is None:
-            bringing.kill()
-            await bringing.wait()
-
-    def _containers_of_project(self) -> dict[str, str]:
-        """Ids of the started ones by service."""
-        with engine.asking("listing containers"):
-            found = self.client.api.containers(
-                all=True, filters={"label": f"{engine.PROJECT_LABEL}={self.plan.project}"}
-            )
-        return {c["Labels"][engine.SERVICE_LABEL]: c["Id"] for c in found if c["State"] != "created"}
-
     async def _create(self, spec: Child) -> None:
+        """A worker's container in the place of the one before."""
         if old := self.entries.pop(spec.name, None):
             await self._do(old.remove)
-        made = await self._do(self._create_worker, spec)
-        self.entries[spec.name] = made
-        await self._do(made.start)
-
-    def _create_worker(self, spec: Child) -> Container:
-        """A container of the application image; files that it needs are mounted read-only, folders for writing."""
-        from docker.types import Mount
-
         hosts = {e.spec.name: e.address for e in self.entries.values() if e.spec.role in INFRASTRUCTURE}
-        mounts = [Mount(path, path, type="bind", read_only=not Path(path).is_dir()) for path in spec.paths]
-        with engine.asking(f"creating {spec.name}"):
-            container = self.client.containers.create(
-                self.plan.application_image, spec.argv, name=f"{self.plan.project}-{spec.name}", hostname=spec.name,
-                environment=spec.env, user=f"{spec.user}:{spec.user}", network=self.plan.network, mounts=mounts,
-                extra_hosts=hosts, labels=self._labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m",
-                **LOCKED_DOWN,
-            )  # fmt: skip
-        return Container(self.client, spec, str(container.id), self.plan.network)
-
-    def _labels(self, service: str) -> dict[str, str]:
-        return {engine.PROJECT_LABEL: self.plan.project, engine.SERVICE_LABEL: service}
+        self.entries[spec.name] = await self._do(create_worker, self.client, self.plan, spec, hosts)
+        await self._do(self.entries[spec.name].start)
 
     async def _watch(self, entry: Container, watch_s: float) -> None:
         if watch_s and await gone(entry, watch_s):
@@ -209,8 +147,8 @@ class Containers:
         """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._starting.acquire(), FINISHED_S)
-        await self._end_bringing()
-        await self._do(engine.remove, self.client, self.plan.project)
+        await self._composing.end()
+        await self._do(projects.remove, self.client, self.plan.project)
         (self.home / PLAN).unlink(missing_ok=True)
 
     # -- faults
@@ -243,7 +181,7 @@ class Containers:
             self.client.containers.run(
                 self.plan.netfault_image, entrypoint=["/bin/sh", "-c", FILTER], environment={"RULES": rules},
                 network_mode=f"container:{entry.id}", cap_add=["NET_ADMIN"], user="0:0", tmpfs={"/run": "size=1m"},
-                labels=self._labels("netfault"), remove=True, **LOCKED_DOWN,
+                labels=self.plan.labels("netfault"), remove=True, **LOCKED_DOWN,
             )  # fmt: skip
 
     async def heal(self, fault: int | None) -> list[str]:
@@ -328,7 +266,3 @@ async def gone(entry: Container, within_s: float) -> bool:
     while entry.running and time.monotonic() < deadline:
         await asyncio.sleep(TICK_S)
     return not entry.running
-
-
-def _end_of(text: str) -> str:
-    return "\n".join(text.splitlines()[-15:])

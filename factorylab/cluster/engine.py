@@ -12,8 +12,7 @@ import platform
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,11 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_S = 20.0  # longer than a busy engine takes for anything that the lab asks of it
 KNOCK_S = 2.0
-REMOVED_S = 20.0
 LEAST = (20, 10)
 POOL = 32  # threads that talk to the engine at once
-PROJECT_LABEL = "com.docker.compose.project"
-SERVICE_LABEL = "com.docker.compose.service"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 INSTEAD = "or take --backend local, which needs no engine"
 REFUSALS = {
@@ -154,107 +150,3 @@ def cli_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if key in wanted or (key.startswith("DOCKER_") and key != "DOCKER_DEFAULT_PLATFORM")
     }
-
-
-def missing_images(client: DockerClient, names: set[str]) -> list[str]:
-    """Those of `names` that the engine does not hold."""
-    from docker.errors import ImageNotFound
-
-    def held(name: str) -> bool:
-        try:
-            client.images.get(name)
-        except ImageNotFound:
-            return False
-        return True
-
-    with asking("looking for images"):
-        return sorted(name for name in names if not held(name))
-
-
-def check_available(client: DockerClient, names: Sequence[str]) -> None:
-    """Can images that are not here be pulled? Nothing is fetched but their descriptions.
-
-    Raises:
-        EnvironmentUnfit: one of them cannot.
-    """
-    from docker.errors import APIError
-
-    for name in names:
-        with asking(f"looking for {name}"):
-            try:
-                client.images.get_registry_data(name)
-            except APIError:
-                raise EnvironmentUnfit(f"the image {name} is not here and cannot be pulled") from None
-
-
-def pull(name: str, within_s: float) -> None:
-    """Fetch an image.
-
-    Raises:
-        EnvironmentUnfit: it cannot be had; with what the engine said.
-    """
-    from docker.errors import APIError
-
-    with asking(f"pulling {name}"):
-        patient = client_of(knock(), within_s)
-        try:
-            patient.images.pull(name)
-        except APIError as error:
-            raise EnvironmentUnfit(
-                f"the image {name} is not there and cannot be pulled ({error.explanation or error}). Where there is no "
-                f"registry, .ci/images makes all images; {INSTEAD}"
-            ) from None
-
-
-def remains(client: DockerClient, project: str) -> bool:
-    """Is anything of the project there?"""
-    mine = {"label": f"{PROJECT_LABEL}={project}"}
-    with asking(f"looking for {project}"):
-        return bool(
-            client.api.containers(all=True, quiet=True, filters=mine)
-            or client.api.networks(filters=mine)
-            or client.api.volumes(filters=mine)["Volumes"]
-        )
-
-
-def remove(client: DockerClient, project: str) -> list[str]:
-    """End and remove every container, network and volume of a project; the names of its containers' services.
-
-    It looks again until nothing is left, since what was being created a moment ago may come later, and something that
-    is just being removed by others is in the way of the rest.
-
-    Raises:
-        LabError: the engine refuses to remove something.
-        EnvironmentUnfit: it does not answer: some of it may be left.
-    """
-    names: set[str] = set()
-    deadline = time.monotonic() + REMOVED_S
-    while remains(client, project):
-        try:
-            names |= _sweep(client, project)
-        except EnvironmentUnfit:
-            raise
-        except LabError:
-            if time.monotonic() > deadline:
-                raise
-    return sorted(names)
-
-
-def _sweep(client: DockerClient, project: str) -> set[str]:
-    mine = {"label": f"{PROJECT_LABEL}={project}"}
-    with asking(f"removing {project}"):
-        found = client.api.containers(all=True, filters=mine)
-        for container in found:
-            client.api.remove_container(container["Id"], force=True, v=True)
-        for network in client.api.networks(filters=mine):
-            client.api.remove_network(network["Id"])
-        for volume in client.api.volumes(filters=mine)["Volumes"] or []:
-            client.api.remove_volume(volume["Name"], force=True)
-    return {container["Labels"].get(SERVICE_LABEL, container["Id"][:12]) for container in found}
-
-
-def networks_in_use(client: DockerClient) -> list[str]:
-    """The address ranges that the engine has given to networks."""
-    with asking("listing networks"):
-        found = client.api.networks()
-    return [part["Subnet"] for net in found for part in (net["IPAM"]["Config"] or []) if "Subnet" in part]

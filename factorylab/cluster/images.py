@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
-from factorylab.cluster import engine
+from factorylab.cluster import engine, registry
 from factorylab.cluster.base import Progress
-from factorylab.cluster.containers import FILE
+from factorylab.cluster.making import FILE
 from factorylab.errors import EnvironmentUnfit
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ def ensure(client: DockerClient, names: Mapping[str, str], progress: Progress) -
     Raises:
         EnvironmentUnfit: an image is nowhere to be had, or workers would run other code; with the way out.
     """
-    missing, given = engine.missing_images(client, set(names.values())), chosen()
+    missing, given = registry.missing(client, set(names.values())), chosen()
     for purpose, name in names.items():
         variable, target = OWN.get(purpose, ("", ""))
         ours = bool(target) and variable not in given
         if ours and (name in missing or (purpose == "workers" and differing(client, name))):
             _announced(progress, f"building {name}", partial(build, name, target))
         elif not ours and name in missing:
-            _announced(progress, f"pulling {name}", partial(engine.pull, name, PULL_S))
+            _announced(progress, f"pulling {name}", partial(registry.pull, name, PULL_S))
     check_code(client, names["workers"])
 
 
@@ -73,12 +73,12 @@ def check_available(client: DockerClient, names: Mapping[str, str]) -> None:
     Raises:
         EnvironmentUnfit: one of them is not to be had.
     """
-    missing, given = engine.missing_images(client, set(names.values())), chosen()
+    missing, given = registry.missing(client, set(names.values())), chosen()
     ours = {names[purpose] for purpose, (variable, _) in OWN.items() if variable not in given}
     if missing and ours & set(missing):
         base = os.environ.get("PYTHON_IMAGE") or base_image()
-        missing = [*missing, *engine.missing_images(client, {base})]
-    engine.check_available(client, [name for name in missing if name not in ours])
+        missing = [*missing, *registry.missing(client, {base})]
+    registry.check_available(client, [name for name in missing if name not in ours])
     if names["workers"] not in {*missing, *ours}:
         check_code(client, names["workers"])
 

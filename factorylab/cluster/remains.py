@@ -6,9 +6,9 @@ import os
 import signal
 from pathlib import Path
 
-from factorylab.cluster import control, engine
-from factorylab.cluster.containers import PLAN, Plan
+from factorylab.cluster import control, engine, projects
 from factorylab.cluster.files import exclusive, read_json
+from factorylab.cluster.making import PLAN, Plan
 from factorylab.errors import LabError
 
 LOCK = "remains.lock"
@@ -24,7 +24,7 @@ def clear(home: Path) -> list[str]:
         return control.remove_remains(home)
     with exclusive(home / LOCK):  # the guard may be at it
         plan = read_json(home / PLAN, Plan)
-        ended = engine.remove(engine.connect(), plan.project) if plan else []
+        ended = projects.remove(engine.connect(), plan.project) if plan else []
         (home / PLAN).unlink(missing_ok=True)
         return ended + control.remove_remains(home)
 
