@@ -41,6 +41,7 @@ NETWORKS = ipaddress.ip_network("10.64.0.0/10")
 TRIES = 64
 ACCOUNT_ID = 10_001  # who workers run as where the lab is root's: nobody, as in the image
 STOP_S = 15.0
+HEALTH_INTERVAL = "30s"  # the lab asks by itself; at every 3 s the checks take a tenth of a core from the experiment
 CHECK_S = 10.0
 
 
@@ -188,6 +189,7 @@ def _places(places: ports.Places, password: str, network: str) -> dict[str, str]
         "FACTORYLAB_DATABASE_PORT": str(places.database_port),
         "FACTORYLAB_DATABASE_PASSWORD": password,
         "FACTORYLAB_NETWORK": network,
+        "FACTORYLAB_HEALTH_INTERVAL": HEALTH_INTERVAL,
     }
 
 

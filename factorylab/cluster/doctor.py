@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from factorylab.cluster import jars, java, network, ports, postgres
+from factorylab.cluster import compose, jars, java, network, ports, postgres
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
 
@@ -105,11 +105,9 @@ def _memory(settings: Settings) -> Finding:
 
 
 def _docker(settings: Settings) -> Finding:
-    del settings
-    done = _run("docker", "version", "--format", "{{.Server.Version}}") if shutil.which("docker") else None
-    if done and done.returncode == 0:
-        return Finding("Docker engine", True, done.stdout.strip())
-    return Finding("Docker engine", None, "does not answer", "not needed: the backend local does without")
+    if reason := compose.why_not(settings):
+        return Finding("backend compose", None, "not here", reason)
+    return Finding("backend compose", True, "a Docker engine answers, and its images are there or can be had")
 
 
 def _networks(settings: Settings) -> Finding:
