@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from factorylab.cluster.control import environment
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.house import House, forget
 from factorylab.runs import list_runs
@@ -35,8 +36,8 @@ BEFORE = pytest.StashKey[set[str]]()
 def house_of_notebooks() -> Iterator[House]:
     """A lab in a folder of its own, which every notebook run in the meantime takes for its lab."""
     home = Path(__file__).parent / ".lab" / f"notebooks-{os.getpid()}"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FACTORYLAB_HOME", str(home))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("FACTORYLAB_HOME", str(home))
         faults = () if trouble() else build(PARTITION, {}).faults
         with House(load_settings(), quiet, faults) as house:
             yield house
@@ -47,7 +48,9 @@ def house_of_notebooks() -> Iterator[House]:
 def trouble() -> str:
     """Why nodes cannot have networks of their own here; empty where they can. Asked in a process apart: it forks."""
     program = "from factorylab.cluster import network; print(network.trouble())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=60, check=True
+    )
     return done.stdout.strip()
 
 

@@ -61,6 +61,8 @@ def up(
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
     from factorylab import standing
     from factorylab.cluster.backends import bring_up
+    from factorylab.furnish import furnish
+    from factorylab.scenario import Topology
 
     del backend  # the settings have it
     settings = load_settings()
@@ -71,7 +73,7 @@ def up(
             standing.start(cluster, settings.home)
             progress("the factory", 1, 1)
         else:
-            standing.furnish(cluster)
+            furnish(cluster.endpoints, Topology())
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(

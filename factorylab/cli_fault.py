@@ -42,7 +42,7 @@ def broker(
     run: Suffix = "",
 ) -> None:
     """Kill, stop, freeze or restart a broker."""
-    _play(_process_fault(action, target, hold), run, at_once=action == "restart")
+    _break_process(action, target, hold, run)
 
 
 @app.command()
@@ -53,13 +53,13 @@ def consumer(
     run: Suffix = "",
 ) -> None:
     """Kill, stop, freeze or restart a processor."""
-    _play(_process_fault(action, target, hold), run, at_once=action == "restart")
+    _break_process(action, target, hold, run)
 
 
 @app.command()
 def database(action: DatabaseAction, hold: Hold = 10, run: Suffix = "") -> None:
     """Kill, freeze or restart PostgreSQL."""
-    _play(_process_fault(action, "database", hold), run, at_once=action == "restart")
+    _break_process(action, "database", hold, run)
 
 
 @app.command()
@@ -79,10 +79,12 @@ def network(  # noqa: PLR0917 (typer's options)
     _play((topic, _checked(given)), run)
 
 
-def _process_fault(action: str, target: str, hold_s: float) -> tuple[str, Fault]:
+def _break_process(action: str, target: str, hold_s: float, run: str) -> None:
+    """A restart is a stop that is undone as soon as it is seen."""
+    restart = action == "restart"
     topic, role = _split(target)
-    kind, held_s = ("terminate", STOP_S) if action == "restart" else (action, hold_s)
-    return topic, _checked({"kind": kind, "target": role, "hold_s": held_s})
+    given = {"kind": "terminate" if restart else action, "target": role, "hold_s": STOP_S if restart else hold_s}
+    _play((topic, _checked(given)), run, at_once=restart)
 
 
 def _split(target: str) -> tuple[str, str]:

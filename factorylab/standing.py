@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cluster, Worker
 from factorylab.factory.config import FleetConfig, ProcessorConfig
-from factorylab.factory.schema import create_schema
+from factorylab.furnish import furnish
 from factorylab.messages import KINDS
 from factorylab.names import Names
 from factorylab.scenario import Topology
@@ -24,15 +24,6 @@ PROCESSORS = ("processor-a", "processor-b")
 TOGETHER_S = 90.0
 
 
-def furnish(cluster: Cluster) -> None:
-    """The plain topics and the schema `factory`, so that fleets and processors can be started by hand."""
-    names = Names.of()
-    admin = Admin(cluster.endpoints.bootstrap)
-    admin.create_topics(names.topics, Topology())
-    admin.close()
-    create_schema(cluster.endpoints.database_url, names.schema)
-
-
 def start(cluster: Cluster, home: Path) -> None:
     """Start what of the standing factory does not run, and wait until its processors own all partitions.
 
@@ -40,7 +31,7 @@ def start(cluster: Cluster, home: Path) -> None:
         StartFailed: a process ended at once, with its last words.
         WaitTimeout: the group did not come together.
     """
-    furnish(cluster)
+    furnish(cluster.endpoints, Topology())
     running = {node.name for node in cluster.nodes() if node.pid}
     cluster.start_factory([worker for worker in _workers(cluster, home) if worker.name not in running])
     names, admin = Names.of(), Admin(cluster.endpoints.bootstrap)

@@ -13,9 +13,10 @@ import pytest
 
 from factorylab.cluster import control, manage
 from factorylab.cluster.local import LocalCluster, quiet
+from factorylab.furnish import furnish
 from factorylab.house import House
+from factorylab.scenario import Topology
 from factorylab.settings import Settings
-from factorylab.standing import furnish
 from factorylab.waiting import wait_until
 
 COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault"]
@@ -51,7 +52,7 @@ def standing(labs_folder: Path, session_settings: Settings) -> Iterator[Path]:
     settings = session_settings.model_copy(update={"home": labs_folder / "by-hand"})
     with House(settings, quiet):
         with LocalCluster.up(settings) as cluster:
-            furnish(cluster)
+            furnish(cluster.endpoints, Topology())
         yield settings.home
 
 

@@ -20,6 +20,7 @@ import msgspec
 import psutil
 import pytest
 
+from conftest import trouble
 from factorylab.cluster import control, doctor, netns, network
 from factorylab.cluster.base import Cut, Link
 from factorylab.cluster.children import Children
@@ -65,14 +66,6 @@ while True:
     state.with_suffix(".new").replace(state)
 """
 Lab = tuple[Path, list[Door]]
-
-
-def trouble() -> str:
-    """Asked in a process of its own: it forks, and pytest may have threads."""
-    program = "from factorylab.cluster import network; print(network.trouble())"
-    done = subprocess.run([sys.executable, "-c", program], env=control.environment(), capture_output=True, text=True,
-                          timeout=60, check=True)  # fmt: skip
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="module")

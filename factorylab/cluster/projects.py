@@ -41,19 +41,21 @@ def remove(client: DockerClient, project: str) -> list[str]:
     is just being removed by others is in the way of the rest.
 
     Raises:
-        LabError: the engine refuses to remove something.
+        LabError: the engine refuses to remove something, or something new keeps coming.
         EnvironmentUnfit: it does not answer: some of it may be left.
     """
     names: set[str] = set()
     deadline = time.monotonic() + REMOVED_S
     while exists(client, project):
+        refused: LabError | None = None
         try:
             names |= _sweep(client, project)
         except EnvironmentUnfit:
             raise
-        except LabError:
-            if time.monotonic() > deadline:
-                raise
+        except LabError as error:
+            refused = error
+        if time.monotonic() > deadline:
+            raise refused or LabError(f"{project} is not gone after {REMOVED_S:g} s: somebody goes on starting it")
     return sorted(names)
 
 
