@@ -91,7 +91,9 @@ def milestones(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
     """Progress as news: the beginning, each quarter and the end of what takes time."""
 
     def progress(what: str, done: int, total: int) -> None:
-        if done == total:
+        if total == 0:
+            say(what)
+        elif done == total:
             say(f"{what}: done")
         elif done == 0 or done * 4 // total > (done - 1) * 4 // total:
             say(f"{what}: {done} of {total}" if total > 1 else f"{what}: starting")

@@ -40,6 +40,9 @@ def progress_bar() -> Iterator[Progress]:
         tasks: dict[str, object] = {}
 
         def report(what: str, done: int, total: int) -> None:
+            if total == 0:
+                console.print(what, highlight=False)
+                return
             if what not in tasks:
                 tasks[what] = bars.add_task(what, total=total)
                 if not console.is_terminal:

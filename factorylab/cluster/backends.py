@@ -63,7 +63,7 @@ def bring_up(
         LabBusy: another process uses it.
         EnvironmentUnfit: this machine, or the lab that is up, cannot do it, with the way out.
     """
-    backend = choose(settings, lambda text: progress(text, 1, 1))
+    backend = choose(settings, lambda text: progress(text, 0, 0))
     kinds: frozenset[Action] = frozenset(fault.kind for fault in faults)
     _refuse(kinds - POSSIBLE[backend], f"the backend {backend}")
     if backend == "compose":

@@ -19,7 +19,7 @@ Action = Literal["kill", "terminate", "pause", "partition", "disconnect"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]
 INFRASTRUCTURE: tuple[Role, ...] = ("broker", "database")  # always wanted; the others come and go with a run
 Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done, and of how much."""
+"""Called with what is going on, how much of it is done, and of how much; of 0 for news that is all said."""
 
 
 @dataclass(frozen=True)

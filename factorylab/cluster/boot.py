@@ -96,11 +96,11 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
     home = settings.home
     left = remains.clear(home)
     if left:
-        progress(f"cleaned up after a lab that had died ({', '.join(left)})", 1, 1)
+        progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
     check_space(home)
     kit = java.ensure(settings.java, settings.cache, progress)
     if kit.note:
-        progress(kit.note, 1, 1)
+        progress(kit.note, 0, 0)
     places = ports.choose(home, settings.port_base)
     empty(home)
     server = postgres.prepare(settings.postgres_bin, home / "data" / "database")

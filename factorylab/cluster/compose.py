@@ -151,7 +151,7 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     if projects.exists(client, project):
         left += projects.remove(client, project)
     if left:
-        progress(f"cleaned up after a lab that had died ({', '.join(left)})", 1, 1)
+        progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
     boot.check_space(home)
     places = ports.choose(home, settings.port_base)
     boot.empty(home)
