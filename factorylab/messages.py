@@ -28,6 +28,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Celsius = Annotated[float, Meta(ge=-273.15, le=10_000)]
 Magnitude = Annotated[float, Meta(ge=0, le=1_000_000)]
+HourOfWeek = Annotated[int, Meta(ge=0, le=167)]
 
 
 class Temperature(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -35,17 +36,28 @@ class Temperature(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
 
 
 class Vibration(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Velocity RMS over 10–1000 Hz (mm/s) and acceleration RMS (g) of one window."""
+    """Features of one window of acceleration, and the machine's load, since what is healthy depends on it.
+
+    Velocity RMS over 10–1000 Hz (mm/s), acceleration RMS (g), crest factor (peak / RMS), kurtosis (3 for Gaussian
+    noise), load in percent of the rated one.
+    """
 
     velocity_mm_s: Magnitude
     acceleration_g: Magnitude
+    crest_factor: Magnitude
+    kurtosis: Magnitude
+    load_percent: Magnitude
 
 
 class Energy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """Energy of the interval (kWh); the machine's state travels along: a stop is not an outage."""
+    """Energy of an interval of 15 min (kWh); the machine's state travels along: a stop is not an outage.
+
+    `hour_of_week` is the plant's, 0 from Monday 00:00: a simulated plant's week may pass in minutes.
+    """
 
     energy_kwh: Magnitude
     running: bool
+    hour_of_week: HourOfWeek
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False, tag_field="kind", kw_only=True):

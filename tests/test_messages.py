@@ -17,8 +17,8 @@ WHO = {"timestamp": "2024-01-31T23:59:00.000001Z", "sensor_id": "s-1", "location
     "reading",
     [
         TemperatureReading(**WHO, readings=Temperature(80.5)),
-        VibrationReading(**WHO, readings=Vibration(4.5, 0.06)),
-        EnergyReading(**WHO, readings=Energy(3.2, False)),
+        VibrationReading(**WHO, readings=Vibration(4.5, 0.06, 4.1, 2.9, 80.0)),
+        EnergyReading(**WHO, readings=Energy(3.2, False, 167)),
     ],
 )
 def test_readings_survive_the_wire(reading: messages.AnyReading) -> None:

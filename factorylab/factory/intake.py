@@ -23,8 +23,11 @@ Ints = NDArray[np.int64]
 KEYS_MAX = 1_000_000
 FIELDS: Mapping[type[AnyReading], tuple[str, tuple[str, ...]]] = {
     TemperatureReading: ("temperature", ("temperature_c",)),
-    VibrationReading: ("vibration", ("velocity_mm_s", "acceleration_g")),
-    EnergyReading: ("energy", ("energy_kwh", "running")),
+    VibrationReading: (
+        "vibration",
+        ("velocity_mm_s", "acceleration_g", "crest_factor", "kurtosis", "load_percent"),
+    ),
+    EnergyReading: ("energy", ("energy_kwh", "running", "hour_of_week")),
 }
 
 
@@ -164,7 +167,7 @@ def by_kind(readings: Sequence[AnyReading]) -> dict[type[AnyReading], Ints]:
 def columns(kind: type[AnyReading], readings: Sequence[AnyReading]) -> Columns:
     """The measures of readings of one kind, by field name."""
     measures = [reading.readings for reading in readings]
-    types = {"running": np.bool_}
+    types = {"running": np.bool_, "hour_of_week": np.int16}
     return {
         field: np.fromiter(map(attrgetter(field), measures), types.get(field, np.float64), len(measures))
         for field in FIELDS[kind][1]

@@ -50,8 +50,12 @@ def tables(schema: str) -> MetaData:
         Column("temperature_c", Double),
         Column("velocity_mm_s", Double),
         Column("acceleration_g", Double),
+        Column("crest_factor", Double),
+        Column("kurtosis", Double),
+        Column("load_percent", Double),
         Column("energy_kwh", Double),
         Column("running", Boolean),
+        Column("hour_of_week", SmallInteger),
     )  # fmt: skip
     Table(
         "alerts", meta,

@@ -83,7 +83,7 @@ def _mix(word: Words | np.uint64) -> Words:
 class Drawn(NamedTuple):
     """Readings of one kind before they are encoded: columns by field name, and the anomaly of each ("" is none)."""
 
-    columns: dict[str, Floats | NDArray[np.bool_]]
+    columns: dict[str, Floats | Ints | NDArray[np.bool_]]
     anomaly: NDArray[np.str_]
 
 
@@ -114,7 +114,14 @@ def vibration(draw: Draw, rate: float) -> Drawn:
     strength = grown * (4 + 5 * draw.uniform(5, EPISODE))
     velocity = velocity + strength * np.where(anomaly == "imbalance", 1.0, 0.6)
     acceleration = 0.03 * velocity + 0.01 * np.exp(0.3 * draw.normal(7)) + 0.1 * strength * (anomaly == "bearing")
-    columns = {"velocity_mm_s": np.round(velocity, 3), "acceleration_g": np.round(acceleration, 4)}
+    impulses = strength * (anomaly == "bearing")
+    columns = {
+        "velocity_mm_s": np.round(velocity, 3),
+        "acceleration_g": np.round(acceleration, 4),
+        "crest_factor": np.round(4.2 + 0.2 * draw.normal(8) + 0.3 * impulses, 3),
+        "kurtosis": np.round(2.95 + 0.08 * draw.normal(9) + 0.5 * impulses, 3),
+        "load_percent": np.round(80 + 8 * draw.wander(3), 1),
+    }
     return Drawn(columns, anomaly)
 
 
@@ -128,7 +135,8 @@ def energy(draw: Draw, rate: float) -> Drawn:
     spike, left_on = (anomaly == "spike"), (anomaly == "left_on")
     load = np.where(spike, load + grown * (90 + 50 * size), load)
     load = np.where(left_on, 12 + 8 * size + 0.1 * draw.normal(6), load)
-    return Drawn({"energy_kwh": np.round(load, 3), "running": runs & ~left_on}, anomaly)
+    hour = (draw.seq // 4) % 168
+    return Drawn({"energy_kwh": np.round(load, 3), "running": runs & ~left_on, "hour_of_week": hour}, anomaly)
 
 
 DRAWS = {"temperature": temperature, "vibration": vibration, "energy": energy}
