@@ -41,8 +41,9 @@ stop: ## end it
 status: ## what runs, and where it listens
 	@$(LAB) status
 
-logs: ## logs of everything that runs, merged by time
-	@$(LAB) logs
+logs: ## logs of everything that runs, merged by time; FOLLOW=1, LEVEL=warning, WORKER=broker, ID=SENSOR:SEQ, RUN=latest
+	@$(LAB) logs $(RUN) $(if $(FOLLOW),--follow) $(if $(LEVEL),--level $(LEVEL)) $(if $(WORKER),--worker $(WORKER)) \
+	  $(if $(ID),--correlation '$(ID)')
 
 notebook: setup ## JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --ip=127.0.0.1 notebooks/start_here.ipynb

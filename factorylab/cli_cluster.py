@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factorylab.cli_runs import OnBackend
+from factorylab import runs as run_folders
+from factorylab.cli_runs import OnBackend, say
 from factorylab.errors import UsageError
 from factorylab.settings import load_settings
 
@@ -129,40 +130,59 @@ def logs(  # noqa: PLR0917 (typer's options)
     run: Annotated[
         str | None, typer.Argument(help="a run (its path, 6 digits or 'latest'); none: the lab's own logs")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what comes")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what comes, until the lab ends")] = False,
     level: Annotated[str, typer.Option(help="at least: debug, info, warning, error, critical")] = "info",
     worker: Annotated[str | None, typer.Option(help="only of nodes whose name begins so: broker, processor-0")] = None,
     grep: Annotated[str | None, typer.Option(help="only lines that match this regular expression")] = None,
-    correlation: Annotated[str | None, typer.Option(help="only lines with this correlation id")] = None,
+    correlation: Annotated[str | None, typer.Option(help="only lines with this correlation id: SENSOR:SEQ")] = None,
 ) -> None:
-    """Logs of all processes in one stream by time."""
+    """Logs of all processes, or containers, in one stream by time."""
     import re
 
     from factorylab.cluster import logs as reading
 
     if level not in reading.LEVELS:
         raise UsageError(f"no level {level!r}: one of {', '.join(reading.LEVELS)}")
+    if grep and correlation:
+        raise UsageError("--grep and --correlation are both patterns: give one of them")
     try:
-        choose = reading.chooser(level, worker, re.escape(correlation) if correlation else grep)
+        choose = reading.chooser(level, worker, reading.whole_word(correlation) if correlation else grep)
     except re.error as error:
         raise UsageError(f"--grep {grep!r} is not a regular expression: {error}") from None
-    for line in reading.merged(_log_paths(run), choose, follow=follow):
+    if follow and run is not None:
+        raise UsageError("a run's logs are complete: --follow is for the lab that is up")
+    for line in reading.followed(_logs_of_lab, choose) if follow else reading.merged(_log_paths(run), choose):
         sys.stdout.write(line.show() + "\n")
+        if follow:
+            sys.stdout.flush()
+    if follow:
+        say("no lab is up any more")
 
 
 def _log_paths(run: str | None) -> list[Path]:
-    from factorylab import runs
-    from factorylab.cluster import manage
+    """Those of a run, of the lab that is up, or of the last one, which is said.
 
+    Raises:
+        UsageError: there are none.
+    """
     settings = load_settings()
     if run is not None:
-        paths = sorted(p for p in runs.find(settings.results, run).logs.iterdir() if p.is_file())
-    else:
-        of_nodes = [Path(node.log) for node in manage.look(settings.home)]
-        paths = of_nodes or sorted((settings.home / "logs").glob("*.log"))
-    if not paths:
-        raise UsageError(f"no logs: no lab was ever up in {settings.home}; name a run, see 'factorylab runs'")
-    return paths
+        return sorted(p for p in run_folders.find(settings.results, run).logs.iterdir() if p.is_file())
+    if paths := _logs_of_lab():
+        return paths
+    if last := sorted((settings.home / "logs").glob("*.*")):
+        say(f"no lab is up in {settings.home}: these are the logs of the last one")
+        return last
+    raise UsageError(f"no logs: no lab was ever up in {settings.home}: 'make start', or name a run ('factorylab runs')")
+
+
+def _logs_of_lab() -> list[Path]:
+    """The logs of every node of the lab that is up, and of those that it does not have any more; none where none is."""
+    from factorylab.cluster import manage
+
+    home = load_settings().home
+    of_nodes = {Path(node.log) for node in manage.look(home)}
+    return sorted(of_nodes | {*(home / "logs").glob("*.*")}) if of_nodes else []
 
 
 def heal() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -240,12 +240,14 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
         Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
     except LabError as error:
         (run.raw / "failed.txt").write_text(f"{error}\n")
+        with suppress(LabError, OSError):  # the lab itself may be gone
+            copy_logs(cluster, run)
         raise
     return run
 
 
 def copy_logs(cluster: Cluster, run: RunFolder) -> None:
-    """The brokers' and the database's logs of this driver's time: they are evidence."""
+    """The logs of brokers, database and supervisor of this driver's time: they are evidence."""
     for log in cluster.log_files():
         with log.path.open("rb") as source, (run.logs / f"{log.node}.log").open("wb") as copy:
             source.seek(log.start)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factorylab.cluster.logs import Reader, chooser, merged
+from factorylab.cluster.logs import Reader, chooser, followed, merged, whole_word
 
 BROKER = """[0.388s][warning][aot] a line of the JVM before any other
 2026-11-24T16:50:00.773Z INFO  [main] kafka.server.BrokerServer - starting
@@ -59,3 +59,32 @@ def test_a_half_line_waits_for_its_end(tmp_path):
         stream.write("in] x - the end\n")
     assert [line.text for line in reader.new_lines()] == ["[main] x - the end"]
     assert list(reader.new_lines()) == []
+
+
+def test_a_node_that_appears_later_is_followed(tmp_path):
+    """Following goes on with old files, takes up files that appear meanwhile, and ends when there are none."""
+    first, second = tmp_path / "broker-1.log", tmp_path / "processor-0.jsonl"
+    first.write_text(DATABASE)
+
+    def start_a_worker():
+        second.write_text(WORKER.splitlines()[0] + "\n")
+        return [first, second]
+
+    def write_more():
+        with first.open("a") as stream:
+            stream.write("2026-11-24 16:50:09.000 UTC [1] LOG:  later\n")
+        return [first, second]
+
+    steps = iter([lambda: [first], start_a_worker, write_more, list])
+    lines = list(followed(lambda: next(steps)(), chooser("info"))  # noqa: PLW0108 (the next one each time))
+    assert [line.worker for line in lines] == ["broker-1", "broker-1", "processor-0", "broker-1"]
+    assert lines[-1].text == "later"
+
+
+def test_a_correlation_id_is_a_whole_word():
+    """The id of one reading finds lines of all kinds that name it, and not those of ids that contain it."""
+    import re
+
+    wanted = re.compile(whole_word("T-1:5"))
+    assert all(wanted.search(text) for text in ("stored correlation_id=T-1:5", "alert ('T-1:5', 3)", "T-1:5. Done"))
+    assert not any(wanted.search(text) for text in ("T-1:51", "T-1:5:spike.v1", "ET-1:5", "T-1:5-a", "x/T-1:5"))

@@ -118,7 +118,7 @@ class Cluster(Protocol):
         """Independent evidence: the operating system's word, not the injector's."""
 
     def log_files(self) -> list[LogFile]:
-        """The logs of brokers and database."""
+        """The logs of brokers, database and supervisor."""
 
     def close(self, *, keep: bool = False) -> None:
         """Give the cluster up: everything healed, and stopped unless `keep` or it was up before us."""

@@ -77,7 +77,7 @@ class Driver:
         self.supervisor = state.supervisor
         self._lease = control.Line(home, lease=True)
         self._lease.receive()
-        self._log_starts = {n.name: _size(Path(n.log)) for n in control.nodes(home)}
+        self._log_starts = {path: path.stat().st_size for path in (home / "logs").glob("*.log")}
 
     @classmethod
     def bring(cls, settings: Settings, prepare: Prepare, *, keep: bool, progress: Progress) -> Self:
@@ -149,9 +149,10 @@ class Driver:
             return "dead"
 
     def log_files(self) -> list[LogFile]:
-        """The logs of brokers and database with the size that they had when this driver came."""
-        infrastructure = [n for n in control.nodes(self.home) if n.role in INFRASTRUCTURE]
-        return [LogFile(n.name, Path(n.log), self._log_starts.get(n.name, 0)) for n in infrastructure]
+        """The logs of brokers, database and supervisor with the size that they had when this driver came."""
+        found = {n.name: Path(n.log) for n in control.nodes(self.home) if n.role in INFRASTRUCTURE}
+        found["supervisor"] = self.home / "logs" / "supervisor.log"
+        return [LogFile(name, path, self._log_starts.get(path, 0)) for name, path in found.items()]
 
     def hold(self) -> control.Line:
         """Keep the lab up for the drivers to come, until the returned line is closed or this process dies.
@@ -233,7 +234,3 @@ def _lock(home: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

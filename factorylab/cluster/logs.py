@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,10 @@ class Reader:
                 yield self._last
 
 
-def chooser(level: str, worker: str | None, pattern: str | None) -> Callable[[LogLine], bool]:
+Choose = Callable[[LogLine], bool]
+
+
+def chooser(level: str, worker: str | None = None, pattern: str | None = None) -> Choose:
     """Which lines to show: at least `level`, of workers whose name begins with `worker`, matching `pattern`."""
     least = LEVELS.index(level)
     wanted = re.compile(pattern) if pattern else None
@@ -97,10 +100,21 @@ def chooser(level: str, worker: str | None, pattern: str | None) -> Callable[[Lo
     return choose
 
 
-def merged(paths: Iterable[Path], choose: Callable[[LogLine], bool], *, follow: bool = False) -> Iterator[LogLine]:
-    """The chosen lines of all files by time; with `follow`, also what comes, until interrupted."""
-    readers = [Reader(path) for path in paths]
-    yield from filter(choose, heapq.merge(*(reader.new_lines() for reader in readers)))
-    while follow:
+def whole_word(correlation_id: str) -> str:
+    """A pattern that finds a correlation id and none that it is only a part of: S:1 is neither in S:17 nor in TS:1."""
+    return rf"(?<![\w.:/-]){re.escape(correlation_id)}(?![\w:/-])"
+
+
+def merged(paths: Sequence[Path], choose: Choose) -> Iterator[LogLine]:
+    """The chosen lines of all files by time."""
+    return filter(choose, heapq.merge(*(Reader(path).new_lines() for path in paths)))
+
+
+def followed(find: Callable[[], Sequence[Path]], choose: Choose) -> Iterator[LogLine]:
+    """The same, and then what comes, as long as `find` finds files: it is asked again and again, since a node that is
+    started later has a log of its own."""
+    readers: dict[Path, Reader] = {}
+    while paths := find():
+        fresh = [readers.setdefault(path, Reader(path)) for path in paths]
+        yield from filter(choose, sorted(line for reader in fresh for line in reader.new_lines()))
         time.sleep(FOLLOW_S)
-        yield from filter(choose, sorted(line for reader in readers for line in reader.new_lines()))
