@@ -76,7 +76,7 @@ def test_a_node_that_appears_later_is_followed(tmp_path):
         return [first, second]
 
     steps = iter([lambda: [first], start_a_worker, write_more, list])
-    lines = list(followed(lambda: next(steps)(), chooser("info"))  # noqa: PLW0108 (the next one each time))
+    lines = list(followed(lambda: next(steps)(), chooser("info")))  # noqa: PLW0108 (the next one each time)
     assert [line.worker for line in lines] == ["broker-1", "broker-1", "processor-0", "broker-1"]
     assert lines[-1].text == "later"
 
