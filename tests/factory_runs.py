@@ -68,8 +68,8 @@ class FactoryRun:
         self.launch_processor(worker, **given)
         self.wait_logged(worker, '"event": "ready"')
 
-    def launch_processor(self, worker: str, **given: object) -> None:
-        """Start a processor."""
+    def launch_processor(self, worker: str, program: str = "", **given: object) -> None:
+        """Start a processor; `program` is Python that runs in its place."""
         known = {
             "bootstrap": self.endpoints.bootstrap,
             "database_url": SecretStr(self.endpoints.database_url),
@@ -81,7 +81,8 @@ class FactoryRun:
             "worker": worker,
             "journal_dir": self.folder,
         }
-        self._launch("factorylab.factory.processor", ProcessorConfig.model_validate(known | given))
+        words = ["-c", program] if program else ["-m", "factorylab.factory.processor"]
+        self._launch(words, ProcessorConfig.model_validate(known | given))
 
     def fleet(self, worker: str, **given: object) -> None:
         """Start a fleet and wait for its first confirmed reading."""
@@ -97,14 +98,14 @@ class FactoryRun:
             "worker": worker,
             "journal_dir": self.folder,
         }
-        self._launch("factorylab.factory.fleet", FleetConfig.model_validate(known | given))
+        self._launch(["-m", "factorylab.factory.fleet"], FleetConfig.model_validate(known | given))
 
-    def _launch(self, module: str, config: FactoryConfig) -> None:
+    def _launch(self, words: list[str], config: FactoryConfig) -> None:
         path = self._log(config.worker)
         self._log_starts[config.worker] = path.stat().st_size if path.exists() else 0
         with path.open("ab") as log:
             self.processes[config.worker] = subprocess.Popen(
-                [sys.executable, "-m", module], env=os.environ | config.environ(), stdout=log, stderr=log, cwd=ROOT
+                [sys.executable, *words], env=os.environ | config.environ(), stdout=log, stderr=log, cwd=ROOT
             )
 
     def _log(self, worker: str) -> Path:
@@ -146,11 +147,11 @@ class FactoryRun:
     # ---- questions
 
     def query(self, statement: str) -> list[tuple[object, ...]]:
-        """Rows of a query; {s} is the schema."""
+        """Rows of a query, none of another statement; {s} is the schema."""
         url = self.endpoints.database_url.replace("+psycopg2", "")
         with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(statement.format(s=self.names.schema))
-            return cursor.fetchall()
+            return cursor.fetchall() if cursor.description else []
 
     def positions(self) -> dict[int, int]:
         return dict(self.query("SELECT partition, next_offset FROM {s}.positions"))  # type: ignore[arg-type]
@@ -175,10 +176,14 @@ class FactoryRun:
         described = self._admin.describe_consumer_groups([self.names.group])[self.names.group].result(LONG_S)
         return {member.client_id for member in described.members}
 
+    def drained(self) -> bool:
+        """The store has reached the end of the log."""
+        return all(self.positions().get(p, 0) >= end for p, end in self.ends().items())
+
     def wait_drained(self) -> None:
         """Until the store has reached the end of the log."""
         wait_until(
-            lambda: all(self.positions().get(p, 0) >= end for p, end in self.ends().items()),
+            self.drained,
             what="the store to reach the end of the log",
             timeout_s=LONG_S,
             last_seen=lambda: f"{self.positions()} of {self.ends()}",

@@ -36,6 +36,7 @@ class Assignment:
         self.rebalances = 0
         self.backoff = Backoff()
         self._number = 0
+        self._forgiven: set[int] = set()
         self._consumer, self._topic, self._incremental = consumer, topic, incremental
         self._store, self._evidence, self._log = store, evidence, logger
 
@@ -80,13 +81,14 @@ class Assignment:
     def _take(self, partition: int) -> bool:
         """Take a partition in the store; when the store is away it waits."""
         try:
-            taken = self._store.take(partition)
+            taken = self._store.take(partition, forgive=partition in self._forgiven)
         except StoreUnavailable as error:
             self._log.warning("store_unavailable", partition=partition, error=str(error))
             self.pending.add(partition)
             self.backoff.failed()
             return False
         self.pending.discard(partition)
+        self._forgiven.discard(partition)
         self.owned[partition] = Owned.of(partition, taken, self._number)
         return True
 
@@ -96,8 +98,10 @@ class Assignment:
         offset = owned.next_offset if owned else 0
         return TopicPartition(self._topic, partition, offset or OFFSET_BEGINNING)
 
-    def give_up(self, partition: int) -> None:
-        """Stop working on a partition until it was taken again."""
+    def give_up(self, partition: int, *, forgive: bool = True) -> None:
+        """Stop working on a partition until it was taken again. `forgive`: its records are not to blame."""
+        if forgive:
+            self._forgiven.add(partition)
         if self.owned.pop(partition, None) is not None:
             self.pending.add(partition)
             self._consumer.pause([TopicPartition(self._topic, partition)])

@@ -49,7 +49,11 @@ class Records:
         skip = int(np.searchsorted(self.offsets, offset))
         if skip == len(self.offsets):
             return None
-        return Records(self.partition, self.offsets[skip:], self.keys[skip:], self.values[skip:])
+        return self.part(skip, len(self.offsets))
+
+    def part(self, start: int, end: int) -> Records:
+        """Records number `start` up to, not including, `end`."""
+        return Records(self.partition, self.offsets[start:end], self.keys[start:end], self.values[start:end])
 
     @property
     def first_offset(self) -> int:
@@ -62,7 +66,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Bad:
-    """A bad record as it was, its position in the batch, and why it is bad."""
+    """A bad record as it was, its position in the batch, why it is bad, and at which stage of Kafka Connect's."""
 
     at: int
     partition: int
@@ -70,6 +74,7 @@ class Bad:
     key: bytes | None
     value: bytes | None
     error: Exception
+    stage: str = "VALUE_CONVERTER"
 
 
 @dataclass(frozen=True)

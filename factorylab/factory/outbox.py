@@ -15,7 +15,8 @@ from factorylab import messages
 from factorylab.errors import LabError
 from factorylab.factory.intake import Bad
 
-VALUE_MAX = 1_040_000  # with headers just below max.message.bytes, 1,048,588 by default
+RECORD_MAX = 1_046_000  # key and value; with headers just below max.message.bytes, 1,048,588 by default
+KEY_CUT, VALUE_CUT = "factory.key.truncated.from.bytes", "factory.truncated.from.bytes"
 GIVE_UP_S = 1.0  # how long a process that was told to stop still waits
 
 
@@ -44,14 +45,17 @@ class Outbox:
             "__connect.errors.topic": topic,
             "__connect.errors.partition": str(bad.partition),
             "__connect.errors.offset": str(bad.offset),
-            "__connect.errors.stage": "VALUE_CONVERTER",
+            "__connect.errors.stage": bad.stage,
             "__connect.errors.exception.class.name": type(bad.error).__name__,
             "__connect.errors.exception.message": printable(bad.error),
         }
-        value = bad.value
-        if value is not None and len(value) > VALUE_MAX:
-            value, headers["factory.truncated.from.bytes"] = value[:VALUE_MAX], str(len(value))
-        self._send(self._dead_letters, value, bad.key, headers)
+        key, value = bad.key, bad.value
+        if key is not None and len(key) > RECORD_MAX:
+            key, headers[KEY_CUT] = key[:RECORD_MAX], str(len(key))
+        room = RECORD_MAX - len(key or b"")
+        if value is not None and len(value) > room:  # compressed, a record of any size fits into the log
+            value, headers[VALUE_CUT] = value[:room], str(len(value))
+        self._send(self._dead_letters, value, key, headers)
 
     def _send(self, topic: str, value: bytes | None, key: bytes | None, headers: dict[str, str]) -> None:
         while True:

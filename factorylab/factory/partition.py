@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from factorylab import messages
 from factorylab.detectors.bank import Bank, Event
 from factorylab.errors import LabError
+from factorylab.factory.care import Care, Poison, care_of
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US, Columns
 from factorylab.factory.intake import FIELDS, Bad, Intake, Ints, Records, by_kind, columns, take_in
-from factorylab.factory.store import AlertRow, Batch, Taken
+from factorylab.factory.store import AlertRow, At, Batch, Taken
 
 Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
 
@@ -46,7 +47,7 @@ class Prepared:
 class Owned:
     """A partition that was taken. `next_offset` and `bank` run ahead of the store while a batch is under way.
 
-    `number` tells this spell of work from others of the same worker.
+    `number` tells this spell of work from others of the same worker. `care` is how it goes on after failures.
     """
 
     partition: int
@@ -54,6 +55,7 @@ class Owned:
     next_offset: int
     bank: Bank
     number: int
+    care: Care | None = None
     gap_seen_at: int | None = None
     _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
@@ -68,7 +70,18 @@ class Owned:
             bank = Bank.load(taken.state)
         except (ValueError, msgspec.DecodeError) as error:
             raise LabError(f"partition {partition}: {error}; start the version that saved it") from error
-        return cls(partition, taken.epoch, taken.next_offset, bank, number)
+        return cls(partition, taken.epoch, taken.next_offset, bank, number, care_of(taken))
+
+    @property
+    def at(self) -> At:
+        return At(self.partition, self.next_offset, self.epoch)
+
+    def set_aside(self, records: Records, error: Poison) -> Prepared:
+        """A batch that steps over one record, which becomes a dead letter; the detectors never see it."""
+        from_offset, self.next_offset = self.next_offset, records.last_offset + 1
+        bad = Bad(0, self.partition, records.last_offset, records.keys[0], records.values[0], error, "TASK_PUT")
+        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), [])
+        return Prepared(batch, [], [bad])
 
     def prepare(self, records: Records, register: Register) -> Prepared:
         """Decode, check and score records, the first at or after `next_offset`.

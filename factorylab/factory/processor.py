@@ -7,6 +7,8 @@ Rules:
 - The position of a partition is the store's, never Kafka's. A partition that is assigned is *taken* in the store; until
   that worked it is paused, and taking is tried again, so a database outage costs no group membership.
 - Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
+- Where that does not help, the partition is worked on with care, piece by piece, until the record that is to blame is
+  a dead letter: see `care`.
 - Messages that do not continue at the expected offset (left over from before a seek or a revocation) are dropped.
 - A position that is not in the log any more ends the process: see `position`.
 - A processor that is told to stop finishes its batch and leaves the group; being killed at any point is as good.
@@ -17,7 +19,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -28,6 +30,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
+from factorylab.factory.care import Care, Poison, is_the_records_fault
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence
@@ -71,6 +74,7 @@ class Processor:
             logger=logger,
         )
         self._counts: Counter[str] = Counter()
+        self._faults: dict[int, Exception] = {}  # the last exception of a partition that a record may be to blame for
         self._busy_s = 0.0
 
     def run(self) -> None:
@@ -97,9 +101,41 @@ class Processor:
             return
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
         since = time.perf_counter()
-        prepared = [one for share in self._shares(polled) if (one := self._prepare(share))]
-        self._deliver(prepared)
+        shares = [(self._assignment.owned[share.partition].care, share) for share in self._shares(polled)]
+        self._deliver([one for care, share in shares if not care and (one := self._prepare(share))])
+        for care, share in shares:
+            if care:
+                self._work_with_care(care, share)
         self._busy_s += time.perf_counter() - since
+
+    def _work_with_care(self, care: Care, records: Records) -> None:
+        """Piece by piece, until one fails: the partition is given up then and taken again."""
+        owned = self._assignment.owned.get(records.partition)
+        for piece in care.pieces(records):
+            if self._stop or owned is None or self._assignment.owned.get(records.partition) is not owned:
+                return
+            prepared = self._set_aside(owned, care, piece) if care.gives_up(piece) else self._begin(owned, care, piece)
+            if prepared:
+                self._deliver([prepared])
+            if not care.concerns(piece):
+                owned.care = None
+
+    def _begin(self, owned: Owned, care: Care, piece: Records) -> Prepared | None:
+        if care.concerns(piece):
+            try:
+                self._store.begin(owned.at, piece.last_offset + 1)
+            except (Fenced, StoreUnavailable, psycopg2.Error) as error:
+                self._failed(owned.partition, error)
+                return None
+        return self._prepare(piece)
+
+    def _set_aside(self, owned: Owned, care: Care, record: Records) -> Prepared:
+        seen = self._faults.get(owned.partition)
+        why = f"{type(seen).__name__}: {seen}" if seen else "the processes that tried ended in it"
+        error = Poison(f"given up after {care.tries} tries; {why}")
+        where = {"partition": owned.partition, "offset": record.last_offset, "tries": care.tries}
+        self._store.note("poison", **where, error=printable(error))
+        return self._read(owned, record, lambda: owned.set_aside(record, error))
 
     def _shares(self, polled: Sequence[Message]) -> list[Records]:
         """The records of each owned partition that go on where it stands."""
@@ -150,13 +186,17 @@ class Processor:
 
     def _prepare(self, records: Records) -> Prepared | None:
         owned = self._assignment.owned[records.partition]
-        self._evidence.polled(records, owned.number)
-        self._counts["read"] += len(records.values)
         try:
-            prepared = owned.prepare(records, self._store.sensor_ids)
-        except (StoreUnavailable, psycopg2.Error) as error:
+            return self._read(owned, records, lambda: owned.prepare(records, self._store.sensor_ids))
+        except Exception as error:  # whatever a record can do to a program
             self._failed(records.partition, error)
             return None
+
+    def _read(self, owned: Owned, records: Records, prepare: Callable[[], Prepared]) -> Prepared:
+        """Prepare records, and hand alerts and dead letters to the outbox."""
+        self._evidence.polled(records, owned.number)
+        self._counts["read"] += len(records.values)
+        prepared = prepare()
         for alert in prepared.alerts:
             self._outbox.alert(alert)
             what = {"rule": alert.rule, "severity": alert.severity, "value": alert.value, "limit": alert.limit}
@@ -186,9 +226,10 @@ class Processor:
             self._store.note("refused", partition=batch.partition, epoch=batch.epoch, position=batch.from_offset)
             self._failed(batch.partition, error)
             return
-        except (StoreUnavailable, psycopg2.Error) as error:
+        except Exception as error:  # the database says no, or a value cannot even be sent to it
             self._failed(batch.partition, error)
             return
+        self._faults.pop(batch.partition, None)
         self._evidence.committed(prepared, new)
         self._assignment.backoff.succeeded()
         self._counts.update(stored=new, alerts=len(prepared.alerts), dead_letters=len(prepared.dead_letters))
@@ -200,9 +241,12 @@ class Processor:
     def _failed(self, partition: int, error: Exception) -> None:
         self._counts["errors"] += 1
         what = {"partition": partition, "error_type": type(error).__name__, "error": printable(error)}
-        self._log.warning("batch_failed", **what)
+        blamed = is_the_records_fault(error)
+        if blamed:
+            self._faults[partition] = error
+        self._log.warning("batch_failed", **what, exc_info=error if blamed else None)
         self._store.note("batch_failed", **what)
-        self._assignment.give_up(partition)
+        self._assignment.give_up(partition, forgive=not blamed)
 
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)

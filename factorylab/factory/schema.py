@@ -77,6 +77,11 @@ def tables(schema: str) -> MetaData:
         Column("kind", Text, nullable=False),
         Column("detail", JSONB, nullable=False),
     )  # fmt: skip
+    _positions(meta)
+    return meta
+
+
+def _positions(meta: MetaData) -> None:
     Table(
         "positions", meta,
         Column("topic", Text, primary_key=True),
@@ -86,8 +91,10 @@ def tables(schema: str) -> MetaData:
         Column("owner", Text, nullable=False),
         Column("owner_backend", Integer, nullable=False, comment="server process of the owner's session"),
         Column("state", LargeBinary, comment="detectors at next_offset"),
+        Column("takes", Integer, nullable=False, server_default="0", comment="since the last batch that was stored"),
+        Column("tries", Integer, nullable=False, server_default="0", comment="of next_offset up to tried_to"),
+        Column("tried_to", BigInteger, nullable=False, server_default="0"),
     )  # fmt: skip
-    return meta
 
 
 def create_schema(url: str, schema: str) -> None:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 from psycopg2 import errors, sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -34,11 +35,26 @@ class Fenced(LabError):
 
 @dataclass(frozen=True)
 class Taken:
-    """A partition as it was taken: read from `next_offset` on, with the detectors' `state` there."""
+    """A partition as it was taken: read from `next_offset` on, with the detectors' `state` there.
+
+    `takes` counts since the last batch that was stored; `tries` how often the records up to `tried_to` were begun.
+    """
 
     next_offset: int
     epoch: int
     state: bytes | None
+    takes: int = 0
+    tries: int = 0
+    tried_to: int = 0
+
+
+@dataclass(frozen=True)
+class At:
+    """Where an owner believes a partition to stand."""
+
+    partition: int
+    offset: int
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -94,30 +110,48 @@ class Store:
             yield cursor
         self._notes.clear()
 
-    def take(self, partition: int) -> Taken:
-        """Become the owner of a partition. A former owner that is frozen inside a transaction loses its session."""
+    def take(self, partition: int, *, forgive: bool = False) -> Taken:
+        """Become the owner of a partition; `forgive` takes back the last try. A former owner that is frozen inside a
+        transaction loses its session."""
         try:
-            return self._take(partition)
+            return self._take(partition, int(forgive))
         except errors.LockNotAvailable:
             self._end_session_of_owner(partition)
-            return self._take(partition)
+            return self._take(partition, int(forgive))
 
-    def _take(self, partition: int) -> Taken:
+    def _take(self, partition: int, forgiven: int) -> Taken:
         with self._transaction() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_S}s",))
             cursor.execute(
                 self._sql(
-                    "INSERT INTO {p} AS p (topic, partition, next_offset, owner_epoch, owner, owner_backend)"
-                    " VALUES (%s, %s, 0, 1, %s, pg_backend_pid()) ON CONFLICT (topic, partition) DO UPDATE"
+                    "INSERT INTO {p} AS p (topic, partition, next_offset, owner_epoch, owner, owner_backend, takes)"
+                    " VALUES (%s, %s, 0, 1, %s, pg_backend_pid(), 1) ON CONFLICT (topic, partition) DO UPDATE"
                     " SET owner_epoch = p.owner_epoch + 1, owner = excluded.owner,"
-                    " owner_backend = excluded.owner_backend"
-                    " RETURNING next_offset, owner_epoch, state",
+                    " owner_backend = excluded.owner_backend, takes = p.takes + 1, tries = greatest(p.tries - %s, 0)"
+                    " RETURNING next_offset, owner_epoch, state, takes, tries, tried_to",
                     p="positions",
                 ),
-                (self._topic, partition, self._owner),
+                (self._topic, partition, self._owner, forgiven),
             )
-            next_offset, epoch, state = cursor.fetchone() or (0, 0, None)
-        return Taken(next_offset, epoch, None if state is None else bytes(state))
+            next_offset, epoch, state, *care = cursor.fetchone() or (0, 0, None, 0, 0, 0)
+        return Taken(next_offset, epoch, None if state is None else bytes(state), *care)
+
+    def begin(self, at: At, to_offset: int) -> None:
+        """Write down that these records are tried once more; a commit forgets it.
+
+        A death of the process is what it must outlive, not one of the database: it need not wait for the disk.
+
+        Raises:
+            Fenced, StoreUnavailable: as `commit`.
+        """
+        with self._transaction() as cursor:
+            cursor.execute("SELECT set_config('synchronous_commit', 'off', true)")
+            self._update_position(
+                cursor,
+                "tries = CASE WHEN tried_to = %s THEN tries ELSE 0 END + 1, tried_to = %s",
+                (to_offset, to_offset),
+                at,
+            )
 
     def _end_session_of_owner(self, partition: int) -> None:
         with self._transaction() as cursor:
@@ -183,17 +217,21 @@ class Store:
         return new
 
     def _move(self, cursor: Cursor, batch: Batch) -> None:
-        cursor.execute(
-            self._sql(
-                "UPDATE {p} SET next_offset = %s, state = %s"
-                " WHERE topic = %s AND partition = %s AND next_offset = %s AND owner_epoch = %s",
-                p="positions",
-            ),
-            (batch.to_offset, batch.state, self._topic, batch.partition, batch.from_offset, batch.epoch),
+        self._update_position(
+            cursor,
+            "next_offset = %s, state = %s, takes = 0, tries = 0, tried_to = 0",
+            (batch.to_offset, batch.state),
+            At(batch.partition, batch.from_offset, batch.epoch),
         )
+
+    def _update_position(self, cursor: Cursor, change: LiteralString, values: tuple[object, ...], at: At) -> None:
+        """Change the row of a position, which must be where its owner believes it to be: the fence."""
+        fence = sql.SQL(" WHERE topic = %s AND partition = %s AND next_offset = %s AND owner_epoch = %s")
+        statement = self._sql("UPDATE {p} SET ", p="positions") + sql.SQL(change) + fence
+        cursor.execute(statement, (*values, self._topic, at.partition, at.offset, at.epoch))
         if cursor.rowcount != 1:
-            expected = f"position {batch.from_offset} under epoch {batch.epoch}"
-            raise Fenced(f"partition {batch.partition} is no longer ours: it is not at {expected}")
+            expected = f"position {at.offset} under epoch {at.epoch}"
+            raise Fenced(f"partition {at.partition} is no longer ours: it is not at {expected}")
 
     def _copy(self, cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
