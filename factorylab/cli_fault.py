@@ -112,11 +112,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
         raise EnvironmentUnfit(f"no lab is up in {settings.home}: 'factorylab up', or 'factorylab run … --keep'")
     names = Names.of(run)
     topic = topic or names.sensors
-    with bring_up(settings) as cluster:
-        if fault.kind not in cluster.can:
-            raise UsageError(
-                f"{fault.kind}: the {cluster.backend} lab that is up can only {', '.join(sorted(cluster.can))}"
-            )
+    with bring_up(settings, faults=[fault]) as cluster:
         admin = Admin(cluster.endpoints.bootstrap)
         _require(admin.topics, topic)
         steps: list[FaultStep] = []

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer
 
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
+from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Cut, Worker
 from factorylab.cluster.control import environment
 from factorylab.cluster.local import LocalCluster
@@ -131,5 +132,5 @@ def test_an_isolated_broker_is_out_of_step(lab: LocalCluster) -> None:
 def test_a_plain_lab_is_not_taken_for_an_isolated_one(cluster: LocalCluster, session_settings: Settings) -> None:
     """Asking for an isolated lab where a plain one is up is refused with the way out."""
     with pytest.raises(EnvironmentUnfit, match="up --isolated"):
-        LocalCluster.up(session_settings, isolated=True)
+        bring_up(session_settings, isolated=True)
     assert "partition" not in cluster.can and cluster.reach() == []

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
 from factorylab.cluster import boot, control
+from factorylab.cluster.able import OF_PROCESSES, require
 from factorylab.cluster.base import Action, Progress
 from factorylab.cluster.compose import ComposeCluster, why_not
 from factorylab.cluster.driver import Driver, quiet
@@ -20,7 +21,7 @@ from factorylab.settings import Settings
 
 Backend = Literal["local", "compose"]
 POSSIBLE: dict[Backend, frozenset[Action]] = {
-    "local": frozenset({"kill", "terminate", "pause", "partition"}),
+    "local": frozenset({*OF_PROCESSES, "partition"}),
     "compose": frozenset(get_args(Action)),
 }
 
@@ -64,14 +65,11 @@ def bring_up(
         EnvironmentUnfit: this machine, or the lab that is up, cannot do it, with the way out.
     """
     backend = choose(settings, lambda text: progress(text, 0, 0))
-    kinds: frozenset[Action] = frozenset(fault.kind for fault in faults)
-    _refuse(kinds - POSSIBLE[backend], f"the backend {backend}")
+    wanted: set[Action] = {fault.kind for fault in faults} | ({"partition"} if isolated else set())
+    if control.living_state(settings.home):
+        require(wanted, boot.known(settings.home).can, f"the {backend} lab that is up in {settings.home}")
+    require(wanted, POSSIBLE[backend], f"the backend {backend}")
     if backend == "compose":
         return ComposeCluster.up(settings, keep=keep, progress=progress)
     isolated = isolated or any(fault.on_network for fault in faults)
     return LocalCluster.up(settings, keep=keep, isolated=isolated, progress=progress)
-
-
-def _refuse(lacking: Collection[Action], who: str) -> None:
-    if lacking:
-        raise EnvironmentUnfit(f"{who} cannot {' and cannot '.join(sorted(lacking))}: take --backend compose")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from factorylab.cluster import control, isolated, java, ports, postgres, remains
+from factorylab.cluster.able import OF_PROCESSES
 from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
 from factorylab.cluster.files import last_lines, read_json, write_secret
@@ -41,7 +42,7 @@ class Known(msgspec.Struct, frozen=True):
     backend: Literal["local", "compose"] = "local"
     worker_bootstrap: str = ""
     worker_database_url: str = ""
-    can: tuple[Action, ...] = ("kill", "terminate", "pause")
+    can: tuple[Action, ...] = OF_PROCESSES
 
     @property
     def endpoints(self) -> Endpoints:

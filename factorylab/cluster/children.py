@@ -17,23 +17,19 @@ from pathlib import Path
 
 import psutil
 
-from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link
+from factorylab.cluster.able import OF_PROCESSES, require
+from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link
 from factorylab.cluster.begin import Beginning
 from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
 from factorylab.cluster.files import last_lines
 from factorylab.cluster.netns import Namespace
 from factorylab.cluster.network import Network
 from factorylab.cluster.undo import Undo, UndoRecords
-from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
+from factorylab.errors import LabError, StartFailed, UsageError
 
 TICK_S = 0.02
 KILLED_S = 60  # a killed process may take this long to vanish, when the kernel is busy with it
 SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP}
-NO_CUT = {
-    "partition": "all nodes of this lab share this host's network: end it with 'factorylab down', start an isolated "
-    "one with 'factorylab up --isolated'",
-    "disconnect": "a lab of processes has no switch to unplug: take a partition from everybody, or the backend compose",
-}
 
 
 @dataclass
@@ -163,8 +159,8 @@ class Children:
 
     def _check_network(self, request: Inject) -> None:
         """Refuse a network fault that cannot be, before its undo record is written."""
-        if request.action == "disconnect" or (request.action == "partition" and self.network is None):
-            raise EnvironmentUnfit(f"{request.action}: {NO_CUT[request.action]}")
+        able: set[Action] = {*OF_PROCESSES, "partition"} if self.network else {*OF_PROCESSES}
+        require({request.action}, able, "this lab")
         if request.action == "partition" and self.network and request.node in self.entries:
             self.network.check(request.node)
 

@@ -16,13 +16,13 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, get_args
 
 import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, engine, images, ports, projects, remains
-from factorylab.cluster.base import Progress, Role, Worker
+from factorylab.cluster.base import Action, Progress, Role, Worker
 from factorylab.cluster.containers import INNER_PORT
 from factorylab.cluster.control import Child
 from factorylab.cluster.driver import WATCH_S, Driver, process_of, quiet
@@ -170,7 +170,7 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
         backend="compose",
         worker_bootstrap=INNER_BOOTSTRAP,
         worker_database_url=f"postgresql://{ACCOUNT}:{password}@database:5432/{DATABASE}",
-        can=("kill", "terminate", "pause", "partition", "disconnect"),
+        can=get_args(Action),
     )
     boot.launch(home, known)
     return FreshCompose(home, composed)
@@ -219,8 +219,24 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
     """
     if not FILE.exists():
         raise EnvironmentUnfit(f"there is no {FILE}: the backend compose runs from a checkout of the project")
-    words = ["compose", "--project-name", project, "--file", str(FILE), "--env-file", os.devnull, "--profile", "*"]
+    words = [
+        "compose",
+        "--project-name",
+        project,
+        "--file",
+        str(FILE),
+        "--env-file",
+        os.devnull,
+        "--progress",
+        "plain",
+        "--profile",
+        "*",
+    ]
     done = engine.command(*words, "config", "--format", "json", env=engine.cli_environment() | dict(settings))
+    if "unknown flag" in done.stderr or "unknown shorthand" in done.stderr:
+        raise EnvironmentUnfit(
+            f"Docker's plugin 'compose' is too old ({done.stderr.strip()}): update it, {engine.INSTEAD}"
+        )
     if done.returncode != 0:
         raise EnvironmentUnfit(f"{FILE} cannot be used: {done.stderr.strip()}")
     return msgspec.json.decode(done.stdout, type=Composed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 
 ANSWER_S = 20.0  # longer than a busy engine takes for anything that the lab asks of it
 KNOCK_S = 2.0
-LEAST = (20, 10)
+LEAST, LEAST_API = (20, 10), "1.41"
 POOL = 32  # threads that talk to the engine at once
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
+NO_SPACE = "no space left on device"
+ROOM = "Make room where the engine keeps its data: 'docker system df' shows what takes it, 'docker system prune' helps"
+NO_PLUGIN = ("is not a docker command", "unknown command: docker", "unknown flag: --project-name")
 INSTEAD = "or take --backend local, which needs no engine"
 REFUSALS = {
     errno.ENOENT: "no Docker engine runs here ({address} is not there): start one, " + INSTEAD,
@@ -78,7 +82,7 @@ def asking(what: str) -> Iterator[None]:
 
     Raises:
         LabError: the engine refused, with what it said.
-        EnvironmentUnfit: it is gone, or did not answer in time.
+        EnvironmentUnfit: it has no space left, is gone, or did not answer in time.
     """
     from docker.errors import APIError, DockerException
     from requests import RequestException
@@ -86,32 +90,48 @@ def asking(what: str) -> Iterator[None]:
     try:
         yield
     except APIError as error:
-        raise LabError(f"{what}: the Docker engine refused: {error.explanation or error}") from error
+        said = str(error.explanation or error)
+        if NO_SPACE in said.lower():
+            raise EnvironmentUnfit(f"{what}: {said}. {ROOM}") from error
+        raise LabError(f"{what}: the Docker engine refused: {said}") from error
     except (DockerException, RequestException, OSError) as error:
         raise EnvironmentUnfit(
-            f"{what}: the Docker engine does not answer ({type(error).__name__}: {error}). See its log and start it "
-            "again; then 'factorylab down' cleans up what is left"
+            f"{what}: the Docker engine does not answer ({_in_words(error)}). See its log and start it again; then "
+            "'factorylab heal' undoes what is broken, and 'factorylab down' ends what is left"
         ) from error
 
 
-def client_of(where: str, answer_s: float) -> DockerClient:
+def _in_words(error: Exception) -> str:
+    """What happened to a connection, without the names of the library's classes where that can be."""
+    from docker.errors import APIError
+    from requests import RequestException, Timeout
+
+    if isinstance(error, APIError):
+        return str(error.explanation or error)
+    if isinstance(error, Timeout) or "timed out" in str(error):
+        return "no answer in time"
+    if isinstance(error, (RequestException, OSError)):
+        return "the connection failed or was closed"
+    return f"{type(error).__name__}: {error}"
+
+
+def client_of(where: str, answer_s: float, api: str | None = None) -> DockerClient:
+    """A client that speaks version `api` of the engine's interface; None: asks the engine for it."""
     import docker
 
-    return docker.DockerClient(base_url=where, timeout=answer_s, max_pool_size=POOL)
+    return docker.DockerClient(base_url=where, timeout=answer_s, max_pool_size=POOL, version=api)
 
 
 def connect(answer_s: float = ANSWER_S) -> DockerClient:
     """A client of this machine's engine; a call that takes longer than `answer_s` fails.
 
     Raises:
-        EnvironmentUnfit: there is no engine, it is too old, or another machine's.
+        EnvironmentUnfit: there is no engine, it does not answer, is too old, or another machine's.
     """
     where = knock()
-    with asking("connecting"):
-        client = client_of(where, answer_s)
-        version = client.version()
-    numbers = tuple(int(part) for part in version["Version"].split(".")[:2])
-    if numbers < LEAST:
+    version = _version(where, answer_s)
+    numbers = re.match(r"(\d+)\.(\d+)", version["Version"])  # what somebody built himself may have none
+    if numbers and tuple(map(int, numbers.groups())) < LEAST:
         raise EnvironmentUnfit(
             f"the Docker engine is {version['Version']}, and the lab needs {LEAST[0]}.{LEAST[1]} or newer: update it, "
             + INSTEAD
@@ -121,7 +141,23 @@ def connect(answer_s: float = ANSWER_S) -> DockerClient:
             f"the Docker engine at {where} runs on another kernel ({version['KernelVersion']}, here "
             f"{platform.release()}): take an engine without a virtual machine around it, {INSTEAD}"
         )
-    return client
+    with asking("connecting"):
+        return client_of(where, answer_s, version["ApiVersion"])
+
+
+def _version(where: str, answer_s: float) -> dict[str, str]:
+    """What the engine says of itself, asked in a way that every engine understands."""
+    from docker.errors import DockerException
+    from requests import RequestException
+
+    try:
+        found: dict[str, str] = client_of(where, answer_s, LEAST_API).api.version(api_version=False)
+    except (DockerException, RequestException, OSError) as error:
+        raise EnvironmentUnfit(
+            f"the Docker engine at {where} accepts connections and does not answer as one ({_in_words(error)}; it had "
+            f"{answer_s:g} s): see its log and restart it, {INSTEAD}"
+        ) from error
+    return found
 
 
 def command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
@@ -136,8 +172,11 @@ def command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> subpr
     try:
         done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=timeout_s, check=False)
     except subprocess.TimeoutExpired:
-        raise EnvironmentUnfit(f"'docker {words[0]}' took longer than {timeout_s:g} s") from None
-    if "is not a docker command" in done.stderr or "unknown flag: --project-name" in done.stderr:
+        raise EnvironmentUnfit(
+            f"'docker {words[0]}' took longer than {timeout_s:g} s: does the engine answer ('docker version')? Restart "
+            f"it, {INSTEAD}"
+        ) from None
+    if any(sign in done.stderr for sign in NO_PLUGIN):
         raise EnvironmentUnfit(f"Docker has no plugin '{words[0]}': install docker-{words[0]}-plugin, {INSTEAD}")
     return done
 

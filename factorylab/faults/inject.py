@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from factorylab.clock import now_ns
+from factorylab.cluster.able import require
 from factorylab.cluster.base import Action, Cluster, Cut, Link
 from factorylab.errors import LabError, WaitTimeout
 from factorylab.faults.links import Held, broken, surprises
@@ -70,9 +71,7 @@ class Timeline:
             self._evidence(number, fault, node)
 
     def _targets(self, fault: Fault) -> tuple[str, ...]:
-        if fault.kind not in self.cluster.can:
-            can = ", ".join(sorted(self.cluster.can))
-            raise LabError(f"this {self.cluster.backend} cluster cannot {fault.kind}: it can {can}")
+        require({fault.kind}, self.cluster.can, f"this {self.cluster.backend} lab")
         return resolve(fault.target, self.roles)
 
     def _do(self, number: int, fault: Fault, node: str) -> None:
