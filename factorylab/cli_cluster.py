@@ -119,6 +119,8 @@ def status(as_json: AsJson = False) -> None:
     for node in seen:
         code, pid = ("" if value is None else value for value in (node.exit_code, node.pid))
         typer.echo(f"{node.name:<14}{node.status:<10}{code:>9}{pid:>9}{node.rss_mb:>7} MB")
+    for node in filter(lambda node: node.metrics, seen):
+        typer.echo(f"metrics of {node.name}: {node.metrics}")
     typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
     # A worker that is dead belongs to a run, which judges it: nothing to heal.

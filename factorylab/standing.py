@@ -22,6 +22,7 @@ from factorylab.workers import FLUSH_S
 
 PROCESSORS = ("processor-a", "processor-b")
 TOGETHER_S = 90.0
+ANY_PORT = 0  # several share this host; 'factorylab status' tells which they took
 
 
 def start(cluster: Cluster, home: Path) -> None:
@@ -48,11 +49,22 @@ def start(cluster: Cluster, home: Path) -> None:
 def _workers(cluster: Cluster, home: Path) -> list[Worker]:
     inside = cluster.worker_endpoints
     fleets = [
-        FleetConfig(bootstrap=inside.bootstrap, worker=f"fleet-{kind}", fleet=f"{i}/{len(KINDS)}", label_topic="labels")
+        FleetConfig(
+            bootstrap=inside.bootstrap,
+            worker=f"fleet-{kind}",
+            fleet=f"{i}/{len(KINDS)}",
+            label_topic="labels",
+            metrics_port=ANY_PORT,
+        )
         for i, kind in enumerate(KINDS)
     ]
     processors = [
-        ProcessorConfig(bootstrap=inside.bootstrap, database_url=SecretStr(inside.database_url), worker=name)
+        ProcessorConfig(
+            bootstrap=inside.bootstrap,
+            database_url=SecretStr(inside.database_url),
+            worker=name,
+            metrics_port=ANY_PORT,
+        )
         for name in PROCESSORS
     ]
     found = [

@@ -19,6 +19,7 @@ from factorylab.history import TABLES, Row
 from factorylab.scenario import scenario_from
 from factorylab.scenarios import SCENARIOS, build
 from factorylab.settings import Settings, project_folder
+from factorylab.sources import FILE_VARIABLE
 
 ROOT = project_folder(Path(__file__).parent)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -97,7 +98,7 @@ def test_links_resolve(page: Path) -> None:
 def test_variables_exist(page: Path) -> None:
     """Every FACTORYLAB_ variable on the page is read by the lab, the factory or compose.yaml."""
     known = {f"FACTORYLAB_{field.upper()}" for config in CONFIGS for field in config.model_fields}
-    assert variables(page) <= known | variables(ROOT / ".env.example")
+    assert variables(page) <= known | {FILE_VARIABLE} | variables(ROOT / ".env.example")
 
 
 def test_readme_names_every_variable() -> None:

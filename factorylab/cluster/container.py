@@ -54,7 +54,9 @@ class Container:
 
     def state(self) -> NodeState:
         pid = self.process.pid if self.process and self.running else None
-        return NodeState(self.spec.name, self.spec.role, pid, None if pid else self.exit_code, self.spec.log)
+        return NodeState(
+            self.spec.name, self.spec.role, pid, None if pid else self.exit_code, self.spec.log, self.address
+        )
 
     def recorded(self) -> list[Recorded]:
         """Its latest process, dead or alive, as the state file has it."""

@@ -119,13 +119,15 @@ Request = Start | Stop | Nodes | Isolate | Inject | Reach | Heal | Keep | Hold |
 
 
 class NodeState(msgspec.Struct, frozen=True):
-    """`pid` is None for what is not running; `exit_code` is negative for a signal, None while it runs."""
+    """`pid` is None for what is not running; `exit_code` is negative for a signal, None while it runs; `address` is
+    that of a container."""
 
     name: str
     role: Role
     pid: int | None
     exit_code: int | None
     log: str
+    address: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.errors import LabBusy
 
 LOCK_FILE = "lock"
+MEASURED = ("fleet", "processor")
+CONTAINER_PORT = 9400  # as in compose.yaml
+CONNECT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Seen:
     rss_mb: int
     exit_code: int | None
     log: str
+    metrics: str | None = None  # where it tells them, if it does
 
 
 def driver_of(home: Path) -> str | None:
@@ -61,7 +67,23 @@ def _seen(node: control.NodeState) -> Seen:
         status, rss = "dead", 0
     if status == "dead" and node.exit_code == 0 and node.role not in INFRASTRUCTURE:
         return Seen(node.name, node.role, "ended", None, 0, 0, node.log)
-    return Seen(node.name, node.role, status, node.pid, rss // 2**20, node.exit_code, node.log)
+    metrics = metrics_url(node) if status == "running" else None
+    return Seen(node.name, node.role, status, node.pid, rss // 2**20, node.exit_code, node.log, metrics)
+
+
+def metrics_url(node: control.NodeState) -> str | None:
+    """Where a fleet or a processor serves its metrics: the only port that such a process listens on."""
+    if node.role not in MEASURED:
+        return None
+    if node.address:  # of a container, whose processes may be another account's
+        with suppress(OSError), socket.create_connection((node.address, CONTAINER_PORT), CONNECT_S):
+            return f"http://{node.address}:{CONTAINER_PORT}/metrics"
+        return None
+    with suppress(psutil.Error):
+        for one in psutil.Process(node.pid).net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN:
+                return f"http://{one.laddr.ip}:{one.laddr.port}/metrics"
+    return None
 
 
 def heal(home: Path) -> list[str]:

@@ -1,7 +1,8 @@
-"""Configuration of the factory's processes: from the environment, checked as a whole before anything starts.
+"""Configuration of the factory's processes: from the environment and a file, checked as a whole before anything starts.
 
-Each field is the variable FACTORYLAB_<FIELD>. Without `journal_dir` nothing is journalled and the process is an
-ordinary application. `environ()` gives the variables that make a child process read the same configuration.
+Each field is the variable FACTORYLAB_<FIELD>, or a key of a .properties file: see `factorylab.sources`. Without
+`journal_dir` nothing is journalled and the process is an ordinary application. `environ()` gives the variables that
+make a child process read the same configuration.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from factorylab import messages
-from factorylab.errors import UsageError
+from factorylab import messages, sources
+from factorylab.sources import PREFIX, Sourced
 
-PREFIX = "FACTORYLAB_"
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 Kind = Literal["temperature", "vibration", "energy"]
 
@@ -47,7 +47,7 @@ def parse_rate(text: str) -> tuple[RateStage, ...]:
     return (*stages[:-1], RateStage(stages[-1].rate_per_s, None))
 
 
-class FactoryConfig(BaseSettings):
+class FactoryConfig(Sourced):
     """What fleets and processors share."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
@@ -59,6 +59,8 @@ class FactoryConfig(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     report_every_s: float = Field(default=5, gt=0)
     producer_config: Path | None = None
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535, description="None: no metrics; 0: a free port")
 
     @field_validator("producer_config", "consumer_config", "source", check_fields=False)
     @classmethod
@@ -164,22 +166,15 @@ class ProcessorConfig(FactoryConfig):
 Config = TypeVar("Config", bound=FactoryConfig)
 
 
+def known_names() -> set[str]:
+    """The names of all settings of all processes."""
+    return {*FleetConfig.model_fields, *ProcessorConfig.model_fields}
+
+
 def from_environment(kind: type[Config]) -> Config:
     """Read and check the whole configuration.
 
     Raises:
-        UsageError: every variable that is missing or wrong, with the rule that it breaks.
+        UsageError: every setting that is missing, wrong or unknown, with the rule that it breaks.
     """
-    try:
-        return kind()
-    except ValidationError as error:
-        raise UsageError("configuration from the environment:\n" + _explain(error, kind)) from None
-
-
-def _explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    lines = []
-    for item in error.errors():
-        name = PREFIX + str(item["loc"][0]).upper() if item["loc"] else kind.__name__
-        secret = "DATABASE_URL" in name or item["type"] in {"missing", "value_error"}
-        lines.append(f"  {name}: {item['msg']}" + ("" if secret else f" (given: {item['input']!r})"))
-    return "\n".join(lines)
+    return sources.load(kind, known_names())

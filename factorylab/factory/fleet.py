@@ -20,6 +20,7 @@ from factorylab import messages
 from factorylab.clock import NS, now_ns
 from factorylab.factory import logs
 from factorylab.factory.config import FleetConfig
+from factorylab.factory.metrics import Endpoint, FleetCounts, FleetMetrics
 from factorylab.factory.needs import wait_for_topics
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import fleet_producer, new_client
@@ -73,10 +74,12 @@ class Fleet:
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
         self._counts: Counter[str] = Counter()
         self._acked, self._ready = 0, False
+        self._metrics = None if config.metrics_port is None else FleetMetrics(self._look)
         self._offered = self._journals.sends.count if self._journals else 0  # a restarted fleet goes on where it was
 
     def run(self) -> None:
         """Offer readings until told to stop or the source ends, then wait for the answers."""
+        endpoint = Endpoint(self._config, self._log, *filter(None, [self._metrics]))
         self._announce()
         wait_for_topics(self._producer, [self._config.sensor_topic], self._log, self._stop)
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
@@ -86,6 +89,7 @@ class Fleet:
             self._flush()
         finally:
             self._report("stopped")
+            endpoint.close()
             if self._journals:
                 self._journals.close()
 
@@ -157,6 +161,8 @@ class Fleet:
         if error is None:
             code = 0
             self._acked += 1
+            if self._metrics:
+                self._metrics.acked(message.latency())
         else:
             code = error.code()
             self._counts[error.name()] += 1
@@ -189,7 +195,13 @@ class Fleet:
             self._note_ready()
         self._note_ready()
 
+    def _look(self) -> FleetCounts:
+        """For whoever asks for metrics, from another thread."""
+        return FleetCounts(self._offered, self._acked, len(self._producer), dict(self._counts))
+
     def _report(self, event: str, **more: float) -> None:
+        if self._metrics:
+            self._metrics.settle()
         cpu_s = round(time.process_time(), 3)
         counts = {"offered": self._offered, "acked": self._acked, "queued": len(self._producer), **self._counts}
         self._log.info(event, **counts, cpu_s=cpu_s, **more)

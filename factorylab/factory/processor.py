@@ -35,6 +35,7 @@ from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence
 from factorylab.factory.intake import Records
+from factorylab.factory.metrics import Endpoint, ProcessorCounts, ProcessorMetrics
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
@@ -76,11 +77,13 @@ class Processor:
         self._counts: Counter[str] = Counter()
         self._faults: dict[int, Exception] = {}  # the last exception of a partition that a record may be to blame for
         self._busy_s = 0.0
+        self._metrics = ProcessorMetrics(self._look)
 
     def run(self) -> None:
         """Work until told to stop, then leave the group."""
         self._log.info("start", group=self._config.group, protocol=self._config.protocol)
         self._store.note("start")
+        endpoint = Endpoint(self._config, self._log, self._metrics)
         topics = (self._config.sensor_topic, self._config.alert_topic, self._config.dead_letter_topic)
         wait_for_topics(self._consumer, topics, self._log, self._stop)
         self._assignment.subscribe()
@@ -92,6 +95,7 @@ class Processor:
                     report_at += self._config.report_every_s
                     self._report("counters")
         finally:
+            endpoint.close()
             self._leave()
 
     def _round(self) -> None:
@@ -106,7 +110,9 @@ class Processor:
         for care, share in shares:
             if care:
                 self._work_with_care(care, share)
-        self._busy_s += time.perf_counter() - since
+        took_s = time.perf_counter() - since
+        self._busy_s += took_s
+        self._metrics.batch_s.observe(took_s)
 
     def _work_with_care(self, care: Care, records: Records) -> None:
         """Piece by piece, until one fails: the partition is given up then and taken again."""
@@ -251,18 +257,27 @@ class Processor:
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
 
-    def _report(self, event: str) -> None:
+    def _look(self) -> ProcessorCounts:
+        """For whoever asks for metrics, from another thread."""
+        counts, owned = dict(self._counts), list(self._assignment.owned.values())
+        assigned = len(owned) + len(self._assignment.pending)
+        return ProcessorCounts(counts, self._assignment.rebalances, assigned, self._lag(owned))
+
+    def _lag(self, owned: Sequence[Owned]) -> dict[int, int]:
+        """Records that are not stored yet, by partition, as far as the client has heard of the log's end."""
         lag = {}
-        for partition, owned in self._assignment.owned.items():
-            ends = self._consumer.get_watermark_offsets(
-                TopicPartition(self._config.sensor_topic, partition), cached=True
-            )
-            if ends and ends[1] >= owned.next_offset:  # else the client has not heard of the end for a while
-                lag[partition] = ends[1] - owned.next_offset
+        for one in owned:
+            at = TopicPartition(self._config.sensor_topic, one.partition)
+            ends = self._consumer.get_watermark_offsets(at, cached=True)
+            if ends and ends[1] >= one.next_offset:  # else the client has not heard of the end for a while
+                lag[one.partition] = ends[1] - one.next_offset
+        return lag
+
+    def _report(self, event: str) -> None:
         self._log.info(
             event,
             **self._counts,
-            lag_records=lag,
+            lag_records=self._lag(list(self._assignment.owned.values())),
             busy_s=round(self._busy_s, 3),
             cpu_s=round(time.process_time(), 3),
             partitions=sorted(self._assignment.owned),

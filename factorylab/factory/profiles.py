@@ -6,7 +6,6 @@ leader may go unnoticed for 300 s, and after a full fetch queue the next fetch w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from confluent_kafka import KafkaException
 from factorylab.errors import UsageError
 from factorylab.factory import logs
 from factorylab.factory.config import FleetConfig, ProcessorConfig
+from factorylab.sources import read_properties
 
 SESSION_S = 14.0
 """Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
@@ -90,25 +90,6 @@ def processor_consumer(config: ProcessorConfig) -> Settings:
 def _merged(bootstrap: str, client_id: str, own: Settings, overrides: Path | None) -> Settings:
     user: dict[str, str] = {} if overrides is None else read_properties(overrides)
     return {"bootstrap.servers": bootstrap, "client.id": client_id, **CONNECTION, **own, **user}
-
-
-def read_properties(path: Path) -> dict[str, str]:
-    """Keys and values of a Java-style .properties file; the last of equal keys wins.
-
-    Raises:
-        UsageError: a line has no key and value.
-    """
-    joined = re.sub(r"(?<!\\)\\\n\s*", "", path.read_text(encoding="utf-8"))
-    found = {}
-    for number, raw in enumerate(joined.splitlines(), 1):
-        line = raw.strip()
-        if not line or line[0] in "#!":
-            continue
-        fits = re.fullmatch(r"([^\s=:]+)\s*[=:]\s*(.*)", line)
-        if not fits:
-            raise UsageError(f"{path}, line {number}: {line!r} is not 'key=value'")
-        found[fits[1]] = fits[2]
-    return found
 
 
 def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Logger) -> Client:

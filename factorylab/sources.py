@@ -1,0 +1,186 @@
+"""Where settings come from: arguments, the environment (`FACTORYLAB_<NAME>`), a .properties file, defaults.
+
+FACTORYLAB_CONFIG names the file. A key of it is a setting's name, also in the Java manner: `database_url`,
+`database.url` and `factorylab.database.url` are the same. One file may serve all processes: a key that belongs to
+another one is left alone, one that belongs to none is an error. Everything that is wrong is told at once, each with its
+variable or with its file and line; values of secrets are never told.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from javaproperties import InvalidUEscapeError, KeyValue, parse
+from pydantic import SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from factorylab.errors import UsageError
+
+PREFIX = "FACTORYLAB_"
+FILE_VARIABLE = PREFIX + "CONFIG"
+LIKE = 0.8  # of names: 1 is the same, 0 has nothing in common (difflib)
+LAB = ("home", "results", "cache", "backend", "java", "postgres_bin", "port_base")
+ELSEWHERE = (  # variables of compose.yaml and of the probe: no settings, but no misspelt ones either
+    "config", "image", "netfault_image", "database_password", "database_port", "network", "user", "profile",
+    "health_interval", "engine", "broker_1_port", "broker_2_port", "broker_3_port",
+)  # fmt: skip
+PROBE = "probe_"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One key of a .properties file, with the line (from 1) that it begins on."""
+
+    key: str
+    value: str
+    line: int
+
+    @property
+    def name(self) -> str:
+        """The setting that it means."""
+        return self.key.lower().replace(".", "_").replace("-", "_").removeprefix(PREFIX.lower())
+
+
+def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
+    """The keys of a .properties file in Java's syntax, and what is wrong with it (with file and line)."""
+    entries: list[Entry] = []
+    problems: list[str] = []
+    line = 1
+    try:
+        for element in parse(path.read_text(encoding="utf-8")):
+            if isinstance(element, KeyValue):
+                if not element.value and not any(sign in element.source for sign in "=:"):
+                    problems.append(f"{path}, line {line}: no 'key=value'")
+                else:
+                    entries.append(Entry(element.key, element.value.strip(), line))
+            line += max(1, element.source.count("\n"))
+    except InvalidUEscapeError as error:
+        problems.append(f"{path}, line {line}: {error.escape!r} is no character: write \\\\ for a backslash")
+    except UnicodeDecodeError:
+        problems.append(f"{path} is no text in UTF-8")
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}")
+    return entries, problems
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """Keys and values of a .properties file as they are; the last of equal keys wins.
+
+    Raises:
+        UsageError: all lines that are wrong.
+    """
+    entries, problems = read_entries(path)
+    if problems:
+        raise UsageError("\n".join(problems))
+    return {entry.key: entry.value for entry in entries}
+
+
+def settings_file() -> Path | None:
+    """The file that FACTORYLAB_CONFIG names."""
+    given = os.environ.get(FILE_VARIABLE)
+    return Path(given) if given else None
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """The entries of the file that are fields of the model."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        raise NotImplementedError  # all fields are given at once
+
+    def __call__(self) -> dict[str, Any]:
+        path = settings_file()
+        entries = read_entries(path)[0] if path else []
+        return {e.name: e.value for e in entries if e.name in self.settings_cls.model_fields}
+
+
+class Sourced(BaseSettings):
+    """Settings with the sources of this module."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, FileSource(settings_cls)
+
+
+Model = TypeVar("Model", bound=Sourced)
+
+
+def load(model: type[Model], known: Iterable[str]) -> Model:
+    """The settings of this process; `known` are the names that the file may have.
+
+    Raises:
+        UsageError: everything that is wrong, a line each.
+    """
+    names = sorted({*known, *LAB})
+    path = settings_file()
+    entries, problems = read_entries(path) if path else ([], [])
+    problems += [*_unknown(path, entries, names), *_misspelt(os.environ, names)]
+    try:
+        found = model()
+    except ValidationError as error:
+        problems += _explain(error, model, {e.name: f"{path}, line {e.line}: {e.key}" for e in entries})
+    if problems:
+        raise UsageError("the settings are wrong:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return found
+
+
+def _unknown(path: Path | None, entries: Iterable[Entry], names: list[str]) -> list[str]:
+    """Keys of the file that mean nothing, or that are there twice."""
+    problems: list[str] = []
+    lines: dict[str, int] = {}
+    for entry in entries:
+        where = f"{path}, line {entry.line}"
+        if entry.name not in names:
+            problems.append(f"{where}: there is no setting {entry.key!r}{_nearest(entry.name, names)}")
+        elif entry.name in lines:
+            problems.append(f"{where}: {entry.key!r} is on line {lines[entry.name]} already")
+        lines.setdefault(entry.name, entry.line)
+    return problems
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(name, names, 1)
+    return f": did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names)}"
+
+
+def _misspelt(environ: Mapping[str, str], names: list[str]) -> list[str]:
+    """Variables that are almost one of ours: others may have variables with our prefix, so the rest is left alone."""
+    given = [v.removeprefix(PREFIX).lower() for v in environ if v.startswith(PREFIX)]
+    others = [n for n in given if n not in names and n not in ELSEWHERE and not n.startswith(PROBE)]
+    near = {name: difflib.get_close_matches(name, names, 1, LIKE) for name in sorted(others)}
+    return [
+        f"{PREFIX}{name.upper()}: there is no such setting: did you mean {PREFIX}{like[0].upper()}?"
+        for name, like in near.items()
+        if like
+    ]
+
+
+def _explain(error: ValidationError, model: type[Sourced], lines: Mapping[str, str]) -> list[str]:
+    """A line for each field that breaks a rule: where it was given, the rule, and the value unless it is a secret."""
+    problems = []
+    for item in error.errors():
+        name = str(item["loc"][0]) if item["loc"] else ""
+        variable = PREFIX + name.upper()
+        where = lines.get(name, variable) if variable not in os.environ else variable
+        message = item["msg"].removeprefix("Value error, ")
+        if not name:
+            problems.append(message)
+        elif item["type"] == "missing":
+            problems.append(f"{where}: is required, here or as {name} in the file that {FILE_VARIABLE} names")
+        elif item["type"] == "value_error" or model.model_fields[name].annotation is SecretStr:
+            problems.append(f"{where}: {message}")  # our own message tells the value where it may be told
+        else:
+            problems.append(f"{where}: {message} (given: {item['input']!r})")
+    return problems
