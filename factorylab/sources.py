@@ -179,8 +179,7 @@ def _explain(error: ValidationError, model: type[Sourced], lines: Mapping[str, s
             problems.append(message)
         elif item["type"] == "missing":
             problems.append(f"{where}: is required, here or as {name} in the file that {FILE_VARIABLE} names")
-        elif item["type"] == "value_error" or model.model_fields[name].annotation is SecretStr:
-            problems.append(f"{where}: {message}")  # our own message tells the value where it may be told
         else:
-            problems.append(f"{where}: {message} (given: {item['input']!r})")
+            given = "" if model.model_fields[name].annotation is SecretStr else f" (given: {str(item['input'])!r})"
+            problems.append(f"{where}: {message}{given}")
     return problems

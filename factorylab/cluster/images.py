@@ -33,7 +33,8 @@ BUILD_ARGUMENTS = ("PYTHON_IMAGE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY",
 BUILD_S = 1_200.0
 PACKAGE = Path(__file__).parents[1]
 INSIDE = "/app/factorylab"
-RUN_BY_WORKERS = ("clock.py", "errors.py", "history.py", "journal.py", "messages.py", "detectors/", "factory/")
+RUN_BY_WORKERS = ("clock.py", "errors.py", "history.py", "journal.py", "messages.py", "sources.py",
+                  "detectors/", "factory/")  # fmt: skip
 WITHOUT_REGISTRY = "where there is no registry, .ci/images makes all images"
 PULL_S = 600.0
 
