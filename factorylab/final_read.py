@@ -37,7 +37,8 @@ ROWS_SCHEMA = schema("rows")
 
 @dataclass(frozen=True)
 class FinalRead:
-    """What is needed to read a run's end. `sensors` maps a name to its index."""
+    """What is needed to read a run's end. `sensors` maps a name to its index; `in_kafka`: positions are the group's
+    offsets there, not the store's rows."""
 
     admin: Admin
     database_url: str
@@ -45,6 +46,7 @@ class FinalRead:
     sensors: Mapping[str, int]
     history: Path
     journal: Journal
+    in_kafka: bool = False
 
     def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
         """Fix log start and high watermark of each partition of `sensor-data`."""
@@ -61,7 +63,7 @@ class FinalRead:
         ends = {p: row.end for p, row in frozen.items()}
         try:
             wait_until(
-                lambda: all(self._stored().get(p, 0) >= end for p, end in ends.items()),
+                lambda: ends.items() <= self._reached(ends).items(),
                 what="the store to reach the end of the log",
                 timeout_s=timeout_s,
                 every_s=0.2,
@@ -70,11 +72,18 @@ class FinalRead:
             return False
         return True
 
-    def _stored(self) -> dict[int, int]:
-        query = sql.SQL("SELECT partition, next_offset FROM {} WHERE topic = %s").format(self._table("positions"))
-        with closing(self._connect()) as connection, connection.cursor() as cursor:
-            cursor.execute(query, [self.names.sensors])
-            return dict(cursor.fetchall())
+    def _reached(self, ends: Mapping[int, int]) -> dict[int, int]:
+        """How far each partition is done, at most to its end here: a partition without a record needs no position."""
+        reached = {partition: next_offset for partition, next_offset, _ in self._positions()}
+        return {p: min(end, reached.get(p, 0)) for p, end in ends.items()}
+
+    def _positions(self) -> list[tuple[int, ...]]:
+        """(partition, next offset, owner's epoch) from where the next owner would go on; offsets in Kafka have none."""
+        if self.in_kafka:
+            committed = self.admin.committed(self.names.group, self.names.sensors)
+            return [(partition, offset, 0) for partition, offset in sorted(committed.items())]
+        query = sql.SQL("SELECT partition, next_offset, owner_epoch FROM {} WHERE topic = %s")
+        return self._query(query, "positions", self.names.sensors)
 
     def _table(self, name: str) -> sql.Composable:
         return sql.Identifier(self.names.schema, name)
@@ -126,8 +135,7 @@ class FinalRead:
         self._alerts_of_topic()
         self._alerts_of_table()
         self._dead_letters()
-        query = sql.SQL("SELECT partition, next_offset, owner_epoch FROM {} WHERE topic = %s")
-        for partition, next_offset, owner_epoch in self._query(query, "positions", self.names.sensors):
+        for partition, next_offset, owner_epoch in self._positions():
             self.journal.write(
                 Position(
                     worker=WORKER, t_ns=now_ns(), partition=partition, next_offset=next_offset, owner_epoch=owner_epoch

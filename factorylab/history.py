@@ -34,6 +34,9 @@ Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover"
 AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
 Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
 ProcessStatus = Literal["running", "paused", "dead"]
+WorkStep = Literal[
+    "taken", "polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit", "revoking"
+]  # of a processor's work on a batch; what each means stands in factory/steps.py
 
 
 class Row(msgspec.Struct, frozen=True, tag_field="table", kw_only=True):

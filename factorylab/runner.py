@@ -77,18 +77,25 @@ class Experiment:
         topology = self.scenario.topology
         self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
         self.admin.create_topics(self.names.topics, topology)
+        if topology.retention_s:
+            self.admin.retain(self.names.sensors, topology.retention_s)
         self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.config = {
             "topic": self.admin.topic_config(self.names.sensors),
             "broker": self._without_paths(self.admin.broker_config(1)),
         }
+        if backlog_s := self.scenario.schedule.backlog_s:
+            self.crew.start_fleets()
+            self._wait_for_readings()
+            pause_until(time.monotonic() + backlog_s)
         self.crew.start_processors()
         self._wait_for_group(START_S)
         self.crew.start_probe()
         wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
-        self.crew.start_fleets()
-        self._wait_for_readings()
+        if not backlog_s:
+            self.crew.start_fleets()
+            self._wait_for_readings()
 
     def _without_paths(self, config: dict[str, str]) -> dict[str, str]:
         """Where this machine keeps its files is nobody's evidence; manifests are sent around."""
@@ -148,7 +155,8 @@ class Experiment:
             self._phase("fault_window", f"{window_s:g} s")
             impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
             roles = Roles(impatient, self.names.sensors, self.names.group)
-            Timeline(self.cluster, roles, self.journal.write, self.say).play(self.scenario.faults, window_s)
+            timeline = Timeline(self.cluster, roles, self.journal.write, self.say, self.run.journals)
+            timeline.play(self.scenario.faults, window_s)
         self._phase("after", f"{schedule.after_s:g} s")
         pause_until(time.monotonic() + schedule.after_s)
         self.crew.wait_for_source()
@@ -165,6 +173,8 @@ class Experiment:
         except WaitTimeout as error:
             self.say(f"not recovered: {error}")
         self.crew.stop_fleets()
+        if self.scenario.topology.retention_s:  # the log must stand still while it is read
+            self.admin.retain(self.names.sensors, None)
 
     def _wait_for_brokers(self, timeout_s: float) -> None:
         """Until each broker answers itself: one that comes back within its session is in the ISR by its former life."""
@@ -181,6 +191,7 @@ class Experiment:
             self.crew.sensors(),
             self.run.history,
             self.journal,
+            in_kafka=self.scenario.clients.processor == "naive",
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
         frozen = final.freeze(range(self.scenario.topology.partitions))

@@ -7,13 +7,13 @@ anything starts. Precedence: defaults < YAML < `-p` on the command line.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from factorylab.errors import ScenarioError
-from factorylab.history import AwayFrom, Direction
+from factorylab.history import AwayFrom, Direction, WorkStep
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -26,12 +26,18 @@ def _acks_as_text(value: object) -> object:
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
 Protocol = Literal["range", "cooperative-sticky", "consumer"]
+ProcessorKind = Literal["fenced", "naive"]
 FaultKind = Literal["kill", "terminate", "pause"]
 NetworkFault = Literal["partition", "disconnect"]
 Expect = Annotated[
     Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
 ]
 
+STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
+    "fenced": get_args(WorkStep),
+    "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
+}
+"""The steps that each kind of processor goes through. A client that commits by itself does so before the store."""
 TARGET_PATTERN = (
     r"^(leader|follower|followers|owner):(\d+|busiest)$"
     r"|^(controller|coordinator|database|broker:\d+|processor:\d+)$"
@@ -57,6 +63,7 @@ class Topology(Model):
     partitions: int = Field(default=3, ge=1, le=64)
     profile: Profile = "factory"
     unclean_election: bool = False
+    retention_s: Positive | None = Field(default=None, description="of the readings' topic; None: the broker's, 7 days")
 
     @property
     def replication(self) -> int:
@@ -81,6 +88,9 @@ class Workload(Model):
     anomaly_rate: float = Field(default=0.002, ge=0, le=1)
     seed: int = 1
     fleets: int = Field(default=1, ge=1, le=16)
+    poison_rate: float = Field(
+        default=0, ge=0, le=1, description="share of ticks whose readings carry an impossible time"
+    )
     source: Path | None = None
     time_column: str = "timestamp"
     value_column: str = "value"
@@ -100,6 +110,9 @@ class Clients(Model):
     linger_ms: NotNegative = 20
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     processors: int = Field(default=2, ge=1, le=16)
+    processor: ProcessorKind = Field(
+        default="fenced", description="the factory's own, or one without a fence that loses"
+    )
     protocol: Protocol = "range"
     session_timeout_s: float | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
     producer: dict[str, str] = {}
@@ -123,6 +136,10 @@ class Fault(Model):
 
     A partition drops the target's packets from and to the (other) brokers, or from and to everybody; one way only
     where `direction` says so, seen from the target. A disconnect takes the target off its network.
+
+    With `step` a processor is hit when it next reaches that step of its work. With `until_replaced` the fault is held
+    on until another node plays the target's role. With `wipe` a killed broker has lost its copy of the target's
+    partition when it comes back.
     """
 
     kind: FaultKind | NetworkFault
@@ -131,6 +148,20 @@ class Fault(Model):
     hold_s: Positive = 12
     away_from: AwayFrom = "brokers"
     direction: Direction = "both"
+    step: WorkStep | None = None
+    until_replaced: bool = False
+    wipe: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_target(self) -> Fault:
+        role, _, which = self.target.partition(":")
+        if self.step and (role not in {"owner", "processor"} or self.kind not in {"kill", "pause"}):
+            raise ValueError("only a processor that is killed or paused is hit at a step: leave step out")
+        if self.until_replaced and role not in {"leader", "owner"}:
+            raise ValueError("only a leader:P and an owner:P can be replaced: leave until_replaced out")
+        if self.wipe and not (self.kind == "kill" and role in {"leader", "follower"} and which.isdigit()):
+            raise ValueError("only a killed leader:P or follower:P, P a number, can lose its copy: leave wipe out")
+        return self
 
     @model_validator(mode="after")
     def _only_partitions_have_sides(self) -> Fault:
@@ -156,6 +187,7 @@ class Fault(Model):
 class Schedule(Model):
     """How long each phase lasts. The fault window opens when `steady_s` is over."""
 
+    backlog_s: NotNegative = Field(default=0, description="the group joins so long after the first readings")
     warm_up_s: Positive = 4
     steady_s: Positive = 8
     after_s: NotNegative = 8
@@ -170,12 +202,14 @@ class Objectives(Model):
     ack_gap_s: Positive | None = None
     latency_p99_s: Positive | None = None
     shed: int | None = Field(default=None, ge=0)
+    unstored: int | None = Field(default=None, ge=0, description="readings offered that are not stored at the end")
 
 
 class Scenario(Model):
     """One declared experiment. `expect` is "pass" or the names of the checks that must fire."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    variant: str = Field(default="", description="which one it is of several that share a name")
     topology: Topology = Topology()
     workload: Workload = Workload()
     clients: Clients = Clients()
@@ -186,13 +220,16 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _targets_exist(self) -> Scenario:
-        """A number in a target must be one that the topology or the group has."""
+        """A number in a target must be one that the topology or the group has, a step one that the processor has."""
         limits = {"broker": range(1, 4), "processor": range(self.clients.processors)}
         for fault in self.faults:
             role, _, which = fault.target.partition(":")
             known = limits.get(role, range(self.topology.partitions))
             if which.isdigit() and int(which) not in known:
                 raise ValueError(f"target {fault.target!r}: the numbers of a {role} go from {known[0]} to {known[-1]}")
+            if fault.step and fault.step not in STEPS[self.clients.processor]:
+                steps = ", ".join(STEPS[self.clients.processor])
+                raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
         return self
 
     @property

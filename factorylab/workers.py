@@ -21,11 +21,16 @@ from factorylab.journal import journal_path, read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
 from factorylab.runs import RunFolder
-from factorylab.scenario import Clients, Scenario, Workload
+from factorylab.scenario import Clients, ProcessorKind, Scenario, Workload
 from factorylab.waiting import wait_until
 
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
 SOURCE_MARGIN_S = 150.0
+PROCESSORS: dict[ProcessorKind, str] = {
+    "fenced": "factorylab.factory.processor",
+    "naive": "factorylab.controls.naive",
+}
+"""The program of each kind of processor."""
 
 
 @dataclass
@@ -62,6 +67,7 @@ class Crew:
             consumer_config=self._properties / "consumer.properties",
             protocol=clients.protocol,
             session_timeout_s=clients.session_timeout_s,
+            steps_dir=self.run.journals if any(fault.step for fault in self.scenario.faults) else None,
         )
 
     def _fleet(self, index: int) -> FleetConfig:
@@ -77,6 +83,7 @@ class Crew:
             sensors=workload.sensors,
             seed=workload.seed,
             anomaly_rate=workload.anomaly_rate,
+            poison_rate=workload.poison_rate,
             fleet=f"{index}/{workload.fleets}",
             source=workload.source,
             time_column=workload.time_column,
@@ -88,7 +95,7 @@ class Crew:
     def start_processors(self) -> None:
         """Create the tables, then start all members of the group."""
         create_schema(self.cluster.endpoints.database_url, self.names.schema)
-        self._start("processor", "factorylab.factory.processor", self.processors)
+        self._start("processor", PROCESSORS[self.scenario.clients.processor], self.processors)
 
     def start_fleets(self) -> None:
         self._start("fleet", "factorylab.factory.fleet", self.fleets, stop_s=FLUSH_S)

@@ -59,3 +59,12 @@ def shed(e: Evidence) -> Found:
     detail = "no objective" if limit is None else f"at most {limit:,} allowed"
     broken = limit is not None and count > limit
     return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}")
+
+
+@check("No more readings than allowed stayed out of the store, whatever became of them.", "readings are not stored")
+def unstored(e: Evidence) -> Found:
+    """Offered − stored: what was never acknowledged is in it, so a loss under acks=0 shows here and nowhere else."""
+    limit, count = e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum())
+    detail = "no objective" if limit is None else f"at most {limit:,} allowed"
+    broken = limit is not None and count > limit
+    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}")

@@ -25,6 +25,7 @@ from factorylab.waiting import wait_until
 T = TypeVar("T")
 ANSWER_S = 2.0  # one broker's time to answer; healthy ones take milliseconds
 PREFERRED = 0  # election type
+SEGMENTS = 4  # that a topic's retention is divided into: its records live up to a quarter longer than they must
 OFFSETS_TOPIC = "__consumer_offsets"
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
@@ -138,6 +139,17 @@ class Admin:
                 client.create_topics({name: wanted[name] for name in missing}, wait_for_metadata=True)
 
         self._ask(f"create {', '.join(wanted)}", create)
+
+    def retain(self, topic: str, seconds_s: float | None) -> None:
+        """Keep a topic's records for so long; None: for ever. Only closed segments are deleted: they close sooner."""
+        config = {"retention.ms": "-1"}
+        if seconds_s is not None:
+            config = {
+                "retention.ms": f"{seconds_s * 1000:.0f}",
+                "segment.ms": f"{seconds_s * 1000 / SEGMENTS:.0f}",
+            }
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
+        self._ask(f"retention of {topic}", lambda client: client.alter_configs([resource], incremental=True))
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of the topics that are there."""

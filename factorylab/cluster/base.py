@@ -114,6 +114,13 @@ class Cluster(Protocol):
     def heal(self, fault: int | None = None) -> list[str]:
         """Undo one fault or all of them: resume what is paused, lift cuts, start what is dead. Says what was done."""
 
+    def wipe(self, node: str, topic: str, partition: int) -> str:
+        """Delete a dead broker's copy of a partition, as a lost disk would; says what is gone.
+
+        Raises:
+            LabError: the broker lives, has no such copy, or its files are out of reach.
+        """
+
     def status(self, node: str) -> ProcessStatus:
         """Independent evidence: the operating system's word, not the injector's."""
 

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +53,14 @@ class Entry:
             return False
 
     def signal(self, number: int) -> None:
-        if self.running:
-            self.process.send_signal(number)
+        """A pause reaches its own children too (PostgreSQL's backends), and whatever else it is told wakes them."""
+        if not self.running:
+            return
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(number)
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.send_signal(signal.SIGSTOP if number == signal.SIGSTOP else signal.SIGCONT)
 
     def state(self) -> NodeState:
         pid = self.process.pid if self.running else None

@@ -141,6 +141,9 @@ class Driver:
     def heal(self, fault: int | None = None) -> list[str]:
         return msgspec.json.decode(control.ask(self.home, control.Heal(fault)), type=list[str])
 
+    def wipe(self, node: str, topic: str, partition: int) -> str:
+        raise LabError(f"the files of {node} are out of reach on the backend {self.backend}: take --backend local")
+
     def status(self, node: str) -> ProcessStatus:
         pid = self._node(node).pid
         try:

@@ -71,6 +71,9 @@ COMMON = {
     "group.consumer.session.timeout.ms": "6000",
     "group.consumer.min.heartbeat.interval.ms": "1000",
     "group.consumer.heartbeat.interval.ms": "2000",
+    # How soon a topic's retention acts; the default of 5 minutes outlasts every experiment.
+    "log.retention.check.interval.ms": "1000",
+    "log.initial.task.delay.ms": "1000",
     "log.cleaner.dedupe.buffer.size": str(CLEANER_BUFFER_MB * 2**20),
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from typing import Self
 
 from factorylab.cluster import boot
 from factorylab.cluster.base import Progress
 from factorylab.cluster.driver import Driver, quiet
+from factorylab.errors import LabError
 from factorylab.settings import Settings
 
 
@@ -29,3 +31,10 @@ class LocalCluster(Driver):
         """
         prepare = partial(boot.prepare, own_network=isolated)
         return cls.bring(settings, prepare, keep=keep, progress=progress)
+
+    def wipe(self, node: str, topic: str, partition: int) -> str:
+        copy = self.home / "data" / node / "data" / f"{topic}-{partition}"
+        if self.status(node) != "dead" or not copy.is_dir():
+            raise LabError(f"{node} is {self.status(node)}: only a dead broker's copy of {copy.name} can be deleted")
+        shutil.rmtree(copy)
+        return f"deleted {copy.name} of {node}"

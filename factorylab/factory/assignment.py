@@ -15,6 +15,7 @@ from factorylab.factory.backoff import Backoff
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.partition import Owned
+from factorylab.factory.steps import reached
 from factorylab.factory.store import Store
 
 
@@ -67,6 +68,7 @@ class Assignment:
             self._log.info("ready")
 
     def _gone(self, event: GroupEvent, gone: Sequence[TopicPartition]) -> None:
+        reached("revoking")
         partitions = sorted(at.partition for at in gone)
         for partition in partitions:
             self.owned.pop(partition, None)
@@ -88,6 +90,7 @@ class Assignment:
             self.backoff.failed()
             return False
         self.pending.discard(partition)
+        reached("taken")
         self._forgiven.discard(partition)
         self.owned[partition] = Owned.of(partition, taken, self._number)
         return True

@@ -88,6 +88,7 @@ class FleetConfig(FactoryConfig):
     sensors: int = Field(default=300, ge=1, le=1_000_000)
     seed: int = Field(default=1, ge=0, lt=2**63)
     anomaly_rate: float = Field(default=0.002, ge=0, le=1)
+    poison_rate: float = Field(default=0, ge=0, le=1, description="share of blocks that carry an impossible time")
     fleet: str = Field(default="0/1", pattern=r"^\d+/\d+$")
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
     label_topic: Topic | None = None
@@ -148,6 +149,7 @@ class ProcessorConfig(FactoryConfig):
     batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: float = Field(default=30, gt=0)
     store_deadline_s: float = Field(default=60, gt=0)
+    steps_dir: Path | None = Field(default=None, description="for tests alone: where orders to stop are; see steps.py")
 
     @field_validator("database_url")
     @classmethod

@@ -9,6 +9,7 @@ that are still out, at most `delivery.timeout.ms`; a second signal stops the wai
 
 from __future__ import annotations
 
+import random
 import time
 from collections import Counter
 
@@ -34,6 +35,7 @@ from factorylab.journal import REFUSED, SEND, AckJournal, BinaryJournal, Journal
 TICK_S = 0.01
 NOWHERE = -1  # an answer without an offset
 BLOCK_MAX = 2_000  # readings between two looks at the delivery reports
+IMPOSSIBLE_TIME = "2199-12-31T23:59:59.000000Z"  # of a broken clock: such a reading must not be stored
 
 
 class FleetJournals:
@@ -72,6 +74,7 @@ class Fleet:
         self._producer = new_client(Producer, settings, logger)
         self._index = np.array([sensor.index for sensor in self._source.sensors], np.int64)
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
+        self._dice = random.Random(config.seed)
         self._counts: Counter[str] = Counter()
         self._acked, self._ready = 0, False
         self._metrics = None if config.metrics_port is None else FleetMetrics(self._look)
@@ -133,7 +136,9 @@ class Fleet:
             self._journals.rows.write(Stage(worker=self._config.worker, t_ns=t_ns, rate_per_s=rate_per_s))
 
     def _offer(self, count: int, intended: NDArray[np.int64]) -> None:
-        block = self._source.block(self._offered, count, messages.timestamp_text(time.time_ns() // 1000))
+        poisoned = self._dice.random() < self._config.poison_rate
+        at = IMPOSSIBLE_TIME if poisoned else messages.timestamp_text(time.time_ns() // 1000)
+        block = self._source.block(self._offered, count, at)
         values = list(map(messages.encode, block.readings))
         if self._journals:
             hashes = np.fromiter(map(messages.payload_hash, values), np.uint64, count)

@@ -42,6 +42,7 @@ from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.position import PositionLost, lost
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
+from factorylab.factory.steps import reached
 from factorylab.factory.store import Batch, Fenced, Store
 from factorylab.journal import Journal
 
@@ -104,6 +105,7 @@ class Processor:
         if first is None:
             return
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
+        reached("polled")
         since = time.perf_counter()
         shares = [(self._assignment.owned[share.partition].care, share) for share in self._shares(polled)]
         self._deliver([one for care, share in shares if not care and (one := self._prepare(share))])
@@ -214,17 +216,20 @@ class Processor:
         return prepared
 
     def _deliver(self, prepared: Sequence[Prepared]) -> None:
+        reached("prepared")
         try:
             self._outbox.settle(lambda: bool(self._stop))
         except Undelivered as error:
             for one in prepared:
                 self._failed(one.batch.partition, error)
             return
+        reached("delivered")
         for one in prepared:
             self._commit(one)
 
     def _commit(self, prepared: Prepared) -> None:
         batch = prepared.batch
+        reached("before_store")
         try:
             new = self._store.commit(batch)
         except Fenced as error:
@@ -235,6 +240,7 @@ class Processor:
         except Exception as error:  # the database says no, or a value cannot even be sent to it
             self._failed(batch.partition, error)
             return
+        reached("after_store")
         self._faults.pop(batch.partition, None)
         self._evidence.committed(prepared, new)
         self._assignment.backoff.succeeded()
@@ -243,6 +249,7 @@ class Processor:
         self._log.debug("batch", partition=batch.partition, to_offset=batch.to_offset, rows=new)
         with suppress(KafkaException):  # only lag monitors miss it
             self._consumer.commit(offsets=[self._position(batch)], asynchronous=True)
+        reached("after_commit")
 
     def _failed(self, partition: int, error: Exception) -> None:
         self._counts["errors"] += 1

@@ -25,6 +25,7 @@ from psycopg2.extras import execute_values
 from factorylab.errors import LabError
 from factorylab.factory.copy_binary import Columns, copy_bytes
 from factorylab.factory.database import APPLICATION, Database
+from factorylab.factory.steps import reached
 
 LOCK_S = 2  # a living owner holds a position for milliseconds
 
@@ -193,6 +194,7 @@ class Store:
                 for columns in batch.readings:
                     self._copy(cursor, self._sql("{t}", t="readings"), columns)
                 self._insert_alerts(cursor, batch.alerts)
+                reached("in_store")
             return batch.rows
         except errors.UniqueViolation:
             return self._commit_new_only(batch)

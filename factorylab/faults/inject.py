@@ -9,33 +9,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from factorylab.clock import now_ns
 from factorylab.cluster.able import require
 from factorylab.cluster.base import Action, Cluster, Cut, Link
-from factorylab.errors import LabError, WaitTimeout
+from factorylab.errors import LabError, UsageError, WaitTimeout
+from factorylab.factory import steps
 from factorylab.faults.links import Held, broken, surprises
 from factorylab.faults.targets import Roles, resolve
-from factorylab.history import FaultStep, ProcessStatus, Step
+from factorylab.history import FaultStep, ProcessStatus, Step, WorkStep
 from factorylab.scenario import Fault
 from factorylab.waiting import wait_until
 
 LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
+STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
+REPLACED_WITHIN_S = 60.0
 WHOLE_WITHIN_S = 10.0  # after a healing; a connection is tried again after 1, 3 and 7 s
 Write = Callable[[FaultStep], None]
 
 
 @dataclass
 class Timeline:
-    """Runs the faults of one scenario. `write` journals each step; `say` tells a person."""
+    """Runs the faults of one scenario. `write` journals each step; `say` tells a person.
+
+    Where a fault waits for something to happen first, all later moments of the scenario move with it.
+    """
 
     cluster: Cluster
     roles: Roles
     write: Write
     say: Callable[[str], None]
+    steps_dir: Path | None = None  # where processors look for orders to stop at a step
     _held: dict[int, Held] = field(default_factory=dict)
+    _waited_s: float = 0  # for a step or a successor: what follows is that much later
 
     def play(self, faults: Sequence[Fault], until_s: float) -> None:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
@@ -45,12 +55,12 @@ class Timeline:
         opened = time.monotonic()
         try:
             for at_s, inject, number, fault in sorted(moments, key=lambda m: m[:3]):
-                pause_until(opened + at_s)
+                pause_until(opened + self._waited_s + at_s)
                 if inject:
                     self.inject(number, fault)
                 else:
                     self.heal(number, fault)
-            pause_until(opened + until_s)
+            pause_until(opened + self._waited_s + until_s)
         finally:
             self.cluster.heal()
 
@@ -64,11 +74,59 @@ class Timeline:
             self._step(number, fault, "", "skipped", str(error))
             self.say(f"{fault.kind} {fault.target} is skipped: {error}")
             return
+        if fault.step and not all(self._stands(number, fault, fault.step, node) for node in nodes):
+            return
         self._held[number] = Held(fault, nodes)
         for node in nodes:
             self._do(number, fault, node)
         for node in nodes:
             self._evidence(number, fault, node)
+            if fault.wipe:
+                self._wipe(number, fault, node)
+
+    def _stands(self, number: int, fault: Fault, step: WorkStep, node: str) -> bool:
+        """Have a processor stop itself at a step of its work; whether it did."""
+        if self.steps_dir is None:
+            raise UsageError(f"{fault.kind} at the step {step} needs a run: its processors look for orders")
+        since = time.monotonic()
+        steps.order(self.steps_dir, node, step)
+        try:
+            self._wait_status(node, "paused", f"{node} to stop at its step {step}", STEP_WITHIN_S)
+        except WaitTimeout as error:
+            steps.order_file(self.steps_dir, node).unlink(missing_ok=True)
+            self._step(number, fault, node, "no_evidence", str(error))
+            self.say(f"{fault.kind} {fault.target} did not land: {error}")
+            return False
+        self._waited_s += time.monotonic() - since
+        self.say(f"{node} stands at its step {step}")
+        return True
+
+    def _wipe(self, number: int, fault: Fault, node: str) -> None:
+        try:
+            gone = self.cluster.wipe(node, self.roles.topic, int(fault.target.partition(":")[2]))
+        except LabError as error:
+            self._step(number, fault, node, "no_evidence", str(error))
+        else:
+            self._step(number, fault, node, "evidence", gone)
+            self.say(f"{node}: {gone}")
+
+    def _wait_replaced(self, fault: Fault, nodes: Sequence[str]) -> str:
+        """Until another node plays the target's role; who, in words."""
+        since = time.monotonic()
+        found: list[str] = []
+
+        def another() -> bool:
+            with suppress(LabError):  # nobody plays it now
+                found[:] = resolve(fault.target, self.roles)
+            return bool(found) and not set(found) & set(nodes)
+
+        try:
+            wait_until(another, what=f"another {fault.target}", timeout_s=REPLACED_WITHIN_S, every_s=0.2)
+        except WaitTimeout as error:
+            return f"not replaced: {error}"
+        finally:
+            self._waited_s += time.monotonic() - since
+        return f"{', '.join(found)} is {fault.target} now"
 
     def _targets(self, fault: Fault) -> tuple[str, ...]:
         require({fault.kind}, self.cluster.can, f"this {self.cluster.backend} lab")
@@ -93,8 +151,9 @@ class Timeline:
     def heal(self, number: int, fault: Fault) -> None:
         """Undo one fault and record what was done."""
         held = self._held.pop(number, Held(fault, ()))
+        replaced = self._wait_replaced(fault, held.nodes) if fault.until_replaced and held.nodes else ""
         for node in held.nodes:
-            self._step(number, fault, node, "healing", "")
+            self._step(number, fault, node, "healing", replaced)
         done = ", ".join(self.cluster.heal(number))
         torn = self._still_torn() if fault.on_network and held.nodes else ""
         for node in held.nodes:
@@ -137,9 +196,11 @@ class Timeline:
 
     def _process_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
         wanted = LANDED[fault.kind]
-        what = f"{node} to be {wanted}"
+        self._wait_status(node, wanted, f"{node} to be {wanted}", timeout_s)
+        return f"{node} is {wanted}" + (f" at its step {fault.step}" if fault.step else "")
+
+    def _wait_status(self, node: str, wanted: ProcessStatus, what: str, timeout_s: float) -> None:
         wait_until(lambda: self.cluster.status(node) == wanted, what=what, timeout_s=timeout_s, every_s=0.01)
-        return f"{node} is {wanted}"
 
     def _cut_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
         links = self._wait_for_links(f"the links of {node} to be cut and no others", timeout_s)
