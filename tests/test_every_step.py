@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster import control, manage, ready
+from factorylab.cluster import boot, control, manage, ready
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import Backend, bring_up
 from factorylab.names import Names
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
+from tests.labs import left_of
 from tests.test_netns import trouble
 
 HEALED_WITHIN_S = 30.0
@@ -76,6 +77,7 @@ def settings(request: pytest.FixtureRequest, labs_folder: Path, session_settings
     lab.close(keep=True)
     yield mine
     manage.down(mine.home, force=True)
+    assert left_of(mine.home) == []
 
 
 def die_at(settings: Settings, step: int, amid_s: float) -> str:
@@ -112,4 +114,4 @@ def test_a_driver_killed_at_any_step_leaves_nothing_broken(settings: Settings) -
         took = time.monotonic() - since
         print(f"{what}{' (amid)' * bool(amid_s)}: whole after {took:.1f} s")
         assert took < HEALED_WITHIN_S, what
-    ready.wait_ready(settings.home, manage.boot.known_endpoints(settings.home))
+    ready.wait_ready(settings.home, boot.known_endpoints(settings.home))

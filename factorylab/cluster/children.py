@@ -140,7 +140,9 @@ class Children:
         return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
 
     async def remove(self) -> None:
-        """Children leave nothing behind that would have to be removed."""
+        """The end of the lab: the doors of an isolated one are closed before anybody is told that it ended."""
+        if self.network:
+            self.network.close()
 
     def isolate(self, doors: Sequence[Door]) -> None:
         """Give the lab a network of its own, before anything is started in it.
