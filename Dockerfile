@@ -16,9 +16,9 @@ CMD ["-S"]
 # Of the locked packages, those that the containers need, with the same versions and checksums as everywhere else.
 # `uv pip check` fails the build when one of them needs a package that is not in the list.
 FROM ${PYTHON_IMAGE} AS packages
-ARG PACKAGES="annotated-types confluent-kafka greenlet javaproperties kafka-python msgspec numpy prometheus-client \
-  psycopg2-binary pydantic pydantic-core pydantic-settings python-dotenv pyyaml sqlalchemy structlog \
-  typing-extensions typing-inspection xxhash"
+ARG PACKAGES="alembic annotated-types confluent-kafka greenlet javaproperties kafka-python mako markupsafe msgspec \
+  numpy prometheus-client psycopg2-binary pydantic pydantic-core pydantic-settings python-dotenv pyyaml sqlalchemy \
+  structlog typing-extensions typing-inspection xxhash"
 # A bundle of certificates inside the image, where the way to the packages is a proxy with a certificate of its own.
 ARG SSL_CERT_FILE
 WORKDIR /build
