@@ -77,7 +77,7 @@ def up(
             standing.start(cluster, settings.home)
             progress("the factory", 1, 1)
         else:
-            furnish(cluster.endpoints, Topology())
+            furnish(cluster.endpoints, Topology(), settings.reader_password)
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(

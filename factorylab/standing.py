@@ -17,6 +17,7 @@ from factorylab.furnish import furnish
 from factorylab.messages import KINDS
 from factorylab.names import Names
 from factorylab.scenario import Topology
+from factorylab.settings import load_settings
 from factorylab.waiting import wait_until
 from factorylab.workers import FLUSH_S
 
@@ -32,7 +33,7 @@ def start(cluster: Cluster, home: Path) -> None:
         StartFailed: a process ended at once, with its last words.
         WaitTimeout: the group did not come together.
     """
-    furnish(cluster.endpoints, Topology())
+    furnish(cluster.endpoints, Topology(), load_settings().reader_password)
     running = {node.name for node in cluster.nodes() if node.pid}
     cluster.start_factory([worker for worker in _workers(cluster, home) if worker.name not in running])
     names, admin = Names.of(), Admin(cluster.endpoints.bootstrap)

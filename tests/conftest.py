@@ -13,6 +13,7 @@ from conftest import LAB_OF_TESTS
 from factorylab.cluster.compose import why_not
 from factorylab.cluster.local import LocalCluster
 from factorylab.settings import Settings, load_settings, project_folder
+from tests.databases import database
 from tests.labs import left_of, wait_nothing_left
 
 
@@ -43,6 +44,13 @@ def home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     yield folder
     wait_nothing_left(folder)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def database_url(labs_folder: Path) -> Iterator[str]:
+    """A PostgreSQL without a cluster around it, shared by all tests that ask for it."""
+    with database(labs_folder / "database") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 import psycopg2
-from psycopg2 import errors
+from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from factorylab.errors import EnvironmentUnfit, LabError
+from factorylab.factory.migrations import VERSIONS_TABLE, is_current
 
 CONNECT_S = 5
 APPLICATION = "factorylab-"
@@ -30,7 +31,6 @@ WAY_OUT = (
     "FACTORYLAB_DB_SCHEMA names another schema"
 )
 NO_TABLES = (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege)
-A_TABLE = "readings"  # all tables are created in one transaction, so any stands for all
 
 
 class StoreUnavailable(LabError):
@@ -97,22 +97,27 @@ def _shut_down(handle: socket.socket) -> None:
 
 
 def ensure_schema(url: str, schema: str) -> None:
-    """Create the tables of the factory in `schema` where they are missing.
+    """Create the tables of the factory in `schema` where they are missing, upgrade them where they are older.
 
     Raises:
         StoreUnavailable: the database does not answer.
         SchemaMissing: the tables are missing and cannot be created.
+        SchemaTooNew: they are those of a later program.
     """
+    versions = sql.Identifier(schema, VERSIONS_TABLE)
+    found = ""
     try:
         connection = psycopg2.connect(plain(url), connect_timeout=CONNECT_S)
         with closing(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{A_TABLE}",))
-            there = cursor.fetchone() != (None,)
+            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{VERSIONS_TABLE}",))
+            if cursor.fetchone() != (None,):
+                cursor.execute(sql.SQL("SELECT version_num FROM {}").format(versions))
+                (found,) = cursor.fetchone() or ("",)
     except psycopg2.OperationalError as error:
         raise StoreUnavailable(f"database: {_line(error)}; look at FACTORYLAB_DATABASE_URL; trying again") from error
     except NO_TABLES as error:
         raise SchemaMissing(f"the schema {schema} is forbidden: {_line(error)}; {WAY_OUT}") from error
-    if not there:
+    if not is_current(found, schema):
         _create(url, schema)
 
 

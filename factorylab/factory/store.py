@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import LiteralString
 
 from psycopg2 import errors, sql
@@ -97,7 +98,7 @@ class Store:
     def __init__(self, url: str, schema: str, topic: str, owner: str, deadline_s: float) -> None:
         self._database = Database(url, owner, deadline_s)
         self._schema, self._topic, self._owner = schema, topic, owner
-        self._notes: deque[tuple[str, str, str]] = deque(maxlen=1000)
+        self._notes: deque[tuple[datetime, str, str, str]] = deque(maxlen=1000)
 
     def _sql(self, text: str, **names: str) -> sql.Composed:
         return sql.SQL(text).format(**{key: sql.Identifier(self._schema, name) for key, name in names.items()})
@@ -251,8 +252,9 @@ class Store:
             execute_values(cursor, insert.as_string(cursor), rows)
 
     def note(self, kind: str, **detail: object) -> None:
-        """Keep an event of the system; it is written with the next transaction (the oldest are dropped beyond 1000)."""
-        self._notes.append((self._owner, kind, json.dumps(detail)))
+        """Keep an event of the system and its time; it is written with the next transaction (the oldest are dropped
+        beyond 1000)."""
+        self._notes.append((datetime.now(UTC), self._owner, kind, json.dumps(detail)))
 
     def write_notes(self) -> None:
         """Write the events that are kept, in a transaction of their own."""
@@ -260,7 +262,7 @@ class Store:
             pass
 
     def _write_notes(self, cursor: Cursor) -> None:
-        insert = self._sql("INSERT INTO {e} (worker, kind, detail) VALUES %s", e="system_events")
+        insert = self._sql("INSERT INTO {e} (at, worker, kind, detail) VALUES %s", e="system_events")
         execute_values(cursor, insert.as_string(cursor), list(self._notes))
 
     def close(self) -> None:
