@@ -11,7 +11,8 @@ import typer
 
 from factorylab.cli_cluster import AsJson
 from factorylab.errors import UsageError
-from factorylab.settings import PREFIX, load_settings
+from factorylab.settings import load_settings
+from factorylab.sources import PREFIX
 
 URL = PREFIX + "DATABASE_URL"
 Schema = Annotated[str, typer.Option("--schema", envvar=PREFIX + "DB_SCHEMA", help="that of the factory, or run_…")]
