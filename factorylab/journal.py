@@ -91,11 +91,12 @@ class Journal:
 
 
 class BinaryJournal:
-    """Fixed-width rows appended to a memory-mapped file that grows by chunks."""
+    """Fixed-width rows appended to a memory-mapped file that grows by chunks. `last` is a predecessor's last row."""
 
     def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
         self._path, self._dtype, self._width = path, dtype, dtype.itemsize
-        count = len(read_rows(path, dtype)) if path.exists() else 0  # rows of a predecessor are kept
+        kept = read_rows(path, dtype) if path.exists() else np.empty(0, dtype)  # rows of a predecessor
+        count, self.last = len(kept), kept[-1:].copy()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         self._map_chunk(count // CHUNK_ROWS)
         self._at = count % CHUNK_ROWS * self._width  # in bytes, within the chunk

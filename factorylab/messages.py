@@ -24,6 +24,7 @@ LABEL_TOPIC = "labels"
 GROUP = "sensor-processors"
 
 Severity = Literal["warning", "critical"]
+Origin = Literal["machine", "sensor"]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Celsius = Annotated[float, Meta(ge=-273.15, le=10_000)]
@@ -110,11 +111,16 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
-    """The truth about an injected anomaly; on a topic of its own, so that detectors cannot read it."""
+    """The truth about one injected anomaly: which, on which sensor, from which reading to which (both included).
+
+    On a topic of its own, so that detectors cannot read it.
+    """
 
     sensor_id: str
-    seq: int
     anomaly: str
+    origin: Origin
+    first_seq: int
+    last_seq: int
 
 
 _encoder = msgspec.json.Encoder()

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from factorylab import messages
 from factorylab.clock import NS
 from factorylab.errors import UsageError
 from factorylab.factory import profiles
@@ -22,7 +21,6 @@ from factorylab.factory.partition import Owned
 from factorylab.factory.processor import records_of
 from factorylab.factory.schedule import Schedule
 from factorylab.factory.sensors.recorded import Recording, count_readings
-from factorylab.factory.sensors.simulate import Simulation
 from factorylab.factory.store import Taken
 
 
@@ -147,64 +145,6 @@ def test_due_agrees_with_the_intended_times() -> None:
 
 
 # ---- sensors
-
-
-class Sent(NamedTuple):
-    sensor: str
-    seq: int
-    measures: messages.Measures
-
-
-def factory(fleets: int, each: int, **given: object) -> tuple[list[Sent], list[messages.Label]]:
-    """All readings and labels of some fleets that share the sensors, `each` a sensor, in order of sensor and seq."""
-    sent, labels = [], []
-    options = {"sensors": 12, "kinds": messages.KINDS, "seed": 5, "anomaly_rate": 0.2} | given
-    for index in range(fleets):
-        source = Simulation(index=index, count=fleets, **options)  # type: ignore[arg-type]
-        total = each * len(source.sensors)
-        for at in range(0, total, 37):
-            block = source.block(at, min(37, total - at), "2024-01-01T00:00:00.000000Z")
-            sent += [Sent(r.sensor_id, r.seq, r.readings) for r in block.readings]
-            labels += block.labels
-    return sorted(sent, key=lambda s: s[:2]), sorted(labels, key=lambda one: (one.sensor_id, one.seq))
-
-
-def test_any_number_of_fleets_gives_the_same_readings_and_labels() -> None:
-    """One fleet, three and twelve give equal readings and labels; another seed gives others."""
-    alone = factory(1, 200)
-    assert factory(3, 200) == alone
-    assert factory(12, 200) == alone
-    assert factory(1, 200, seed=6) != alone
-
-
-def test_no_reading_is_left_out_or_repeated() -> None:
-    """Each sensor has the seqs 0, 1, 2, … once."""
-    sent, _ = factory(5, 60)
-    assert [(s.sensor, s.seq) for s in sent] == sorted({(s.sensor, s.seq) for s in sent})
-    assert len(sent) == 12 * 60
-
-
-def test_anomalies_come_at_the_declared_rate_and_are_labelled() -> None:
-    """The share of labelled readings is the anomaly rate, and no reading without a label exceeds a limit of health."""
-    _, labels = factory(1, 8_000, anomaly_rate=0.05)
-    assert 0.04 < len(labels) / (12 * 8_000) < 0.06
-    assert {label.anomaly for label in labels} == {"overheating", "imbalance", "bearing", "left_on", "spike"}
-    healthy, none = factory(1, 8_000, anomaly_rate=0)
-    assert none == []
-    hot = [s.measures.temperature_c for s in healthy if isinstance(s.measures, messages.Temperature)]
-    assert 62 < np.mean(hot) < 75
-    assert np.mean(np.array(hot) > 80) < 0.001
-    fast = [s.measures.velocity_mm_s for s in healthy if isinstance(s.measures, messages.Vibration)]
-    assert max(fast) < 4.5
-
-
-def test_overheating_reaches_the_limits() -> None:
-    """Labelled temperatures go up to between 85 and 110 °C."""
-    sent, labels = factory(1, 4_000, anomaly_rate=0.05, kinds=("temperature",))
-    marked = {(label.sensor_id, label.seq) for label in labels}
-    peaks = [s.measures.temperature_c for s in sent if (s.sensor, s.seq) in marked]  # type: ignore[union-attr]
-    assert 100 < max(peaks) < 112
-    assert np.mean(np.array(peaks) > 80) > 0.8
 
 
 def csv_file(folder: Path, text: str) -> Path:

@@ -56,6 +56,13 @@ class FleetJournals:
         rows["seq"], rows["sensor"] = block.seq, index[block.local]
         self.sends.extend(rows)
 
+    def next_slot(self, index: NDArray[np.int64]) -> int:
+        """The slot after the last reading of a predecessor; empty slots behind it come up again."""
+        if not len(self.sends.last):
+            return 0
+        seq, sensor = int(self.sends.last["seq"][0]), int(self.sends.last["sensor"][0])
+        return seq * len(index) + int(np.searchsorted(index, sensor)) + 1
+
     def close(self) -> None:
         self.rows.close()
         self.sends.close()
@@ -78,7 +85,8 @@ class Fleet:
         self._counts: Counter[str] = Counter()
         self._acked, self._ready = 0, False
         self._metrics = None if config.metrics_port is None else FleetMetrics(self._look)
-        self._offered = self._journals.sends.count if self._journals else 0  # a restarted fleet goes on where it was
+        self._offered = self._journals.sends.count if self._journals else 0
+        self._slot = self._journals.next_slot(self._index) if self._journals else 0  # a restarted fleet goes on
 
     def run(self) -> None:
         """Offer readings until told to stop or the source ends, then wait for the answers."""
@@ -86,7 +94,7 @@ class Fleet:
         self._announce()
         wait_for_topics(self._producer, [self._config.sensor_topic], self._log, self._stop)
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
-        schedule = Schedule(self._config.stages, share, now_ns(), self._offered)
+        schedule = Schedule(self._config.stages, share, now_ns(), self._slot)
         try:
             self._offer_all(schedule)
             self._flush()
@@ -97,7 +105,7 @@ class Fleet:
                 self._journals.close()
 
     def _announce(self) -> None:
-        self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_reading=self._offered)
+        self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_slot=self._slot)
         if self._journals:
             for s in self._source.sensors:
                 row = Sensor(
@@ -114,14 +122,14 @@ class Fleet:
         total = self._source.total
         steps = list(schedule.steps)
         report_at = time.monotonic() + self._config.report_every_s
-        while not self._stop and (total is None or self._offered < total):
+        while not self._stop and (total is None or self._slot < total):
             now = now_ns()
             while steps and steps[0].t_ns <= now:
                 self._stage(steps.pop(0).rate_per_s, now)
             due = schedule.due(now) if total is None else min(schedule.due(now), total)
-            count = min(due - self._offered, BLOCK_MAX)
+            count = min(due - self._slot, BLOCK_MAX)
             if count > 0:
-                self._offer(count, schedule.intended_ns(self._offered, count))
+                self._offer(count, schedule.intended_ns(self._slot, count))
             self._producer.poll(0)
             self._note_ready()
             if time.monotonic() >= report_at:
@@ -136,14 +144,17 @@ class Fleet:
             self._journals.rows.write(Stage(worker=self._config.worker, t_ns=t_ns, rate_per_s=rate_per_s))
 
     def _offer(self, count: int, intended: NDArray[np.int64]) -> None:
+        """Offer the readings of the next slots; `intended` is the time of each slot."""
         poisoned = self._dice.random() < self._config.poison_rate
         at = IMPOSSIBLE_TIME if poisoned else messages.timestamp_text(time.time_ns() // 1000)
-        block = self._source.block(self._offered, count, at)
+        block = self._source.block(self._slot, count, at)
         values = list(map(messages.encode, block.readings))
         if self._journals:
-            hashes = np.fromiter(map(messages.payload_hash, values), np.uint64, count)
-            self._journals.intend(block, self._index, hashes, intended)
-        self._offered += count
+            hashes = np.fromiter(map(messages.payload_hash, values), np.uint64, len(values))
+            slots = block.seq * len(self._index) + block.local
+            self._journals.intend(block, self._index, hashes, intended[slots - self._slot])
+        self._offered += len(values)
+        self._slot += count
         keys = self._keys
         produce, topic, answered = self._producer.produce, self._config.sensor_topic, self._answered
         for value, local in zip(values, block.local.tolist(), strict=True):
@@ -158,7 +169,7 @@ class Fleet:
             for label in block.labels:
                 try:
                     self._producer.produce(self._config.label_topic, messages.encode(label), label.sensor_id)
-                except BufferError:
+                except (BufferError, KafkaException):
                     self._counts["labels_shed"] += 1
 
     def _answered(self, error: KafkaError | None, message: Message) -> None:

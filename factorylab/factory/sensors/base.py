@@ -1,7 +1,9 @@
 """What a fleet needs of its sensors: who they are, and any block of their readings, without a clock.
 
-Readings of a source are numbered from 0 in the order they are offered. A source is deterministic: the same
-configuration gives the same readings and labels, whatever the number of fleet processes.
+The slots of a source are numbered from 0 in the order they come up: its sensors take turns, so slot n is the
+`n // len(sensors)`-th of sensor `n % len(sensors)`, and that is the seq of its reading. A sensor that is silent leaves
+its slot empty. A source is deterministic: the same configuration gives the same readings and labels, whatever the
+number of fleet processes and the size of blocks.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ class SensorInfo:
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive readings: `local` positions in `Source.sensors`, `seq` (both int64), and what to send."""
+    """Readings of consecutive slots: `local` positions in `Source.sensors`, `seq` (both int64), and what to send.
+
+    `labels` are of the anomalies that begin in these slots.
+    """
 
     local: NDArray[np.int64]
     seq: NDArray[np.int64]
@@ -41,8 +46,8 @@ class Source(Protocol):
 
     @property
     def total(self) -> int | None:
-        """How many readings there are; None for a source that never ends."""
+        """How many slots there are; None for a source that never ends."""
         ...
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
-        """Readings `first` ≤ n < `first + count`; `timestamp` is now, for sources that have no time of their own."""
+        """Slots `first` ≤ n < `first + count`; `timestamp` is now, for sources that have no time of their own."""

@@ -1,160 +1,84 @@
 """Simulated machines: temperature, vibration and energy sensors, thousands in one process.
 
-Reading n of sensor i is a function of (seed, i, n) alone: noise comes from a counter-based generator and not from
-a stream, so blocks may be drawn in any order and by any number of processes. Simulated time is one reading = 10 s.
-
-    temperature_c    base 65–72 + wander (sd 1.6) + day swing ±1.5 + noise 0.15; > 80 is rare without an anomaly
-    velocity_mm_s    base 1.2–2.2 × log-normal wander; acceleration_g follows with noise (healthy about 0.06 g)
-    energy_kwh       per 15 min; running 46–66, idle 3.1–3.5; shifts of 8 h out of 12, log-normal residual
-
-The wander is smooth noise: Gaussian knots every 256 readings with linear interpolation, an Ornstein–Uhlenbeck
-process's spread and correlation time without its dependence on the past.
-Anomalies come in episodes of 20 readings: each stretch of 20 is anomalous with the probability `anomaly_rate`, so
-that is also the share of anomalous readings.
+What a machine does is in `temperature`, `vibration` and `energy`, what its sensor makes of it in `sensor_faults`, and
+when something is wrong in `anomalies`. Reading n of a sensor depends on the seed, the sensor and n alone (`noise`).
+The plant's time is counted in readings (5 min, energy 15 min) and has nothing to do with the clock's: the fleet's rate
+decides how fast it passes. Readings carry the clock's time, because they are what the factory monitors now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
 from factorylab import messages
+from factorylab.factory.sensors.anomalies import Episodes, episodes
 from factorylab.factory.sensors.base import Block, SensorInfo
+from factorylab.factory.sensors.energy import ENERGY
+from factorylab.factory.sensors.noise import Draw, Ints
+from factorylab.factory.sensors.sensor_faults import LATE_S, distort
+from factorylab.factory.sensors.signal import Columns, Model
+from factorylab.factory.sensors.temperature import TEMPERATURE
+from factorylab.factory.sensors.vibration import VIBRATION
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
-
-EPISODE = 20
-KNOT = 256
-DRAW_AHEAD = 8_192
-DAY = 8_640  # readings of 10 s
-SHIFT = 4_320  # a shift pattern of 12 h, of which 8 h run
+DRAW_AHEAD = 8_192  # slots at once: numpy needs long arrays to be fast
 LINES = 4
-ANOMALIES = {
-    "temperature": ("overheating",),
-    "vibration": ("imbalance", "bearing"),
-    "energy": ("left_on", "spike"),
-}
+MODELS: Mapping[str, Model] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
 
 
-class Draw(NamedTuple):
-    """Noise of some readings: `sensor` and `seq` are the counters, both int64 of equal length."""
-
-    seed: int
-    sensor: Ints
-    seq: Ints
-
-    def words(self, stream: int, every: int = 1, shift: int = 0) -> Words:
-        """64 random bits each; readings of one stretch of `every` share them."""
-        key = _mix(_mix(np.uint64(self.seed)) ^ np.uint64(stream))
-        with np.errstate(over="ignore"):
-            return _mix(_mix(self.sensor.astype(np.uint64) ^ key) + (self.seq // every + shift).astype(np.uint64))
-
-    def uniform(self, stream: int, every: int = 1) -> Floats:
-        """Uniform in [0, 1)."""
-        share: Floats = (self.words(stream, every) >> np.uint64(11)).astype(np.float64)
-        return share * 2.0**-53
-
-    def normal(self, stream: int, every: int = 1, shift: int = 0) -> Floats:
-        """About standard normal: the sum of four 16-bit uniforms (Irwin–Hall), within ±3.46."""
-        parts = self.words(stream, every, shift).view(np.uint16).reshape(-1, 4)
-        total: Floats = parts.sum(axis=1, dtype=np.float64)
-        return (total / 65_536 - 2) * 3**0.5
-
-    def wander(self, stream: int) -> Floats:
-        """Slow, smooth and about standard normal at the knots."""
-        share: Floats = self.seq % KNOT / KNOT
-        return self.normal(stream, KNOT) * (1 - share) + self.normal(stream, KNOT, 1) * share
+def columns(kind: str, draw: Draw, found: Sequence[Episodes]) -> Columns:
+    """What sensors of one kind report, faults of machines and sensors included."""
+    drawn = MODELS[kind].report(draw, found)
+    distort(drawn, found, MODELS[kind])
+    return drawn
 
 
-def _mix(word: Words | np.uint64) -> Words:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after its increment."""
-    with np.errstate(over="ignore"):
-        z = np.asarray(word, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
-
-
-class Drawn(NamedTuple):
-    """Readings of one kind before they are encoded: columns by field name, and the anomaly of each ("" is none)."""
-
-    columns: dict[str, Floats | Ints | NDArray[np.bool_]]
-    anomaly: NDArray[np.str_]
-
-
-def anomalies(draw: Draw, kind: str, rate: float) -> tuple[NDArray[np.str_], Floats]:
-    """The anomaly of each reading, and how far into its episode it has built up (0 to 1)."""
-    hit = draw.uniform(90, EPISODE) < rate
-    names = np.array(ANOMALIES[kind])
-    which = (draw.words(91, EPISODE) % np.uint64(len(names))).astype(np.int64)
-    grown = np.clip((draw.seq % EPISODE + 1) / 4, 0, 1)
-    return np.where(hit, names[which], ""), np.where(hit, grown, 0.0)
-
-
-def temperature(draw: Draw, rate: float) -> Drawn:
-    """Degrees Celsius; overheating rises to a peak between 85 and 110 within four readings."""
-    anomaly, grown = anomalies(draw, "temperature", rate)
-    base = 65 + 7 * Draw(draw.seed, draw.sensor, draw.seq * 0).uniform(1)
-    swing = 1.5 * np.sin(2 * np.pi * (draw.seq / DAY + Draw(draw.seed, draw.sensor, draw.seq * 0).uniform(2)))
-    normal = base + 1.6 * draw.wander(3) + swing + 0.15 * draw.normal(4)
-    peak = 85 + 25 * draw.uniform(5, EPISODE) + 0.15 * draw.normal(6)
-    return Drawn({"temperature_c": np.round(normal + grown * (peak - normal), 3)}, anomaly)
-
-
-def vibration(draw: Draw, rate: float) -> Drawn:
-    """mm/s and g; an imbalance raises the velocity, a bearing fault mostly the acceleration."""
-    anomaly, grown = anomalies(draw, "vibration", rate)
-    base = 1.2 + Draw(draw.seed, draw.sensor, draw.seq * 0).uniform(1)
-    velocity = base * np.exp(0.12 * draw.wander(3) + 0.04 * draw.normal(4))
-    strength = grown * (4 + 5 * draw.uniform(5, EPISODE))
-    velocity = velocity + strength * np.where(anomaly == "imbalance", 1.0, 0.6)
-    acceleration = 0.03 * velocity + 0.01 * np.exp(0.3 * draw.normal(7)) + 0.1 * strength * (anomaly == "bearing")
-    impulses = strength * (anomaly == "bearing")
-    columns = {
-        "velocity_mm_s": np.round(velocity, 3),
-        "acceleration_g": np.round(acceleration, 4),
-        "crest_factor": np.round(4.2 + 0.2 * draw.normal(8) + 0.3 * impulses, 3),
-        "kurtosis": np.round(2.95 + 0.08 * draw.normal(9) + 0.5 * impulses, 3),
-        "load_percent": np.round(80 + 8 * draw.wander(3), 1),
-    }
-    return Drawn(columns, anomaly)
-
-
-def energy(draw: Draw, rate: float) -> Drawn:
-    """kWh; left on: a machine that does not run takes 12–20, spike: 90–140 in whatever state."""
-    anomaly, grown = anomalies(draw, "energy", rate)
-    phase = Draw(draw.seed, draw.sensor, draw.seq * 0).words(1) % np.uint64(SHIFT)
-    runs = (draw.seq + phase.astype(np.int64)) % SHIFT < SHIFT * 2 // 3
-    load = np.where(runs, 56 + 4 * draw.wander(3), 3.3 + 0.1 * draw.wander(3)) * np.exp(0.03 * draw.normal(4))
-    size = draw.uniform(5, EPISODE)
-    spike, left_on = (anomaly == "spike"), (anomaly == "left_on")
-    load = np.where(spike, load + grown * (90 + 50 * size), load)
-    load = np.where(left_on, 12 + 8 * size + 0.1 * draw.normal(6), load)
-    hour = (draw.seq // 4) % 168
-    return Drawn({"energy_kwh": np.round(load, 3), "running": runs & ~left_on, "hour_of_week": hour}, anomaly)
-
-
-DRAWS = {"temperature": temperature, "vibration": vibration, "energy": energy}
-
-
-class Ahead(NamedTuple):
-    """Readings `first`, `first + 1`, … drawn in advance: their measures, and the anomalies by reading number."""
+@dataclass
+class Ahead:
+    """Slots `first`, `first + 1`, … drawn in advance: what is measured (None: missing), late stamps, new episodes."""
 
     first: int
-    measures: list[messages.Measures]
-    anomalies: list[tuple[int, str]]
+    measures: list[messages.Measures | None]
+    late: set[int] = field(default_factory=set)
+    labels: list[tuple[int, messages.Label]] = field(default_factory=list)
+
+    def draw(self, kind: str, rows: Ints, draw: Draw, rate: float) -> None:
+        """Fill the rows that belong to sensors of one kind."""
+        found = episodes(draw, kind, rate)
+        make = messages.CONSTRUCTORS[kind][1]
+        values = map(make, *(column.tolist() for column in columns(kind, draw, found).values()))
+        for row, value in zip(rows.tolist(), values, strict=True):
+            self.measures[row] = value
+        for group in found:
+            slots = rows[group.rows]
+            if group.anomaly.name == "missing":
+                for row in slots.tolist():
+                    self.measures[row] = None
+            if group.anomaly.name == "clock_back":
+                self.late.update((self.first + slots).tolist())
+            for at in np.flatnonzero(group.since == 0).tolist():
+                self.labels.append((self.first + int(slots[at]), label(group, at, kind)))
+
+
+def label(group: Episodes, at: int, kind: str) -> messages.Label:
+    """The label of the episode that row `at` of the group lies in."""
+    first, length = int(group.start[at]), int(group.length[at])
+    return messages.Label(
+        sensor_id=describe(int(group.draw.sensor[at]), kind).name,
+        anomaly=group.anomaly.name,
+        origin=group.anomaly.origin,
+        first_seq=first,
+        last_seq=first + length - 1,
+    )
 
 
 class Simulation:
     """Sensors `index, index + count, …` of a factory of `sensors` sensors; all of them take turns.
 
-    Reading n is the `n // len(sensors)`-th of sensor `n % len(sensors)`. Measures are drawn ahead in large
-    pieces, because numpy needs long arrays to be fast.
+    Slot n is the `n // len(sensors)`-th of sensor `n % len(sensors)`, and that is its reading's seq.
     """
 
     def __init__(
@@ -165,7 +89,7 @@ class Simulation:
         self._index = np.array([s.index for s in self.sensors], np.int64)
         self._kind = np.array([s.kind for s in self.sensors])
         self._makers = [messages.CONSTRUCTORS[s.kind][0] for s in self.sensors]
-        self._ahead = Ahead(0, [], [])
+        self._ahead = Ahead(0, [])
 
     @property
     def total(self) -> int | None:
@@ -173,52 +97,59 @@ class Simulation:
         return None
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
-        """Readings `first` ≤ n < `first + count`, all with the same time."""
-        number = np.arange(first, first + count, dtype=np.int64)
+        """Slots `first` ≤ n < `first + count`, all with the same time but for clocks that are wrong."""
+        measures: list[messages.Measures | None] = []
+        labels: list[messages.Label] = []
+        late: set[int] = set()
+        while len(measures) < count:
+            at = first + len(measures)
+            ahead = self._at(at)
+            skip = at - ahead.first
+            piece = ahead.measures[skip : skip + count - len(measures)]
+            measures += piece
+            labels += [told for n, told in ahead.labels if at <= n < at + len(piece)]
+            late |= ahead.late
+        return self._block(first, measures, labels, late, timestamp)
+
+    def _block(
+        self,
+        first: int,
+        measures: Sequence[messages.Measures | None],
+        labels: list[messages.Label],
+        late: set[int],
+        timestamp: str,
+    ) -> Block:
+        number = np.arange(first, first + len(measures), dtype=np.int64)
+        there = [measure for measure in measures if measure is not None]
+        if len(there) < len(measures):
+            number = number[[measure is not None for measure in measures]]
         local, seq = number % len(self.sensors), number // len(self.sensors)
         sensors, makers = self.sensors, self._makers
-        measures, anomalies = self._drawn(first, count)
+        stamps = [timestamp] * len(number)
+        if late:
+            moment = datetime.fromisoformat(timestamp) - timedelta(seconds=LATE_S)
+            behind = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+            stamps = [behind if n in late else timestamp for n in number.tolist()]
         readings = [
             makers[at](
-                timestamp=timestamp, sensor_id=sensors[at].name, location=sensors[at].location, seq=n, readings=measure
+                timestamp=stamp, sensor_id=sensors[at].name, location=sensors[at].location, seq=n, readings=measure
             )
-            for at, n, measure in zip(local.tolist(), seq.tolist(), measures, strict=True)
-        ]
-        labels = [
-            messages.Label(sensor_id=readings[n - first].sensor_id, seq=readings[n - first].seq, anomaly=anomaly)
-            for n, anomaly in anomalies
+            for at, n, stamp, measure in zip(local.tolist(), seq.tolist(), stamps, there, strict=True)
         ]
         return Block(local, seq, readings, labels)
 
-    def _drawn(self, first: int, count: int) -> tuple[list[messages.Measures], list[tuple[int, str]]]:
-        measures: list[messages.Measures] = []
-        anomalies: list[tuple[int, str]] = []
-        while len(measures) < count:
-            at = first + len(measures)
-            if not 0 <= at - self._ahead.first < len(self._ahead.measures):
-                self._ahead = self._draw(at)
-            skip = at - self._ahead.first
-            piece = self._ahead.measures[skip : skip + count - len(measures)]
-            measures += piece
-            anomalies += [(n, anomaly) for n, anomaly in self._ahead.anomalies if at <= n < at + len(piece)]
-        return measures, anomalies
-
-    def _draw(self, first: int) -> Ahead:
-        number = np.arange(first, first + DRAW_AHEAD, dtype=np.int64)
-        local, seq = number % len(self.sensors), number // len(self.sensors)
-        ahead = Ahead(first, [messages.Temperature(0.0)] * len(number), [])
-        for kind, draw_kind in DRAWS.items():
-            rows = np.flatnonzero(self._kind[local] == kind)
-            if not len(rows):
-                continue
-            drawn = draw_kind(Draw(self._seed, self._index[local[rows]], seq[rows]), self._anomaly_rate)
-            measure = messages.CONSTRUCTORS[kind][1]
-            values = map(measure, *(column.tolist() for column in drawn.columns.values()))
-            for row, value in zip(rows.tolist(), values, strict=True):
-                ahead.measures[row] = value
-            wrong = np.flatnonzero(drawn.anomaly != "")
-            ahead.anomalies.extend(zip((first + rows[wrong]).tolist(), drawn.anomaly[wrong].tolist(), strict=True))
-        return ahead
+    def _at(self, slot: int) -> Ahead:
+        """The drawn slots that `slot` is one of."""
+        if not 0 <= slot - self._ahead.first < len(self._ahead.measures):
+            number = np.arange(slot, slot + DRAW_AHEAD, dtype=np.int64)
+            local, seq = number % len(self.sensors), number // len(self.sensors)
+            self._ahead = Ahead(slot, [None] * len(number))
+            for kind in MODELS:
+                rows = np.flatnonzero(self._kind[local] == kind)
+                if len(rows):
+                    draw = Draw(self._seed, self._index[local[rows]], seq[rows])
+                    self._ahead.draw(kind, rows, draw, self._anomaly_rate)
+        return self._ahead
 
 
 def describe(index: int, kind: str) -> SensorInfo:
