@@ -243,7 +243,9 @@ def replay(log: list[Message]) -> Counter[str]:
         slots = bank.slots([reading.sensor_id])
         if not len(bank.fresh(slots, np.array([reading.seq]))):
             continue
-        for event in bank.score(FIELDS[type(reading)][0], slots, columns(type(reading), [reading])):
+        for event in bank.score(
+            FIELDS[type(reading)][0], slots, columns(type(reading), [reading]) | {"seq": np.array([reading.seq])}
+        ):
             ids[messages.alert_id(reading.sensor_id, reading.seq, event.rule.name, event.rule.version)] += 1
     return ids
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from factorylab.detectors.bank import Bank
 from factorylab.detectors.levels import Level, LevelDetector, Rule
-from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, RULES, TEMPERATURE_HIGH, VELOCITY_HIGH
+from factorylab.detectors.rules import ENERGY_SPIKE, KINDS, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
 from tests.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def feed(bank: Bank, names: list[str], seqs: NDArray[np.int64], values: Floats) 
     """What a bank raises about some temperature readings: (sensor, seq, rule, limit)."""
     slots = bank.slots(names)
     fresh = bank.fresh(slots, seqs)
-    events = bank.score("temperature", slots[fresh], {"temperature_c": values[fresh]})
+    events = bank.score("temperature", slots[fresh], {"temperature_c": values[fresh], "seq": seqs[fresh]})
     return [(names[fresh[e.row]], int(seqs[fresh[e.row]]), e.rule.name, e.level.limit) for e in events]
 
 
@@ -121,21 +121,30 @@ def test_saved_state_of_another_format_is_refused() -> None:
         Bank.load(bytes(blob))
 
 
-KINDS: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {
+RAISED: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {
     "temperature": ({"temperature_c": [80.0, 80.1, 100.1]}, [(1, TEMPERATURE_HIGH), (2, TEMPERATURE_HIGH)]),
     "vibration": (
-        {"velocity_mm_s": [4.5, 4.6, 7.2], "acceleration_g": [9.0, 9.0, 9.0]},
+        {
+            "velocity_mm_s": [4.5, 4.6, 7.2],
+            "acceleration_g": [9.0, 9.0, 9.0],
+            "crest_factor": [9.0, 9.0, 9.0],
+            "kurtosis": [9.0, 9.0, 9.0],
+            "load_percent": [50.0, 50.0, 50.0],
+        },
         [(1, VELOCITY_HIGH), (2, VELOCITY_HIGH)],
     ),
-    "energy": ({"energy_kwh": [60.0, 9.0, 86.0], "running": [True, False, True]}, [(1, LEFT_ON), (2, ENERGY_SPIKE)]),
+    "energy": (
+        {"energy_kwh": [60.0, 9.0, 86.0], "running": [True, False, True], "hour_of_week": [0, 0, 0]},
+        [(1, LEFT_ON), (2, ENERGY_SPIKE)],
+    ),
 }
 
 
-@pytest.mark.parametrize("kind", RULES)
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_has_its_rules(kind: str) -> None:
     """Temperature, vibration and energy raise by their own measures and limits."""
-    columns, raised = KINDS[kind]
+    columns, raised = RAISED[kind]
     bank = Bank()
-    arrays = {name: np.array(values) for name, values in columns.items()}
+    arrays = {name: np.array(values) for name, values in columns.items()} | {"seq": np.arange(3)}
     events = bank.score(kind, bank.slots(["m", "m", "m"]), arrays)
     assert [(event.row, event.rule) for event in events] == raised

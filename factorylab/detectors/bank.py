@@ -6,21 +6,25 @@ is not scored: a re-sent or late reading raises nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 
-from factorylab.detectors.levels import Floats, Ints, Level, LevelDetector, Rule, Track
-from factorylab.detectors.rules import RULES, Columns
+from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
+from factorylab.detectors.rules import KINDS, Columns, Watch, watches
+from factorylab.detectors.streaming import Detector, rounds
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something to raise an alert about: the reading's row in the batch, and what it exceeded."""
+    """Something to raise an alert about: the reading's row in the batch, what it exceeded, and by which score.
+
+    `value` is the measure itself for a rule on a measure, and the detector's score for a rule on scores.
+    """
 
     row: int
     rule: Rule
@@ -33,8 +37,10 @@ class _State(msgspec.Struct, array_like=True):
     names: list[str]
     last_seq: bytes  # int64, little-endian, by slot
     tracks: dict[str, list[tuple[int, list[int], list[bool]]]]  # rule → (slot, above, active)
+    scores: dict[str, tuple[bytes, bytes]]  # watch → (keys, rows of its detector's state)
 
 
+_version_decoder = msgspec.msgpack.Decoder(list)
 _state_decoder = msgspec.msgpack.Decoder(_State)
 _encode_state = msgspec.msgpack.Encoder().encode
 
@@ -46,8 +52,8 @@ class Bank:
         self.names: list[str] = []
         self._slots: dict[str, int] = {}
         self._last_seq = np.empty(0, np.int64)
-        self._detectors = {
-            kind: [(LevelDetector(rule), measure) for rule, measure in rules] for kind, rules in RULES.items()
+        self._watches: dict[str, list[tuple[Watch, list[LevelDetector]]]] = {
+            kind: [(watch, [LevelDetector(rule) for rule in watch.rules]) for watch in watches(kind)] for kind in KINDS
         }
 
     def slots(self, names: Sequence[str]) -> Ints:
@@ -87,27 +93,45 @@ class Bank:
         return np.array(rows, np.int64)
 
     def score(self, kind: str, slots: Ints, columns: Columns) -> list[Event]:
-        """Feed fresh readings of one kind in log order; rows of the events count within these readings."""
+        """Feed fresh readings of one kind in log order; rows of the events count within these readings.
+
+        `columns` holds the kind's measures and `seq`, all of the length of `slots`.
+        """
         events = []
-        for detector, measure in self._detectors[kind]:
-            values: Floats = measure(columns)
-            for row, level in detector.score(slots, values):
-                events.append(Event(row, detector.rule, level, float(values[row])))
+        fed = rounds(slots)
+        for watch, levels in self._watches[kind]:
+            scores = watch.measure(columns)
+            if watch.detector is not None:
+                scores = watch.detector.score(slots, scores, watch.bins and watch.bins(columns), fed)
+            for level_detector in levels:
+                for row, level in level_detector.score(slots, scores):
+                    events.append(Event(row, level_detector.rule, level, float(scores[row])))
         return events
+
+    def _each_level(self) -> Iterator[tuple[str, LevelDetector]]:
+        for watched in self._watches.values():
+            for _, levels in watched:
+                yield from ((f"{level.rule.name}.v{level.rule.version}", level) for level in levels)
+
+    def _each_detector(self) -> Iterator[tuple[str, Detector]]:
+        for watched in self._watches.values():
+            for watch, _ in watched:
+                if watch.detector is not None:
+                    yield f"{watch.name}.v{watch.rules[0].version}", watch.detector
 
     def dump(self) -> bytes:
         """The state, to be saved with the position that it belongs to."""
         tracks = {
-            f"{d.rule.name}.v{d.rule.version}": [(slot, t.above, t.active) for slot, t in d.tracks.items()]
-            for detectors in self._detectors.values()
-            for d, _ in detectors
-            if d.tracks
+            name: [(slot, t.above, t.active) for slot, t in level.tracks.items()]
+            for name, level in self._each_level()
+            if level.tracks
         }
-        return _encode_state(_State(VERSION, self.names, self._last_seq.astype("<i8").tobytes(), tracks))
+        scores = {name: detector.dump() for name, detector in self._each_detector() if detector.state.size}
+        return _encode_state(_State(VERSION, self.names, self._last_seq.astype("<i8").tobytes(), tracks, scores))
 
     @classmethod
     def load(cls, blob: bytes | None) -> Bank:
-        """A bank that goes on where `dump` was made; a new one for None. Tracks of other rule versions are dropped.
+        """A bank that goes on where `dump` was made; a new one for None. State of other rule versions is dropped.
 
         Raises:
             ValueError: the state was saved in another format.
@@ -115,13 +139,15 @@ class Bank:
         bank = cls()
         if blob is None:
             return bank
+        version = _version_decoder.decode(blob)[0]
+        if version != VERSION:
+            raise ValueError(f"detector state has version {version}, this program reads {VERSION}")
         state = _state_decoder.decode(blob)
-        if state.version != VERSION:
-            raise ValueError(f"detector state has version {state.version}, this program reads {VERSION}")
         bank.slots(state.names)
         bank._last_seq = np.frombuffer(state.last_seq, "<i8").astype(np.int64)
-        for detectors in bank._detectors.values():
-            for detector, _ in detectors:
-                saved = state.tracks.get(f"{detector.rule.name}.v{detector.rule.version}", [])
-                detector.tracks = {slot: Track(above, active) for slot, above, active in saved}
+        for name, level in bank._each_level():
+            level.tracks = {slot: Track(above, active) for slot, above, active in state.tracks.get(name, [])}
+        for name, detector in bank._each_detector():
+            if name in state.scores:
+                detector.load(*state.scores[name])
         return bank

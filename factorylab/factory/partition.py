@@ -124,7 +124,7 @@ class Owned:
             **measures,
         }
         fresh = np.flatnonzero(scoring.fresh[rows])
-        scored = {name: column[fresh] for name, column in measures.items()}
+        scored = {name: column[fresh] for name, column in (measures | {"seq": group["seq"]}).items()}
         events = self.bank.score(FIELDS[kind][0], scoring.slots[rows][fresh], scored)
         return group, [alert_of(readings[fresh[event.row]], event) for event in events]
 

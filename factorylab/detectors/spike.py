@@ -1,0 +1,37 @@
+"""Spike: one reading far from the exponentially weighted mean of the last day."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from factorylab.detectors.levels import Floats, Level, Rule
+from factorylab.detectors.streaming import MOMENTS, Detector, Parameters, State, learn, standardised
+
+
+class SpikeParameters(Parameters):
+    day_readings: float = Field(8640, gt=1, description="readings of a sensor a day; of the sensor, not a choice")
+    memory_days: float = Field(1, gt=0, description="time constant of mean and spread: a day swing is normal")
+    warm_up_days: float = Field(1, ge=0, description="not scored before: one whole day swing")
+    limit: float = Field(5, gt=0, description="|z| above it: 6e-7 of Gaussian readings, so heavy tails are allowed for")
+    clip: float = Field(4, gt=0, description="one reading moves mean and spread by no more than this many s")
+
+
+class Spike(Detector):
+    """|z| of a reading against mean and spread of about a day. Use it for readings that stand alone."""
+
+    NAME = "spike"
+    Parameters = SpikeParameters
+
+    def layout(self) -> np.dtype[np.void]:
+        return np.dtype(MOMENTS)
+
+    def step(self, state: State, values: Floats) -> Floats:
+        p: SpikeParameters = self.parameters
+        warm_up = int(p.warm_up_days * p.day_readings)
+        scores = np.abs(standardised(state, values, warm_up))
+        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, warm_up)
+        return scores
+
+    def rules(self, prefix: str) -> tuple[Rule, ...]:
+        return (Rule(f"{prefix}_spike", 1, (Level(self.parameters.limit, "warning"),), hysteresis=0),)

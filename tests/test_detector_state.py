@@ -1,0 +1,118 @@
+"""Detector state: any cut of a log into batches and owners gives the events of one pass, and the bits survive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from factorylab.detectors import catalog
+from factorylab.detectors.bank import Bank
+from factorylab.detectors.rules import KINDS, Columns
+from factorylab.detectors.streaming import rounds
+
+SENSORS, READINGS = 7, 4200
+Log = tuple[list[str], Columns]
+Found = list[tuple[str, int, str, int, float]]
+
+
+def log_of(kind: str, seed: int) -> Log:
+    """Interleaved readings of several sensors with every fault that a rule looks for: names, and columns by field."""
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, SENSORS, READINGS)
+    seq = np.array([np.count_nonzero(which[:at] == which[at]) for at in range(READINGS)])
+    noise = rng.normal(0, 1, (READINGS, 4))
+    burst = (np.arange(READINGS) % 700 > 660) * rng.uniform(0, 12, READINGS)
+    stuck = (which == 3) & (seq % 200 > 180)
+    columns = {
+        "temperature": {"temperature_c": np.where(stuck, 71.5, 70 + 2 * noise[:, 0] + 3 * burst)},
+        "vibration": {
+            "velocity_mm_s": np.where(stuck, 1.5, 2 + 0.2 * np.abs(noise[:, 0]) + 0.6 * burst),
+            "acceleration_g": 0.06 + 0.003 * noise[:, 1] + 0.02 * burst,
+            "crest_factor": 4.2 + 0.2 * noise[:, 2],
+            "kurtosis": 3 + 0.1 * noise[:, 3],
+            "load_percent": 75.0 + 10 * (which % 2),
+        },
+        "energy": {
+            "energy_kwh": np.where(stuck, 50.0, 50 + noise[:, 0] + 5 * burst),
+            "running": rng.random(READINGS) < 0.95,
+            "hour_of_week": (seq // 100) % 168,
+        },
+    }[kind]
+    lost = (which == 2) & (seq > 300)
+    return [f"s{at}" for at in which], columns | {"seq": np.where(lost, seq + 40, seq)}
+
+
+def fed(bank: Bank, kind: str, log: Log, rows: slice) -> Found:
+    """The events of some rows of a log: (sensor, seq, rule, limit's rank, value)."""
+    names, columns = log[0][rows], {name: column[rows] for name, column in log[1].items()}
+    slots = bank.slots(names)
+    fresh = bank.fresh(slots, columns["seq"])
+    events = bank.score(kind, slots[fresh], {name: column[fresh] for name, column in columns.items()})
+    return [
+        (names[fresh[e.row]], int(columns["seq"][fresh[e.row]]), e.rule.name, e.rule.levels.index(e.level), e.value)
+        for e in events
+    ]
+
+
+def cuts(seed: int) -> Iterator[slice]:
+    """Batches of one reading up to a thousand, as they may come."""
+    rng = np.random.default_rng(seed)
+    at = 0
+    while at < READINGS:
+        size = int(np.ceil(10 ** rng.uniform(0, 3)))
+        yield slice(at, min(at + size, READINGS))
+        at += size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_cut_gives_the_events_of_one_pass(kind: str) -> None:
+    """Random batches, random hand-overs between them, the same events to the last bit of their values; and there are
+    events of three rules and more to compare."""
+    for seed in range(4):
+        log = log_of(kind, seed)
+        whole = sorted(fed(Bank(), kind, log, slice(None)))
+        assert len({rule for _, _, rule, _, _ in whole}) >= 3
+        owners = np.random.default_rng(seed + 100)
+        parts: Found = []
+        bank = Bank()
+        for rows in cuts(seed):
+            if owners.random() < 0.3:
+                bank = Bank.load(bank.dump())
+            parts += fed(bank, kind, log, rows)
+        assert sorted(parts) == whole
+
+
+@pytest.mark.parametrize("name", catalog.detectors())
+def test_every_detector_goes_on_from_its_dump(name: str) -> None:
+    """Scores after a dump and a load are bit for bit those of the detector that was never saved, each in its bin."""
+    rng = np.random.default_rng(5)
+    channels = 3 if name in {"chart", "vibration"} else 1
+    sensors = rng.integers(0, 4, 6000)
+    values = rng.normal(50, 3, (6000, channels) if channels > 1 else 6000)
+    bins = rng.integers(0, 2, 6000) if catalog.detectors()[name].BINS > 1 else None
+    given = {"day_readings": 200} if "day_readings" in catalog.detectors()[name].Parameters.model_fields else {}
+    one, other = (catalog.build(name, given, channels) for _ in range(2))
+    expected = one.score(sensors, values, bins)
+    first = other.score(sensors[:3000], values[:3000], None if bins is None else bins[:3000])
+    heir = catalog.build(name, given, channels)
+    heir.load(*other.dump())
+    then = heir.score(sensors[3000:], values[3000:], None if bins is None else bins[3000:])
+    assert np.concatenate([first, then]).tobytes() == expected.tobytes()
+    assert expected.any() or name in {"range"}
+
+
+def test_state_of_another_layout_is_refused() -> None:
+    """A dump of three channels is no start for two."""
+    wide = catalog.build("chart", channels=3)
+    wide.score(np.zeros(5, np.int64), np.ones((5, 3)))
+    with pytest.raises(ValueError, match="another layout"):
+        catalog.build("chart", channels=2).load(*wide.dump())
+
+
+def test_rounds_hold_each_sensor_once_and_in_order() -> None:
+    """Every row is in one round, no sensor is twice in a round, and its rows come in their order."""
+    sensors = np.array([3, 1, 3, 3, 2, 1])
+    assert [sorted(r.tolist()) for r in rounds(sensors)] == [[0, 1, 4], [2, 5], [3]]
+    assert rounds(np.array([], np.int64)) == []
