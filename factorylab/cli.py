@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from factorylab import cli_batch, cli_cluster, cli_database, cli_fault, cli_runs
+from factorylab import cli_batch, cli_cluster, cli_database, cli_fault, cli_runs, cli_trace
 from factorylab.errors import LabError
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
@@ -48,6 +48,7 @@ cli_runs.register(app)
 cli_batch.register(app)
 cli_fault.register(app)
 cli_database.register(app)
+cli_trace.register(app)
 
 
 @app.callback()

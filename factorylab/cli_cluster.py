@@ -153,7 +153,7 @@ def logs(  # noqa: PLR0917 (typer's options)
         raise UsageError(f"--grep {grep!r} is not a regular expression: {error}") from None
     if follow and run is not None:
         raise UsageError("a run's logs are complete: --follow is for the lab that is up")
-    for line in reading.followed(_logs_of_lab, choose) if follow else reading.merged(_log_paths(run), choose):
+    for line in reading.followed(logs_of_lab, choose) if follow else reading.merged(_log_paths(run), choose):
         sys.stdout.write(line.show() + "\n")
         if follow:
             sys.stdout.flush()
@@ -170,7 +170,7 @@ def _log_paths(run: str | None) -> list[Path]:
     settings = load_settings()
     if run is not None:
         return sorted(p for p in run_folders.find(settings.results, run).logs.iterdir() if p.is_file())
-    if paths := _logs_of_lab():
+    if paths := logs_of_lab():
         return paths
     if last := sorted((settings.home / "logs").glob("*.*")):
         say(f"no lab is up in {settings.home}: these are the logs of the last one")
@@ -178,7 +178,7 @@ def _log_paths(run: str | None) -> list[Path]:
     raise UsageError(f"no logs: no lab was ever up in {settings.home}: 'make start', or name a run ('factorylab runs')")
 
 
-def _logs_of_lab() -> list[Path]:
+def logs_of_lab() -> list[Path]:
     """The logs of every node of the lab that is up, and of those that it does not have any more; none where none is."""
     from factorylab.cluster import manage
 

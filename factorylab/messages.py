@@ -136,13 +136,18 @@ payload_hash = xxhash.xxh3_64_intdigest  # bytes → unsigned 64 bits; unique wi
 
 
 def correlation_id(sensor_id: str, seq: int) -> str:
-    """The word that follows a reading from sensor to alert."""
+    """The word that follows a reading from sensor to alert: made of the reading itself, so nothing passes it along."""
     return f"{sensor_id}:{seq}"
+
+
+def record_id(topic: str, partition: int, offset: int) -> str:
+    """The word for a record that names no reading, since it cannot be decoded: where it is."""
+    return f"{topic}/{partition}/{offset}"
 
 
 def alert_id(sensor_id: str, seq: int, rule: str, version: int) -> str:
     """Deterministic, so that an alert raised twice is one alert."""
-    return f"{sensor_id}:{seq}:{rule}.v{version}"
+    return f"{correlation_id(sensor_id, seq)}:{rule}.v{version}"
 
 
 def timestamp_text(wall_us: int) -> str:

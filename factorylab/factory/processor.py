@@ -27,6 +27,7 @@ import numpy as np
 import psycopg2
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from factorylab import messages
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
@@ -211,7 +212,7 @@ class Processor:
             self._log.info("alert", **what, correlation_id=alert.correlation_id)
         for bad in prepared.dead_letters:
             self._outbox.dead_letter(self._config.sensor_topic, bad)
-            where = f"{self._config.sensor_topic}/{bad.partition}/{bad.offset}"
+            where = messages.record_id(self._config.sensor_topic, bad.partition, bad.offset)
             self._log.warning("dead_letter", correlation_id=where, error=printable(bad.error))
         return prepared
 

@@ -1,0 +1,54 @@
+"""The command `trace`: the way of one reading from the sensor to its alerts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from factorylab.cli_runs import AsJson, Named
+from factorylab.errors import EnvironmentUnfit
+from factorylab.settings import load_settings
+
+if TYPE_CHECKING:
+    from factorylab.tracing import Trace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(trace)
+
+
+def trace(
+    sensor: Annotated[str, typer.Argument(help="a sensor's id, as temperature-00003")],
+    seq: Annotated[int, typer.Argument(help="the number of its reading, from 0", min=0)],
+    run: Annotated[str | None, typer.Option("--run", help="a saved run; none: the lab that is up")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The way of one reading: sent, acked, where in the log, read by, stored, alerts, with times and gaps."""
+    found = _of_lab(sensor, seq) if run is None else _of_run(run, sensor, seq)
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        typer.echo("\n".join(found.lines()))
+
+
+def _of_run(run: Named, sensor: str, seq: int) -> Trace:
+    from factorylab import runs, saved
+    from factorylab.analysis.trace import trace as way
+
+    return way(saved.load(runs.find(load_settings().results, run).path), sensor, seq)
+
+
+def _of_lab(sensor: str, seq: int) -> Trace:
+    from factorylab import trace_live
+    from factorylab.cli_cluster import logs_of_lab
+    from factorylab.cluster import boot
+    from factorylab.names import Names
+
+    home = load_settings().home
+    files = logs_of_lab()
+    if not files:
+        raise EnvironmentUnfit(f"no lab is up in {home}: 'make start', or name a saved run with --run (--run latest)")
+    return trace_live.trace(boot.known_endpoints(home), Names.of(), files, sensor, seq)
