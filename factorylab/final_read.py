@@ -22,11 +22,11 @@ from confluent_kafka import Message
 from psycopg2 import sql
 
 from factorylab import messages
-from factorylab.clock import now_ns
+from factorylab.clock import NS, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.compact import schema
 from factorylab.errors import WaitTimeout
-from factorylab.history import AlertSeen, DeadLetterSeen, FrozenEnd, Position
+from factorylab.history import AlertSeen, DeadLetterSeen, FrozenEnd, Position, SystemEvent
 from factorylab.journal import Journal
 from factorylab.log_scan import WORKER, as_bytes, payload, read_log, read_topic
 from factorylab.names import Names
@@ -141,6 +141,17 @@ class FinalRead:
                     worker=WORKER, t_ns=now_ns(), partition=partition, next_offset=next_offset, owner_epoch=owner_epoch
                 )
             )
+
+        self._events()
+
+    def _events(self) -> None:
+        """What processors noted, with the times of their own clock as the history has them."""
+        now = stamp()
+        query = sql.SQL("SELECT extract(epoch FROM at)::float8, worker, kind, detail::text FROM {} ORDER BY at")
+        for at_s, process, event, detail in self._query(query, "system_events"):
+            t_ns = now.mono_ns - now.wall_ns + round(float(at_s) * NS)
+            row = SystemEvent(worker=WORKER, t_ns=t_ns, process=str(process), event=str(event), detail=str(detail))
+            self.journal.write(row)
 
     def _query(self, query: sql.SQL, table: str, *arguments: str) -> list[tuple[int, ...]]:
         with closing(self._connect()) as connection, connection.cursor() as cursor:

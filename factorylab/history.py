@@ -19,6 +19,8 @@ confirmed nor surely refused is unknown.
 | log, rows, alerts, dead_letters, positions | the final read: what the log, the store and the sinks hold |
 | frozen | the end of each partition, frozen before the final read |
 | partitions, lag, processes, members | what the probe saw |
+| events | what the processors noted in `system_events` |
+| database | the same, where the database is part of the experiment: does it take connections and writes |
 | reach, views | the same, where the network is part of the experiment: who reaches whom, what each broker says |
 """
 
@@ -34,6 +36,7 @@ Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover"
 AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
 Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
 ProcessStatus = Literal["running", "paused", "dead"]
+DatabaseAnswer = Literal["ok", "refused", "full", "none"]
 WorkStep = Literal[
     "taken", "polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit", "revoking"
 ]  # of a processor's work on a batch; what each means stands in factory/steps.py
@@ -237,9 +240,25 @@ class ViewSample(Row, frozen=True, tag="views", kw_only=True):
     isr: list[int]
 
 
+class DatabaseSample(Row, frozen=True, tag="database", kw_only=True):
+    """How the database answered a connection and a write that were tried at `t_ns`."""
+
+    answer: DatabaseAnswer
+
+
+class SystemEvent(Row, frozen=True, tag="events", kw_only=True):
+    """A row of `system_events`, by the final read; `t_ns` is when it happened, by the clock of its `process`."""
+
+    process: str
+    event: str
+    detail: str
+
+
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
-    ViewSample,
+    ViewSample, DatabaseSample, SystemEvent,
 )  # fmt: skip
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
+REQUIRED = tuple(name for name in TABLES if name not in {"database", "events"})
+"""What every run must have, to be judged; runs of earlier versions of the lab lack the others."""

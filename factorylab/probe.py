@@ -8,7 +8,7 @@ its own answers only; so are the group and its committed offsets. Where brokers 
 not valid: no number is better than an old one.
 
 While the network is part of the experiment, what each broker said is written as well, and about once a second who
-reaches whom.
+reaches whom. While the database is, it is asked for a connection and a write twice a second.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from threading import Event
 
 import msgspec
 import psutil
+from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from factorylab.clock import now_ns
@@ -28,7 +29,9 @@ from factorylab.cluster import control
 from factorylab.cluster.admin import Admin, PartitionView
 from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Link
+from factorylab.cluster.pulse import pulse
 from factorylab.history import (
+    DatabaseSample,
     LagSample,
     MemberSample,
     PartitionSample,
@@ -42,6 +45,7 @@ from factorylab.watch import Answer, Views, Watch, ends_of, newest, views_of
 
 PERIOD_S = 0.2
 ANSWER_S = 1.0  # a broker's time to answer; healthy ones take 2 ms
+DATABASE_S = 0.5
 REACH_S = 1.0  # each time, every node tries to connect to every broker
 
 
@@ -57,10 +61,14 @@ class ProbeConfig(BaseSettings):
     home: Path
     journal_dir: Path
     network: bool = False  # is the network part of the experiment?
+    database_url: SecretStr | None = None  # given where the database is
 
     def environ(self) -> dict[str, str]:
         """The same as environment variables of a child process."""
-        return {f"FACTORYLAB_PROBE_{key.upper()}": str(value) for key, value in self.model_dump().items()}
+        given = {key: value for key, value in self.model_dump().items() if value is not None}
+        if self.database_url is not None:
+            given["database_url"] = self.database_url.get_secret_value()
+        return {f"FACTORYLAB_PROBE_{key.upper()}": str(value) for key, value in given.items()}
 
 
 class Probe:
@@ -74,6 +82,8 @@ class Probe:
         self._group = Watch(stop, lambda: members.group(config.group), PERIOD_S)
         self._committed = Watch(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
         self._reach = Watch(stop, lambda: links(config.home), REACH_S) if config.network else None
+        url = config.database_url.get_secret_value() if config.database_url else None
+        self._database = Watch(stop, lambda: pulse(url), DATABASE_S) if url else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 
@@ -103,6 +113,8 @@ class Probe:
             self._write_views(t_ns, told)
             if news := self._reach.news():
                 self._write_reach(news)
+        if self._database is not None and (answer := self._database.news()):
+            self.journal.write(DatabaseSample(worker="probe", t_ns=answer.asked_ns, answer=answer.value))
         for name, pid in self._pids().items():
             self.journal.write(self._process(t_ns, name, pid))
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from factorylab import manifest, runs
 from factorylab.clock import NS
 from factorylab.errors import UsageError
-from factorylab.history import TABLES, Phase
+from factorylab.history import REQUIRED, TABLES, Phase
 from factorylab.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Run:
     def missing(self) -> list[str]:
         """Tables and columns that the history should have and has not."""
         lacks = []
-        for table in TABLES:
+        for table in REQUIRED:
             if not self.path_of(table).exists():
                 lacks.append(table)
                 continue

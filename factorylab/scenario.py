@@ -29,6 +29,7 @@ Protocol = Literal["range", "cooperative-sticky", "consumer"]
 ProcessorKind = Literal["fenced", "naive"]
 FaultKind = Literal["kill", "terminate", "pause"]
 NetworkFault = Literal["partition", "disconnect"]
+DatabaseFault = Literal["refuse"]  # it lives, and takes no connections
 Expect = Annotated[
     Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
 ]
@@ -142,7 +143,7 @@ class Fault(Model):
     partition when it comes back.
     """
 
-    kind: FaultKind | NetworkFault
+    kind: FaultKind | NetworkFault | DatabaseFault
     target: Target
     at_s: NotNegative = 0
     hold_s: Positive = 12
@@ -155,6 +156,8 @@ class Fault(Model):
     @model_validator(mode="after")
     def _fits_its_target(self) -> Fault:
         role, _, which = self.target.partition(":")
+        if self.on_database and role != "database":
+            raise ValueError(f"only a database can {self.kind}: take target=database")
         if self.step and (role not in {"owner", "processor"} or self.kind not in {"kill", "pause"}):
             raise ValueError("only a processor that is killed or paused is hit at a step: leave step out")
         if self.until_replaced and role not in {"leader", "owner"}:
@@ -172,6 +175,11 @@ class Fault(Model):
     @property
     def on_network(self) -> bool:
         return self.kind in {"partition", "disconnect"}
+
+    @property
+    def on_database(self) -> bool:
+        """What only a database's own answers show."""
+        return self.kind in get_args(DatabaseFault)
 
     def breaks(self, node: str, source: str, target: str) -> bool:
         """Whether this fault on `node` keeps `source` from opening a connection to the broker `target`.

@@ -17,6 +17,7 @@ from factorylab.history import AwayFrom, Direction
 from factorylab.scenario import (
     Acks,
     Clients,
+    DatabaseFault,
     Expect,
     Fault,
     FaultKind,
@@ -101,6 +102,26 @@ def consumer_loss(
     )
 
 
+def database_loss(
+    *,
+    kind: FaultKind | DatabaseFault = "pause",
+    hold_s: float = 16,
+    processors: int = 2,
+    profile: Profile = "factory",
+    rate_per_s: float = 2_000,
+    seed: int = 1,
+) -> Scenario:
+    """PostgreSQL is frozen, killed or stopped, or takes no connections, and is back after `hold_s`."""
+    return Scenario(
+        name="database_loss",
+        topology=Topology(profile=profile),
+        workload=Workload(rate_per_s=rate_per_s, anomaly_rate=0.05, seed=seed),
+        clients=Clients(processors=processors),
+        faults=(Fault(kind=kind, target="database", hold_s=hold_s),),
+        objectives=Objectives(shed=0, ack_gap_s=5),
+    )
+
+
 def network_partition(
     *,
     target: Target = "leader:0",
@@ -170,7 +191,8 @@ def recorded_machine(
 
 
 SCENARIOS: dict[str, Callable[..., Scenario]] = {
-    f.__name__: f for f in (baseline, broker_loss, consumer_loss, network_partition, high_load, recorded_machine)
+    f.__name__: f
+    for f in (baseline, broker_loss, consumer_loss, database_loss, network_partition, high_load, recorded_machine)
 }
 
 

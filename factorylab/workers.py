@@ -97,6 +97,11 @@ class Crew:
         create_schema(self.cluster.endpoints.database_url, self.names.schema)
         self._start("processor", PROCESSORS[self.scenario.clients.processor], self.processors)
 
+    def _asked_database(self) -> SecretStr | None:
+        """Where the probe asks the database; None where it is no part of the experiment."""
+        hit = any(fault.target == "database" for fault in self.scenario.faults)
+        return SecretStr(self.cluster.endpoints.database_url) if hit else None
+
     def start_fleets(self) -> None:
         self._start("fleet", "factorylab.factory.fleet", self.fleets, stop_s=FLUSH_S)
 
@@ -109,6 +114,7 @@ class Crew:
             home=self.home,
             journal_dir=self.run.journals,
             network=any(fault.on_network for fault in self.scenario.faults),
+            database_url=self._asked_database(),
         )
         self._start("probe", "factorylab.probe", {"probe": config})
 

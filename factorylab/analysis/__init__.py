@@ -2,12 +2,13 @@
 
 from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated
 from factorylab.analysis.latency import latencies, over_time, steps
+from factorylab.analysis.outages import alert_latency, outages
 from factorylab.analysis.partitioned import acks_kept_and_lost, clients_saw, views, watched_partition
 from factorylab.analysis.rates import lag, stages, throughput, total_lag
 from factorylab.analysis.recovery import ack_gaps, fault_windows, recovery
 
 __all__ = [
-    "ack_gaps", "acks_kept_and_lost", "assignments", "clients_saw", "fault_windows", "isr", "lag", "latencies",
-    "leadership", "over_time", "rebalances", "recovery", "stages", "steps", "throughput", "total_lag",
-    "under_replicated", "views", "watched_partition",
+    "ack_gaps", "acks_kept_and_lost", "alert_latency", "assignments", "clients_saw", "fault_windows", "isr", "lag",
+    "latencies", "leadership", "outages", "over_time", "rebalances", "recovery", "stages", "steps", "throughput",
+    "total_lag", "under_replicated", "views", "watched_partition",
 ]  # fmt: skip

@@ -4,7 +4,8 @@
 a fault when its longest gap that began while the fault was held exceeds QUIET_S, and twice its longest gap of the
 steady state.
 
-    detection   injection → the first change seen in leaders and ISR (a broker), or the group's first callback
+    detection   injection → the first change seen in leaders and ISR (a broker), the group's first callback (a
+                processor), or the first processor that notes that it cannot store (the database)
     recovery    injection → the end of the longest gap of the last affected partition, for both acks and commits
     catch_up    injection → the total lag is back in its band of the steady state, and stays there for SETTLED_S
 
@@ -135,7 +136,8 @@ def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
     rows = []
     for fault in each(fault_windows(run)):
         at, watched_s = int(fault.injected_ns), (service.sending_ends_ns - int(fault.injected_ns)) / NS
-        detection = _detected_ns(run, str(fault.node), at)
+        begun = int(fault.intended_ns) if fault.node == "database" else at  # clients may notice before we are done
+        detection = _detected_ns(run, str(fault.node), begun)
         mended = _mended(run, service, at, int(fault.healed_ns))
         caught_up = _caught_up_s(run, lags, (at - run.t0_ns) / NS)
         rows.append(
@@ -145,7 +147,7 @@ def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
                 "target": fault.target,
                 "node": fault.node,
                 "held_s": (fault.healed_ns - at) / NS if fault.healed_ns > 0 else float("nan"),
-                "detection_s": watched_s if detection is None else (detection - at) / NS,
+                "detection_s": watched_s if detection is None else max((detection - at) / NS, 0.0),
                 "detection_censored": detection is None,
                 "recovery_s": max((mended.end_ns - at) / NS, 0.0),
                 "recovery_censored": mended.censored,
@@ -158,6 +160,10 @@ def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
 
 def _detected_ns(run: Run, node: str, at: int) -> int | None:
     """When the system first reacted, None where it was not seen to."""
+    if node == "database":
+        noted = run.events
+        later = noted.loc[(noted["event"] == "store_lost") & (noted["t_ns"] > at), "t_ns"]
+        return int(later.min()) if len(later) else None
     if node.startswith("processor"):
         later = run.group.loc[run.group["t_ns"] > at, "t_ns"]
         return int(later.min()) if len(later) else None

@@ -27,6 +27,7 @@ ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+ANSWERS = {"refuse": "refused"}
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 
@@ -43,10 +44,10 @@ def seal(e: Evidence) -> Found:
 
 @check("All tables of the history are there.", "tables or columns are missing", "INVALID")
 def tables(e: Evidence) -> Found:
-    from factorylab.history import TABLES
+    from factorylab.history import REQUIRED
 
     missing = e.run.missing()
-    return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
+    return Found(len(missing), len(REQUIRED), ", ".join(missing), _notes(missing))
 
 
 @check("All clocks are of one boot.", "workers ran on another boot's clock", "INVALID")
@@ -174,6 +175,10 @@ def fault_landed(e: Evidence) -> Found:
 def _not_hit(e: Evidence, fault: Fault, window: Any) -> list[str]:
     """Empty where the probe saw the victim in the state that the fault puts it in."""
     until = window.healed_ns if window.healed_ns > 0 else np.iinfo(np.int64).max
+    if fault.on_database:
+        asked = e.run.database
+        told = asked.loc[asked["t_ns"].between(window.injected_ns, until), "answer"]
+        return [] if (told == ANSWERS[fault.kind]).any() else [f"no answer of {len(told)} was {ANSWERS[fault.kind]!r}"]
     samples = e.run.frame("processes", "t_ns", "name", "status")
     seen = samples[(samples["name"] == window.node) & samples["t_ns"].between(window.injected_ns, until)]
     if (seen["status"] == LANDED[fault.kind]).any():
@@ -222,6 +227,8 @@ def healed(e: Evidence) -> Found:
     last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
+    told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()
+    wounds += [f"the database last answered {answer!r}" for answer in told if answer != "ok"]
     return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from factorylab.cluster.base import Action
 from factorylab.errors import EnvironmentUnfit
 
-OF_PROCESSES: tuple[Action, ...] = ("kill", "terminate", "pause")  # what any lab can do to its nodes
+OF_PROCESSES: tuple[Action, ...] = ("kill", "terminate", "pause", "refuse")  # what any lab can do to its nodes
 INSTEAD: dict[Action, str] = {
     "partition": "its nodes share this host's network: 'factorylab down' ends it, and 'factorylab up --isolated' "
     "starts one whose nodes do not",

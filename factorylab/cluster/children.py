@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from factorylab.cluster import refusal
 from factorylab.cluster.able import OF_PROCESSES, require
 from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link
 from factorylab.cluster.begin import Beginning
@@ -105,6 +106,21 @@ async def end(entry: Entry, at_most_s: float | None = None) -> int | None:
     return None
 
 
+async def refusing(home: Path, deed: refusal.Deed) -> None:
+    """Have the database of a lab take no connections, or take them again.
+
+    Raises:
+        LabError: it did not answer; the supervisor's log has its words.
+    """
+    process = refusal.begin(home, deed)
+    deadline = time.monotonic() + refusal.FINISHED_S
+    while process.poll() is None and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_S)
+    if process.poll() != 0:
+        process.kill()
+        raise LabError(f"the refusal of connections could not be {deed}; see the supervisor's log")
+
+
 class Children:
     """All children by name. `changed` is called when one was started; `network` is that of an isolated lab."""
 
@@ -163,6 +179,8 @@ class Children:
         self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid, request.cut))
         if request.action == "partition":
             self._cut(request.node)
+        elif request.action == "refuse":
+            await refusing(self.undo.folder.parent, "shut")
         else:
             entry.signal(SIGNALS.get(request.action, entry.spec.stop_signal))
 
@@ -199,8 +217,11 @@ class Children:
             if fault is None and self.network:
                 torn |= set(self.network.cut_nodes())
             done += [f"lifted a cut of {node}" for node in sorted(torn) if self._cut(node, records)]
-            dying = {record.node for record in records if record.action not in {"pause", "partition"}}
+            dying = {record.node for record in records if record.action in {"kill", "terminate"}}
             done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
+            if any(record.action == "refuse" for record in records) and not self.closed:
+                await refusing(self.undo.folder.parent, "lift")
+                done.append("lifted the refusal of connections")
             for record in records:
                 self.undo.remove(record)
             return done

@@ -23,7 +23,7 @@ from typing import ParamSpec, TypeVar
 from factorylab.cluster import engine, projects, reach
 from factorylab.cluster.attempts import Shell
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link
-from factorylab.cluster.children import KILLED_S, TICK_S, Children
+from factorylab.cluster.children import KILLED_S, TICK_S, Children, refusing
 from factorylab.cluster.container import Container
 from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
 from factorylab.cluster.cuts import drops, iptables_rules
@@ -172,6 +172,8 @@ class Containers:
                 await self._do(self._filter, entry, self.undo.find(node=request.node))
             case "disconnect":
                 await self._do(entry.disconnect)
+            case "refuse":
+                await refusing(self.home, "shut")
 
     def _filter(self, entry: Container, records: Sequence[Undo]) -> None:
         """Make the packet filter of a node what these faults want together; none of them clears it."""
@@ -220,6 +222,9 @@ class Containers:
             if any(r.action == "partition" for r in others):  # its network is a new one: without the cut that holds
                 await self._do(self._filter, entry, others)
             done.append(f"started {name}")
+        if "refuse" in own and not self.closed:
+            await refusing(self.home, "lift")
+            done.append("lifted the refusal of connections")
         return done
 
     # -- looking

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from factorylab.cluster import control, engine, projects
 from factorylab.cluster.files import exclusive, read_json
@@ -21,12 +24,23 @@ def clear(home: Path) -> list[str]:
         EnvironmentUnfit: containers may be left and the engine does not answer.
     """
     if not (home / PLAN).exists():
-        return control.remove_remains(home)
+        return control.remove_remains(home) + _end_frozen(home / "data")
     with exclusive(home / LOCK):  # the guard may be at it
         plan = read_json(home / PLAN, Plan)
         ended = projects.remove(engine.connect(), plan.project) if plan else []
         (home / PLAN).unlink(missing_ok=True)
         return ended + control.remove_remains(home)
+
+
+def _end_frozen(data: Path) -> list[str]:
+    """End processes of a database that was paused as its parent was killed: they never noticed."""
+    ended = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.status() == psutil.STATUS_STOPPED and Path(process.cwd()).is_relative_to(data):
+                process.kill()
+                ended.append(f"process {process.pid} of a paused database")
+    return ended
 
 
 def guard(home: Path) -> None:

@@ -112,7 +112,7 @@ class Assignment:
 
     def take_pending(self) -> None:
         """Try to take what waits. Call it after a poll, when callbacks have had their chance."""
-        if not self.pending or not self.backoff.ready:
+        if not (self.pending and self.backoff.ready and self._store.ready):
             return
         self._number += 1
         for partition in sorted(self.pending):

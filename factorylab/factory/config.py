@@ -148,7 +148,7 @@ class ProcessorConfig(FactoryConfig):
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: float = Field(default=30, gt=0)
-    store_deadline_s: float = Field(default=60, gt=0)
+    store_deadline_s: float = Field(default=10, ge=1, description="of each call of the database, connecting included")
     steps_dir: Path | None = Field(default=None, description="for tests alone: where orders to stop are; see steps.py")
 
     @field_validator("database_url")

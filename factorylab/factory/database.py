@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
@@ -51,16 +52,22 @@ class Database:
     def _connect(self) -> Connection:
         if self._connection is None:
             self._connection = psycopg2.connect(
-                self._url, connect_timeout=CONNECT_S, application_name=APPLICATION + self._owner
+                self._url,
+                connect_timeout=min(CONNECT_S, int(self._deadline_s)),
+                application_name=APPLICATION + self._owner,
             )
         return self._connection
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """One transaction; a broken or cut connection is dropped and reported as StoreUnavailable."""
+        """One transaction; a broken or cut connection is dropped and reported as StoreUnavailable.
+
+        It ends within the deadline, the time to connect included.
+        """
+        ends_s = time.monotonic() + self._deadline_s
         try:
             connection = self._connect()
-            with cut_after(self._deadline_s, connection), connection, connection.cursor() as cursor:
+            with cut_after(ends_s - time.monotonic(), connection), connection, connection.cursor() as cursor:
                 yield cursor
         except errors.LockNotAvailable:  # an OperationalError, but the connection is well
             raise
@@ -68,7 +75,7 @@ class Database:
             raise SchemaMissing(f"a table is missing or forbidden: {_line(error)}; {WAY_OUT}") from error
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             self.close()
-            raise StoreUnavailable(f"database: {_line(error)}") from error
+            raise StoreUnavailable(f"database: {_line(_first(error))}") from error
 
     def close(self) -> None:
         if self._connection is not None:
@@ -132,6 +139,11 @@ def _create(url: str, schema: str) -> None:
         kind = StoreUnavailable if isinstance(error.orig, psycopg2.OperationalError) else SchemaMissing
         why = f"the schema {schema} is missing and could not be created: {_line(error.orig)}"
         raise kind(f"{why}; {WAY_OUT}") from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """What broke the connection, and not what came of using it afterwards."""
+    return _first(error.__context__) if isinstance(error.__context__, psycopg2.OperationalError) else error
 
 
 def _line(error: BaseException | None) -> str:

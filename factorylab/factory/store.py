@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from factorylab.errors import LabError
+from factorylab.factory.backoff import Backoff
 from factorylab.factory.copy_binary import Columns, copy_bytes
-from factorylab.factory.database import APPLICATION, Database
+from factorylab.factory.database import APPLICATION, Database, StoreUnavailable
 from factorylab.factory.steps import reached
 
 LOCK_S = 2  # a living owner holds a position for milliseconds
@@ -92,6 +94,15 @@ class Batch:
         return sum(len(next(iter(group.values()))) for group in self.readings)
 
 
+@dataclass
+class Outage:
+    """Since when (monotonic) no batch could be stored, the calls that failed, and how long the longest of them took."""
+
+    since_s: float
+    tries: int = 0
+    blocked_s: float = 0
+
+
 class Store:
     """The tables of one schema, in the name of one owner of partitions of one topic. Not for several threads."""
 
@@ -99,18 +110,52 @@ class Store:
         self._database = Database(url, owner, deadline_s)
         self._schema, self._topic, self._owner = schema, topic, owner
         self._notes: deque[tuple[datetime, str, str, str]] = deque(maxlen=1000)
+        self._rest = Backoff()
+        self._outage: Outage | None = None
 
     def _sql(self, text: str, **names: str) -> sql.Composed:
         return sql.SQL(text).format(**{key: sql.Identifier(self._schema, name) for key, name in names.items()})
 
     @contextmanager
     def _transaction(self) -> Iterator[Cursor]:
-        """One transaction, which begins with the events that are kept."""
-        with self._database.transaction() as cursor:
-            if self._notes:
-                self._write_notes(cursor)
-            yield cursor
+        """One transaction, which begins with the events that are kept. After a failure the store is left alone for a
+        moment, so however many calls there are between two polls, they take no longer than one deadline."""
+        if not self.ready:
+            raise StoreUnavailable("database: not tried again so soon after it failed")
+        began_s = time.monotonic()
+        try:
+            with self._database.transaction() as cursor:
+                if self._notes:
+                    self._write_notes(cursor)
+                yield cursor
+        except StoreUnavailable as error:
+            self._failed(error, time.monotonic() - began_s)
+            raise
+        self._rest.succeeded()
         self._notes.clear()
+
+    @property
+    def ready(self) -> bool:
+        """False for a moment after a failure."""
+        return self._rest.ready
+
+    def _failed(self, error: StoreUnavailable, blocked_s: float) -> None:
+        self._rest.failed()
+        if self._outage is None:
+            self._outage = Outage(time.monotonic() - blocked_s)
+            self.note("store_lost", error=str(error), blocked_s=round(blocked_s, 3))
+        self._outage.tries += 1
+        self._outage.blocked_s = max(self._outage.blocked_s, blocked_s)
+
+    def _works(self) -> None:
+        """A batch was stored: an outage, if there was one, is over."""
+        if self._outage is not None:
+            lasted_s = time.monotonic() - self._outage.since_s
+            blocked_s = self._outage.blocked_s
+            self.note(
+                "store_back", lasted_s=round(lasted_s, 3), tries=self._outage.tries, blocked_s=round(blocked_s, 3)
+            )
+            self._outage = None
 
     def take(self, partition: int, *, forgive: bool = False) -> Taken:
         """Become the owner of a partition; `forgive` takes back the last try. A former owner that is frozen inside a
@@ -196,9 +241,11 @@ class Store:
                     self._copy(cursor, self._sql("{t}", t="readings"), columns)
                 self._insert_alerts(cursor, batch.alerts)
                 reached("in_store")
-            return batch.rows
+            new = batch.rows
         except errors.UniqueViolation:
-            return self._commit_new_only(batch)
+            new = self._commit_new_only(batch)
+        self._works()
+        return new
 
     def _commit_new_only(self, batch: Batch) -> int:
         """The same through a staging table: readings that are there already are left as they are."""

@@ -16,15 +16,17 @@ from pathlib import Path
 from factorylab.clock import now_ns
 from factorylab.cluster.able import require
 from factorylab.cluster.base import Action, Cluster, Cut, Link
+from factorylab.cluster.pulse import pulse
 from factorylab.errors import LabError, UsageError, WaitTimeout
 from factorylab.factory import steps
 from factorylab.faults.links import Held, broken, surprises
 from factorylab.faults.targets import Roles, resolve
-from factorylab.history import FaultStep, ProcessStatus, Step, WorkStep
+from factorylab.history import DatabaseAnswer, FaultStep, ProcessStatus, Step, WorkStep
 from factorylab.scenario import Fault
 from factorylab.waiting import wait_until
 
 LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+ANSWERS: dict[Action, DatabaseAnswer] = {"refuse": "refused"}
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
 STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
 REPLACED_WITHIN_S = 60.0
@@ -184,7 +186,7 @@ class Timeline:
         return seen
 
     def _evidence(self, number: int, fault: Fault, node: str) -> None:
-        look = self._cut_seen if fault.on_network else self._process_seen
+        look = self._cut_seen if fault.on_network else self._answer_seen if fault.on_database else self._process_seen
         try:
             evidence = look(fault, node, min(LANDS_WITHIN_S, fault.hold_s))
         except WaitTimeout as error:
@@ -201,6 +203,16 @@ class Timeline:
 
     def _wait_status(self, node: str, wanted: ProcessStatus, what: str, timeout_s: float) -> None:
         wait_until(lambda: self.cluster.status(node) == wanted, what=what, timeout_s=timeout_s, every_s=0.01)
+
+    def _answer_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        url, wanted, told = self.cluster.endpoints.database_url, ANSWERS[fault.kind], ["nothing"]
+
+        def answers() -> bool:
+            told[:] = [pulse(url)]
+            return told[0] == wanted
+
+        wait_until(answers, what=f"{node} to answer {wanted!r}", timeout_s=timeout_s, last_seen=lambda: told[0])
+        return f"{node} answers {wanted!r} to a client that connects and writes"
 
     def _cut_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
         links = self._wait_for_links(f"the links of {node} to be cut and no others", timeout_s)
