@@ -26,7 +26,7 @@ from factorylab.clock import NS, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.compact import schema
 from factorylab.errors import WaitTimeout
-from factorylab.history import AlertSeen, DeadLetterSeen, FrozenEnd, Position, SystemEvent
+from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, SystemEvent
 from factorylab.journal import Journal
 from factorylab.log_scan import WORKER, as_bytes, payload, read_log, read_topic
 from factorylab.names import Names
@@ -92,9 +92,23 @@ class FinalRead:
         return psycopg2.connect(self.database_url, connect_timeout=10)
 
     def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
-        """Read the whole log into `log.parquet`; the number of records found."""
+        """Read the whole log into `log.parquet`, and where its leader epochs lie; the number of records found."""
         spans = {p: (row.start, row.end) for p, row in frozen.items()}
-        return read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, self.history / "log.parquet")
+        out = self.history / "log.parquet"
+        epochs = read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, out)
+        for (partition, epoch), span in sorted(epochs.items()):
+            self.journal.write(
+                EpochSpan(
+                    worker=WORKER,
+                    t_ns=now_ns(),
+                    partition=partition,
+                    epoch=epoch,
+                    first_offset=span.first,
+                    last_offset=span.last,
+                    count=span.count,
+                )
+            )
+        return sum(span.count for span in epochs.values())
 
     def read_rows(self) -> int:
         """Read the table `readings` into `rows.parquet`; the number of rows found."""

@@ -18,6 +18,7 @@ confirmed nor surely refused is unknown.
 | phases | the beginning of a phase of the run |
 | log, rows, alerts, dead_letters, positions | the final read: what the log, the store and the sinks hold |
 | frozen | the end of each partition, frozen before the final read |
+| epochs | the part of a partition that was written in one leader epoch, by the final read |
 | partitions, lag, processes, members | what the probe saw |
 | events | what the processors noted in `system_events` |
 | database | the same, where the database is part of the experiment: does it take connections and writes |
@@ -129,7 +130,10 @@ class FaultStep(Row, frozen=True, tag="faults", kw_only=True):
 
 
 class PhaseStart(Row, frozen=True, tag="phases", kw_only=True):
+    """`wall_ns` is the wall clock's time at `t_ns`: the two must go on side by side."""
+
     phase: Phase
+    wall_ns: int | None = None
 
 
 class LogRecord(Row, frozen=True, tag="log", kw_only=True):
@@ -186,8 +190,21 @@ class FrozenEnd(Row, frozen=True, tag="frozen", kw_only=True):
     end: int
 
 
+class EpochSpan(Row, frozen=True, tag="epochs", kw_only=True):
+    """Records of one leader epoch that the log holds: the first and last offset, and how many."""
+
+    partition: int
+    epoch: int
+    first_offset: int
+    last_offset: int
+    count: int
+
+
 class PartitionSample(Row, frozen=True, tag="partitions", kw_only=True):
-    """`valid` is false where a broker did not answer in time; then `end` and `epoch` mean nothing."""
+    """`valid` is false where a broker did not answer in time; then `end` and `epoch` mean nothing.
+
+    `end` is the high watermark at some moment between `asked_ns` and `t_ns`; None where nothing valid was said.
+    """
 
     partition: int
     leader: int
@@ -195,6 +212,7 @@ class PartitionSample(Row, frozen=True, tag="partitions", kw_only=True):
     isr: list[int]
     end: int
     valid: bool
+    asked_ns: int | None = None
 
 
 class LagSample(Row, frozen=True, tag="lag", kw_only=True):
@@ -257,8 +275,8 @@ class SystemEvent(Row, frozen=True, tag="events", kw_only=True):
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
-    ViewSample, DatabaseSample, SystemEvent,
+    ViewSample, DatabaseSample, SystemEvent, EpochSpan,
 )  # fmt: skip
+SINCE: dict[str, int] = {"epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2}
+"""Tables and columns that came later than the first schema version, by the version that brought them."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
-REQUIRED = tuple(name for name in TABLES if name not in {"database", "events"})
-"""What every run must have, to be judged; runs of earlier versions of the lab lack the others."""

@@ -6,7 +6,8 @@ A name that no fleet announced gets the sensor index −1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -47,14 +48,36 @@ def identify(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int]:
     return sensors.get(who.sensor_id, -1), who.seq
 
 
-def read_log(bootstrap: str, topic: str, spans: Spans, sensors: Mapping[str, int], out: Path) -> int:
-    """Read all records of `spans` into the Parquet file `out`, piece by piece; how many were found."""
-    found = 0
+@dataclass
+class Span:
+    """Offsets of some records, the first and the last, and how many they are."""
+
+    first: int
+    last: int
+    count: int = 0
+
+
+Epochs = dict[tuple[int, int], Span]
+"""By partition and leader epoch: the records that were written in it and are in the log."""
+
+
+def read_log(bootstrap: str, topic: str, spans: Spans, sensors: Mapping[str, int], out: Path) -> Epochs:
+    """Read all records of `spans` into the Parquet file `out`, piece by piece; where each leader epoch lies."""
+    epochs: Epochs = {}
     with pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
         for batch in read_topic(bootstrap, topic, spans):
             writer.write_table(log_table(batch, sensors))
-            found += len(batch)
-    return found
+            note_epochs(epochs, batch)
+    return epochs
+
+
+def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
+    """Add records to the spans of their leader epochs; −1 where the broker named none."""
+    for message in batch:
+        partition, epoch, offset = message.partition(), message.leader_epoch(), message.offset()
+        assert partition is not None and offset is not None  # those `within` a span have both
+        span = epochs.setdefault((partition, -1 if epoch is None else epoch), Span(offset, offset))
+        span.first, span.last, span.count = min(span.first, offset), max(span.last, offset), span.count + 1
 
 
 def log_table(batch: list[Message], sensors: Mapping[str, int]) -> pa.Table:

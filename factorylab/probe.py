@@ -102,11 +102,15 @@ class Probe:
     def sample(self) -> None:
         """Write what is known now."""
         t_ns = now_ns()
-        told = {broker: views for broker, watch in self._views.items() if (views := watch.fresh())}
-        ends = {broker: watch.fresh() or {} for broker, watch in self._ends.items()}
+        views = {broker: answer for broker, watch in self._views.items() if (answer := watch.answer())}
+        ends = {broker: said for broker, watch in self._ends.items() if (said := watch.answer())}
+        told = {broker: answer.value for broker, answer in views.items()}
         found = {p: newest(told, p) for p in range(self.config.partitions)}
-        known = {p: ends.get(view.leader, {}).get(p) if view else None for p, view in found.items()}
-        self._write_partitions(t_ns, found, known)
+        of_leader = {p: ends.get(view.leader) if view else None for p, view in found.items()}
+        known = {p: answer.value.get(p) if answer else None for p, answer in of_leader.items()}
+        viewed_ns = min((answer.asked_ns for answer in views.values()), default=t_ns)
+        asked = {p: min(answer.asked_ns, viewed_ns) if answer else None for p, answer in of_leader.items()}
+        self._write_partitions(t_ns, found, known, asked)
         self._write_lag(t_ns, known)
         self._write_members(t_ns)
         if self._reach is not None:
@@ -128,7 +132,11 @@ class Probe:
         return self._known
 
     def _write_partitions(
-        self, t_ns: int, found: Mapping[int, PartitionView | None], ends: Mapping[int, int | None]
+        self,
+        t_ns: int,
+        found: Mapping[int, PartitionView | None],
+        ends: Mapping[int, int | None],
+        asked: Mapping[int, int | None],
     ) -> None:
         for partition, view in found.items():
             offset = ends[partition]
@@ -141,6 +149,7 @@ class Probe:
                 isr=[] if view is None else list(view.isr),
                 end=-1 if offset is None else offset,
                 valid=view is not None and offset is not None,
+                asked_ns=asked[partition],
             )
             self.journal.write(row)
 

@@ -70,7 +70,7 @@ class Experiment:
         self._seal()
 
     def _phase(self, phase: Phase, text: str = "") -> None:
-        self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase))
+        self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase, wall_ns=time.time_ns()))
         self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
 
     def _start(self) -> None:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from factorylab import manifest, runs
 from factorylab.clock import NS
 from factorylab.errors import UsageError
-from factorylab.history import REQUIRED, TABLES, Phase
+from factorylab.history import SINCE, TABLES, Phase
 from factorylab.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -82,8 +82,13 @@ class Run:
     @cached_property
     def phases(self) -> dict[Phase, int]:
         """Phase → its first moment (monotonic ns)."""
-        frame = self.frame("phases", "phase", "t_ns").drop_duplicates("phase")
+        frame = self.phase_starts
         return dict(zip(frame["phase"].tolist(), frame["t_ns"].tolist(), strict=True))
+
+    @cached_property
+    def phase_starts(self) -> pd.DataFrame:
+        """The table `phases`, each phase once: phase, t_ns, wall_ns. (`run.phases` is short for its times.)"""
+        return self.frame("phases", "phase", "t_ns", "wall_ns").drop_duplicates("phase")
 
     @cached_property
     def t0_ns(self) -> int:
@@ -115,15 +120,15 @@ class Run:
         return pq.ParquetFile(path).metadata.num_rows if path.exists() else 0
 
     def missing(self) -> list[str]:
-        """Tables and columns that the history should have and has not."""
-        lacks = []
-        for table in REQUIRED:
+        """Tables and columns that a history of this run's schema version should have and has not."""
+        version, lacks = self.manifest.schema_version, []
+        for table in TABLES:
             if not self.path_of(table).exists():
                 lacks.append(table)
                 continue
             there = set(pq.ParquetFile(self.path_of(table)).schema_arrow.names)
             lacks += [f"{table}.{name}" for name in dtypes(table) if name not in there]
-        return lacks
+        return [name for name in lacks if SINCE.get(name, 1) <= version]
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:

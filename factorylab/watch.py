@@ -76,9 +76,14 @@ class Watch(Thread, Generic[T]):
             self._ended.wait(max(0.0, asked_s + self._every_s - time.monotonic()))
 
     def fresh(self) -> T | None:
+        """What was answered, unless it is older than FRESH_S."""
+        answer = self.answer()
+        return answer.value if answer is not None else None
+
+    def answer(self) -> Answer[T] | None:
         """The answer, unless it is older than FRESH_S."""
         latest = self._latest
-        return latest.value if latest is not None and time.monotonic() - latest.came_s <= FRESH_S else None
+        return latest if latest is not None and time.monotonic() - latest.came_s <= FRESH_S else None
 
     def news(self) -> Answer[T] | None:
         """The latest answer, once."""

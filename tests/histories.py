@@ -14,13 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factorylab import manifest, runs
-from factorylab.history import TABLES
+from factorylab.history import TABLES, Row
 from factorylab.saved import Run, dtypes, load
 from factorylab.scenario import Scenario, scenario_from
 
@@ -97,7 +98,9 @@ def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
     """A frame as the runner would store it: nulls for −1 where a column may be unknown, dictionaries for text."""
     columns = {}
     for name, dtype in dtypes(table).items():
-        values = [] if frame is None else frame[name]
+        optional = name in may_be_unknown(TABLES[table])
+        absent = optional and frame is not None and name not in frame
+        values = [] if frame is None else [-1] * len(frame) if absent else frame[name]
         if dtype == "category":
             text = pa.Array.from_pandas(pd.Series(values, dtype="str"), type=pa.string())
             columns[name] = text.dictionary_encode()
@@ -105,9 +108,12 @@ def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
             columns[name] = pa.array(list(values), pa.list_(pa.int16()))
         else:
             data = np.asarray(values, dtype=dtype)
-            optional = table == "sends" and name in {"t_ack_ns", "partition", "offset"}
             columns[name] = pa.array(data, mask=data == -1 if optional else None)
     return pa.table(columns)
+
+
+def may_be_unknown(row: type[Row]) -> set[str]:
+    return {field.encode_name for field in msgspec.structs.fields(row) if field.type == int | None}
 
 
 def scenario(**changes: Any) -> Scenario:
@@ -140,11 +146,11 @@ def _healthy(made_json: str) -> History:
     marks |= {"after": ends_s - made.schedule.after_s, "recover": ends_s, "drain": ends_s + 1}
     marks |= {"final_read": ends_s + 2, "end": ends_s + 3}
     for phase, second in marks.items():
-        h.add("phases", t_ns=at_ns(second), phase=phase)
+        h.add("phases", t_ns=at_ns(second), phase=phase, wall_ns=at_ns(second))
     _traffic(h, at_ns(-made.schedule.warm_up_s), at_ns(ends_s))
     _samples(h, at_ns(-made.schedule.warm_up_s) - S // 10, at_ns(ends_s + 1))
     for worker, role in {"runner": "runner", "probe": "probe", "fleet-0": "fleet", **_processors(made)}.items():
-        h.add("workers", worker=worker, t_ns=at_ns(-10), pid=1, role=role, boot_id=BOOT, wall_ns=0)
+        h.add("workers", worker=worker, t_ns=at_ns(-10), pid=1, role=role, boot_id=BOOT, wall_ns=at_ns(-10))
     return h
 
 
@@ -196,6 +202,7 @@ def _traffic(h: History, start: int, end: int) -> None:
     each = np.arange(PARTITIONS)
     h.add("positions", partition=each, next_offset=counts, owner_epoch=1)
     h.add("frozen", partition=each, start=0, end=counts)
+    h.add("epochs", partition=each, epoch=0, first_offset=0, last_offset=counts - 1, count=counts)
     for p in each:
         h.add(
             "group",
@@ -225,6 +232,7 @@ def _samples(h: History, start: int, end: int) -> None:
         isr=isr,
         end=written,
         valid=True,
+        asked_ns=t_ns - S // 100,
     )
     h.add("lag", worker="probe", t_ns=t_ns, partition=partition, committed=written - 3, end=written, valid=True)
     nodes = ["broker-1", "broker-2", "broker-3", "database", "fleet-0", *_processors(h.scenario)]
@@ -280,7 +288,7 @@ def consumer_loss(folder: Path, **changes: Any) -> History:
              (13.1, "processor-1", "assigned", [1], 1)]  # fmt: skip
     for second, worker, event, partitions, number in moves:
         h.add("group", worker=worker, t_ns=at_ns(second), event=event, partitions=[partitions], rebalance_no=number)
-    h.add("workers", worker="processor-1", t_ns=at_ns(12), pid=2, role="processor", boot_id=BOOT, wall_ns=0)
+    h.add("workers", worker="processor-1", t_ns=at_ns(12), pid=2, role="processor", boot_id=BOOT, wall_ns=at_ns(12))
     for table in ("reads", "commits"):
         frame = h[table]
         moved = (frame["partition"] == 1) & frame["t_ns"].between(at_ns(11), at_ns(13))

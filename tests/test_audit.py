@@ -240,7 +240,11 @@ def lag_grows(h: History) -> None:
 INVALID: dict[str, tuple[Spoil, str]] = {
     "a table that is not there": (lambda h: h.absent.add("reads"), "tables"),
     "a clock of another boot": (
-        lambda h: h.add("workers", worker="x", pid=1, role="x", boot_id="other", wall_ns=0), "one_clock"),
+        lambda h: h.add("workers", worker="x", pid=1, role="x", boot_id="other", wall_ns=at_ns(0), t_ns=at_ns(0)),
+        "one_clock"),
+    "a wall clock that was put back in the middle": (
+        lambda h: h["phases"].__setitem__("wall_ns", h["phases"]["wall_ns"] - S * (h["phases"]["phase"] == "drain")),
+        "one_clock"),
     "a run that was cut off": (lambda h: h.__setitem__("phases", h["phases"].iloc[:-1]), "complete"),
     "a problem of the lab's own": (lambda h: h.made_of.update(problems=["disk full"]), "no_problems"),
     "the death of the probe": (lambda h: h.made_of.update(workers_died=["probe"]), "no_problems"),

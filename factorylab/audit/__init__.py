@@ -12,14 +12,18 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit import consumers, copies, loss, objectives, validity
 from factorylab.audit.copies import surplus
+from factorylab.audit.explain import explanations
+from factorylab.audit.life import life_of_witness
 from factorylab.audit.registry import Evidence, run_checks
 from factorylab.audit.verdict import (
     EXIT,
     Check,
     Counts,
+    Exposure,
     Latency,
     PartitionGap,
     Recovery,
@@ -57,6 +61,9 @@ def judge(run: Run) -> Verdict:
         recovery=_or_none(lambda: _recovery(evidence)) or [],
         latency=_or_none(lambda: _latency(evidence)),
         stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
+        exposure=_or_none(lambda: _exposure(evidence)),
+        explanations=explanations(evidence, checks),
+        life=_or_none(lambda: life_of_witness(evidence, checks)),
         checks=checks,
     )
 
@@ -132,6 +139,21 @@ def _stored_per_s(e: Evidence) -> float | None:
     commits = e.run.commits[~e.run.commits["refused"]]
     rows = commits.loc[commits["t_ns"].between(phases["steady"], phases["recover"]), "rows"].sum()
     return round(float(rows) / ((phases["recover"] - phases["steady"]) / NS), 1)
+
+
+def _exposure(e: Evidence) -> Exposure:
+    """The worst moment; leader −1 where there was none."""
+    frame = exposure(e.run, e)
+    if frame.empty:
+        raise ValueError("the probe saw no leader")
+    at = worst_moment(by_leader(frame))
+    if at is None:
+        return Exposure(t_s=0.0, leader=-1, low=0, high=0, alone=False)
+    then = frame[(frame["t_s"] == at["t_s"]) & (frame["leader"] == at["leader"])]
+    alone = bool(then.loc[then["high"].idxmax(), "alone"])
+    return Exposure(
+        t_s=round(float(at["t_s"]), 3), leader=int(at["leader"]), low=int(at["low"]), high=int(at["high"]), alone=alone
+    )
 
 
 def write_verdict(run: Run) -> Verdict:

@@ -28,16 +28,21 @@ def duplicate_in_store(e: Evidence) -> Found:
     return Found(int(more.sum()), len(e.rows), "", e.witnesses(more > 0, "more than one row"))
 
 
-@check("Per sensor, seq rises with the offset (first copies only).", "readings lie before their predecessor")
-def reordered_in_log(e: Evidence) -> Found:
-    """In key order, that is by sensor and seq, the place in the log must rise; partitions are not compared."""
+def out_of_order(e: Evidence) -> Ints:
+    """Keys of readings that lie before their predecessor: in key order, that is by sensor and seq, the place in the log
+    must rise. First copies only; partitions are not compared."""
     key = np.flatnonzero(e.in_log)
     row = e.log_row[key]
     sensor, _ = e.named(key)
     partition = e.log["partition"].to_numpy()[row]
     same = (sensor[1:] == sensor[:-1]) & (partition[1:] == partition[:-1])
-    fell = np.flatnonzero(same & (row[1:] < row[:-1])) + 1
-    return Found(len(fell), len(key), "", e.witnesses(key[fell], "written before its predecessor"))
+    return key[np.flatnonzero(same & (row[1:] < row[:-1])) + 1]
+
+
+@check("Per sensor, seq rises with the offset (first copies only).", "readings lie before their predecessor")
+def reordered_in_log(e: Evidence) -> Found:
+    fell = out_of_order(e)
+    return Found(len(fell), int(e.in_log.sum()), "", e.witnesses(fell, "written before its predecessor"))
 
 
 @check("Each place in the log holds one value, for acknowledgements, consumers, store and scan.", "places disagree")

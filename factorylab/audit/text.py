@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from factorylab.audit.verdict import Span, Verdict
+from factorylab.audit.verdict import Explanation, Span, Verdict
 
 SHOWN = 5  # checks on a screen
+STORIES, EVIDENCE = 2, 3  # explanations on a screen, and what each rests on
 EXPECTED = {True: "as expected", False: "NOT as expected"}
 
 
@@ -57,17 +58,50 @@ def panel(verdict: Verdict) -> str:
     lines = [head, "", f"{len(verdict.checks)} checks, {len(verdict.fired)} fired"]
     for check in verdict.fired[:SHOWN]:
         lines += [f"  {check.verdict:<11} {check.name}: {check.claim}", f"  {'':<11} {check.measured}"]
-        lines += [f"  {'':<11} e.g. {witness}" for witness in map(_witness, check.witnesses[:2])]
+        told = verdict.life is not None and check.name == verdict.life.check
+        lines += [f"  {'':<11} e.g. {_witness(witness)}" for witness in check.witnesses[: 0 if told else 1]]
     if verdict.fired[SHOWN:]:
         lines.append(f"  and {', '.join(c.name for c in verdict.fired[SHOWN:])}")
+    lines += [line for told in verdict.explanations[:STORIES] for line in why(told)]
+    if verdict.explanations[STORIES:]:
+        lines.append(f"  and {len(verdict.explanations) - STORIES} more explanations in the report")
+    lines += life_lines(verdict)
     for r in verdict.recovery:
         lines.append(
             f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected {r.detection}, "
             f"recovered {r.recovery}, caught up {r.catch_up}"
         )
+    lines += [f"  exposure: {verdict.exposure}"] if verdict.exposure else []
     shown = numbers(verdict)
     width = max(map(len, shown))
     return "\n".join([*lines, "", *(f"  {name:<{width}}  {value}" for name, value in shown.items())])
+
+
+def story(told: Explanation) -> str:
+    """An explanation in one sentence."""
+    many = "1 reading" if told.count == 1 else f"{told.count:,} readings"
+    place = f", partition {told.partition}" if told.partition >= 0 else ""
+    if told.first_offset >= 0:
+        one = told.first_offset == told.last_offset
+        place += f", offset {told.first_offset:,}" if one else f", offsets {told.first_offset:,}–{told.last_offset:,}"
+    time = f", from {told.from_s:.1f} s to {told.until_s:.1f} s" if told.count > 1 else f", at {told.from_s:.1f} s"
+    epoch = f" in epoch {told.epoch}" if told.epoch >= 0 else ""
+    return f"{many}{place}{time}{epoch}: {told.event}"
+
+
+def why(told: Explanation) -> list[str]:
+    """An explanation on a screen: the story, what it rests on, what prevents it."""
+    lines = [f"  {'why':<11} {told.check}: {story(told)}"]
+    lines += [f"  {'':<11} - {evidence}" for evidence in told.evidence[:EVIDENCE]]
+    return [*lines, f"  {'':<11} prevented by {told.prevented_by}"]
+
+
+def life_lines(verdict: Verdict) -> list[str]:
+    """The witness's life, a line a step."""
+    if verdict.life is None:
+        return []
+    steps = [f"  {m.t_s:>9.2f} s {m.step}: {m.detail}" for m in verdict.life.moments]
+    return [f"  one of them: {_witness(verdict.life.witness)}", *steps]
 
 
 def _witness(witness: object) -> str:

@@ -26,6 +26,7 @@ LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves
 ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
+JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
 LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
 ANSWERS = {"refuse": "refused"}
 OWN_WORKERS = ("probe", "runner")
@@ -50,13 +51,22 @@ def tables(e: Evidence) -> Found:
     return Found(len(missing), len(REQUIRED), ", ".join(missing), _notes(missing))
 
 
-@check("All clocks are of one boot.", "workers ran on another boot's clock", "INVALID")
+@check("All clocks are of one boot, and none jumped.", "readings of a clock are of another time", "INVALID")
 def one_clock(e: Evidence) -> Found:
+    """Wherever both clocks were written down, the wall clock must be as far from the monotonic one as it is at most
+    other places: a step of the wall clock, or a host that was suspended, moves it by more than JUMP_S."""
     workers = e.run.workers
-    other = workers[workers["boot_id"].astype(str) != e.run.manifest.boot_id]
     if workers.empty:
         return Found(1, 0, "no worker wrote a journal")
-    return Found(len(other), len(workers), "", _notes(other["worker"].astype(str).tolist()))
+    other = workers.loc[workers["boot_id"].astype(str) != e.run.manifest.boot_id, "worker"].astype(str)
+    phases = e.run.phase_starts[e.run.phase_starts["wall_ns"] >= 0].rename(columns={"phase": "who"})
+    stamps = pd.concat([workers.rename(columns={"worker": "who"})[["who", "t_ns", "wall_ns"]], phases])
+    apart = stamps["wall_ns"] - stamps["t_ns"]
+    jump_s = (apart - apart.sort_values(ignore_index=True).iloc[(len(apart) - 1) // 2]) / NS
+    jumped = stamps.assign(jump_s=jump_s)[jump_s.abs() > JUMP_S]
+    words = [f"{worker}: another boot" for worker in other]
+    words += [f"{j.who}: the wall clock is off by {j.jump_s:+.1f} s" for j in each(jumped)]
+    return Found(len(words), len(stamps), "; ".join(words[:WITNESSES]), _notes(words))
 
 
 @check("The run went through all its phases.", "phases are missing", "INVALID")

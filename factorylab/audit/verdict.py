@@ -116,6 +116,63 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     max_s: float
 
 
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """`count` readings with one story, confirmed (where they never were: due) from `from_s` to `until_s`, seconds since
+    the steady state. `epoch` is the leader epoch then; it and the offsets are −1 where unknown.
+
+    `evidence` says what each part of the story rests on, `prevented_by` names the setting that rules it out.
+    """
+
+    check: str
+    count: int
+    partition: int
+    first_offset: int
+    last_offset: int
+    from_s: float
+    until_s: float
+    epoch: int
+    event: str
+    evidence: list[str]
+    prevented_by: str
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A step in the life of a reading, in seconds since the steady state; `how` is the table that it stands in."""
+
+    t_s: float
+    step: str
+    detail: str
+    how: str
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """The life of one reading (or place in the log) that shows what `check` found."""
+
+    check: str
+    witness: Witness
+    moments: list[Moment]
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """The worst moment of a run: what the death of `leader` would have lost then, between `low` and `high` readings.
+
+    `alone`: it was the only replica in sync, so its copy was the only one; else followers had not copied them yet.
+    """
+
+    t_s: float
+    leader: int
+    low: int
+    high: int
+    alone: bool
+
+    def __str__(self) -> str:
+        if not self.high:
+            return "none: at every moment another replica in sync had each confirmed reading"
+        many = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
+        where = f"on broker {self.leader} alone" if self.alone else f"not copied from broker {self.leader} yet"
+        return f"at worst {many} confirmed readings {where}, at {self.t_s:.1f} s"
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
     run_id: str
@@ -129,6 +186,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     recovery: list[Recovery]
     latency: Latency | None
     stored_per_s: float | None
+    exposure: Exposure | None = None
+    explanations: list[Explanation] = []
+    life: Life | None = None
     checks: list[Check]
 
     @property

@@ -1,6 +1,21 @@
-"""Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `load_curve(run)`, `views(run)`, each a figure."""
+"""Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `load_curve(run)`, `views(run)`,
+`life(run)`, each a figure."""
 
-from factorylab.plots.figures import ack_gaps, drawn, latency, load_curve, save, subject, timeline, views
+from factorylab.plots.figures import (
+    ack_gaps,
+    drawn,
+    exposure,
+    latency,
+    life,
+    load_curve,
+    save,
+    subject,
+    timeline,
+    views,
+)
 from factorylab.plots.style import Picture, svg
 
-__all__ = ["Picture", "ack_gaps", "drawn", "latency", "load_curve", "save", "subject", "svg", "timeline", "views"]
+__all__ = [
+    "Picture", "ack_gaps", "drawn", "exposure", "latency", "life", "load_curve", "save", "subject", "svg", "timeline",
+    "views",
+]  # fmt: skip

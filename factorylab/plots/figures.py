@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from factorylab import analysis
-from factorylab.plots import draw
+from factorylab.plots import draw, draw_story
 from factorylab.plots.style import Picture, settled, styled, svg
 from factorylab.saved import Run, each
 from factorylab.scenario import Fault
@@ -129,6 +129,31 @@ def views(run: Run, fault: int = 0) -> Picture:
         return settled(figure)
 
 
+def exposure(run: Run) -> Picture:
+    """What the death of each leader would have lost, at every moment."""
+    with styled():
+        figure = Picture(figsize=(9, 2.6))
+        ax = figure.subplots()
+        draw_story.exposure(ax, analysis.exposure_by_leader(analysis.exposure(run)), run.verdict.exposure)
+        _frame(ax, run, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began")
+        return settled(figure)
+
+
+def life(run: Run) -> Picture:
+    """The life of one reading that shows what the worst check found."""
+    told = run.verdict.life
+    moments = told.moments if told else []
+    name = f"{told.witness.sensor} seq {told.witness.seq}: {told.check}" if told else "nothing was found"
+    with styled():
+        figure = Picture(figsize=(9, 0.8 + 0.24 * len(moments)))
+        ax = figure.subplots()
+        draw_story.life(ax, moments, f"The life of one reading: {name}")
+        draw.shade_faults(ax, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began")
+        return settled(figure)
+
+
 def load_curve(run: Run) -> Picture:
     """Offered against achieved rate, and the latency at each offered rate."""
     frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
@@ -149,6 +174,8 @@ def drawn(run: Run) -> dict[str, str]:
         kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
         kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
         kinds |= {"views": views} if len(run.views) else {}
+        kinds |= {"exposure": exposure} if run.verdict.exposure else {}
+        kinds |= {"life": life} if run.verdict.life else {}
         _DRAWN[run] = {name: svg(draw_it(run)) for name, draw_it in kinds.items()}
     return _DRAWN[run]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorylab import analysis, plots
-from factorylab.audit.text import EXPECTED, expectation, numbers
-from factorylab.audit.verdict import Verdict
+from factorylab.audit.text import EXPECTED, expectation, numbers, story
+from factorylab.audit.verdict import Explanation, Verdict
 from factorylab.errors import UsageError
 from factorylab.manifest import Manifest
 from factorylab.report import reproduce
@@ -38,6 +38,7 @@ class Section:
     met: str
     expectation: str
     pictures: list[Picture]
+    stories: list[tuple[str, Explanation]]
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
@@ -59,6 +60,7 @@ def section(run: Run, out: Path) -> Section:
         met=EXPECTED[verdict.met],
         expectation=expectation(verdict),
         pictures=_pictures(run) if whole else [],
+        stories=[(story(told), told) for told in verdict.explanations],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),
@@ -91,6 +93,16 @@ LEGENDS = {
         "The longest time without an acknowledgement for each partition",
         "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
         "A hatched bar did not end while it was watched: the truth is longer.",
+    ),
+    "exposure": (
+        "Confirmed readings that the death of their leader would have lost, over time",
+        "Each line is one broker: so many confirmed readings were on it alone, because followers had not copied them "
+        "yet or because it was the only replica in sync. The band reaches up to what is possible between two looks of "
+        "the probe. A run that lost nothing shows here how near it came.",
+    ),
+    "life": (
+        "The life of one reading that shows what was found",
+        "From top to bottom in the order of time; the table says what each step rests on.",
     ),
     "views": (
         "What each broker said about the leader of one partition, and what became of the readings confirmed there",

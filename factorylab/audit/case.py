@@ -1,0 +1,99 @@
+"""What explainers share: the evidence, the leader epochs, the effective settings, and the form of a story.
+
+An explainer is a function, registered by the name of the check whose readings it explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.epochs import Epochs
+from factorylab.analysis.readings import Ints, Mask
+from factorylab.audit.registry import Evidence
+from factorylab.audit.verdict import Explanation
+from factorylab.clock import NS
+from factorylab.saved import each
+
+NOTHING_SEEN = "no event found that explains it"
+UNKNOWN_CURE = "not known: look at the evidence in raw/"
+
+
+class Case:
+    """One run, as explainers look at it."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence, self.run = evidence, evidence.run
+        self.epochs = Epochs(evidence.run)
+        made_of = evidence.run.manifest
+        self.producer, self.consumer, self.topic = made_of.producer, made_of.consumer, made_of.topic_config
+
+    def seconds(self, t_ns: int) -> float:
+        return round((int(t_ns) - self.run.t0_ns) / NS, 3)
+
+    def setting(self, of: dict[str, str], name: str) -> list[str]:
+        """`name=value` as it was in effect; nothing where it was not recorded."""
+        return [f"in effect: {name}={of[name]}"] if name in of else []
+
+    def faults_near(self, from_ns: int, until_ns: int) -> list[str]:
+        """The faults that were held in some of this time."""
+        windows = self.evidence.fault_windows
+        end = np.iinfo(np.int64).max
+        return [
+            f"{w.kind} {w.node}, held from {self.seconds(w.injected_ns):.1f} s"
+            + (f" to {self.seconds(w.healed_ns):.1f} s" if w.healed_ns > 0 else " on")
+            for w in each(windows)
+            if w.injected_ns <= until_ns and (w.healed_ns if w.healed_ns > 0 else end) >= from_ns
+        ]
+
+    def sent(self, keys: Ints | Mask) -> pd.DataFrame:
+        """The sends of some readings: key, t_ns (of the ack, else of the intention), partition, offset."""
+        chosen = np.flatnonzero(keys) if keys.dtype == bool else keys
+        row = self.evidence.send_row[chosen]
+        chosen, row = chosen[row >= 0], row[row >= 0]
+        times = self.run.frame("sends", "t_intended_ns", "t_ack_ns").iloc[row]
+        acked = times["t_ack_ns"].to_numpy()
+        place = self.evidence.sends.iloc[row]
+        return pd.DataFrame(
+            {
+                "key": chosen,
+                "t_ns": np.where(acked >= 0, acked, times["t_intended_ns"].to_numpy()),
+                "partition": place["partition"].to_numpy(),
+                "offset": place["offset"].to_numpy(),
+            }
+        )
+
+    def tell(
+        self, check: str, readings: pd.DataFrame, *, event: str, evidence: Sequence[str], cure: str, epoch: int = -1
+    ) -> Explanation:
+        """One group; `readings` has the columns of `sent`."""
+        offset = readings["offset"].to_numpy()
+        return Explanation(
+            check=check,
+            count=len(readings),
+            partition=int(readings["partition"].iloc[0]),
+            first_offset=int(offset.min()),
+            last_offset=int(offset.max()),
+            from_s=self.seconds(readings["t_ns"].min()),
+            until_s=self.seconds(readings["t_ns"].max()),
+            epoch=epoch,
+            event=event,
+            evidence=list(evidence),
+            prevented_by=cure,
+        )
+
+
+Explainer = Callable[[Case], Iterator[Explanation]]
+EXPLAINERS: dict[str, Explainer] = {}
+
+
+def explains(check: str) -> Callable[[Explainer], Explainer]:
+    """Register a function as the explainer of what `check` counts."""
+
+    def register(explainer: Explainer) -> Explainer:
+        EXPLAINERS[check] = explainer
+        return explainer
+
+    return register
