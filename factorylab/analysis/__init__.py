@@ -11,6 +11,6 @@ from factorylab.analysis.recovery import ack_gaps, fault_windows, recovery
 
 __all__ = [
     "ack_gaps", "acks_kept_and_lost", "alert_latency", "assignments", "clients_saw", "exposure", "exposure_by_leader",
-    "fault_windows", "isr", "lag", "latencies", "leadership", "outages", "over_time", "rebalances", "recovery", "stages",
-    "steps", "throughput", "total_lag", "under_replicated", "views", "watched_partition",
+    "fault_windows", "isr", "lag", "latencies", "leadership", "outages", "over_time", "rebalances", "recovery",
+    "stages", "steps", "throughput", "total_lag", "under_replicated", "views", "watched_partition",
 ]  # fmt: skip

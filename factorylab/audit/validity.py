@@ -45,10 +45,10 @@ def seal(e: Evidence) -> Found:
 
 @check("All tables of the history are there.", "tables or columns are missing", "INVALID")
 def tables(e: Evidence) -> Found:
-    from factorylab.history import REQUIRED
+    from factorylab.history import TABLES
 
     missing = e.run.missing()
-    return Found(len(missing), len(REQUIRED), ", ".join(missing), _notes(missing))
+    return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
 
 
 @check("All clocks are of one boot, and none jumped.", "readings of a clock are of another time", "INVALID")
