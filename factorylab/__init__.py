@@ -20,14 +20,22 @@ if TYPE_CHECKING:
     from factorylab import analysis, tables
     from factorylab import plots as plot
     from factorylab.api import example_recording, run, saved_runs, scenario, write_report
+    from factorylab.controls import campaign, crash
     from factorylab.saved import load
 
 __version__ = "0.1.0"
 __all__ = [
-    "analysis", "example_recording", "load", "plot", "run", "saved_runs", "scenario", "tables", "write_report",
+    "analysis", "campaign", "crash", "example_recording", "load", "plot", "run", "saved_runs", "scenario", "tables",
+    "write_report",
 ]  # fmt: skip
 
-_MODULES = {"analysis": "factorylab.analysis", "plot": "factorylab.plots", "tables": "factorylab.tables"}
+_MODULES = {
+    "analysis": "factorylab.analysis",
+    "campaign": "factorylab.controls.campaign",
+    "crash": "factorylab.controls.crash",
+    "plot": "factorylab.plots",
+    "tables": "factorylab.tables",
+}
 _FUNCTIONS = dict.fromkeys(("example_recording", "run", "saved_runs", "write_report"), "factorylab.api")
 _FUNCTIONS["load"] = "factorylab.saved"
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError, validate_call
 
+from factorylab.controls.declared import control
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.history import AwayFrom, Direction
 from factorylab.scenario import (
@@ -192,7 +193,16 @@ def recorded_machine(
 
 SCENARIOS: dict[str, Callable[..., Scenario]] = {
     f.__name__: f
-    for f in (baseline, broker_loss, consumer_loss, database_loss, network_partition, high_load, recorded_machine)
+    for f in (
+        baseline,
+        broker_loss,
+        consumer_loss,
+        database_loss,
+        network_partition,
+        high_load,
+        recorded_machine,
+        control,
+    )
 }
 
 

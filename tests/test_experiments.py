@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from factorylab import api, batch
+from factorylab.controls.declared import CONTROLS
 from factorylab.scenarios import SCENARIOS
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -30,13 +31,21 @@ def test_every_scenario_file_validates(file: Path) -> None:
 def test_quick_and_full_are_there() -> None:
     """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
     nodes; quick has four of them."""
-    assert [file.stem for file in BATCHES] == ["full", "partition", "quick"]
+    assert [file.stem for file in BATCHES] == ["controls", "full", "partition", "quick"]
     full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
     assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
         "recorded_machine",
         "network_partition",
+        "control",
     }
     assert len(batch.load_batch(EXPERIMENTS / "quick.yaml").runs) == 4
+
+
+def test_the_batch_of_controls_is_whole() -> None:
+    """It holds every control and every twin, each once."""
+    file = EXPERIMENTS / "controls.yaml"
+    made = [batch.job_of(entry, file).scenario() for entry in batch.load_batch(file).runs]
+    assert made == [scenario for control in CONTROLS.values() for scenario in control.scenarios]
 
 
 def test_the_demonstrations_expect_no_pass() -> None:

@@ -22,7 +22,7 @@ JUDGING = ("saved", "analysis", "audit", "plots", "report")
 CLIENTS = ("confluent_kafka", "kafka", "docker", "psycopg2", "sqlalchemy")
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     **{part: (*CLIENTS, *(f"factorylab.{name}" for name in LEFT)) for part in JUDGING},
-    "factory": tuple(f"factorylab.{name}" for name in ("cluster", "faults", "runner", "probe", *JUDGING)),
+    "factory": tuple(f"factorylab.{name}" for name in ("cluster", "faults", "runner", "probe", "controls", *JUDGING)),
     "cluster": tuple(f"factorylab.{name}" for name in ("faults", "runner", *JUDGING)),
     "detectors": (*CLIENTS, "factorylab.factory", "factorylab.cluster"),
     "messages": (*CLIENTS, "factorylab.factory", "factorylab.cluster"),

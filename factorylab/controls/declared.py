@@ -40,7 +40,7 @@ SAFE = Topology(profile="safe")
 ONE_SAFE, ONE_FACTORY = (Topology(partitions=1, profile=profile) for profile in ("safe", "factory"))
 FENCED = Clients(session_timeout_s=6)
 EARLIEST = {"auto.offset.reset": "earliest"}
-COMMITS_ITSELF = {"enable.auto.commit": "true", "enable.auto.offset.store": "true", "auto.commit.interval.ms": "200"}
+COMMITS_ITSELF = {"enable.auto.commit": "true", "enable.auto.offset.store": "true", "auto.commit.interval.ms": "100"}
 NAIVE = Clients(session_timeout_s=6, processor="naive", consumer=EARLIEST)
 AUTO_COMMIT = Clients(session_timeout_s=6, processor="naive", consumer=EARLIEST | COMMITS_ITSELF)
 LOST = ("lost_in_log", "inconsistent_offset")  # what was cut off is missing, and its offsets hold other readings
@@ -87,7 +87,9 @@ def _acks_of_the_leader_alone() -> Control:
 
 
 NO_READER = Fault(kind="terminate", target="processor:0", hold_s=24)
-ALONE = FENCED.model_copy(update={"processors": 1})  # while it is stopped, the position stays where all replicas agree
+ALONE = Clients(session_timeout_s=6, processors=1, idempotence=False)
+"""While the only processor is stopped, the position stays where all replicas agree. Without idempotence: its sequence
+numbers are lost with the log, and an idempotent producer ends with a fatal error at its next request."""
 
 
 def _unclean_election() -> Control:
@@ -107,6 +109,9 @@ def _unclean_election() -> Control:
 
 
 def _lost_disk() -> Control:
+    """The reader must find out that the log it had read is gone: a position with its leader's epoch tells, as a client
+    commits it that commits by itself. A bare offset would lie in the new log as soon as that is long enough."""
+    reader = AUTO_COMMIT.model_copy(update={"processors": 1, "idempotence": False})
     faults = (
         NO_READER,
         Fault(kind="terminate", target="follower:0", at_s=1, hold_s=10),
@@ -116,8 +121,8 @@ def _lost_disk() -> Control:
         "2 replicas, min ISR 1; the follower is stopped, the leader confirms alone, is killed and loses its disk, both "
         "come back",
         "3 replicas, min ISR 2",
-        _declared("P3", *faults, topology=ONE_FACTORY, clients=ALONE, expect=LOST),
-        _declared("P3 repaired", *faults, topology=ONE_SAFE, clients=ALONE),
+        _declared("P3", *faults, topology=ONE_FACTORY, clients=reader, expect=LOST),
+        _declared("P3 repaired", *faults, topology=ONE_SAFE, clients=reader),
     )
 
 
