@@ -143,6 +143,16 @@ def test_what_is_not_stored_can_be_an_objective(tmp_path: Path) -> None:
     assert fired["unstored"] == 1 and "lost_in_log" not in fired
 
 
+def test_offsets_that_nobody_told_are_not_compared(tmp_path: Path) -> None:
+    """The same wrong offsets in the sends are a contradiction where a broker told them, and nothing under acks=0."""
+    fired = {}
+    for acks in ("1", "0"):
+        history = healthy(tmp_path, scenario(clients={"acks": acks}))
+        history["sends"]["offset"] = history["sends"].groupby("partition").cumcount() + 1
+        fired[acks] = {check.name for check in history.saved().verdict.fired}
+    assert fired == {"1": {"inconsistent_offset"}, "0": set()}
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("wanted", [s for n in FAST for s in CONTROLS[n].scenarios], ids=lambda s: s.variant)
 def test_a_control_is_reported_as_declared(wanted: Scenario, cluster: LocalCluster, session_settings: Settings) -> None:
