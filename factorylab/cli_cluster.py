@@ -58,6 +58,9 @@ def up(
     isolated: Annotated[
         bool, typer.Option("--isolated", help="nodes in networks of their own, so that these can be cut")
     ] = False,
+    small_disk: Annotated[
+        bool, typer.Option("--small-disk", help="the database's tables on a small disk, so that it can be filled")
+    ] = False,
     factory: Annotated[
         bool, typer.Option("--factory", help="with a fleet for each kind of sensor and two processors at work")
     ] = False,
@@ -71,7 +74,7 @@ def up(
     del backend  # the settings have it
     settings = load_settings()
     with progress_bar() as progress:
-        cluster = bring_up(settings, isolated=isolated, keep=True, progress=progress)
+        cluster = bring_up(settings, isolated=isolated, small_disk=small_disk, keep=True, progress=progress)
         if factory:
             progress("the factory", 0, 1)
             standing.start(cluster, settings.home)

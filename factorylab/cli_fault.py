@@ -16,7 +16,7 @@ from factorylab.scenario import Fault, scenario_from
 from factorylab.settings import load_settings
 
 ProcessAction = Literal["kill", "terminate", "pause", "restart"]
-DatabaseAction = Literal["kill", "pause", "restart", "refuse"]
+DatabaseAction = Literal["kill", "pause", "restart", "refuse", "fill"]
 NetworkAction = Literal["partition", "disconnect"]
 STOP_S = 30.0  # a loaded broker may take this long to stop
 FULL_ISR_S = 120.0
@@ -58,7 +58,7 @@ def consumer(
 
 @app.command()
 def database(action: DatabaseAction, hold: Hold = 10, run: Suffix = "") -> None:
-    """Kill, freeze or restart PostgreSQL, or have it refuse connections."""
+    """Kill, freeze or restart PostgreSQL, have it refuse connections, or fill its disk."""
     _break_process(action, "database", hold, run)
 
 

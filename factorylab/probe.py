@@ -117,8 +117,8 @@ class Probe:
             self._write_views(t_ns, told)
             if news := self._reach.news():
                 self._write_reach(news)
-        if self._database is not None and (answer := self._database.news()):
-            self.journal.write(DatabaseSample(worker="probe", t_ns=answer.asked_ns, answer=answer.value))
+        if self._database is not None and (heard := self._database.news()):
+            self.journal.write(DatabaseSample(worker="probe", t_ns=heard.asked_ns, answer=heard.value))
         for name, pid in self._pids().items():
             self.journal.write(self._process(t_ns, name, pid))
 

@@ -29,7 +29,7 @@ Protocol = Literal["range", "cooperative-sticky", "consumer"]
 ProcessorKind = Literal["fenced", "naive"]
 FaultKind = Literal["kill", "terminate", "pause"]
 NetworkFault = Literal["partition", "disconnect"]
-DatabaseFault = Literal["refuse"]  # it lives, and takes no connections
+DatabaseFault = Literal["refuse", "fill"]  # it lives, and takes no connections; has no room left
 Expect = Annotated[
     Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
 ]

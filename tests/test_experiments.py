@@ -31,7 +31,7 @@ def test_every_scenario_file_validates(file: Path) -> None:
 def test_quick_and_full_are_there() -> None:
     """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
     nodes; quick has four of them."""
-    assert [file.stem for file in BATCHES] == ["controls", "full", "partition", "quick"]
+    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick"]
     full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
     assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
         "recorded_machine",

@@ -28,7 +28,7 @@ SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
 LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
-ANSWERS = {"refuse": "refused"}
+ANSWERS = {"refuse": "refused", "fill": "full"}
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 

@@ -12,6 +12,8 @@ INSTEAD: dict[Action, str] = {
     "partition": "its nodes share this host's network: 'factorylab down' ends it, and 'factorylab up --isolated' "
     "starts one whose nodes do not",
     "disconnect": "a lab of processes has no switch to unplug: take a partition from everybody, or --backend compose",
+    "fill": "its database shares a disk with everybody: 'factorylab down' ends it, and 'factorylab up --backend local "
+    "--small-disk' starts one whose tables have a small disk of their own",
 }
 
 

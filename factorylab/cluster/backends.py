@@ -21,8 +21,8 @@ from factorylab.settings import Settings
 
 Backend = Literal["local", "compose"]
 POSSIBLE: dict[Backend, frozenset[Action]] = {
-    "local": frozenset({*OF_PROCESSES, "partition"}),
-    "compose": frozenset(get_args(Action)),
+    "local": frozenset({*OF_PROCESSES, "partition", "fill"}),
+    "compose": frozenset(get_args(Action)) - {"fill"},
 }
 
 
@@ -52,12 +52,14 @@ def bring_up(
     *,
     faults: Collection[Fault] = (),
     isolated: bool = False,
+    small_disk: bool = False,
     keep: bool = False,
     progress: Progress = quiet,
 ) -> Driver:
     """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
 
-    It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `keep`: it stays
+    It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `small_disk`: the
+    database's can be filled. `keep`: it stays
     up even when this process vanishes.
 
     Raises:
@@ -66,10 +68,11 @@ def bring_up(
     """
     backend = choose(settings, lambda text: progress(text, 0, 0))
     wanted: set[Action] = {fault.kind for fault in faults} | ({"partition"} if isolated else set())
+    wanted |= {"fill"} if small_disk else set()
     if control.living_state(settings.home):
         require(wanted, boot.known(settings.home).can, f"the {backend} lab that is up in {settings.home}")
     require(wanted, POSSIBLE[backend], f"the backend {backend}")
     if backend == "compose":
         return ComposeCluster.up(settings, keep=keep, progress=progress)
     isolated = isolated or any(fault.on_network for fault in faults)
-    return LocalCluster.up(settings, keep=keep, isolated=isolated, progress=progress)
+    return LocalCluster.up(settings, keep=keep, isolated=isolated, small_disk="fill" in wanted, progress=progress)

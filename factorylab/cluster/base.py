@@ -15,7 +15,7 @@ import msgspec
 
 from factorylab.history import AwayFrom, Direction, ProcessStatus
 
-Action = Literal["kill", "terminate", "pause", "partition", "disconnect", "refuse"]
+Action = Literal["kill", "terminate", "pause", "partition", "disconnect", "refuse", "fill"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]
 INFRASTRUCTURE: tuple[Role, ...] = ("broker", "database")  # always wanted; the others come and go with a run
 Progress = Callable[[str, int, int], None]

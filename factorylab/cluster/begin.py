@@ -11,6 +11,7 @@ import signal
 from dataclasses import dataclass
 
 from factorylab.cluster.netns import LIBC, Namespace, keep_capabilities
+from factorylab.cluster.volume import Volume
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -23,12 +24,15 @@ class Beginning:
     place: Namespace | None = None
     user: int | None = None
     capable: bool = False
+    volume: Volume | None = None
 
     def __call__(self) -> None:
         if self.place:
             self.place.enter()
             if self.capable and self.place.user is not None:
                 keep_capabilities()
+        if self.volume:
+            self.volume.enter(user_too=self.place is None)
         if self.user is not None:
             os.setgroups([])
             os.setgid(self.user)

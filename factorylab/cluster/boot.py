@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from factorylab.cluster import control, isolated, java, ports, postgres, remains
+from factorylab.cluster import control, isolated, java, ports, postgres, remains, volume
 from factorylab.cluster.able import OF_PROCESSES
 from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
@@ -63,6 +63,7 @@ class FreshLab:
     server: postgres.Server
     password: str
     isolated: bool
+    small_disk: bool
 
     def start(self) -> None:
         """Start the brokers, and PostgreSQL beside them as soon as its data folder is made."""
@@ -74,7 +75,12 @@ class FreshLab:
             control.ask(self.home, control.Start(self._brokers()))
             made.result()
         database = self.server.child(self.places.database_port, self.home / "logs" / "database.log", hub)
+        if self.small_disk:
+            folder = self.server.small_disk()
+            control.ask(self.home, control.SmallDisk(str(folder), self.server.owner))
         control.ask(self.home, control.Start([database]))
+        if self.small_disk:
+            postgres.use_small_disk(postgres.url(self.places.database_port, self.password), folder / volume.TABLES)
 
     def _brokers(self) -> list[Child]:
         children = []
@@ -88,8 +94,9 @@ class FreshLab:
         return children
 
 
-def prepare(settings: Settings, progress: Progress, *, own_network: bool = False) -> FreshLab:
-    """Everything up to a running supervisor without children; `own_network` makes it an isolated lab.
+def prepare(settings: Settings, progress: Progress, *, own_network: bool = False, small_disk: bool = False) -> FreshLab:
+    """Everything up to a running supervisor without children; `own_network` makes it an isolated lab, `small_disk` one
+    whose tables have a small file system of their own.
 
     Raises:
         EnvironmentUnfit: downloads, ports, accounts, write access or space are lacking; with the way out.
@@ -115,8 +122,10 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
             worker_database_url=postgres.url(places.database_port, password, isolated.HUB),
             can=(*found.can, "partition"),
         )
+    if small_disk:
+        found = msgspec.structs.replace(found, can=(*found.can, "fill"))
     launch(home, found)
-    return FreshLab(home, kit, places, server, password, own_network)
+    return FreshLab(home, kit, places, server, password, own_network, small_disk)
 
 
 def known(home: Path) -> Known:

@@ -27,6 +27,7 @@ from factorylab.cluster.files import last_lines
 from factorylab.cluster.netns import Namespace
 from factorylab.cluster.network import Network
 from factorylab.cluster.undo import Undo, UndoRecords
+from factorylab.cluster.volume import Volume
 from factorylab.errors import LabError, StartFailed, UsageError
 
 TICK_S = 0.02
@@ -68,7 +69,7 @@ class Entry:
         return NodeState(self.spec.name, self.spec.role, pid, self.process.poll(), self.spec.log)
 
 
-def spawn(spec: Child, place: Namespace | None = None) -> Entry:
+def spawn(spec: Child, place: Namespace | None = None, volume: Volume | None = None) -> Entry:
     """Start a child, in a network of its own where it has one, with its output appended to its log file.
 
     Raises:
@@ -78,7 +79,7 @@ def spawn(spec: Child, place: Namespace | None = None) -> Entry:
         with Path(spec.log).open("ab") as log:
             process = subprocess.Popen(
                 spec.argv, env=spec.env, cwd=spec.cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=Beginning(os.getpid(), place, spec.user),  # noqa: PLW1509 (one thread)
+                preexec_fn=Beginning(os.getpid(), place, spec.user, volume=volume),  # noqa: PLW1509 (one thread)
             )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         raise StartFailed(f"{spec.name} cannot be started: {error}") from error
@@ -129,6 +130,7 @@ class Children:
         self.undo = undo
         self.closed = False
         self.network: Network | None = None
+        self.volume: Volume | None = None
         self._changed = changed
         self._healing = asyncio.Lock()
 
@@ -159,6 +161,8 @@ class Children:
         """The end of the lab: the doors of an isolated one are closed before anybody is told that it ended."""
         if self.network:
             self.network.close()
+        if self.volume:
+            self.volume.close()
 
     def isolate(self, doors: Sequence[Door]) -> None:
         """Give the lab a network of its own, before anything is started in it.
@@ -168,6 +172,14 @@ class Children:
         """
         self.network = Network(self.undo.folder.with_name("logs"))
         self.network.open_doors(doors)
+
+    def small_disk(self, path: str, owner: int) -> None:
+        """Give the database a small file system of its own, before it is started.
+
+        Raises:
+            EnvironmentUnfit: this machine cannot do it, with the way out.
+        """
+        self.volume = Volume(Path(path), owner, self.network.hub if self.network else None)
 
     async def inject(self, request: Inject) -> None:
         self._check_network(request)
@@ -179,6 +191,8 @@ class Children:
         self.undo.add(Undo(request.fault, request.node, request.action, entry.process.pid, request.cut))
         if request.action == "partition":
             self._cut(request.node)
+        elif request.action == "fill" and self.volume:
+            self.volume.fill()
         elif request.action == "refuse":
             await refusing(self.undo.folder.parent, "shut")
         else:
@@ -186,7 +200,9 @@ class Children:
 
     def _check_network(self, request: Inject) -> None:
         """Refuse a network fault that cannot be, before its undo record is written."""
-        able: set[Action] = {*OF_PROCESSES, "partition"} if self.network else {*OF_PROCESSES}
+        able: set[Action] = {*OF_PROCESSES}
+        able |= {"partition"} if self.network else set()
+        able |= {"fill"} if self.volume else set()
         require({request.action}, able, "this lab")
         if request.action == "partition" and self.network and request.node in self.entries:
             self.network.check(request.node)
@@ -216,6 +232,8 @@ class Children:
             torn = {record.node for record in records if record.action == "partition"}
             if fault is None and self.network:
                 torn |= set(self.network.cut_nodes())
+            if self.volume and (fault is None or any(r.action == "fill" for r in records)) and self.volume.empty():
+                done.append("gave the database its room back")
             done += [f"lifted a cut of {node}" for node in sorted(torn) if self._cut(node, records)]
             dying = {record.node for record in records if record.action in {"kill", "terminate"}}
             done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
@@ -230,7 +248,7 @@ class Children:
         if self.closed:
             raise LabError(f"the lab is going down: {spec.name} was not started")
         place = self.network.place(spec.name, spec.role) if self.network else None
-        self.entries[spec.name] = spawn(spec, place)
+        self.entries[spec.name] = spawn(spec, place, self.volume if spec.role == "database" else None)
         self._changed()
 
     async def _revive(self, entry: Entry, dying: bool) -> str | None:

@@ -232,6 +232,9 @@ class Containers:
     def isolate(self, doors: Sequence[Door]) -> None:
         """Containers have networks of their own."""
 
+    def small_disk(self, path: str, owner: int) -> None:
+        """Not for containers: a database that cannot `fill` is never asked for one."""
+
     async def reach(self) -> list[Link]:
         """Who reaches which broker's inner listener. Nodes that cannot try (dead or paused) are left out."""
         brokers = {e.spec.name: e.address for e in self.entries.values() if e.spec.role == "broker"}

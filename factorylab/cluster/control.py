@@ -91,6 +91,13 @@ class Isolate(Message, frozen=True, tag=True):
     doors: list[Door]
 
 
+class SmallDisk(Message, frozen=True, tag=True):
+    """Give the database a small file system of its own at `path`, before it is started; `owner` is its uid."""
+
+    path: str
+    owner: int
+
+
 class Reach(Message, frozen=True, tag=True):
     """Who reaches which broker? The answer is a list of `base.Link`."""
 
@@ -115,7 +122,7 @@ class Shutdown(Message, frozen=True, tag=True):
     pass
 
 
-Request = Start | Stop | Nodes | Isolate | Inject | Reach | Heal | Keep | Hold | Release | Shutdown
+Request = Start | Stop | Nodes | Isolate | SmallDisk | Inject | Reach | Heal | Keep | Hold | Release | Shutdown
 
 
 class NodeState(msgspec.Struct, frozen=True):

@@ -19,17 +19,25 @@ class LocalCluster(Driver):
     backend = "local"
 
     @classmethod
-    def up(cls, settings: Settings, *, keep: bool = False, isolated: bool = False, progress: Progress = quiet) -> Self:
+    def up(
+        cls,
+        settings: Settings,
+        *,
+        keep: bool = False,
+        isolated: bool = False,
+        small_disk: bool = False,
+        progress: Progress = quiet,
+    ) -> Self:
         """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
 
         `keep`: it stays up even when this process vanishes. `isolated`: the nodes of a new lab have a network of their
-        own, in which partitions can be made.
+        own, in which partitions can be made. `small_disk`: the tables of a new lab are on a disk that can be filled.
 
         Raises:
             LabBusy: another process uses it.
             EnvironmentUnfit: this machine cannot run it as it is, with the way out.
         """
-        prepare = partial(boot.prepare, own_network=isolated)
+        prepare = partial(boot.prepare, own_network=isolated, small_disk=small_disk)
         return cls.bring(settings, prepare, keep=keep, progress=progress)
 
     def wipe(self, node: str, topic: str, partition: int) -> str:

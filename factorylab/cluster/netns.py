@@ -110,7 +110,7 @@ def _make_in_child(answer: socket.socket, beside: Namespace | None) -> None:
         if beside is not None and beside.user is not None:
             call("setns", beside.user, CLONE_NEWUSER)
         elif beside is None and os.geteuid() != 0:
-            _own_user_namespace()
+            own_user_namespace()
         call("unshare", CLONE_NEWNET)
         socket.send_fds(answer, [b"0"], [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in names])
     except OSError as error:
@@ -119,7 +119,8 @@ def _make_in_child(answer: socket.socket, beside: Namespace | None) -> None:
         os._exit(0)
 
 
-def _own_user_namespace() -> None:
+def own_user_namespace() -> None:
+    """Move this process into a user namespace that maps its user to itself."""
     uid, gid = os.geteuid(), os.getegid()
     call("unshare", CLONE_NEWUSER)
     # The kernel lets us map our group only after we gave up changing groups (user_namespaces(7)).

@@ -32,6 +32,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] ",
 }
+SMALL = "small"  # the tablespace on a disk of its own, where there is one
+READY_S = 60
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,17 @@ class Server:
             with (self.folder / "data" / "pg_hba.conf").open("a") as file:
                 file.write(f"host all all {also_from} scram-sha-256\n")
 
+    @property
+    def owner(self) -> int:
+        """Who the server's files belong to, as the kernel numbers it."""
+        return os.geteuid() if self.user is None else self.user
+
+    def small_disk(self) -> Path:
+        """The empty folder at which a small file system for the tables is mounted."""
+        folder = self.folder / "small"
+        folder.mkdir(mode=0o755, exist_ok=True)
+        return folder
+
     def child(self, port: int, log: Path, also_at: str | None = None) -> Child:
         """The server as the supervisor starts it, on loopback and `also_at`. SIGINT is PostgreSQL's fast shutdown."""
         own = {"port": str(port)} | ({"listen_addresses": f"127.0.0.1,{also_at}"} if also_at else {})
@@ -83,6 +96,33 @@ class Server:
 def url(port: int, password: str, address: str = "127.0.0.1") -> str:
     """As every PostgreSQL client takes it. It carries the password: never log it."""
     return f"postgresql://{ACCOUNT}:{password}@{address}:{port}/{DATABASE}"
+
+
+def use_small_disk(url: str, folder: Path) -> None:
+    """Have all tables that are made from now on lie in `folder`, as soon as the server answers.
+
+    Raises:
+        WaitTimeout: it does not.
+    """
+    import psycopg2
+    from psycopg2 import sql
+
+    from factorylab.waiting import wait_until
+
+    def done() -> bool:
+        try:
+            connection = psycopg2.connect(url, connect_timeout=5)
+        except psycopg2.OperationalError:
+            return False
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            space = sql.Identifier(SMALL)
+            cursor.execute(sql.SQL("CREATE TABLESPACE {} LOCATION {}").format(space, sql.Literal(str(folder))))
+            cursor.execute(sql.SQL("ALTER ROLE {} SET default_tablespace = {}").format(sql.Identifier(ACCOUNT), space))
+        connection.close()
+        return True
+
+    wait_until(done, what="PostgreSQL to answer", timeout_s=READY_S)
 
 
 def packaged_binaries() -> Path:

@@ -168,6 +168,8 @@ class Supervisor:
                 result = self.children.states()
             case control.Isolate(doors):
                 self.children.isolate(doors)
+            case control.SmallDisk(path, owner):
+                self.children.small_disk(path, owner)
             case control.Inject():
                 await self.children.inject(request)
             case control.Reach():

@@ -26,7 +26,7 @@ from factorylab.scenario import Fault
 from factorylab.waiting import wait_until
 
 LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
-ANSWERS: dict[Action, DatabaseAnswer] = {"refuse": "refused"}
+ANSWERS: dict[Action, DatabaseAnswer] = {"refuse": "refused", "fill": "full"}
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
 STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
 REPLACED_WITHIN_S = 60.0
