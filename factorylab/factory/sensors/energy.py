@@ -58,7 +58,7 @@ def usual(draw: Draw) -> dict[str, Main]:
 
 def _full(draw: Draw) -> Floats:
     """kWh of an interval at full load."""
-    return draw.between(57, 64, 2, ALWAYS)
+    return draw.between(55, 62, 2, ALWAYS)
 
 
 ENERGY = Model(report, usual)

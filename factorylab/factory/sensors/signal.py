@@ -12,6 +12,7 @@ from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import Draw, Floats, Ints
 
 Columns = dict[str, NDArray[Any]]  # floats, integers or truth values
+MEAN_LOAD = 0.925
 _LOAD = 800  # stream of noise
 
 
@@ -36,5 +37,5 @@ class Model:
 
 
 def load(draw: Draw, block: Ints) -> Floats:
-    """Share of the rated load during each block of time: 0.8 to 1."""
-    return draw.between(0.8, 1, _LOAD, block)
+    """Share of the rated load during each block of time: 0.85 to 1."""
+    return draw.between(0.85, 1, _LOAD, block)

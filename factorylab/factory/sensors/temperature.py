@@ -3,7 +3,7 @@
     T = ambient 22 + day swing ±1.5 + rise · load, lagged with τ = 20 min
         + Ornstein–Uhlenbeck (sd 2, τ 6 h) + noise 0.15
 
-The load is constant for 2 h at a time, 80–100 %. At full load a machine settles between 69 and 74 °C.
+The load is constant for 8 h at a time, 85–100 %. At full load a machine settles between 69 and 74 °C.
 A loss of cooling drives it towards 86–112 °C with the same lag, and it cools down with that lag when repaired.
 """
 
@@ -15,14 +15,14 @@ import numpy as np
 
 from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import ALWAYS, Draw, Floats
-from factorylab.factory.sensors.signal import Columns, Main, Model, load
+from factorylab.factory.sensors.signal import MEAN_LOAD, Columns, Main, Model, load
 
 INTERVAL_S = 300
 DAY = 86_400 // INTERVAL_S
 LAG = 20 * 60 / INTERVAL_S  # readings
 TAU = 6 * 3600 / INTERVAL_S
 AMBIENT_C, SWING_C, WANDER_C, NOISE_C = 22.0, 1.5, 2.0, 0.15
-LOAD_BLOCK = 24  # readings of one load
+LOAD_BLOCK = 96  # readings of one load
 REPAIRED = 12  # readings before the end of an episode: three lags to cool down
 
 
@@ -39,8 +39,8 @@ def report(draw: Draw, found: Sequence[Episodes]) -> Columns:
 
 
 def usual(draw: Draw) -> dict[str, Main]:
-    """What is usual at the load's mean of 90 %."""
-    return {"temperature_c": Main(AMBIENT_C + 0.9 * _rise(draw), WANDER_C, NOISE_C)}
+    """What is usual at the load's mean."""
+    return {"temperature_c": Main(AMBIENT_C + MEAN_LOAD * _rise(draw), WANDER_C, NOISE_C)}
 
 
 def _rise(draw: Draw) -> Floats:

@@ -1,0 +1,85 @@
+"""Signals to look at: their statistics are right, their figures are there, recorded data is found or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from factorylab import plots, signals
+from factorylab.analysis.signals import autocorrelation, compared, quantile_distance, spectrum
+from factorylab.errors import UsageError
+from factorylab.factory.sensors.anomalies import MACHINE, SENSOR
+from factorylab.messages import KINDS
+
+DICE = np.random.default_rng(1)
+
+
+def test_autocorrelation_of_an_ar_1() -> None:
+    """A process with coefficient 0.9 correlates with itself as 0.9^lag."""
+    x = np.zeros(100_000)
+    for at, shock in enumerate(DICE.normal(size=len(x) - 1), 1):
+        x[at] = 0.9 * x[at - 1] + shock
+    assert autocorrelation(x, np.array([1, 5, 20])) == pytest.approx([0.9, 0.59, 0.12], abs=0.03)
+
+
+def test_the_spectrum_has_the_signals_power_and_tone() -> None:
+    """The density integrates to the variance of the standardised signal, 1, and peaks at the tone."""
+    hours = np.arange(8000) / 12
+    frame = spectrum(np.sin(2 * np.pi * hours / 24) + 0.1 * DICE.normal(size=len(hours)), 1 / 12)
+    power = frame["density"].sum() * frame["cycles_per_h"].diff().iloc[-1]
+    assert power == pytest.approx(1, abs=0.15)
+    assert frame.loc[frame["density"].idxmax(), "cycles_per_h"] == pytest.approx(1 / 24, rel=0.15)
+
+
+def test_quantile_distance_tells_shapes_apart() -> None:
+    """Two normal samples of any mean and scale are close, an exponential one is not."""
+    normal, other = DICE.normal(size=20_000), 5 + 3 * DICE.normal(size=20_000)
+    assert quantile_distance(normal, other) < 0.02
+    assert 0.2 < quantile_distance(normal, DICE.exponential(size=20_000)) < 0.3
+
+
+def test_the_numbers_are_of_either_signal() -> None:
+    """Mean and spread of both, and correlations at lags of their own."""
+    table = compared(np.arange(100.0) % 10, np.arange(400.0) % 20, {"period": (10, 20)})
+    assert table.loc["mean"].tolist() == [4.5, 9.5]
+    assert table.loc["autocorrelation, period"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault_that_changes_a_value_is_shown(kind: str) -> None:
+    """Each fault of a kind has a frame that differs from the healthy machine's in the marked readings alone."""
+    shown = signals.faults(kind, "machine") | signals.faults(kind, "sensor")
+    assert set(shown) == {a.name for a in (*MACHINE[kind], *SENSOR)} - {"clock_back"}
+    for name, frame in shown.items():
+        usual = signals.simulated(kind, len(frame))
+        differs = (frame[list(usual)] != usual).any(axis=1)
+        faulty = frame["faulty"].astype(bool)
+        assert differs[faulty].any() and not differs[~faulty].any(), name
+        assert 0 < faulty.sum() <= signals.FAULT_READINGS
+
+
+def test_figures_are_drawn_with_and_without_recorded_data() -> None:
+    """Comparison, faults and windows have a titled axes each, with a recording and without one."""
+    ours = signals.simulated("temperature", 2000)
+    theirs = signals.Recorded("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
+    assert len([ax for ax in plots.compare(ours, "temperature_c", theirs, 48).axes if ax.lines]) == 5
+    assert len([ax for ax in plots.compare(ours, "temperature_c", None, 48).axes if ax.lines]) == 4
+    drawn = plots.faults(signals.faults("energy", "machine"), signals.simulated("energy", 200), ["energy_kwh"])
+    assert [ax.get_title(loc="left") for ax in drawn.axes] == ["leak", "left on", "outage"]
+    assert len(plots.windows(signals.windows()).axes) == 10
+
+
+def test_recorded_data_is_found_or_refused(tmp_path: Path) -> None:
+    """A folder without a file is refused by the file's name; a complete one is read; none at all is none."""
+    with pytest.raises(UsageError, match=r"machine_temperature_system_failure.csv"):
+        signals.data_folder(str(tmp_path))
+    for file, column, *_ in signals.FILES.values():
+        path = tmp_path / file
+        path.parent.mkdir()
+        path.write_text(f"t;{column}\n1;0.5\n" if path.parent.name == "skab" else f"t,{column}\n1,0.5\n")
+    folder = signals.data_folder(str(tmp_path))
+    found = signals.recorded("energy_kwh", folder)
+    assert found is not None and found.values.tolist() == [0.5]
+    assert signals.recorded("acceleration_g", folder) is not None and signals.recorded("energy_kwh", None) is None
