@@ -86,7 +86,7 @@ class Workload(Model):
     steps_per_s: tuple[Positive, ...] = ()
     step_s: Positive = 6
     sensors: int = Field(default=300, ge=3, le=100_000)
-    anomaly_rate: float = Field(default=0.002, ge=0, le=1)
+    anomaly_rate: float = Field(default=0.02, ge=0, le=1)
     seed: int = 1
     fleets: int = Field(default=1, ge=1, le=16)
     poison_rate: float = Field(

@@ -87,7 +87,7 @@ class FleetConfig(FactoryConfig):
     rate: str = "2000"
     sensors: int = Field(default=300, ge=1, le=1_000_000)
     seed: int = Field(default=1, ge=0, lt=2**63)
-    anomaly_rate: float = Field(default=0.002, ge=0, le=1)
+    anomaly_rate: float = Field(default=0.02, ge=0, le=1)
     poison_rate: float = Field(default=0, ge=0, le=1, description="share of blocks that carry an impossible time")
     fleet: str = Field(default="0/1", pattern=r"^\d+/\d+$")
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
