@@ -16,11 +16,15 @@ SETTLED_S = 90.0  # an orderly end of everything takes a few seconds
 
 def settle(home: Path) -> str:
     """Wait until the lab that an interrupted driver used is healed, and gone or left up; which of it, in words."""
-    from factorylab.cluster import control, manage
+    from factorylab.cluster import control, manage, remains
 
     try:
         wait_until(
-            lambda: manage.driver_of(home) is None and (control.living_state(home) is None or _released(home)),
+            lambda: (
+                manage.driver_of(home) is None
+                and not remains.left(home)
+                and (control.living_state(home) is None or _released(home))
+            ),
             what=f"the lab in {home} to be healed",
             timeout_s=SETTLED_S,
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from factorylab import manifest, provenance, runs
@@ -19,7 +20,7 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
-from factorylab.errors import LabError, WaitTimeout
+from factorylab.errors import EnvironmentUnfit, LabError, WaitTimeout
 from factorylab.faults.inject import Timeline, pause_until
 from factorylab.faults.targets import PATIENCE_S, Roles
 from factorylab.final_read import FinalRead
@@ -51,7 +52,8 @@ class Experiment:
     started: ClockStamp = field(default_factory=stamp)
 
     def perform(self) -> None:
-        """Run the scenario and seal its folder.
+        """Run the scenario and seal its folder. What ends it early once it runs (an engine, or the whole lab, that went
+        away) is among the problems that make it invalid.
 
         Raises:
             LabError: the system could not be started. Faults are healed and workers stopped even then.
@@ -60,14 +62,25 @@ class Experiment:
         self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home)
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
-            stack.callback(self.crew.stop_all)
-            stack.callback(self.cluster.heal)
+            stack.callback(self._try, self.crew.stop_all)
+            stack.callback(self._try, self.cluster.heal)
             self._start()
-            self._traffic()
-            self._settle()
-            self._final_read()
-            self._phase("end")
+            self._try(self._experiment)
         self._seal()
+
+    def _try(self, part: Callable[[], object]) -> None:
+        try:
+            part()
+        except EnvironmentUnfit as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+                self.say(f"cut short: {error}")
+
+    def _experiment(self) -> None:
+        self._traffic()
+        self._settle()
+        self._final_read()
+        self._phase("end")
 
     def _phase(self, phase: Phase, text: str = "") -> None:
         self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase, wall_ns=time.time_ns()))
@@ -209,7 +222,7 @@ class Experiment:
         self.problems += unreadable
         if not unreadable:
             shutil.rmtree(self.run.journals)
-        copy_logs(self.cluster, self.run)
+        self._try(partial(copy_logs, self.cluster, self.run))
         manifest.write(self.run, self._manifest())
         runs.seal(self.run)
 

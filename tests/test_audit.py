@@ -400,6 +400,17 @@ def test_a_run_without_manifest_is_invalid(tmp_path: Path) -> None:
     assert (run.verdict.verdict, run.verdict.backend) == ("INVALID", "unknown")
 
 
+def test_a_run_that_was_cut_short_proves_no_loss(tmp_path: Path) -> None:
+    """Without a finished final read what is missing in log, store and sinks is unknown: INVALID, never FAIL."""
+
+    def cut_short(h: History) -> None:
+        for table in ("log", "rows"):
+            h[table] = h[table].iloc[: len(h[table]) // 2]
+        h["phases"] = h["phases"][~h["phases"]["phase"].isin(["final_read", "end"])]
+
+    assert spoiled(tmp_path, cut_short).verdict == "INVALID"
+
+
 def test_a_proven_loss_outranks_missing_evidence(tmp_path: Path) -> None:
     """FAIL wins over INVALID."""
     verdict = spoiled(tmp_path, both(drop("log", 5), lambda h: h.made_of.update(problems=["x"])))

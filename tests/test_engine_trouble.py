@@ -6,6 +6,7 @@ No engine is needed: programs that are mistaken for one, or for its command line
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import docker.errors
 import pytest
 
-from factorylab.cluster import compose, control, engine
+from factorylab.cluster import boot, compose, control, engine, projects
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.settings import load_settings
 from tests.fake_engine import FakeEngine, answer, version
@@ -137,3 +138,39 @@ def test_a_full_disk_of_the_engine_is_named() -> None:
     with pytest.raises(LabError, match="refused: no such container") as caught, engine.asking("x"):
         raise docker.errors.APIError("404", explanation="no such container")
     assert caught.value.exit_code == 1
+
+
+def test_a_full_data_folder_of_the_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too little space where the engine keeps its data is refused before anything is made, with how to make room."""
+    full = shutil.disk_usage(tmp_path)._replace(free=(boot.FREE_MB - 1) * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(EnvironmentUnfit, match=r"has 1023 MB of free space .* 1024 MB: .*docker system prune"):
+        boot.check_space(tmp_path, engine.ROOM)
+
+
+class Holding:
+    """The part of the engine's client that ends a project: each removal of its only container needs `tries`."""
+
+    def __init__(self, tries: int) -> None:
+        self.left, self.api = tries, self
+
+    def containers(self, **filters: object) -> list[dict[str, object]]:
+        return [{"Id": "1", "Labels": {projects.SERVICE_LABEL: "broker-1"}}] if self.left else []
+
+    def remove_container(self, name: str, **how: object) -> None:
+        self.left -= 1
+
+    def networks(self, **filters: object) -> list[dict[str, object]]:
+        return []
+
+    def volumes(self, **filters: object) -> dict[str, None]:
+        return {"Volumes": None}
+
+
+def test_what_was_removed_slowly_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first round that took longer than all of it should and left nothing is a success; a project that somebody goes
+    on starting is not waited for without end."""
+    monkeypatch.setattr(projects, "REMOVED_S", 1e-9)
+    assert projects.remove(Holding(1), "p") == ["broker-1"]  # type: ignore[arg-type]
+    with pytest.raises(LabError, match="somebody goes on starting it"):
+        projects.remove(Holding(1000), "p")  # type: ignore[arg-type]

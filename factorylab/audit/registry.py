@@ -18,6 +18,7 @@ from factorylab.analysis.latency import latencies
 from factorylab.analysis.readings import Ints, Mask, Readings
 from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
 from factorylab.audit.verdict import Check, Outcome, Witness
+from factorylab.errors import LabError
 from factorylab.saved import Run, each
 
 WITNESSES = 5
@@ -25,6 +26,21 @@ WITNESSES = 5
 
 class Evidence(Readings):
     """The sets of a run, what was measured on it, and how to name readings."""
+
+    @cached_property
+    def log(self) -> pd.DataFrame:
+        self._require_final_read()
+        return super().log
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        self._require_final_read()
+        return super().rows
+
+    def _require_final_read(self) -> None:
+        """What a final read that was cut short did not find may be there: it proves no loss. Raises LabError."""
+        if "end" not in self.run.phases:
+            raise LabError("the run was cut short before its final read was done")
 
     @cached_property
     def service(self) -> Service:
@@ -49,6 +65,7 @@ class Evidence(Readings):
 
     @cached_property
     def alerts(self) -> pd.DataFrame:
+        self._require_final_read()
         return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq")
 
     def sensor_name(self, sensor: int) -> str:

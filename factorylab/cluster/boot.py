@@ -141,12 +141,11 @@ def known_endpoints(home: Path) -> Endpoints:
     return known(home).endpoints
 
 
-def check_space(home: Path) -> None:
-    free = shutil.disk_usage(home).free // 2**20
+def check_space(folder: Path, way_out: str = "make room, or set FACTORYLAB_HOME") -> None:
+    """Raises EnvironmentUnfit where too little space is left for a lab's data."""
+    free = shutil.disk_usage(folder).free // 2**20
     if free < FREE_MB:
-        raise EnvironmentUnfit(
-            f"{home} has {free} MB of free space and a lab needs {FREE_MB} MB: make room, or set FACTORYLAB_HOME"
-        )
+        raise EnvironmentUnfit(f"{folder} has {free} MB of free space and a lab needs {FREE_MB} MB: {way_out}")
 
 
 def empty(home: Path) -> None:

@@ -153,6 +153,8 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
     boot.check_space(home)
+    if data := engine.data_folder(client):
+        boot.check_space(data, engine.ROOM)
     places = ports.choose(home, settings.port_base)
     boot.empty(home)
     password = secrets.token_urlsafe(24)

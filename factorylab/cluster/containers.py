@@ -90,7 +90,7 @@ class Containers:
         found = await self._do(projects.containers, self.client, self.plan.project)
         lacking = [spec.name for spec in services if spec.name not in found]
         if lacking:
-            raise StartFailed(f"compose did not start {', '.join(lacking)}:\n{said}")
+            raise StartFailed(f"compose did not start {', '.join(lacking)}:\n{said}{engine.room_if_full(said)}")
         for spec in services:
             self.entries[spec.name] = Container(self.client, spec, found[spec.name], self.plan.network)
         await asyncio.gather(*(self._do(self.entries[spec.name].follow) for spec in services))

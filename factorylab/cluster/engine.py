@@ -29,7 +29,7 @@ LEAST, LEAST_API = (20, 10), "1.41"
 POOL = 32  # threads that talk to the engine at once
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 NO_SPACE = "no space left on device"
-ROOM = "Make room where the engine keeps its data: 'docker system df' shows what takes it, 'docker system prune' helps"
+ROOM = "make room where the engine keeps its data: 'docker system df' shows what takes it, 'docker system prune' helps"
 NO_PLUGIN = ("is not a docker command", "unknown command: docker", "unknown flag: --project-name")
 INSTEAD = "or take --backend local, which needs no engine"
 REFUSALS = {
@@ -91,14 +91,19 @@ def asking(what: str) -> Iterator[None]:
         yield
     except APIError as error:
         said = str(error.explanation or error)
-        if NO_SPACE in said.lower():
-            raise EnvironmentUnfit(f"{what}: {said}. {ROOM}") from error
+        if room := room_if_full(said):
+            raise EnvironmentUnfit(f"{what}: {said}{room}") from error
         raise LabError(f"{what}: the Docker engine refused: {said}") from error
     except (DockerException, RequestException, OSError) as error:
         raise EnvironmentUnfit(
             f"{what}: the Docker engine does not answer ({_in_words(error)}). See its log and start it again; then "
             "'factorylab heal' undoes what is broken, and 'factorylab down' ends what is left"
         ) from error
+
+
+def room_if_full(said: str) -> str:
+    """The way out, to be put after what was `said`, where the reason is a full disk."""
+    return f": {ROOM}" if NO_SPACE in said.lower() else ""
 
 
 def _in_words(error: Exception) -> str:
@@ -158,6 +163,16 @@ def _version(where: str, answer_s: float) -> dict[str, str]:
             f"{answer_s:g} s): see its log and restart it, {INSTEAD}"
         ) from error
     return found
+
+
+def data_folder(client: DockerClient) -> Path | None:
+    """Where the engine keeps images and volumes; None where this account cannot see it."""
+    with asking("looking for the engine's data"):
+        folder = Path(client.info()["DockerRootDir"])
+    try:
+        return folder if folder.exists() else None
+    except PermissionError:
+        return None
 
 
 def command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> subprocess.CompletedProcess[str]:

@@ -104,7 +104,9 @@ def build(name: str, target: str) -> None:
     done = engine.command(*words, str(DOCKERFILE.parent), env=engine.cli_environment() | given, timeout_s=BUILD_S)
     if done.returncode != 0:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-        raise EnvironmentUnfit(f"the image {name} does not build; {WITHOUT_REGISTRY}. What was said:\n{said}")
+        raise EnvironmentUnfit(
+            f"the image {name} does not build; {WITHOUT_REGISTRY}. What was said:\n{said}{engine.room_if_full(said)}"
+        )
 
 
 def differing(client: DockerClient, name: str) -> list[str]:

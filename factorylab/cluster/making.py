@@ -66,7 +66,10 @@ class Composing:
         try:
             said, _ = await asyncio.wait_for(self._running.communicate(), UP_S)
         except TimeoutError:
-            raise StartFailed(f"'docker compose up' took longer than {UP_S} s: is the machine too busy?") from None
+            raise StartFailed(
+                f"'docker compose up' took longer than {UP_S} s: is the machine too busy, or does the engine "
+                "('docker version') not answer?"
+            ) from None
         finally:
             await self.end()
         return "\n".join(said.decode(errors="replace").splitlines()[-SAID_LINES:])

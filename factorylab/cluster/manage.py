@@ -96,6 +96,7 @@ def down(home: Path, *, force: bool = False) -> list[str]:
 
     Raises:
         LabBusy: a living process drives it, and `force` was not given.
+        EnvironmentUnfit: containers may be left, and the engine does not answer.
     """
     state = control.living_state(home)
     driver = driver_of(home)
@@ -106,4 +107,5 @@ def down(home: Path, *, force: bool = False) -> list[str]:
     names = [node.name for node in control.nodes(home) if node.pid]
     control.ask(home, control.Shutdown())
     control.wait_gone(state.supervisor)
+    remains.clear(home)  # nothing, unless the supervisor could not end all
     return names

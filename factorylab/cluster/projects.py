@@ -45,17 +45,19 @@ def remove(client: DockerClient, project: str) -> list[str]:
         EnvironmentUnfit: it does not answer: some of it may be left.
     """
     names: set[str] = set()
-    deadline = time.monotonic() + REMOVED_S
+    refused: LabError | None = None
+    deadline: float | None = None  # counted from the end of the first round: a slow engine takes long for that
     while exists(client, project):
-        refused: LabError | None = None
+        if deadline and time.monotonic() > deadline:
+            raise refused or LabError(f"{project} is not gone after {REMOVED_S:g} s: somebody goes on starting it")
+        refused = None
         try:
             names |= _sweep(client, project)
         except EnvironmentUnfit:
             raise
         except LabError as error:
             refused = error
-        if time.monotonic() > deadline:
-            raise refused or LabError(f"{project} is not gone after {REMOVED_S:g} s: somebody goes on starting it")
+        deadline = deadline or time.monotonic() + REMOVED_S
     return sorted(names)
 
 

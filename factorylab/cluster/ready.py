@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 
 from factorylab.cluster import control
-from factorylab.cluster.base import Endpoints
+from factorylab.cluster.base import INFRASTRUCTURE, Endpoints
 from factorylab.cluster.files import last_lines
 from factorylab.errors import StartFailed
 from factorylab.waiting import wait_until
@@ -95,7 +95,8 @@ def wait_ready(home: Path, endpoints: Endpoints, timeout_s: float = READY_S) -> 
 
 def _raise_if_dead(home: Path) -> None:
     for node in control.nodes(home):
-        if node.role in {"broker", "database"} and node.pid is None:
+        # a container's exit code comes from the engine, a moment after its end
+        if node.role in INFRASTRUCTURE and node.pid is None and node.exit_code is not None:
             raise StartFailed(
                 f"{node.name} ended with exit code {node.exit_code} while the lab started; the end of {node.log}:\n"
                 + last_lines(Path(node.log))

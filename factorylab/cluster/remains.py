@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import psutil
 from factorylab.cluster import control, engine, projects
 from factorylab.cluster.files import exclusive, read_json
 from factorylab.cluster.making import PLAN, Plan
-from factorylab.errors import LabError
+from factorylab.errors import EnvironmentUnfit, LabError
 
 LOCK = "remains.lock"
+AGAIN_S = 2.0
+PATIENCE_S = 900.0  # how long a guard waits for an engine to come back
 
 
 def clear(home: Path) -> list[str]:
@@ -43,9 +46,22 @@ def _end_frozen(data: Path) -> list[str]:
     return ended
 
 
+def left(home: Path) -> bool:
+    """May there be containers of a lab whose supervisor is gone?"""
+    return (home / PLAN).exists() and control.living_state(home) is None
+
+
+def _made(home: Path) -> int | None:
+    """When the plan of the lab was written: a later lab in the same folder is none of a guard's business."""
+    try:
+        return (home / PLAN).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
 def guard(home: Path) -> None:
-    """Leave a process behind that clears up as soon as this one is gone without having done so: killed, or out of
-    memory. Containers would stay, paused and cut as they were."""
+    """Leave a process behind that clears up as soon as this one is gone without having done so: killed, out of memory,
+    or left alone by the engine. Containers would stay, paused and cut as they were."""
     reader, writer = os.pipe()
     if os.fork():
         os.close(reader)  # the writer closes when this process ends, whatever ends it
@@ -53,10 +69,15 @@ def guard(home: Path) -> None:
     os.close(writer)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
+    plan = _made(home)
     os.read(reader, 1)
+    deadline = time.monotonic() + PATIENCE_S
     try:
-        if (home / PLAN).exists() and control.living_state(home) is None:
-            print(f"the supervisor died; ended what it left: {', '.join(clear(home))}", flush=True)
+        while left(home) and _made(home) == plan and time.monotonic() < deadline:
+            with suppress(EnvironmentUnfit):  # an engine that does not answer now may do so later
+                print(f"the supervisor is gone; ended what it left: {', '.join(clear(home))}", flush=True)
+                break
+            time.sleep(AGAIN_S)
     except (LabError, OSError) as error:
-        print(f"the supervisor died, and not all that it left could be ended: {error}", flush=True)
+        print(f"the supervisor is gone, and not all that it left could be ended: {error}", flush=True)
     os._exit(0)

@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,14 @@ from factorylab.cluster.children import Children
 from factorylab.cluster.control import Recorded, Reply, State
 from factorylab.cluster.files import write_durably
 from factorylab.cluster.undo import UndoRecords
-from factorylab.errors import LabBusy, LabError
+from factorylab.errors import EnvironmentUnfit, LabBusy, LabError
 
 if TYPE_CHECKING:
     from factorylab.cluster.containers import Containers
 
 LOOK_S = 0.5  # how often the lab's own folder is checked for being there
 FIRST_LEASE_S = 30
+AGAIN_S = 2.0
 STOP_ORDER = ("fleet", "processor", "probe", "broker", "database")
 DRIVERS_OWN = STOP_ORDER[:3]
 LAB_END_S = 2.5  # a broker has closed its log by then; 5 s more it would wait for a quorum that ends as well
@@ -60,6 +62,7 @@ class Supervisor:
         self.holder: asyncio.StreamWriter | None = None
         self.lease: asyncio.StreamWriter | None = None
         self.closing: asyncio.Task[None] | None = None
+        self.tidying: asyncio.Task[None] | None = None
         self.ended = asyncio.Event()
         self.port = 0
 
@@ -85,9 +88,25 @@ class Supervisor:
         if not (self.kept or self.holder):
             await self.shutdown()
             return
+        try:
+            await self._tidy()
+        except EnvironmentUnfit:  # an engine that does not answer now may do so later
+            self.tidying = asyncio.create_task(self._tidy_later())
+            raise
+
+    async def _tidy(self) -> None:
         for role in DRIVERS_OWN:
             await self.children.stop(self.children.names(role, standing=False))
         await self.children.heal(None)
+
+    async def _tidy_later(self) -> None:
+        """Try again until it is done, or a driver comes, who heals for himself."""
+        while not self.closing:
+            await asyncio.sleep(AGAIN_S)
+            with suppress(EnvironmentUnfit):
+                await self._tidy()
+                print("what a driver had left was healed in the end", flush=True)
+                return
 
     def write_state(self) -> None:
         own = Recorded("supervisor", os.getpid(), psutil.Process().create_time())
@@ -135,13 +154,16 @@ class Supervisor:
             )
             return
         self.lease = writer
+        if self.tidying:
+            self.tidying.cancel()
         await self._reply(writer, Reply())
         try:
             if line := await reader.readline():
                 await self._answer(line, writer)
         finally:
             if self.lease is writer:
-                await self._release()
+                with suppress(EnvironmentUnfit):
+                    await self._release()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         request = msgspec.json.decode(line, type=control.Request)

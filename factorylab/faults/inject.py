@@ -17,7 +17,7 @@ from factorylab.clock import now_ns
 from factorylab.cluster.able import require
 from factorylab.cluster.base import Action, Cluster, Cut, Link
 from factorylab.cluster.pulse import pulse
-from factorylab.errors import LabError, UsageError, WaitTimeout
+from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
 from factorylab.factory import steps
 from factorylab.faults.links import Held, broken, surprises
 from factorylab.faults.targets import Roles, resolve
@@ -138,6 +138,8 @@ class Timeline:
         try:
             cut = Cut(fault.away_from, fault.direction) if fault.kind == "partition" else None
             self.cluster.inject(number, node, fault.kind, cut)
+        except EnvironmentUnfit:  # whoever does it is gone: no fault can land any more, nor be undone
+            raise
         except LabError as error:  # what is dead already cannot be paused
             self._step(number, fault, node, "no_evidence", str(error))
         else:
