@@ -103,7 +103,7 @@ class Probe:
         """Write what is known now."""
         t_ns = now_ns()
         views = {broker: answer for broker, watch in self._views.items() if (answer := watch.answer())}
-        ends = {broker: said for broker, watch in self._ends.items() if (said := watch.answer())}
+        ends = {broker: said_ends for broker, watch in self._ends.items() if (said_ends := watch.answer())}
         told = {broker: answer.value for broker, answer in views.items()}
         found = {p: newest(told, p) for p in range(self.config.partitions)}
         of_leader = {p: ends.get(view.leader) if view else None for p, view in found.items()}

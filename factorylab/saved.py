@@ -108,11 +108,14 @@ class Run:
         wanted = columns or tuple(kinds)
         if not self.path_of(table).exists():
             return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted})
-        data = pq.ParquetFile(self.path_of(table)).read(columns=list(wanted))
-        present = set(data.column_names)
-        empty = {name: np.full(data.num_rows, UNKNOWN) for name in wanted if name not in present}
-        filled = {name: _dense(data.column(name), kinds[name]) for name in wanted if name in present}
-        return pd.DataFrame({**filled, **empty}, copy=False)[list(wanted)]
+        return _frame(pq.ParquetFile(self.path_of(table)).read(columns=list(wanted)), kinds, wanted)
+
+    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
+        """The rows of a table that fulfil a condition; the others are never held in memory."""
+        if not self.path_of(table).exists():
+            return self.frame(table)
+        kinds = dtypes(table)
+        return _frame(pq.read_table(self.path_of(table), filters=condition), kinds, tuple(kinds))
 
     def row_count(self, table: str) -> int:
         """Number of rows of a table, without reading it."""
@@ -129,6 +132,14 @@ class Run:
             there = set(pq.ParquetFile(self.path_of(table)).schema_arrow.names)
             lacks += [f"{table}.{name}" for name in dtypes(table) if name not in there]
         return [name for name in lacks if SINCE.get(name, 1) <= version]
+
+
+def _frame(data: pa.Table, kinds: Mapping[str, str], wanted: tuple[str, ...]) -> pd.DataFrame:
+    """Columns as `dtypes` has them; those that an older history lacks are unknown."""
+    present = set(data.column_names)
+    empty = {name: np.full(data.num_rows, UNKNOWN) for name in wanted if name not in present}
+    filled = {name: _dense(data.column(name), kinds[name]) for name in wanted if name in present}
+    return pd.DataFrame({**filled, **empty}, copy=False)[list(wanted)]
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:

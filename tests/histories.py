@@ -40,6 +40,7 @@ class History(dict[str, pd.DataFrame]):
         self.folder, self.scenario = folder, scenario
         self.made_of: dict[str, Any] = {"problems": [], "workers_died": [], "producer": {"acks": scenario.clients.acks}}
         self.absent: set[str] = set()
+        self.logs: dict[str, list[str]] = {}  # node → lines
 
     def add(self, table: str, **columns: Any) -> None:
         """Append rows; a scalar stands for a whole column."""
@@ -75,6 +76,8 @@ class History(dict[str, pd.DataFrame]):
         folder = runs.create(self.folder, self.scenario)
         for table in TABLES.keys() - self.absent:
             pq.write_table(arrow(table, self.get(table)), folder.history / f"{table}.parquet")
+        for node, lines in self.logs.items():
+            (folder.logs / f"{node}.log").write_text("".join(f"{line}\n" for line in lines))
         facts: dict[str, Any] = {
             "run_id": folder.run_id,
             "scenario": self.scenario.name,

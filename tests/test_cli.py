@@ -19,7 +19,7 @@ from tests.histories import healthy, scenario
 from tests.test_report import Page
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "show", "replay",
-            "compare", "report", "trace")  # fmt: skip
+            "compare", "report", "trace", "witness")  # fmt: skip
 Call = Callable[..., tuple[int, str, str]]
 
 

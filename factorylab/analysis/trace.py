@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from factorylab import messages
 from factorylab.clock import NS
@@ -26,16 +27,15 @@ def trace(run: Run, sensor: str, seq: int) -> Trace:
         UsageError: no fleet of the run had such a sensor, or it never came to this reading.
     """
     number = _sensor(run, sensor)
-    sends, log = _rows(run, "sends", number, seq), _rows(run, "log", number, seq)
+    sends, log = rows_of(run, "sends", number, seq), rows_of(run, "log", number, seq)
     if sends.empty and log.empty:
         all_seqs = run.frame("sends", "sensor", "seq").query("sensor == @number")["seq"]
         last = f"its readings go from 0 to {all_seqs.max()}" if len(all_seqs) else "it offered none"
         raise UsageError(f"the run {run.folder.run_id} has no reading {seq} of {sensor}: {last}")
-    moments = [*_sent(run, sends), *_worked_on(run, _places(sends, log))]
-    moments.sort(key=lambda moment: moment[0])
-    alerts = _rows(run, "alerts", number, seq)
-    ends = [*_kept(run, log, _rows(run, "rows", number, seq)), *_alerts(alerts)]
-    steps = [step._replace(at=_utc(run, t_ns)) for t_ns, step in moments]
+    timed = moments(run, sends, log)
+    alerts = rows_of(run, "alerts", number, seq)
+    ends = [*_kept(run, log, rows_of(run, "rows", number, seq)), *_alerts(alerts)]
+    steps = [step._replace(at=_utc(run, t_ns)) for t_ns, step in timed]
     return Trace.of(messages.correlation_id(sensor, seq), f"run {run.folder.run_id}", [*steps, *ends])
 
 
@@ -49,18 +49,24 @@ def _sensor(run: Run, name: str) -> int:
     return int(known[name])
 
 
-def _rows(run: Run, table: str, sensor: int, seq: int) -> pd.DataFrame:
-    frame = run.frame(table)
-    return frame[(frame["sensor"] == sensor) & (frame["seq"] == seq)]
+def rows_of(run: Run, table: str, sensor: int, seq: int) -> pd.DataFrame:
+    """The rows of a table that are about one reading."""
+    return run.only(table, (pc.field("sensor") == sensor) & (pc.field("seq") == seq))
 
 
-def _places(sends: pd.DataFrame, log: pd.DataFrame) -> set[tuple[int, int]]:
+def places_of(sends: pd.DataFrame, log: pd.DataFrame) -> set[tuple[int, int]]:
     """Every (partition, offset) at which the reading was confirmed or found."""
     both = pd.concat([sends[["partition", "offset"]], log[["partition", "offset"]]])
     return {(int(row.partition), int(row.offset)) for row in each(both) if row.offset != UNKNOWN}
 
 
 Moment = tuple[int, Step]
+
+
+def moments(run: Run, sends: pd.DataFrame, log: pd.DataFrame) -> list[Moment]:
+    """What happened to a reading and when, in the order of time; `sends` and `log` are its rows of these tables."""
+    found = [*_sent(run, sends), *worked_on(run, places_of(sends, log))]
+    return sorted(found, key=lambda moment: moment[0])
 
 
 def _sent(run: Run, sends: pd.DataFrame) -> Iterator[Moment]:
@@ -74,7 +80,7 @@ def _sent(run: Run, sends: pd.DataFrame) -> Iterator[Moment]:
             yield row.t_ns, Step(str(row.outcome), by=row.worker, detail=why)
 
 
-def _worked_on(run: Run, places: set[tuple[int, int]]) -> Iterator[Moment]:
+def worked_on(run: Run, places: set[tuple[int, int]]) -> Iterator[Moment]:
     """Who took the record up, and which transactions had it."""
     for partition, offset in sorted(places):
         reads, commits = run.reads, run.commits

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
 from factorylab.analysis.epochs import Epochs
-from factorylab.analysis.readings import Ints
+from factorylab.analysis.trace import Moment as Timed
+from factorylab.analysis.trace import moments, places_of, rows_of, worked_on
 from factorylab.audit.registry import Evidence
 from factorylab.audit.verdict import ORDER, Check, Life, Moment, Witness
 from factorylab.clock import NS
 from factorylab.saved import each
 
 MOST_CHANGES = 4  # of leader or ISR after the confirmation: what comes later is not this reading's story
-SOME = 3  # polls, transactions and copies of one reading; one is healthy
+NOBODY = (-2, -2)  # no row is about this sensor
+SOME = 3  # copies of one reading; one is healthy
+TABLE = {"read": "reads", "stored": "commits", "refused": "commits", "dead_letter": "dead_letters"}
 
 
 def witness_of(checks: Sequence[Check], name: str = "") -> tuple[str, Witness] | None:
@@ -43,49 +44,40 @@ class Biography:
         names = self.run.sensors
         index = names.loc[names["name"].astype(str) == witness.sensor, "sensor"]
         self.sensor, self.seq = int(index.iloc[0]) if len(index) else -1, witness.seq
-        self.places = self._places(witness)
+        known = self.sensor >= 0 and self.seq >= 0
+        self.of = {name: rows_of(self.run, name, *(self.key if known else NOBODY)) for name in ("sends", "log", "rows")}
+        told = {(witness.partition, witness.offset)} if witness.offset >= 0 else set()
+        found = [places_of(self.of[name], self.of["log"]) for name in ("sends", "rows")]
+        self.places = sorted(told.union(*found))
 
-    def _places(self, witness: Witness) -> list[tuple[int, int]]:
-        """Every place that was confirmed for it, or holds it; the confirmed one first."""
-        e = self.e
-        frames = [(e.sends, self._rows(e.sends)), (e.log, self._rows(e.log)), (e.rows, self._rows(e.rows))]
-        found = [(w.partition, w.offset) for frame, rows in frames for w in each(frame.iloc[rows[:SOME]])]
-        found.append((witness.partition, witness.offset))
-        return [place for place in dict.fromkeys(found) if min(place) >= 0]
-
-    def _rows(self, frame: object) -> Ints:
-        """Rows of a frame with sensor and seq that are of this reading."""
-        sensor, seq = frame["sensor"].to_numpy(), frame["seq"].to_numpy()  # type: ignore[index]
-        return np.flatnonzero((sensor == self.sensor) & (seq == self.seq)) if self.sensor >= 0 else np.zeros(0, int)
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.sensor, self.seq
 
     def at(self, t_ns: int, step: str, detail: str, how: str) -> Moment:
         return Moment(round((int(t_ns) - self.run.t0_ns) / NS, 3), step, detail, how)
 
     def moments(self) -> list[Moment]:
-        found = [*self._sent(), *self._led(), *self._faults(), *self._read(), *self._committed()]
+        sends, log = self.of["sends"], self.of["log"]
+        timed = [*moments(self.run, sends, log), *worked_on(self.run, set(self.places) - places_of(sends, log))]
+        found = [*map(self._told, timed), *self._confirmed(), *self._led(), *self._faults()]
         return [*sorted(found, key=lambda m: m.t_s), *self._end()]
 
-    def _sent(self) -> Iterator[Moment]:
-        sends = self.run.frame("sends", "worker", "sensor", "seq", "t_ns", "t_intended_ns", "t_ack_ns", "partition",
-                               "offset", "outcome", "error")  # fmt: skip
-        for s in each(sends.iloc[self._rows(sends)[:SOME]]):
-            yield self.at(s.t_intended_ns, "due", f"sensor index {self.sensor}, seq {self.seq}", "sends")
-            yield self.at(s.t_ns, "sent", f"by {s.worker}", "sends")
-            if s.t_ack_ns < 0:
-                why = f": {s.error}" if isinstance(s.error, str) else ""
-                yield self.at(s.t_ns, str(s.outcome), f"no confirmation{why}", "sends")
-                continue
-            term = self.epochs.term_at(s.partition, s.t_ack_ns)
-            isr = list(self.epochs.isr_at(s.partition, s.t_ack_ns))
-            by = f" by leader {term.leader} in epoch {term.epoch}; in sync {isr}" if term else ""
-            yield self.at(
-                s.t_ack_ns, "confirmed", f"partition {s.partition} offset {s.offset}{by}", "sends, partitions"
-            )
+    def _told(self, timed: Timed) -> Moment:
+        t_ns, step = timed
+        words = ", ".join(filter(None, (step.by, step.where, step.detail)))
+        return self.at(t_ns, step.step, words, TABLE.get(step.step, "sends"))
+
+    def _confirmed(self) -> Iterator[Moment]:
+        for s in each(self.of["sends"][self.of["sends"]["t_ack_ns"] >= 0]):
+            if term := self.epochs.term_at(s.partition, s.t_ack_ns):
+                isr = list(self.epochs.isr_at(s.partition, s.t_ack_ns))
+                detail = f"broker {term.leader} in epoch {term.epoch}; in sync {isr}"
+                yield self.at(s.t_ack_ns, "leader then", detail, "partitions")
 
     def _span(self) -> tuple[int, int]:
-        """From when until when the leader and the faults are part of the story: from its sending to its last place."""
-        sends = self.run.frame("sends", "sensor", "seq", "t_intended_ns")
-        mine = sends.iloc[self._rows(sends)]["t_intended_ns"]
+        """From when until when the leader and the faults are part of the story: from its sending to the drain."""
+        mine = self.of["sends"]["t_intended_ns"]
         end_ns = self.run.phases.get("drain") or max(self.run.phases.values(), default=self.run.t0_ns)
         return (int(mine.min()) if len(mine) else self.run.t0_ns), end_ns
 
@@ -97,14 +89,15 @@ class Biography:
                 where = f" from offset {c.offset} on" if c.offset >= 0 else ""
                 detail = f"broker {c.after.leader} in epoch {c.after.epoch}{where}; in sync {list(c.after.isr_first)}"
                 yield self.at(c.after.first_ns, "new leader", detail, "partitions, epochs")
-                lost = [o for p, o in self.places if p == partition and 0 <= c.offset <= o]
-                if lost and not self._holds(partition, lost[0]):
-                    detail = f"epoch {c.before.epoch} ends at offset {c.offset}, below offset {lost[0]}"
+                cut = [o for p, o in self.places if p == partition and 0 <= c.offset <= o and (p, o) not in self._held]
+                for offset in cut[:1]:
+                    detail = f"epoch {c.before.epoch} ends at offset {c.offset}, at or below offset {offset}"
                     yield self.at(c.after.first_ns, "truncated", detail, "epochs")
 
-    def _holds(self, partition: int, offset: int) -> bool:
-        log = self.e.log.iloc[self._rows(self.e.log)]
-        return bool(((log["partition"] == partition) & (log["offset"] == offset)).any())
+    @property
+    def _held(self) -> set[tuple[int, int]]:
+        """Where the log has this reading now."""
+        return places_of(self.of["log"], self.of["log"])
 
     def _faults(self) -> Iterator[Moment]:
         from_ns, until_ns = self._span()
@@ -112,47 +105,21 @@ class Biography:
             if w.injected_ns <= until_ns and (w.healed_ns <= 0 or w.healed_ns >= from_ns):
                 yield self.at(w.injected_ns, "fault", f"{w.kind} {w.node} ({w.target})", "faults")
 
-    def _read(self) -> Iterator[Moment]:
-        reads = self.run.reads
-        for partition, offset in self.places:
-            hit = (
-                (reads["partition"] == partition) & (reads["first_offset"] <= offset) & (reads["last_offset"] >= offset)
-            )
-            for r in each(reads[hit].sort_values("t_ns").head(SOME)):
-                detail = f"{r.worker} polled offsets {r.first_offset}–{r.last_offset}, {r.count} records"
-                yield self.at(r.t_ns, "read", detail, "reads")
-
-    def _committed(self) -> Iterator[Moment]:
-        commits = self.run.commits
-        for partition, offset in self.places:
-            hit = (
-                (commits["partition"] == partition)
-                & (commits["from_offset"] <= offset)
-                & (commits["to_offset"] > offset)
-            )
-            for c in each(commits[hit].sort_values("t_ns").head(SOME)):
-                detail = f"{c.worker} (epoch {c.owner_epoch}) offsets {c.from_offset}–{c.to_offset - 1}, {c.rows} rows"
-                yield self.at(c.t_ns, "refused" if c.refused else "committed", detail, "commits")
-
     def _end(self) -> Iterator[Moment]:
         """What the final read found at its places and for itself."""
         end_ns = self.run.phases.get("final_read") or max(self.run.phases.values(), default=self.run.t0_ns)
         for partition, offset in self.places[: 1 + SOME]:
             now = f"partition {partition} offset {offset}: {self._now(partition, offset)}"
             yield self.at(end_ns, "in the log now", now, "log, frozen")
-        rows = self.e.rows.iloc[self._rows(self.e.rows)]
-        where = ", ".join(f"from partition {r.partition} offset {r.offset}" for r in each(rows.head(SOME)))
+        rows = self.of["rows"].head(SOME)
+        where = ", ".join(f"from partition {r.partition} offset {r.offset}" for r in each(rows))
         yield self.at(end_ns, "in the store now", where or "not there", "rows")
-        dead = self.run.dead_letters
-        for partition, offset in self.places:
-            for d in each(dead[(dead["partition"] == partition) & (dead["offset"] == offset)].head(SOME)):
-                yield self.at(end_ns, "dead letter", str(d.reason), "dead_letters")
 
     def _now(self, partition: int, offset: int) -> str:
         log = self.e.log
         found = log[(log["partition"] == partition) & (log["offset"] == offset)]
         for r in each(found.head(1)):
-            if (r.sensor, r.seq) == (self.sensor, self.seq):
+            if (r.sensor, r.seq) == self.key:
                 return "this reading"
             epoch = self.epochs.of_place(partition, offset)
             return f"another reading, {self.e.sensor_name(r.sensor)} seq {r.seq}" + f", of epoch {epoch}" * (epoch >= 0)

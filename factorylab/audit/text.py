@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from factorylab.audit.verdict import Explanation, Span, Verdict
+from factorylab.audit.verdict import Explanation, Life, Span, Verdict
 
 SHOWN = 5  # checks on a screen
 STORIES, EVIDENCE = 2, 3  # explanations on a screen, and what each rests on
@@ -65,7 +65,7 @@ def panel(verdict: Verdict) -> str:
     lines += [line for told in verdict.explanations[:STORIES] for line in why(told)]
     if verdict.explanations[STORIES:]:
         lines.append(f"  and {len(verdict.explanations) - STORIES} more explanations in the report")
-    lines += life_lines(verdict)
+    lines += life_lines(verdict.life) if verdict.life else []
     for r in verdict.recovery:
         lines.append(
             f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected {r.detection}, "
@@ -96,12 +96,10 @@ def why(told: Explanation) -> list[str]:
     return [*lines, f"  {'':<11} prevented by {told.prevented_by}"]
 
 
-def life_lines(verdict: Verdict) -> list[str]:
-    """The witness's life, a line a step."""
-    if verdict.life is None:
-        return []
-    steps = [f"  {m.t_s:>9.2f} s {m.step}: {m.detail}" for m in verdict.life.moments]
-    return [f"  one of them: {_witness(verdict.life.witness)}", *steps]
+def life_lines(life: Life) -> list[str]:
+    """A witness's life, a line a step."""
+    steps = [f"  {m.t_s:>9.2f} s {m.step}: {m.detail}" for m in life.moments]
+    return [f"  one of them: {_witness(life.witness)} ({life.check})", *steps]
 
 
 def _witness(witness: object) -> str:

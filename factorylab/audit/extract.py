@@ -1,0 +1,122 @@
+"""A history of a few rows that shows one finding: the rows of a saved run about one reading, none of them changed.
+
+Kept are the reading, its predecessor, what its places hold now, the polls and transactions over them, the changes of
+their partitions, and the small tables. What is left out makes the extract INVALID as an experiment, which proves
+nothing any more; the finding stands all the same.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from factorylab import runs
+from factorylab.audit.life import Biography
+from factorylab.audit.registry import Evidence
+from factorylab.audit.verdict import Life
+from factorylab.errors import UsageError
+from factorylab.history import TABLES
+from factorylab.saved import Run, each, load
+
+Place = tuple[int, int]
+WHOLE = ("workers", "sensors", "stages", "group", "faults", "phases", "positions", "frozen", "epochs")
+BY_READING = ("sends", "log", "rows", "alerts")
+BY_PLACE = {"log": ("offset", "offset"), "rows": ("offset", "offset"), "dead_letters": ("offset", "offset")}
+SPANS = {"reads": ("first_offset", "last_offset"), "commits": ("from_offset", "to_offset")}
+TEST = '''"""{claim}"""
+
+from pathlib import Path
+
+from factorylab import load
+
+
+def test_the_finding_is_there() -> None:
+    checks = {{check.name: check for check in load(Path(__file__).parent).verdict.checks}}
+    found = checks["{check}"]
+    assert found.verdict == "{verdict}" and found.count >= 1, found.measured
+'''
+
+
+def extract(run: Run, life: Life, folder: Path) -> Run:
+    """Write the extract about the witness of `life` to `folder`, as a sealed run with a test beside it.
+
+    Raises:
+        UsageError: the folder is not empty.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty: name a folder that is")
+    out = runs.RunFolder(folder)
+    out.history.mkdir(parents=True)
+    evidence = Evidence(run)
+    about = Biography(evidence, life.witness)
+    places = set(about.places) | _neighbours(run, about.places)
+    keys = {about.key, (about.sensor, about.seq - 1)} | _held_at(run, places)
+    for table in TABLES:
+        if run.path_of(table).exists():
+            pq.write_table(_rows(run, table, keys, places), out.history / f"{table}.parquet", compression="zstd")
+    for name in ("scenario.json", "manifest.json"):
+        shutil.copyfile(run.folder.raw / name, out.raw / name)
+    runs.seal(out)
+    found = next(check for check in run.verdict.checks if check.name == life.check)
+    (folder / "test_witness.py").write_text(TEST.format(claim=found.claim, check=found.name, verdict=found.verdict))
+    return load(folder)
+
+
+def _neighbours(run: Run, places: Iterable[Place]) -> set[Place]:
+    """The place before each poll over a place: a skip or a step back lies between two polls."""
+    reads = run.reads
+    found = set()
+    for partition, offset in places:
+        mine = reads[reads["partition"] == partition]
+        hit = mine[(mine["first_offset"] <= offset) & (mine["last_offset"] >= offset)]
+        before = mine[mine["worker"].isin(hit["worker"])]
+        before = before[before["t_ns"] < hit["t_ns"].max()].sort_values("t_ns").tail(1)
+        found |= {(r.partition, at) for r in each(before) for at in (r.last_offset, r.last_offset + 1)}
+    return found
+
+
+def _held_at(run: Run, places: Iterable[Place]) -> set[Place]:
+    """(sensor, seq) of what the log holds at these places now."""
+    held = run.only("log", _at(places, "offset", "offset"))
+    return {(int(r.sensor), int(r.seq)) for r in each(held)}
+
+
+def _rows(run: Run, table: str, keys: set[Place], places: set[Place]) -> pa.Table:
+    path = run.path_of(table)
+    if table in WHOLE:
+        return pq.read_table(path)
+    if table == "partitions":
+        return _changes(pq.read_table(path), {p for p, _ in places})
+    wanted = []
+    if table in BY_READING:
+        wanted += [(pc.field("sensor") == sensor) & (pc.field("seq") == seq) for sensor, seq in sorted(keys)]
+    if table in BY_PLACE:
+        wanted.append(_at(places, *BY_PLACE[table]))
+    if table in SPANS:
+        wanted.append(_at(places, *SPANS[table]))
+    return pq.read_table(path, filters=reduce(or_, wanted)) if wanted else pq.read_table(path).slice(0, 0)
+
+
+def _at(places: Iterable[Place], first: str, last: str) -> pc.Expression:
+    """Rows whose first … last covers one of the places."""
+    covers = [
+        (pc.field("partition") == partition) & (pc.field(first) <= offset) & (pc.field(last) >= offset)
+        for partition, offset in sorted(places)
+    ]
+    return reduce(or_, covers, pc.scalar(False))
+
+
+def _changes(samples: pa.Table, partitions: set[int]) -> pa.Table:
+    """The first and the last sample of each stretch in which leader, epoch and ISR of a partition stayed the same."""
+    frame = samples.select(["t_ns", "partition", "leader", "epoch", "isr"]).to_pandas()
+    frame = frame[frame["partition"].isin(partitions)].sort_values(["partition", "t_ns"], kind="stable")
+    word = frame["partition"].astype(str) + [f" {r.leader} {r.epoch} {sorted(r.isr)}" for r in each(frame)]
+    edge = (word != word.shift()) | (word != word.shift(-1))
+    return samples.take(pa.array(sorted(frame.index[edge])))

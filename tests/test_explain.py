@@ -1,0 +1,236 @@
+"""Explanations: why readings were lost, doubled or reordered, from handmade histories whose story is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from factorylab.audit.case import EXPLAINERS, NOTHING_SEEN
+from factorylab.audit.text import panel
+from factorylab.audit.verdict import Explanation, Verdict
+from tests.histories import History, S, at_ns, broker_loss, forget_acked, healthy, network_partition, scenario
+from tests.test_audit import answer, lose, retention, unread
+
+CUT_AT = 267  # the first offset that the isolated leader confirmed alone, see `isolated`
+
+
+def told(verdict: Verdict, check: str) -> list[Explanation]:
+    return [explanation for explanation in verdict.explanations if explanation.check == check]
+
+
+def isolated(folder: Path, **changes: object) -> History:
+    """acks=1; the isolated leader of partition 0 confirmed readings up to 9 s that the next leader never had."""
+    history = network_partition(folder, clients={"acks": "1"}, **changes)
+    forget_acked(history, 6, 9)
+    new_epoch(history, CUT_AT)
+    return history
+
+
+def new_epoch(h: History, offset: int) -> None:
+    """From this offset on the log of partition 0 is of epoch 1."""
+    h["epochs"].loc[0, "last_offset"] = offset - 1
+    h.add("epochs", partition=0, epoch=1, first_offset=offset, last_offset=599, count=1)
+
+
+def in_sync(h: History, until_s: float, *replicas: int) -> None:
+    """The ISR of partition 0 while epoch 0 lasted."""
+    rows = h["partitions"]
+    old = (rows["partition"] == 0) & (rows["epoch"] == 0) & (rows["t_ns"] > at_ns(until_s))
+    rows["isr"] = [list(replicas) if o else isr for o, isr in zip(old, rows["isr"], strict=True)]
+
+
+def logged(second: float, text: str) -> str:
+    """A line of a broker's log: its clock is the history's, which begins at 0."""
+    when = datetime.fromtimestamp(at_ns(second) / S, UTC)
+    return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z INFO  [thread-1] some.Class - {text}"
+
+
+def test_what_an_isolated_leader_confirmed_alone_was_truncated(tmp_path: Path) -> None:
+    """With acks=1 the story names partition, offsets, epoch, both leaders, the epoch's end, and acks=all as the cure."""
+    (story,) = told(isolated(tmp_path).saved().verdict, "lost_in_log")
+    assert (story.count, story.partition, story.epoch, story.prevented_by) == (100, 0, 0, "acks=all")
+    assert story.first_offset == CUT_AT and story.event.startswith("truncated to the end of the new leader 2")
+    words = "\n".join(story.evidence)
+    assert "leader 1 in epoch 0 → leader 2 in epoch 1" in words and f"epoch 1 begins at offset {CUT_AT}" in words
+    assert "partition broker-1, held from 6.0 s to 12.1 s" in words and "in effect: acks=1" in words
+
+
+def test_what_a_replaced_leader_confirmed_is_told_apart(tmp_path: Path) -> None:
+    """Confirmations that came after the change are those of a leader that did not know of it."""
+    history = isolated(tmp_path)
+    rows = history["sends"]
+    gone = (rows["partition"] == 0) & (rows["offset"] >= CUT_AT) & rows["t_ns"].between(at_ns(6), at_ns(9))
+    rows.loc[gone, "t_ack_ns"] = at_ns(11)
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert story.event == "confirmed by broker 1, which did not know that it had been replaced"
+
+
+def test_an_unclean_election_is_named_by_the_brokers_log_and_by_the_isr(tmp_path: Path) -> None:
+    """A leader that was not in sync lost what it did not have: by the last ISR, and by the controller's own line."""
+    history = isolated(tmp_path, objectives={})
+    in_sync(history, 5, 1)
+    line = "[QuorumController id=1] UNCLEAN partition change for sensor-data-0 with topic ID x: isr: [1] -> [2]"
+    history.logs = {"broker-3": [logged(9, line), logged(9, line.replace("sensor-data-0", "alerts-0"))]}
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert story.event.startswith("unclean election: broker 2") and "unclean.leader.election" in story.prevented_by
+    assert [text for text in story.evidence if text.startswith("broker-3.log")] == [
+        f"broker-3.log: {logged(9, '')[11:23]} UNCLEAN partition change for sensor-data-0 with topic ID x: isr: [1] -> [2]"
+    ]
+
+
+def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
+    """The only replica in sync leads again in a new epoch, whose log begins below what it had confirmed."""
+    history = isolated(tmp_path)
+    in_sync(history, 5, 1)
+    rows = history["partitions"]
+    rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert story.event == "broker 1, the only replica in sync, came back without its records"
+    assert "min.insync.replicas=2" in story.prevented_by
+
+
+def test_brokers_logs_tell_where_an_epoch_begins_when_the_final_read_did_not(tmp_path: Path) -> None:
+    """Histories of the first schema version have no table of epochs: the new leader's own line stands in for it."""
+    history = isolated(tmp_path)
+    history.absent.add("epochs")
+    history.made_of["schema_version"] = 1
+    history.logs = {
+        "broker-2": [
+            "no line of ours",
+            logged(9, f"[Broker id=2] Leader sensor-data-0 with topic id Some(x) starts at leader epoch 1 from offset {CUT_AT} "
+                      "with partition epoch 1, high watermark 260, ISR [2,3], adding replicas []"),
+            logged(12, f"[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset {CUT_AT}"),
+        ]
+    }  # fmt: skip
+    verdict = history.saved().verdict
+    (story,) = told(verdict, "lost_in_log")
+    assert story.event.startswith("truncated") and "tables" not in {c.name for c in verdict.fired}
+    cited = [text for text in story.evidence if ".log: " in text]
+    assert len(cited) == 2 and cited[0].endswith(f"from offset {CUT_AT}, high watermark 260, ISR [2,3]")
+
+
+def test_a_loss_without_an_event_is_told_as_that(tmp_path: Path) -> None:
+    """A hole in the log with no change of leader is not given a reason."""
+    history = healthy(tmp_path)
+    history["log"] = history["log"].drop(index=[5])
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert (story.count, story.first_offset, story.event) == (1, 5, NOTHING_SEEN)
+
+
+def test_retention_is_named(tmp_path: Path) -> None:
+    """What expired unstored lies below the log's start, by the broker's retention."""
+    history = healthy(tmp_path)
+    retention(history, stored=False)
+    history.made_of["topic_config"] = {"retention.ms": "10000"}
+    line = "[UnifiedLog partition=sensor-data-0, dir=/d] Incremented log start offset to 4 due to segment deletion"
+    history.logs = {"broker-1": [logged(9, line)]}
+    (story,) = told(history.saved().verdict, "expired")
+    assert (
+        story.count == 4 and story.event.startswith("retention") and "in effect: retention.ms=10000" in story.evidence
+    )
+    assert any("Incremented log start offset to 4" in text for text in story.evidence)
+
+
+def test_commit_before_store_is_told_from_never_read_and_from_passed_over(tmp_path: Path) -> None:
+    """Polled and in no transaction: committed before it was stored. In a transaction: passed over. In no poll: never read."""
+    events = []
+    for number, (keep_poll, keep_commit) in enumerate([(True, False), (True, True), (False, False)]):
+        history = healthy(tmp_path / str(number))
+        unread(history, 7)
+        for table, kept, last in (("reads", keep_poll, "last_offset"), ("commits", keep_commit, "to_offset")):
+            frame = history[table]
+            first = "first_offset" if table == "reads" else "from_offset"
+            hit = (frame["partition"] == 0) & (frame[first] <= 7) & (frame[last] >= 7)
+            history[table] = frame if kept else frame[~hit].reset_index(drop=True)
+        history.made_of["consumer"] = {"enable.auto.commit": "true"}
+        (story,) = told(history.saved().verdict, "lost_in_pipeline")
+        assert (story.count, story.first_offset, story.epoch) == (1, 7, 0)
+        events.append(story.event)
+    assert events[0] == "their offset was committed before they were stored (by auto-commit)"
+    assert events[1] == "the store's transaction went past them without storing them"
+    assert events[2] == "never read: the consumer began beyond them"
+
+
+@pytest.mark.parametrize(("idempotent", "cure"), [("false", "enable.idempotence=true"), ("true", "not known")])
+def test_copies_in_the_log_are_blamed_on_the_producer_only_without_idempotence(
+    tmp_path: Path, idempotent: str, cure: str
+) -> None:
+    """A second offset of a reading is a retry where the producer was not idempotent, and unexplained where it was."""
+    history = healthy(tmp_path)
+    record, end = history["log"].loc[3], int(history["frozen"].loc[0, "end"])
+    history.add("log", partition=0, offset=end, sensor=record.sensor, seq=record.seq, payload_hash=record.payload_hash)
+    history["frozen"].loc[0, "end"] = end + 1
+    history.made_of["producer"] = {"acks": "all", "enable.idempotence": idempotent}
+    (story,) = told(history.saved().verdict, "duplicate_in_log")
+    assert (story.count, story.first_offset) == (1, end) and story.prevented_by.startswith(cure)
+    assert "offsets 3 (epoch 0)" in story.evidence[0]
+
+
+def test_rows_stored_twice_are_blamed_on_the_missing_fence(tmp_path: Path) -> None:
+    """The same place stored twice: read again after a crash; both transactions are named."""
+    history = healthy(tmp_path)
+    row = history["rows"].loc[7]
+    history.add("rows", sensor=row.sensor, seq=row.seq, partition=0, offset=row.offset, value=1.0)
+    (story,) = told(history.saved().verdict, "duplicate_in_store")
+    assert story.event.startswith("read and stored again") and "transaction" in story.prevented_by
+    assert any(text.startswith("processor-0 stored offset 7") for text in story.evidence)
+
+
+def test_shed_readings_are_explained_even_where_they_are_allowed(tmp_path: Path) -> None:
+    """A PASS with shed readings says that the full queue refused them, and how long nothing was confirmed."""
+    history = broker_loss(tmp_path)
+    for row in (900, 901):
+        answer(history, row, "shed")
+        lose(history, row)
+    verdict = history.saved().verdict
+    (story,) = told(verdict, "shed")
+    assert story.count == 2 and story.event == "the full queue of the producer refused them"
+    assert "confirmed nothing for 3.0 s" in story.evidence[0]
+
+
+def test_what_acks_0_lost_is_told_and_no_check_fires(tmp_path: Path) -> None:
+    """Under acks=0 a reading that never came to the log breaks no promise, and the verdict says where it went."""
+    history = healthy(tmp_path, scenario(clients={"acks": "0"}))
+    lose(history, 15)
+    verdict = history.saved().verdict
+    (story,) = told(verdict, "unconfirmed")
+    assert (verdict.verdict, story.count, story.prevented_by) == ("PASS", 1, "acks=all")
+
+
+def test_an_explainer_that_crashes_changes_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss is still a FAIL, and its story says that it could not be told."""
+
+    def broken(case: object) -> list[Explanation]:
+        raise KeyError("gone")
+
+    monkeypatch.setitem(EXPLAINERS, "lost_in_log", broken)
+    verdict = isolated(tmp_path).saved().verdict
+    (story,) = told(verdict, "lost_in_log")
+    assert (verdict.verdict, story.count, story.event) == ("FAIL", 100, NOTHING_SEEN) and "KeyError" in story.evidence[
+        0
+    ]
+
+
+def test_the_screen_tells_why_and_shows_one_life(tmp_path: Path) -> None:
+    """One screen: what fired, why, what prevents it, one reading from due to what its offset holds now, exposure."""
+    text = panel(isolated(tmp_path).saved().verdict)
+    for words in (
+        "prevented by acks=all",
+        "truncated: epoch 0 ends at offset 267",
+        "in the store now: not there",
+        "exposure:",
+    ):
+        assert words in text, text
+    assert len(text.splitlines()) <= 45
+
+
+def test_every_story_counts_what_its_check_counted(tmp_path: Path) -> None:
+    """The groups of a check's explanations add up to its count."""
+    history = isolated(tmp_path)
+    history["log"] = history["log"].drop(index=np.arange(40, 50)).reset_index(drop=True)
+    verdict = history.saved().verdict
+    counts = {check.name: check.count for check in verdict.checks}
+    assert sum(story.count for story in told(verdict, "lost_in_log")) == counts["lost_in_log"] == 110
