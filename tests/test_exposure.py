@@ -66,7 +66,7 @@ def test_the_worst_moment_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("acks", ["1", "all"])
 def test_what_is_confirmed_while_one_replica_is_in_sync_is_exposed(tmp_path: Path, acks: str) -> None:
-    """From 4 s to 7 s the ISR is the leader: exposure grows with each confirmation, and is over when a second is back."""
+    """From 4 s to 7 s the ISR is the leader: exposure grows with each confirmation, and ends when a second is back."""
     history = healthy(tmp_path, scenario(clients={"acks": acks}))
     level(history, 0)
     alone(history, 4, 7)
