@@ -131,7 +131,7 @@ def test_retention_is_named(tmp_path: Path) -> None:
 
 
 def test_commit_before_store_is_told_from_never_read_and_from_passed_over(tmp_path: Path) -> None:
-    """Polled, in no transaction: committed before it was stored. In a transaction: passed over. In no poll: never read."""
+    """Polled, in no transaction: committed too early. In a transaction: passed over. In no poll: never read."""
     events = []
     for number, (keep_poll, keep_commit) in enumerate([(True, False), (True, True), (False, False)]):
         history = healthy(tmp_path / str(number))
