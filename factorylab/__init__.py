@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from factorylab import analysis, signals, tables
+    from factorylab import analysis, scoring, signals, tables
     from factorylab import plots as plot
     from factorylab.api import example_recording, run, saved_runs, scenario, write_report
     from factorylab.controls import campaign, crash
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "analysis", "campaign", "crash", "example_recording", "load", "plot", "run", "saved_runs", "scenario", "signals",
-    "tables", "write_report",
+    "analysis", "campaign", "crash", "example_recording", "load", "plot", "run", "saved_runs", "scenario", "scoring",
+    "signals", "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -34,6 +34,7 @@ _MODULES = {
     "campaign": "factorylab.controls.campaign",
     "crash": "factorylab.controls.crash",
     "plot": "factorylab.plots",
+    "scoring": "factorylab.scoring",
     "signals": "factorylab.signals",
     "tables": "factorylab.tables",
 }

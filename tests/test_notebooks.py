@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
-WITHOUT_A_RUN = ("sensors",)
+WITHOUT_A_RUN = ("sensors", "detectors")
 each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 

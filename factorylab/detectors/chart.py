@@ -26,12 +26,17 @@ class Chart(Detector):
     """
 
     NAME = "chart"
+    MULTICHANNEL = True
     Parameters = ChartParameters
 
     def layout(self) -> np.dtype[np.void]:
         channels = (self.channels,)
         names = ("ewma", "mean", "ewma_mean", "ewma_squares", "ewma_trend")
         return np.dtype([("n", "<i8"), *((name, "<f8", channels) for name in names)])
+
+    @property
+    def warm_up(self) -> int:
+        return int(self.parameters.baseline)
 
     def step(self, state: State, values: Floats) -> Floats:
         p: ChartParameters = self.parameters

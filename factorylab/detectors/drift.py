@@ -30,16 +30,19 @@ class DriftLevel(Detector):
     def layout(self) -> np.dtype[np.void]:
         return np.dtype([*MOMENTS, ("above", "<f8"), ("below", "<f8")])
 
+    @property
+    def warm_up(self) -> int:
+        return int(self.parameters.warm_up_days * self.parameters.day_readings)
+
     def step(self, state: State, values: Floats) -> Floats:
         p: LevelParameters = self.parameters
-        warm_up = int(p.warm_up_days * p.day_readings)
-        z = np.minimum(np.maximum(standardised(state, values, warm_up), -p.clip), p.clip)
+        z = np.minimum(np.maximum(standardised(state, values, self.warm_up), -p.clip), p.clip)
         above = np.maximum(state["above"] + z - p.k, 0.0)
         below = np.maximum(state["below"] - z - p.k, 0.0)
         scores: Floats = np.maximum(above, below) / (p.h_days * p.day_readings)
         state["above"] = np.where(scores > 1, 0.0, above)
         state["below"] = np.where(scores > 1, 0.0, below)
-        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, warm_up)
+        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, self.warm_up)
         return scores
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:

@@ -15,12 +15,14 @@ from factorylab.detectors.streaming import Detector, Parameters, State
 class EnergyParameters(Parameters):
     hour_readings: int = Field(4, ge=1, le=60, description="readings an hour; of the sensor, not a choice")
     history_weeks: int = Field(3, ge=1, le=50, description="not scored before a slot has seen so many weeks")
-    weight: float = Field(0.2, gt=0, le=1, description="α of mean and mean absolute deviation: about a week's readings")
+    weight: float = Field(0.1, gt=0, le=1, description="α of mean and deviation: ten readings, two weeks and a half")
     floor: float = Field(0.05, gt=0, description="least scale as a share of the slot's mean")
     clip: float = Field(4, gt=0, description="one reading moves a slot by no more than this many scales")
     limit: float = Field(3, gt=0, description="|z| above it for `dwell` readings is a warning")
     dwell: int = Field(8, ge=1, description="readings in a row: two hours of a wrong pattern, not one late shift")
-    jump: float = Field(6, gt=0, description="|z| of one reading above it is critical")
+    jump: float = Field(
+        50, gt=0, description="|z| of one reading above it is critical; at 6 a real plant raises four a week"
+    )
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -42,6 +44,10 @@ class Energy(Detector):
 
     def layout(self) -> np.dtype[np.void]:
         return np.dtype([("n", "u1"), ("mean", "<f4"), ("deviation", "<f4")])
+
+    @property
+    def warm_up(self) -> int:
+        return int(self.parameters.history_weeks * 168 * self.parameters.hour_readings)
 
     def step(self, state: State, values: Floats) -> Floats:
         p: EnergyParameters = self.parameters

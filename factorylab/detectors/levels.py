@@ -34,6 +34,10 @@ class Rule:
     hysteresis: float
     dwell: int = 1
 
+    def holds(self, level: Level, value: float) -> bool:
+        """Does an active level stay active at `value`?"""
+        return value > level.limit - self.hysteresis
+
 
 @dataclass
 class Track:
@@ -80,17 +84,17 @@ class LevelDetector:
             track = self.tracks[sensor] = Track([0] * levels, [False] * levels)
         risen = None
         for at, level in enumerate(self.rule.levels):
-            if self._rises(track, at, level.limit, value):
+            if self._rises(track, at, level, value):
                 risen = level
         if track.quiet:
             del self.tracks[sensor]
         return risen
 
-    def _rises(self, track: Track, at: int, limit: float, value: float) -> bool:
+    def _rises(self, track: Track, at: int, level: Level, value: float) -> bool:
         if track.active[at]:
-            track.active[at] = value > limit - self.rule.hysteresis
+            track.active[at] = self.rule.holds(level, value)
             return False
-        track.above[at] = track.above[at] + 1 if value > limit else 0
+        track.above[at] = track.above[at] + 1 if value > level.limit else 0
         if track.above[at] < self.rule.dwell:
             return False
         track.above[at], track.active[at] = 0, True

@@ -26,11 +26,14 @@ class Spike(Detector):
     def layout(self) -> np.dtype[np.void]:
         return np.dtype(MOMENTS)
 
+    @property
+    def warm_up(self) -> int:
+        return int(self.parameters.warm_up_days * self.parameters.day_readings)
+
     def step(self, state: State, values: Floats) -> Floats:
         p: SpikeParameters = self.parameters
-        warm_up = int(p.warm_up_days * p.day_readings)
-        scores = np.abs(standardised(state, values, warm_up))
-        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, warm_up)
+        scores = np.abs(standardised(state, values, self.warm_up))
+        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, self.warm_up)
         return scores
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:

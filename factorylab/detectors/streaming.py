@@ -46,6 +46,7 @@ class Detector(ABC):
 
     NAME: ClassVar[str]
     BINS: ClassVar[int] = 1  # states a sensor has at most, see `score`
+    MULTICHANNEL: ClassVar[bool] = False  # does it look at several channels of a sensor together?
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, parameters: Any, channels: int = 1) -> None:
@@ -70,6 +71,11 @@ class Detector(ABC):
     @abstractmethod
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         """What the scores must exceed; names begin with `prefix`."""
+
+    @property
+    def warm_up(self) -> int:
+        """Readings of a sensor that are only learnt from: it raises nothing yet."""
+        return 0
 
     def score(self, sensors: Ints, values: Floats, bins: Ints | None = None, fed: list[Ints] | None = None) -> Floats:
         """Scores of readings in order.

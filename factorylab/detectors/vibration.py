@@ -50,12 +50,17 @@ class Vibration(Detector):
     """
 
     NAME = "vibration"
+    MULTICHANNEL = True
     BINS = 21  # 10 % of load each
     Parameters = VibrationParameters
 
     def layout(self) -> np.dtype[np.void]:
         channels = (self.channels,)
         return np.dtype([("n", "<i8", channels), ("mean", "<f8", channels), ("variance", "<f8", channels)])
+
+    @property
+    def warm_up(self) -> int:
+        return int(self.parameters.baseline)
 
     def step(self, state: State, values: Floats) -> Floats:
         p: VibrationParameters = self.parameters

@@ -13,10 +13,11 @@ from factorylab.plots.figures import (
     timeline,
     views,
 )
+from factorylab.plots.recorded import detection
 from factorylab.plots.signals import compare, faults, windows
 from factorylab.plots.style import Picture, svg
 
 __all__ = [
-    "Picture", "ack_gaps", "compare", "drawn", "exposure", "faults", "latency", "life", "load_curve", "save",
-    "subject", "svg", "timeline", "views", "windows",
+    "Picture", "ack_gaps", "compare", "detection", "drawn", "exposure", "faults", "latency", "life", "load_curve",
+    "save", "subject", "svg", "timeline", "views", "windows",
 ]  # fmt: skip

@@ -1,0 +1,125 @@
+"""The command `score`: detectors against recordings of real machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from factorylab.cli_runs import AsJson, Given, parse_parameters, say
+from factorylab.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from factorylab.scoring.recordings import Layout, Recording, Window
+    from factorylab.scoring.table import Judged
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module to the command line."""
+    app.command()(score)
+
+
+def score(  # noqa: PLR0917 (typer's options)
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="recordings: .csv files, folders of them, or a hydraulic rig's folder")
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option(help="a detector, or several as a+b; default: chart for several columns, level+spike")
+    ] = None,
+    parameter: Given = None,
+    time_column: Annotated[str | None, typer.Option(help="default: timestamp, datetime, date or time")] = None,
+    value_column: Annotated[list[str] | None, typer.Option(help="may be repeated; default: all numbers")] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="0 or 1 a row; default: anomaly or label; of a rig: cooler, valve, pump …")
+    ] = None,
+    windows: Annotated[Path | None, typer.Option(help="when it is wrong: JSON by file, or start,end")] = None,
+    plant: Annotated[int, typer.Option(min=0, help="plant so many known faults in recordings without labels")] = 0,
+    seed: Annotated[int, typer.Option(help="of the planted faults")] = 1,
+    part: Annotated[str, typer.Option(help="rows that count: all, first-half, second-half")] = "all",
+    data: Annotated[Path | None, typer.Option(help="a folder of the known recordings: all, by their splits")] = None,
+    parameters: Annotated[bool, typer.Option("--parameters", help="print the table of detectors' parameters")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score detectors on recordings of real machines, against simple baselines in the same table."""
+    if parameters:
+        _show_parameters(as_json)
+    elif data is not None:
+        _show_suite(data, as_json)
+    elif files:
+        from factorylab.scoring.plant import plant as planted
+        from factorylab.scoring.recordings import Layout
+        from factorylab.scoring.table import judge
+
+        layout = Layout(time_column, tuple(value_column or ()), label_column)
+        recordings = [recording.part(part) for recording in _read(files, layout, windows)]
+        if plant:
+            recordings = [planted(recording, plant, seed) for recording in recordings]
+        _show(judge(recordings, detector, dict(parse_parameters(parameter or []))), as_json)
+    else:
+        raise UsageError("name a recording, or --data FOLDER with the known ones, or ask for --parameters")
+
+
+def _read(files: list[Path], layout: Layout, windows: Path | None) -> list[Recording]:
+    from factorylab.scoring.hydraulic import is_rig, read_rig
+    from factorylab.scoring.recordings import files_of, read
+    from factorylab.scoring.windows import read_windows, windows_of
+
+    known: Mapping[str, tuple[Window, ...]] | None = read_windows(windows) if windows else None
+    rigs = [read_rig(path, layout.label) for path in files if is_rig(path)]
+    tables = files_of([path for path in files if not is_rig(path)])
+    if layout.label and windows:
+        raise UsageError("--label-column and --windows both say what is wrong: give one of them")
+    return rigs + [
+        read(file, layout, windows_of(known, file, windows) if known is not None and windows else None)
+        for file in tables
+    ]
+
+
+def _show(judged: Judged, as_json: bool) -> None:
+    from factorylab.scoring.suite import threshold_counts
+    from factorylab.scoring.table import frame
+
+    names = [recording.name for recording in judged.recordings]
+    if as_json:
+        typer.echo(json.dumps({"recordings": names, "scores": [vars(row) for row in judged.scores]}, indent=2))
+        return
+    say(f"{len(names)} recordings: {', '.join(names)}" if len(names) > 1 else f"{names[0]}")
+    _print(frame(judged.scores))
+    if judged.scores[0].method == "threshold":
+        for recording in judged.recordings:
+            _print(threshold_counts(recording.values[:, 0], (80, 100), 2, 3))
+
+
+def _show_suite(data: Path, as_json: bool) -> None:
+    from factorylab.scoring import suite
+
+    found = []
+    for case in suite.cases(data):
+        say(f"{case.recording}, {case.part}")
+        found.append(case)
+    if as_json:
+        rows = [{"recording": c.recording, "part": c.part, **vars(row)} for c in found for row in c.judged.scores]
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    _print(suite.frame(found))
+    if (data / suite.MACHINE).exists():
+        _print(suite.machine_counts(data))
+
+
+def _show_parameters(as_json: bool) -> None:
+    from factorylab.detectors.catalog import table
+
+    if as_json:
+        typer.echo(json.dumps([entry._asdict() for entry in table()], indent=2))
+        return
+    for entry in table():
+        typer.echo(f"{entry.detector:<10} {entry.parameter:<14} {entry.default:>7}  {entry.meaning}")
+
+
+def _print(table: pd.DataFrame) -> None:
+    typer.echo(table.round(3).to_string(na_rep="-") + "\n")
