@@ -20,6 +20,7 @@ from factorylab.cluster import control
 from factorylab.cluster.children import Children
 from factorylab.cluster.undo import UndoRecords
 from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
+from factorylab.waiting import wait_until
 from tests.labs import STUBBORN, bare_lab, driver, kill, tiny, wait_nothing_left, wait_said, wait_status
 
 
@@ -240,3 +241,17 @@ def test_without_a_lab_the_way_out_is_said(home):
     """A call to a lab that is not up says how to start one."""
     with pytest.raises(EnvironmentUnfit, match="factorylab up"):
         control.nodes(home)
+
+
+def test_a_pause_reaches_the_whole_family(lease, home):
+    """A paused child's own children are paused with it, as PostgreSQL's backends must be, and healed with it."""
+    code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
+    control.ask(home, control.Start([tiny("database", home, code=code)]))
+    pid = next(node.pid for node in control.nodes(home) if node.name == "database")
+    family = psutil.Process(pid)
+    grandchild = wait_until(family.children, what="its child", timeout_s=30)[0]
+    control.ask(home, control.Inject(1, "database", "pause"))
+    wait_until(lambda: grandchild.status() == psutil.STATUS_STOPPED, what="a pause of its child", timeout_s=30)
+    heal(home, 1)
+    wait_until(lambda: grandchild.status() != psutil.STATUS_STOPPED, what="its child to go on", timeout_s=30)
+    grandchild.kill()

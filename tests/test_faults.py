@@ -11,6 +11,7 @@ import pytest
 from factorylab.cluster.admin import GroupView, Member, PartitionView
 from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, Worker
 from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
+from factorylab.factory.steps import order_file
 from factorylab.faults import inject
 from factorylab.faults.inject import Timeline
 from factorylab.faults.targets import Roles, resolve
@@ -175,6 +176,7 @@ class FakeCluster:
     cuts: dict[str, Cut | None] = field(default_factory=dict)
     leaky: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
+    steps_dir: Path | None = None
     backend: str = "fake"
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
@@ -218,7 +220,15 @@ class FakeCluster:
         dead = {self.status(target), self.status(source)} != {"running"}
         return word not in self.stuck and (word in self.leaky or not (cut or dead))
 
+    def wipe(self, node: str, topic: str, partition: int) -> str:
+        self.calls.append(f"wipe {topic}-{partition} of {node}, {self.status(node)}")
+        return f"deleted {topic}-{partition}"
+
     def status(self, node: str) -> ProcessStatus:
+        """A processor that was ordered to stop has stopped when it is looked at."""
+        if self.steps_dir and order_file(self.steps_dir, node).exists() and node not in self.deaf:
+            order_file(self.steps_dir, node).unlink()
+            self.states[node] = "paused"
         return self.states.get(node, "running")
 
     def nodes(self) -> Sequence[Node]:
@@ -455,3 +465,63 @@ def test_what_the_cluster_cannot_do_is_skipped(played: Played) -> None:
     assert played.play(cut("broker:2")) == [(0, "", "skipped")]
     assert played.rows[0].evidence.startswith("this fake lab cannot partition: its nodes share this host's network")
     assert played.cluster.calls == ["heal 0", "heal all"]
+
+
+@pytest.mark.parametrize("kind", ["kill", "pause"])
+def test_a_processor_is_hit_where_it_stands(played: Played, tmp_path: Path, kind: Action) -> None:
+    """With a step the victim is injected only after it has stopped there, and the evidence names the step."""
+    played.cluster.steps_dir = played.timeline.steps_dir = tmp_path
+    wanted = Fault(kind=kind, target="owner:0", hold_s=0.01, step="in_store")
+    assert played.play(wanted) == [(0, "processor-0", step) for step in WHOLE]
+    assert played.rows[2].evidence.endswith("at its step in_store")
+    assert not order_file(tmp_path, "processor-0").exists()
+
+
+def test_a_step_that_never_comes_is_no_fault(played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that does not reach the step is not injected, and its order is taken back."""
+    monkeypatch.setattr(inject, "STEP_WITHIN_S", 0.05)
+    played.cluster.steps_dir = played.timeline.steps_dir = tmp_path
+    played.cluster.deaf = {"processor-0"}
+    steps = played.play(Fault(kind="kill", target="owner:0", hold_s=0.01, step="taken"))
+    assert steps == [(0, "processor-0", "intended"), (0, "processor-0", "no_evidence")]
+    assert "kill processor-0" not in played.cluster.calls and not order_file(tmp_path, "processor-0").exists()
+
+
+def test_a_step_needs_a_run(played: Played) -> None:
+    """By hand, where no processor looks for orders, a step is refused."""
+    with pytest.raises(UsageError, match="needs a run"):
+        played.play(Fault(kind="kill", target="owner:0", step="polled"))
+
+
+def test_a_fault_is_held_until_another_leads(played: Played, admin: FakeAdmin) -> None:
+    """The healing waits for a successor, says who it is, and all that follows waits with it."""
+    looks: list[int] = []
+    ask = admin.partitions
+
+    def partitions(topic: str) -> list[PartitionView]:
+        looks.append(1)
+        if len(looks) > 5:
+            admin.views[0] = PartitionView(0, leader=3, epoch=2, replicas=(1, 2, 3), isr=(1, 3))
+        return ask(topic)
+
+    admin.partitions = partitions  # type: ignore[method-assign]
+    later = fault("kill", "broker:1", at_s=0.02)
+    played.play(Fault(kind="kill", target="leader:0", hold_s=0.01, until_replaced=True), later)
+    assert len(looks) > 5
+    assert next(row for row in played.rows if row.step == "healing").evidence == "broker-3 is leader:0 now"
+    assert [row.fault for row in played.rows] == [0] * 5 + [1] * 5
+
+
+def test_a_fault_without_successor_is_healed_all_the_same(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody takes over in time the record says so, and the victim comes back."""
+    monkeypatch.setattr(inject, "REPLACED_WITHIN_S", 0.05)
+    steps = played.play(Fault(kind="kill", target="leader:0", hold_s=0.01, until_replaced=True))
+    assert [step for _, _, step in steps] == WHOLE
+    assert played.rows[3].evidence.startswith("not replaced: waited")
+
+
+def test_a_dead_broker_loses_its_copy(played: Played) -> None:
+    """With wipe the copy of the target's partition is deleted once the broker is dead, and the record tells."""
+    played.play(Fault(kind="kill", target="leader:0", hold_s=0.01, wipe=True))
+    assert "wipe sensor-data-0 of broker-2, dead" in played.cluster.calls
+    assert [row.step for row in played.rows] == ["intended", "injected", "evidence", "evidence", "healing", "healed"]

@@ -35,7 +35,7 @@ def reached(step: WorkStep) -> None:
 
 def ordered(step: WorkStep) -> bool:
     """Whether this process is told to stop at `step`."""
-    if _FOLDER is None:
+    if not _FOLDER:
         return False
     try:
         return order_file(Path(_FOLDER), _WORKER).read_text() == step
