@@ -110,8 +110,8 @@ def _unclean_election() -> Control:
 
 
 def _lost_disk() -> Control:
-    """A bare offset is taken for a place in the new log, so a reader passes over what lies below. The factory's processor
-    would end with the news that its position was cut off; a naive one goes on."""
+    """A bare offset is taken for a place in the new log, and a reader passes over what lies below. The factory's own
+    processor would end with the news that its position was cut off; a naive one goes on."""
     reader = NAIVE.model_copy(update={"processors": 1, "idempotence": False, "producer": ONCE})
     faults = (
         NO_READER.model_copy(update={"hold_s": 36}),
