@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from factorylab.scenario import Scenario
 
 UNITS = {"_per_s": "readings per second", "_s": "seconds", "_ms": "milliseconds"}  # the first that fits
-TYPES = {"number": "number", "integer": "whole number", "string": "text"}
+TYPES = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false"}
 
 
 class Parameter(msgspec.Struct, frozen=True):
