@@ -38,7 +38,7 @@ class VibrationParameters(Parameters):
     critical: float = Field(8, gt=0, description="|z| above it is critical")
     dwell: int = Field(3, ge=1, description="windows in a row: a feature of one window has heavy tails")
     hysteresis: float = Field(1, ge=0, description="an episode ends at limit − hysteresis")
-    floor: float = Field(0.02, gt=0, description="least spread as a share of the mean: sensors resolve no better")
+    floor: float = Field(0.08, gt=0, description="least spread as a share of the mean: levels wander by that much")
     clip: float = Field(4, gt=0, description="while learning, one window moves mean and spread by no more s than this")
 
 
