@@ -18,8 +18,8 @@ from factorylab.scenarios import SCENARIOS
 from tests.histories import healthy, scenario
 from tests.test_report import Page
 
-COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show", "replay",
-            "compare", "report", "trace", "witness")  # fmt: skip
+COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
+            "replay", "compare", "report", "trace", "witness")  # fmt: skip
 Call = Callable[..., tuple[int, str, str]]
 
 
