@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from factorylab import cli_batch, cli_cluster, cli_database, cli_fault, cli_runs, cli_score, cli_trace, cli_witness
+from factorylab import cli_batch, cli_cluster, cli_database, cli_fault, cli_letters, cli_runs, cli_score, cli_trace, cli_witness
 from factorylab.errors import LabError
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
@@ -49,6 +49,7 @@ cli_score.register(app)
 cli_batch.register(app)
 cli_fault.register(app)
 cli_database.register(app)
+cli_letters.register(app)
 cli_trace.register(app)
 cli_witness.register(app)
 

@@ -114,7 +114,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
     topic = topic or names.sensors
     with bring_up(settings, faults=[fault]) as cluster:
         admin = Admin(cluster.endpoints.bootstrap)
-        _require(admin.topics, topic)
+        require_topic(admin.topics, topic)
         steps: list[FaultStep] = []
         timeline = Timeline(cluster, Roles(admin, topic, names.group), steps.append, say)
         if at_once:
@@ -130,7 +130,8 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
         say(f"healed: every replica of {topic} is in sync")
 
 
-def _require(topics: Callable[[], set[str]], topic: str) -> None:
+def require_topic(topics: Callable[[], set[str]], topic: str) -> None:
+    """Raises UsageError where a lab has no such topic, naming those that it has."""
     there = sorted(name for name in topics() if not name.startswith("__"))
     if topic not in there:
         raise UsageError(f"there is no topic {topic!r} on this lab; there are: {', '.join(there) or 'none'}")

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import psycopg2
 import pyarrow as pa
@@ -22,13 +21,16 @@ from confluent_kafka import Message
 from psycopg2 import sql
 
 from factorylab import messages
+from factorylab.alert_replay import AlertReplay
 from factorylab.clock import NS, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.compact import schema
+from factorylab.dead_letters import letter_of
 from factorylab.errors import WaitTimeout
-from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, SystemEvent
+from factorylab.factory.intake import POISON_STAGE
+from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, Sink, SystemEvent
 from factorylab.journal import Journal
-from factorylab.log_scan import WORKER, as_bytes, payload, read_log, read_topic
+from factorylab.log_scan import WORKER, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.names import Names
 from factorylab.waiting import wait_until
 
@@ -92,10 +94,16 @@ class FinalRead:
         return psycopg2.connect(self.database_url, connect_timeout=10)
 
     def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
-        """Read the whole log into `log.parquet`, and where its leader epochs lie; the number of records found."""
+        """Read the whole log into `log.parquet`, where its leader epochs lie, and which alerts one pass over it gives; the
+        number of records found."""
         spans = {p: (row.start, row.end) for p, row in frozen.items()}
-        out = self.history / "log.parquet"
-        epochs = read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, out)
+        replay, out = AlertReplay(self._set_aside()), self.history / "log.parquet"
+
+        def see(batch: list[Message]) -> None:
+            for alert in replay.feed(batch):
+                self._alert_seen("replay", alert)
+
+        epochs = read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, out, see=see)
         for (partition, epoch), span in sorted(epochs.items()):
             self.journal.write(
                 EpochSpan(
@@ -109,6 +117,11 @@ class FinalRead:
                 )
             )
         return sum(span.count for span in epochs.values())
+
+    def _set_aside(self) -> set[tuple[int, int]]:
+        """Places of the records that became dead letters because nobody could work on them."""
+        letters = (letter_of(message) for batch in self._whole(self.names.dead_letters) for message in batch)
+        return {letter.origin[1:] for letter in letters if letter and letter.stage == POISON_STAGE}
 
     def read_rows(self) -> int:
         """Read the table `readings` into `rows.parquet`; the number of rows found."""
@@ -175,15 +188,17 @@ class FinalRead:
     def _alerts_of_topic(self) -> None:
         for batch in self._whole(self.names.alerts):
             for message in batch:
-                alert = messages.decode_alert(payload(message))
-                self._alert(
-                    "topic",
-                    alert_id=alert.alert_id,
-                    sensor_id=alert.sensor_id,
-                    seq=alert.seq,
-                    rule=alert.rule,
-                    severity=alert.severity,
-                )
+                self._alert_seen("topic", messages.decode_alert(payload(message)))
+
+    def _alert_seen(self, sink: Sink, alert: messages.Alert) -> None:
+        self._alert(
+            sink,
+            alert_id=alert.alert_id,
+            sensor_id=alert.sensor_id,
+            seq=alert.seq,
+            rule=alert.rule,
+            severity=alert.severity,
+        )
 
     def _alerts_of_table(self) -> None:
         query = sql.SQL(
@@ -195,9 +210,7 @@ class FinalRead:
             for alert_id, name, seq, rule, severity in cursor:
                 self._alert("table", alert_id=alert_id, sensor_id=name, seq=seq, rule=rule, severity=severity)
 
-    def _alert(
-        self, sink: Literal["topic", "table"], *, alert_id: str, sensor_id: str, seq: int, rule: str, severity: str
-    ) -> None:
+    def _alert(self, sink: Sink, *, alert_id: str, sensor_id: str, seq: int, rule: str, severity: str) -> None:
         self.journal.write(
             AlertSeen(
                 worker=WORKER,
@@ -221,12 +234,6 @@ class FinalRead:
         starts = self.admin.ends(topic, partitions, start=True)
         ends = self.admin.ends(topic, partitions)
         return read_topic(self.admin.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions})
-
-
-def header_pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
-    """The client hands headers out as pairs, whatever its type hints allow for sending."""
-    headers = message.headers() or []
-    return list(headers.items()) if isinstance(headers, dict) else headers
 
 
 def dead_letter(message: Message) -> DeadLetterSeen:

@@ -36,6 +36,7 @@ Step = Literal["intended", "injected", "evidence", "no_evidence", "healing", "he
 Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover", "drain", "final_read", "end"]
 AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
 Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
+Sink = Literal["topic", "table", "replay"]
 ProcessStatus = Literal["running", "paused", "dead"]
 DatabaseAnswer = Literal["ok", "refused", "full", "none"]
 WorkStep = Literal[
@@ -157,7 +158,9 @@ class StoredRow(Row, frozen=True, tag="rows", kw_only=True):
 
 
 class AlertSeen(Row, frozen=True, tag="alerts", kw_only=True):
-    sink: Literal["topic", "table"]
+    """`sink` "replay" is no sink: the alerts that one uninterrupted pass over the final log raises."""
+
+    sink: Sink
     alert_id: str
     sensor: int
     seq: int

@@ -6,7 +6,7 @@ A name that no fleet announced gets the sensor index −1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -61,13 +61,23 @@ Epochs = dict[tuple[int, int], Span]
 """By partition and leader epoch: the records that were written in it and are in the log."""
 
 
-def read_log(bootstrap: str, topic: str, spans: Spans, sensors: Mapping[str, int], out: Path) -> Epochs:
-    """Read all records of `spans` into the Parquet file `out`, piece by piece; where each leader epoch lies."""
+def read_log(
+    bootstrap: str,
+    topic: str,
+    spans: Spans,
+    sensors: Mapping[str, int],
+    out: Path,
+    *,
+    see: Callable[[list[Message]], None],
+) -> Epochs:
+    """Read all records of `spans` into the Parquet file `out`, piece by piece, and show them to `see`; where each
+    leader epoch lies."""
     epochs: Epochs = {}
     with pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
         for batch in read_topic(bootstrap, topic, spans):
             writer.write_table(log_table(batch, sensors))
             note_epochs(epochs, batch)
+            see(batch)
     return epochs
 
 
@@ -104,6 +114,12 @@ def payload(message: Message) -> bytes:
 def as_bytes(value: str | bytes | None) -> bytes:
     """What the client may hand out as text, as the bytes that it was."""
     return value.encode() if isinstance(value, str) else value or b""
+
+
+def header_pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    """The client hands headers out as pairs, whatever its type hints allow for sending."""
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers
 
 
 def within(message: Message, spans: Spans) -> bool:

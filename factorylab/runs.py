@@ -17,7 +17,7 @@ from pathlib import Path
 from factorylab.errors import UsageError
 from factorylab.scenario import Scenario, scenario_from
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)

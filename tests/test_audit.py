@@ -137,8 +137,15 @@ VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
     "an older owner whose transaction takes effect is a zombie": (
         lambda h: commit(h, 0, refused=False), {"zombie_write": 1}),
     "an alert stored twice is a duplicate": (
-        lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic")], {"duplicate_alert": 1}),
-    "a stored alert that is not in the topic is missing": (lambda h: alert(h, "table", 3), {"alert_missing": 1}),
+        lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic", "replay")], {"duplicate_alert": 1}),
+    "a stored alert that is not in the topic is missing": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "replay")], {"alert_missing": 1}),
+    "a stored alert that the log does not give is one too many": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "topic")], {"alert_differs": 1}),
+    "an alert that the log gives and that is nowhere differs": (
+        lambda h: alert(h, "replay", 3), {"alert_differs": 1}),
+    "an alert of the log that the store has not reached yet is only late": (
+        lambda h: [behind(h), alert(h, "replay", h["log"].query("sensor == 0")["seq"].max())], {"not_drained": 10}),
     "an alert of the topic whose reading is stored without it is spurious": (
         lambda h: alert(h, "topic", 3), {"alert_spurious": 1}),
     "a worker that the supervisor saw end unasked is a finding": (
@@ -157,7 +164,9 @@ ALMOST: dict[str, Spoil] = {
     "an acknowledgement without an offset is legal": set_cell("sends", 12, "offset", -1),
     "a dead-lettered record is not lost": lambda h: dead_letter(h, 7),
     "what retention took after it was stored is not lost": lambda h: retention(h, stored=True),
-    "the topic may repeat an alert": lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic")],
+    "the topic may repeat an alert": lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic", "replay")],
+    "of a log that retention has cut nobody can tell the alerts": both(
+        lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
     "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
     "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
 }  # fmt: skip

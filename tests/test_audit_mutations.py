@@ -98,6 +98,7 @@ def test_a_dropped_alert_is_missing(history: History, dice: np.random.Generator)
     dropped = set(dice.choice(10, k, replace=False).tolist())
     for seq in range(10):
         alert(history, "table", seq)
+        alert(history, "replay", seq)
         if seq not in dropped:
             alert(history, "topic", seq)
     assert fired(history.saved().verdict) == {"alert_missing": k}

@@ -18,8 +18,7 @@ from factorylab.scenarios import SCENARIOS
 from tests.histories import healthy, scenario
 from tests.test_report import Page
 
-COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
-            "replay", "compare", "report", "trace", "witness")  # fmt: skip
+            "up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show", "replay", "compare", "report", "trace", "witness", "dead-letters")  # fmt: skip
 Call = Callable[..., tuple[int, str, str]]
 
 
@@ -78,9 +77,8 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
     """`factorylab --help` names every command, and there is none that this test forgets."""
     code, out, _ = call("--help")
     assert code == 0
-    assert sorted(command.callback.__name__ for command in cli.app.registered_commands if command.callback) == sorted(
-        COMMANDS
-    )
+    names = [command.callback.__name__ for command in cli.app.registered_commands if command.callback]
+    assert sorted(name.replace("_", "-") for name in names) == sorted(COMMANDS)
     assert [command for command in COMMANDS if command not in out] == []
 
 
@@ -117,6 +115,9 @@ def test_help_is_light() -> None:
         (["report"], ["no finished run yet"]),
         (["report", "dddddd"], ["no run fits 'dddddd'"]),
         (["explode"], ["No such command"]),
+        (["dead-letters", "--dry-run"], ["--dry-run", "give both"]),
+        (["dead-letters", "--resend", "--all"], ["--all", "never sent a second time"]),
+        (["dead-letters", "--limit", "0"], ["--limit", "1"]),
     ],
     ids=" ".join,
 )

@@ -171,7 +171,8 @@ def test_a_record_that_kills_its_process_is_set_aside(run: FactoryRun) -> None:
     while not run.drained():
         lives += 1
         name = f"p{lives % 2}"
-        run.launch_processor(name, program=program("os.kill(os.getpid(), signal.SIGKILL)"), session_timeout_s=6)
+        alone = f"{run.names.group}-{lives}"  # nobody waits for the session of a dead member
+        run.launch_processor(name, program=program("os.kill(os.getpid(), signal.SIGKILL)"), group=alone)
         ended = run.processes[name].poll
         wait_until(lambda ended=ended: run.drained() or ended(), what="its death, or the end", timeout_s=LONG_S)
     assert run.end(name) == 0
@@ -184,13 +185,13 @@ def test_a_record_that_kills_its_process_is_set_aside(run: FactoryRun) -> None:
 def test_a_record_that_the_database_refuses_costs_one_record(run: FactoryRun, how: str) -> None:
     """A reading that violates a constraint of the table, or is out of a column's range, is set aside alone."""
     if how == "constraint":
-        run.execute(f"ALTER TABLE {{s}}.readings ADD CHECK (temperature_c <> {HOT})")
+        run.query(f"ALTER TABLE {{s}}.readings ADD CHECK (temperature_c <> {HOT})")
     else:
-        run.execute(
+        run.query(
             "CREATE FUNCTION {s}.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE numeric_value_out_of_range"
             " USING MESSAGE = 'out of range'; END $$"
         )
-        run.execute(
+        run.query(
             "CREATE TRIGGER refuse BEFORE INSERT ON {s}.readings FOR EACH ROW"
             f" WHEN (NEW.temperature_c = {HOT}) EXECUTE FUNCTION {{s}}.refuse()"
         )

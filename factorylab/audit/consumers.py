@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import place
+from factorylab.analysis.readings import Mask, place
 from factorylab.audit.copies import polls
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
 from factorylab.saved import each
+
+FIRST_WITH_REPLAY = 3  # schema version
 
 
 def lives(e: Evidence, frame: pd.DataFrame) -> pd.Series[Any]:
@@ -127,3 +129,24 @@ def alert_spurious(e: Evidence) -> Found:
     early = int((~in_table & ~wrong).sum())
     detail = f"{early:,} ahead of the store" if early else ""
     return Found(int(wrong.sum()), len(topic) + len(table), detail, _alert_witnesses(e, both[wrong], "without ground"))
+
+
+@check("The stored alerts are those that one uninterrupted pass over the log raises.", "alerts are missing or too many")
+def alert_differs(e: Evidence) -> Found:
+    """Judged where the store has reached the reading and the final log holds it; a pass needs the whole log."""
+    table, replay = (alerts_of(e, sink).drop_duplicates("alert_id") for sink in ("table", "replay"))
+    if e.run.manifest.schema_version < FIRST_WITH_REPLAY:
+        return Found(0, 0, "this run was recorded without such a pass")
+    if (e.run.frozen["start"] > 0).any():
+        return Found(0, 0, "the log begins after offset 0: its alerts cannot be told any more")
+    missing = replay[~replay["alert_id"].isin(table["alert_id"]) & _judged(e, replay)]
+    extra = table[~table["alert_id"].isin(replay["alert_id"]) & _judged(e, table)]
+    witnesses = _alert_witnesses(e, missing, "not stored") + _alert_witnesses(e, extra, "not raised by the pass")
+    detail = f"{len(missing):,} missing, {len(extra):,} too many" if len(missing) + len(extra) else ""
+    return Found(len(missing) + len(extra), len(replay), detail, witnesses)
+
+
+def _judged(e: Evidence, alerts: pd.DataFrame) -> Mask:
+    """Alerts of readings in the final log, below the store's position."""
+    key = e.keys(alerts)
+    return (key >= 0) & (e.behind[key] if e.size else False)

@@ -21,6 +21,7 @@ from factorylab.messages import AnyReading, EnergyReading, TemperatureReading, V
 
 Ints = NDArray[np.int64]
 KEYS_MAX = 1_000_000
+CONVERTER_STAGE, POISON_STAGE = "VALUE_CONVERTER", "TASK_PUT"  # words of Kafka Connect (its enum Stage)
 FIELDS: Mapping[type[AnyReading], tuple[str, tuple[str, ...]]] = {
     TemperatureReading: ("temperature", ("temperature_c",)),
     VibrationReading: (
@@ -74,7 +75,7 @@ class Bad:
     key: bytes | None
     value: bytes | None
     error: Exception
-    stage: str = "VALUE_CONVERTER"
+    stage: str = CONVERTER_STAGE
 
 
 @dataclass(frozen=True)

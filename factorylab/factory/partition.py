@@ -17,7 +17,7 @@ from factorylab.detectors.bank import Bank, Event
 from factorylab.errors import LabError
 from factorylab.factory.care import Care, Poison, care_of
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US, Columns
-from factorylab.factory.intake import FIELDS, Bad, Intake, Ints, Records, by_kind, columns, take_in
+from factorylab.factory.intake import FIELDS, POISON_STAGE, Bad, Intake, Ints, Records, by_kind, columns, take_in
 from factorylab.factory.store import AlertRow, At, Batch, Taken
 
 Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
@@ -79,7 +79,7 @@ class Owned:
     def set_aside(self, records: Records, error: Poison) -> Prepared:
         """A batch that steps over one record, which becomes a dead letter; the detectors never see it."""
         from_offset, self.next_offset = self.next_offset, records.last_offset + 1
-        bad = Bad(0, self.partition, records.last_offset, records.keys[0], records.values[0], error, "TASK_PUT")
+        bad = Bad(0, self.partition, records.last_offset, records.keys[0], records.values[0], error, POISON_STAGE)
         batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), [])
         return Prepared(batch, [], [bad])
 
