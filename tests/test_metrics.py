@@ -44,7 +44,9 @@ def port() -> int:
 
 
 def processor_metrics() -> ProcessorMetrics:
-    return ProcessorMetrics(lambda: ProcessorCounts({"read": 7, "stored": 5, "errors": 1}, 2, 3, {0: 4, 2: 0}))
+    return ProcessorMetrics(
+        lambda: ProcessorCounts({"read": 7, "stored": 5, "errors": 1}, 2, {"too_slow": 1}, 3, {0: 4, 2: 0})
+    )
 
 
 def fleet_metrics() -> FleetMetrics:

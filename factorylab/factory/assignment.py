@@ -6,6 +6,7 @@ poll taking is tried again, so one that meanwhile went to another member is not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -20,7 +21,7 @@ from factorylab.factory.store import Store
 
 
 class Assignment:
-    """`owned` are the partitions to work on; `rebalances` counts assignments."""
+    """`owned` are the partitions to work on; `rebalances` counts assignments, `gone` the ends of such by reason."""
 
     def __init__(
         self,
@@ -35,9 +36,11 @@ class Assignment:
         self.owned: dict[int, Owned] = {}
         self.pending: set[int] = set()
         self.rebalances = 0
+        self.gone: Counter[str] = Counter()
         self.backoff = Backoff()
         self._number = 0
         self._forgiven: set[int] = set()
+        self._reason: str | None = None
         self._consumer, self._topic, self._incremental = consumer, topic, incremental
         self._store, self._evidence, self._log = store, evidence, logger
 
@@ -73,11 +76,17 @@ class Assignment:
         for partition in partitions:
             self.owned.pop(partition, None)
             self.pending.discard(partition)
-        self._record(event, partitions)
+        reason, self._reason = self._reason or event, None
+        self.gone[reason] += 1
+        self._record(event, partitions, reason=reason)
 
-    def _record(self, event: GroupEvent, partitions: list[int]) -> None:
-        self._log.info(event, partitions=partitions, rebalance_no=self._number)
-        self._store.note(event, partitions=partitions, rebalance_no=self._number)
+    def expect_loss(self, reason: str) -> None:
+        """Why the partitions will be lost in a moment."""
+        self._reason = reason
+
+    def _record(self, event: GroupEvent, partitions: list[int], **more: str) -> None:
+        self._log.info(event, partitions=partitions, rebalance_no=self._number, **more)
+        self._store.note(event, partitions=partitions, rebalance_no=self._number, **more)
         self._evidence.group(event, partitions, self._number)
 
     def _take(self, partition: int) -> bool:

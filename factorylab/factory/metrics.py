@@ -116,10 +116,14 @@ class FleetMetrics(Collector):
 
 @dataclass(frozen=True)
 class ProcessorCounts:
-    """What a processor knows of itself. `lag` is in records, by partition, where the log's end is known."""
+    """What a processor knows of itself. `gone` counts assignments that ended, by reason: revoked, lost, too_slow.
+
+    `lag` is in records, by partition, where the log's end is known.
+    """
 
     counts: Mapping[str, int]
     rebalances: int
+    gone: Mapping[str, int]
     assigned: int
     lag: Mapping[int, int]
 
@@ -149,6 +153,12 @@ class ProcessorMetrics(Collector):
         for key, (name, text) in COUNTED.items():
             yield _counter(f"processor_{name}", text, seen.counts.get(key, 0))
         yield _counter("processor_rebalances", "Assignments that the group gave.", seen.rebalances)
+        gone = CounterMetricFamily(
+            "factorylab_processor_revocations", "Assignments that ended, by reason.", labels=["reason"]
+        )
+        for reason, count in seen.gone.items():
+            gone.add_metric([reason], count)
+        yield gone
         yield _gauge("processor_assigned_partitions", "Partitions owned or waiting to be taken.", seen.assigned)
         lag = GaugeMetricFamily("factorylab_processor_lag_records", "Records not taken up yet.", labels=["partition"])
         for partition, records in seen.lag.items():

@@ -39,6 +39,7 @@ from factorylab.factory.intake import Records
 from factorylab.factory.metrics import Endpoint, ProcessorCounts, ProcessorMetrics
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.outbox import Outbox, Undelivered, printable
+from factorylab.factory.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.position import PositionLost, lost
 from factorylab.factory.process import Stop, run
@@ -65,7 +66,9 @@ class Processor:
             config.worker,
             config.store_deadline_s,
         )
-        self._consumer = new_client(Consumer, processor_consumer(config), logger)
+        settings = processor_consumer(config)
+        self._consumer = new_client(Consumer, settings, logger)
+        self._pace = Pace(float(settings.get(POLL_INTERVAL, POLL_INTERVAL_MS)) / 1000)
         producer = new_client(Producer, alert_producer(config), logger)
         self._outbox = Outbox(producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
         self._assignment = Assignment(
@@ -85,6 +88,8 @@ class Processor:
         """Work until told to stop, then leave the group."""
         self._log.info("start", group=self._config.group, protocol=self._config.protocol)
         self._store.note("start")
+        if warning := self._pace.too_short_for(self._config.produce_deadline_s, self._config.store_deadline_s):
+            self._log.warning("deadlines", text=warning)
         endpoint = Endpoint(self._config, self._log, self._metrics)
         topics = (self._config.sensor_topic, self._config.alert_topic, self._config.dead_letter_topic)
         wait_for_topics(self._consumer, topics, self._log, self._stop)
@@ -107,15 +112,14 @@ class Processor:
             return
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
         reached("polled")
-        since = time.perf_counter()
+        self._pace.begin()
         shares = [(self._assignment.owned[share.partition].care, share) for share in self._shares(polled)]
         self._deliver([one for care, share in shares if not care and (one := self._prepare(share))])
         for care, share in shares:
             if care:
                 self._work_with_care(care, share)
-        took_s = time.perf_counter() - since
-        self._busy_s += took_s
-        self._metrics.batch_s.observe(took_s)
+        self._busy_s += self._pace.round_s
+        self._metrics.batch_s.observe(self._pace.round_s)
 
     def _work_with_care(self, care: Care, records: Records) -> None:
         """Piece by piece, until one fails: the partition is given up then and taken again."""
@@ -176,6 +180,9 @@ class Processor:
 
     def _client_error(self, message: Message) -> None:
         error, partition = message.error(), message.partition()
+        if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
+            self._too_slow()
+            return
         self._counts["errors"] += 1
         self._log.error("client_error", error=str(error), partition=partition)
         self._store.note("error", error=str(error), partition=partition)
@@ -185,6 +192,13 @@ class Processor:
         if error is not None and owned:  # perhaps its position is not in the log: never skip silently
             self._stop_where_lost(owned, error)
             self._assignment.give_up(owned.partition)
+
+    def _too_slow(self) -> None:
+        """The next poll hears that the partitions are lost, and joins the group again."""
+        why = {"round_s": round(self._pace.round_s, 3), "explanation": self._pace.explain()}
+        self._log.warning("too_slow", **why)
+        self._store.note("too_slow", **why)
+        self._assignment.expect_loss("too_slow")
 
     def _stop_where_lost(self, owned: Owned, error: KafkaError) -> None:
         at = TopicPartition(self._config.sensor_topic, owned.partition, owned.next_offset)
@@ -218,15 +232,19 @@ class Processor:
 
     def _deliver(self, prepared: Sequence[Prepared]) -> None:
         reached("prepared")
+        self._pace.did("preparing")
         try:
             self._outbox.settle(lambda: bool(self._stop))
         except Undelivered as error:
             for one in prepared:
                 self._failed(one.batch.partition, error)
             return
+        finally:
+            self._pace.did("delivering")
         reached("delivered")
         for one in prepared:
             self._commit(one)
+        self._pace.did("storing")
 
     def _commit(self, prepared: Prepared) -> None:
         batch = prepared.batch
@@ -269,7 +287,8 @@ class Processor:
         """For whoever asks for metrics, from another thread."""
         counts, owned = dict(self._counts), list(self._assignment.owned.values())
         assigned = len(owned) + len(self._assignment.pending)
-        return ProcessorCounts(counts, self._assignment.rebalances, assigned, self._lag(owned))
+        gone = dict(self._assignment.gone)
+        return ProcessorCounts(counts, self._assignment.rebalances, gone, assigned, self._lag(owned))
 
     def _lag(self, owned: Sequence[Owned]) -> dict[int, int]:
         """Records that are not stored yet, by partition, as far as the client has heard of the log's end."""
