@@ -165,6 +165,8 @@ ALMOST: dict[str, Spoil] = {
     "a dead-lettered record is not lost": lambda h: dead_letter(h, 7),
     "what retention took after it was stored is not lost": lambda h: retention(h, stored=True),
     "the topic may repeat an alert": lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic", "replay")],
+    "a processor that raises no alerts is not asked for them": lambda h: [
+        alert(h, "replay", 3), setattr(h, "scenario", scenario(clients={"processor": "naive"}))],
     "of a log that retention has cut nobody can tell the alerts": both(
         lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
     "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
