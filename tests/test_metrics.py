@@ -92,7 +92,7 @@ def test_names_carry_units(port: int) -> None:
     families = scrape(f"http://127.0.0.1:{port}/metrics")
     endpoint.close()
     ours = {name: family for name, family in families.items() if name.startswith("factorylab_")}
-    assert len(ours) == 15
+    assert len(ours) == 16
     assert all(family.type == "counter" or name.endswith(UNITS) for name, family in ours.items())
 
 

@@ -48,9 +48,7 @@ class Pace:
         """Why the group took the partitions away, which setting says so, and what to do."""
         rule = f"no poll for longer than {POLL_INTERVAL} = {self.interval_s * 1000:.0f}"
         if self.round_s < self.interval_s:
-            why = (
-                f"the last batch took only {self.round_s:.1f} s: the process stood still, paused or without a processor"
-            )
+            why = f"the last batch took only {self.round_s:.1f} s: the process stood still, paused or out of CPU time"
             return f"{rule}; {why}"
         slowest = max(self.took_s, key=lambda step: self.took_s[step])
         steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in self.took_s.items())
