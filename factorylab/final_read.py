@@ -94,8 +94,8 @@ class FinalRead:
         return psycopg2.connect(self.database_url, connect_timeout=10)
 
     def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
-        """Read the whole log into `log.parquet`, where its leader epochs lie, and which alerts one pass over it gives; the
-        number of records found."""
+        """Read the whole log into `log.parquet`, where its leader epochs lie, and which alerts one pass over it gives;
+        the number of records found."""
         spans = {p: (row.start, row.end) for p, row in frozen.items()}
         replay, out = AlertReplay(self._set_aside()), self.history / "log.parquet"
 
