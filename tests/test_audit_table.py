@@ -164,6 +164,9 @@ TABLE: dict[str, Pair] = {
     "alert_spurious": Pair(
         lambda h: alert(h, "topic", 3),
         both(behind, lambda h: alert(h, "topic", 199))),
+    "alert_differs": Pair(
+        lambda h: alert(h, "replay", 3),
+        both(behind, lambda h: alert(h, "replay", 199))),
     "recovery_s": Pair(nothing, set_cell("faults", 0, "evidence", "x"), with_objectives(recovery_s=2)),
     "ack_gap_s": Pair(nothing, set_cell("faults", 0, "evidence", "x"), with_objectives(ack_gap_s=2)),
     "latency_p99_s": Pair(nothing, set_cell("faults", 0, "evidence", "x"), with_objectives(latency_p99_s=0.5)),
