@@ -12,7 +12,17 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from factorylab import cli_batch, cli_cluster, cli_database, cli_fault, cli_letters, cli_runs, cli_score, cli_trace, cli_witness
+from factorylab import (
+    cli_batch,
+    cli_cluster,
+    cli_database,
+    cli_fault,
+    cli_letters,
+    cli_runs,
+    cli_score,
+    cli_trace,
+    cli_witness,
+)
 from factorylab.errors import LabError
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
