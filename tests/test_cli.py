@@ -18,7 +18,8 @@ from factorylab.scenarios import SCENARIOS
 from tests.histories import healthy, scenario
 from tests.test_report import Page
 
-            "up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show", "replay", "compare", "report", "trace", "witness", "dead-letters")  # fmt: skip
+COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
+            "replay", "compare", "report", "trace", "witness", "dead-letters")  # fmt: skip
 Call = Callable[..., tuple[int, str, str]]
 
 
