@@ -21,6 +21,7 @@ from factorylab import (
     cli_runs,
     cli_score,
     cli_trace,
+    cli_watch,
     cli_witness,
 )
 from factorylab.errors import LabError
@@ -62,6 +63,7 @@ cli_database.register(app)
 cli_letters.register(app)
 cli_trace.register(app)
 cli_witness.register(app)
+cli_watch.register(app)
 
 
 @app.callback()

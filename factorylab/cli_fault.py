@@ -103,6 +103,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
     from factorylab.cluster import manage
     from factorylab.cluster.admin import Admin
     from factorylab.cluster.backends import bring_up
+    from factorylab.faults.events import SystemEvents
     from factorylab.faults.inject import Timeline
     from factorylab.faults.targets import Roles
 
@@ -112,11 +113,19 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
         raise EnvironmentUnfit(f"no lab is up in {settings.home}: 'factorylab up', or 'factorylab run … --keep'")
     names = Names.of(run)
     topic = topic or names.sensors
-    with bring_up(settings, faults=[fault]) as cluster:
+    with (
+        bring_up(settings, faults=[fault]) as cluster,
+        SystemEvents(cluster.endpoints.database_url, names.schema) as events,
+    ):
         admin = Admin(cluster.endpoints.bootstrap)
         require_topic(admin.topics, topic)
         steps: list[FaultStep] = []
-        timeline = Timeline(cluster, Roles(admin, topic, names.group), steps.append, say)
+
+        def write(step: FaultStep) -> None:
+            steps.append(step)
+            events.fault(step)
+
+        timeline = Timeline(cluster, Roles(admin, topic, names.group), write, say)
         if at_once:
             timeline.inject(0, fault)
             timeline.heal(0, fault)

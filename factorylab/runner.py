@@ -21,10 +21,11 @@ from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
 from factorylab.errors import EnvironmentUnfit, LabError, WaitTimeout
+from factorylab.faults.events import SystemEvents
 from factorylab.faults.inject import Timeline, pause_until
 from factorylab.faults.targets import PATIENCE_S, Roles
 from factorylab.final_read import FinalRead
-from factorylab.history import Phase, PhaseStart
+from factorylab.history import FaultStep, Phase, PhaseStart
 from factorylab.journal import Journal
 from factorylab.names import Names
 from factorylab.runs import RunFolder
@@ -62,6 +63,7 @@ class Experiment:
         self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home)
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
+            self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
             stack.callback(self._try, self.crew.stop_all)
             stack.callback(self._try, self.cluster.heal)
             self._start()
@@ -99,7 +101,7 @@ class Experiment:
             "broker": self._without_paths(self.admin.broker_config(1)),
         }
         if backlog_s := self.scenario.schedule.backlog_s:
-            self.crew.start_fleets()
+            self._start_fleets()
             self._wait_for_readings()
             pause_until(time.monotonic() + backlog_s)
         self.crew.start_processors()
@@ -107,8 +109,12 @@ class Experiment:
         self.crew.start_probe()
         wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
         if not backlog_s:
-            self.crew.start_fleets()
+            self._start_fleets()
             self._wait_for_readings()
+
+    def _start_fleets(self) -> None:
+        self.crew.start_fleets()
+        self.events.note("start", workers=sorted(self.crew.fleets))
 
     def _without_paths(self, config: dict[str, str]) -> dict[str, str]:
         """Where this machine keeps its files is nobody's evidence; manifests are sent around."""
@@ -174,6 +180,10 @@ class Experiment:
         pause_until(time.monotonic() + schedule.after_s)
         self.crew.wait_for_source()
 
+    def _fault(self, step: FaultStep) -> None:
+        self.journal.write(step)
+        self.events.fault(step)
+
     def _settle(self) -> None:
         """Everything healed, the fleets stopped. What does not heal in time is for the audit to see."""
         self._phase("recover")
@@ -186,6 +196,7 @@ class Experiment:
         except WaitTimeout as error:
             self.say(f"not recovered: {error}")
         self.crew.stop_fleets()
+        self.events.note("stop", workers=sorted(self.crew.fleets))
         if self.scenario.topology.retention_s:  # the log must stand still while it is read
             self.admin.retain(self.names.sensors, None)
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
@@ -27,6 +27,8 @@ from factorylab.factory.database import plain
 from factorylab.log_scan import identify, payload, read_topic
 from factorylab.names import Names
 from factorylab.tracing import Step, Trace
+
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,15 @@ def _find(endpoints: Endpoints, names: Names, at: tuple[int, int] | None, sensor
 
 
 def _steps(names: Names, stored: Stored | None, record: Message | None) -> Iterator[Step]:
+    if stored:
+        yield Step("measured", stored.recorded_at.astimezone(UTC))
     if record is not None:
         kind, wall_ms = record.timestamp()
         at = None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(wall_ms / 1000, UTC)
+        if at and stored and at < stored.recorded_at < at + MILLISECOND:  # what Kafka rounds off is no gap
+            at = stored.recorded_at.astimezone(UTC)
         yield Step("sent", at, where=messages.record_id(names.sensors, record.partition() or 0, record.offset() or 0))
     if stored:
-        yield Step("measured", stored.recorded_at.astimezone(UTC))
         where = messages.record_id(names.sensors, stored.partition, stored.offset)
         yield Step("in_store", where=f"{names.schema}.readings", detail=f"from {where}")
     else:

@@ -19,7 +19,7 @@ from tests.histories import healthy, scenario
 from tests.test_report import Page
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
-            "replay", "compare", "report", "trace", "witness", "dead-letters")  # fmt: skip
+            "replay", "compare", "report", "trace", "watch", "witness", "dead-letters")  # fmt: skip
 Call = Callable[..., tuple[int, str, str]]
 
 

@@ -19,7 +19,7 @@ UNITS = ("_total", "_seconds", "_records", "_partitions", "_bytes", "_fds")
 
 def scrape(url: str) -> dict[str, Metric]:
     """Families by name, read by Prometheus' own parser."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=20) as answer:
         return {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
 
 
@@ -44,9 +44,9 @@ def port() -> int:
 
 
 def processor_metrics() -> ProcessorMetrics:
-    return ProcessorMetrics(
-        lambda: ProcessorCounts({"read": 7, "stored": 5, "errors": 1}, 2, {"too_slow": 1}, 3, {0: 4, 2: 0})
-    )
+    metrics = ProcessorMetrics()
+    metrics.seen = ProcessorCounts({"read": 7, "stored": 5, "errors": 1}, 2, {"too_slow": 1}, 3, {0: 4, 2: 0})
+    return metrics
 
 
 def fleet_metrics() -> FleetMetrics:

@@ -1,8 +1,9 @@
 """What a process tells Prometheus while it runs, at http://<metrics_host>:<metrics_port>/metrics.
 
-Counts are the ones that the process keeps anyway, read when somebody asks; only durations are gathered as they come. So
-metrics that nobody asks for cost next to nothing. Names follow Prometheus' conventions: the unit in the name, `_total`
-for what only grows. A process that starts again begins at 0.
+Counts are the ones that the process keeps anyway; only durations are gathered as they come. So metrics that nobody
+asks for cost next to nothing. Nothing here talks to a Kafka client, which may let no second thread in while it polls.
+Names follow Prometheus' conventions: the unit in the name, `_total` for what only grows. A process that starts again
+begins at 0.
 """
 
 from __future__ import annotations
@@ -139,17 +140,18 @@ COUNTED = {
 
 
 class ProcessorMetrics(Collector):
-    """A processor's metrics; `batch_s` observes how long one round of preparing, delivering and storing took."""
+    """A processor's metrics: what it has `seen` last, and `batch_s` observes how long preparing, delivering and storing
+    what one poll brought took."""
 
-    def __init__(self, look: Callable[[], ProcessorCounts]) -> None:
-        self._look = look
+    def __init__(self) -> None:
+        self.seen = ProcessorCounts({}, rebalances=0, gone={}, assigned=0, lag={})
         self.batch_s = Histogram(
             "factorylab_processor_batch_duration_seconds", "Preparing, delivering and storing what one poll brought.",
             buckets=BOUNDS_S, registry=None,
         )  # fmt: skip
 
     def collect(self) -> Iterator[Metric]:
-        seen = self._look()
+        seen = self.seen
         for key, (name, text) in COUNTED.items():
             yield _counter(f"processor_{name}", text, seen.counts.get(key, 0))
         yield _counter("processor_rebalances", "Assignments that the group gave.", seen.rebalances)

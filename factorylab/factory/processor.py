@@ -82,7 +82,7 @@ class Processor:
         self._counts: Counter[str] = Counter()
         self._faults: dict[int, Exception] = {}  # the last exception of a partition that a record may be to blame for
         self._busy_s = 0.0
-        self._metrics = ProcessorMetrics(self._look)
+        self._metrics = ProcessorMetrics()
 
     def run(self) -> None:
         """Work until told to stop, then leave the group."""
@@ -98,6 +98,7 @@ class Processor:
         try:
             while not self._stop:
                 self._round()
+                self._look()
                 if time.monotonic() >= report_at:
                     report_at += self._config.report_every_s
                     self._report("counters")
@@ -283,12 +284,12 @@ class Processor:
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
 
-    def _look(self) -> ProcessorCounts:
-        """For whoever asks for metrics, from another thread."""
-        counts, owned = dict(self._counts), list(self._assignment.owned.values())
+    def _look(self) -> None:
+        """Note down what metrics tell. In this thread: the client lets no other one ask while it polls (2.16)."""
+        owned = list(self._assignment.owned.values())
         assigned = len(owned) + len(self._assignment.pending)
-        gone = dict(self._assignment.gone)
-        return ProcessorCounts(counts, self._assignment.rebalances, gone, assigned, self._lag(owned))
+        rebalances, gone = self._assignment.rebalances, dict(self._assignment.gone)
+        self._metrics.seen = ProcessorCounts(dict(self._counts), rebalances, gone, assigned, self._lag(owned))
 
     def _lag(self, owned: Sequence[Owned]) -> dict[int, int]:
         """Records that are not stored yet, by partition, as far as the client has heard of the log's end."""
