@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from javaproperties import InvalidUEscapeError, KeyValue, parse
 from pydantic import SecretStr, ValidationError
@@ -25,7 +25,7 @@ from factorylab.errors import UsageError
 PREFIX = "FACTORYLAB_"
 FILE_VARIABLE = PREFIX + "CONFIG"
 LIKE = 0.8  # of names: 1 is the same, 0 has nothing in common (difflib)
-LAB = ("home", "results", "cache", "backend", "java", "postgres_bin", "port_base")
+LAB = ("home", "results", "cache", "backend", "java", "postgres_bin", "port_base", "reader_password")
 ELSEWHERE = (  # variables of compose.yaml and of the probe: no settings, but no misspelt ones either
     "config", "image", "netfault_image", "database_password", "database_port", "network", "user", "profile",
     "health_interval", "engine", "broker_1_port", "broker_2_port", "broker_3_port",
@@ -180,6 +180,8 @@ def _explain(error: ValidationError, model: type[Sourced], lines: Mapping[str, s
         elif item["type"] == "missing":
             problems.append(f"{where}: is required, here or as {name} in the file that {FILE_VARIABLE} names")
         else:
-            given = "" if model.model_fields[name].annotation is SecretStr else f" (given: {str(item['input'])!r})"
+            kind = model.model_fields[name].annotation
+            secret = SecretStr in {kind, *get_args(kind)}
+            given = "" if secret else f" (given: {str(item['input'])!r})"
             problems.append(f"{where}: {message}{given}")
     return problems

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import Field, SecretStr
 
 from factorylab import sources
 from factorylab.errors import UsageError
@@ -74,6 +75,21 @@ def test_everything_that_is_wrong_is_told_at_once(file: Path, monkeypatch: pytes
     )
     assert len(told) == len(expected)
     assert all(any(words in line for line in told) for words in expected)
+
+
+class Optional(sources.Sourced):
+    """A secret that need not be given."""
+
+    password: SecretStr | None = Field(default=None, min_length=100)
+
+
+def test_a_secret_that_need_not_be_given_is_not_told_either(file: Path) -> None:
+    """The message about an optional secret of the file has its line, and not its value."""
+    file.write_text(f"password={SECRET}\n")
+    with pytest.raises(UsageError) as error:
+        sources.load(Optional, {"password"})
+    assert "line 1: password: " in str(error.value)
+    assert SECRET not in str(error.value)
 
 
 def test_a_file_that_is_not_there_is_told(file: Path) -> None:
