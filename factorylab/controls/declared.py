@@ -34,7 +34,7 @@ class Control:
         return (self.broken, self.repaired) if self.repaired else (self.broken,)
 
 
-SCHEDULE = Schedule(warm_up_s=2, steady_s=4, after_s=4, drain_s=60)
+SCHEDULE = Schedule(warm_up_s=2, steady_s=6, after_s=4, drain_s=60)
 WORKLOAD = Workload(rate_per_s=500, sensors=30, anomaly_rate=0)
 SAFE = Topology(profile="safe")
 ONE_SAFE, ONE_FACTORY = (Topology(partitions=1, profile=profile) for profile in ("safe", "factory"))
