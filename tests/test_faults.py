@@ -487,6 +487,13 @@ def test_a_step_that_never_comes_is_no_fault(played: Played, tmp_path: Path, mon
     assert "kill processor-0" not in played.cluster.calls and not order_file(tmp_path, "processor-0").exists()
 
 
+def test_a_container_has_no_steps(played: Played, tmp_path: Path) -> None:
+    """On the backend compose a fault at a step is skipped with the reason and the way out."""
+    played.cluster.backend, played.timeline.steps_dir = "compose", tmp_path
+    played.play(Fault(kind="kill", target="owner:0", step="polled"))
+    assert [(row.step, "take --backend local" in row.evidence) for row in played.rows] == [("skipped", True)]
+
+
 def test_a_step_needs_a_run(played: Played) -> None:
     """By hand, where no processor looks for orders, a step is refused."""
     with pytest.raises(UsageError, match="needs a run"):

@@ -132,6 +132,8 @@ class Timeline:
 
     def _targets(self, fault: Fault) -> tuple[str, ...]:
         require({fault.kind}, self.cluster.can, f"this {self.cluster.backend} lab")
+        if fault.step and self.cluster.backend == "compose":
+            raise LabError("the first process of a container cannot stop itself at a step: take --backend local")
         return resolve(fault.target, self.roles)
 
     def _do(self, number: int, fault: Fault, node: str) -> None:
