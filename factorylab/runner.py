@@ -274,7 +274,7 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
     try:
         Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
     except LabError as error:
-        (run.raw / "failed.txt").write_text(f"{error}\n")
+        (run.raw / "failed.txt").write_text(f"{error}\n", encoding="utf-8")
         with suppress(LabError, OSError):  # the lab itself may be gone
             copy_logs(cluster, run)
         raise

@@ -60,7 +60,7 @@ class RunFolder:
         return (self.raw / "seal.json").exists()
 
     def scenario(self) -> Scenario:
-        return scenario_from(json.loads((self.raw / "scenario.json").read_text()), str(self.path))
+        return scenario_from(json.loads((self.raw / "scenario.json").read_text(encoding="utf-8")), str(self.path))
 
 
 def create(results: Path, scenario: Scenario) -> RunFolder:
@@ -69,7 +69,7 @@ def create(results: Path, scenario: Scenario) -> RunFolder:
     run = RunFolder(results / scenario.name / f"{stamp}-{secrets.token_hex(3)}")
     for folder in (run.history, run.logs, run.journals, run.figures):
         folder.mkdir(parents=True)
-    (run.raw / "scenario.json").write_text(scenario.model_dump_json(indent=2) + "\n")
+    (run.raw / "scenario.json").write_text(scenario.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run
 
 
@@ -93,7 +93,7 @@ def broken_seal(run: RunFolder) -> list[str]:
     """Files that were changed, added or removed since the run was sealed; ["seal.json"] when never sealed."""
     if not run.sealed:
         return ["seal.json"]
-    then: dict[str, str] = json.loads((run.raw / "seal.json").read_text())["sha256"]
+    then: dict[str, str] = json.loads((run.raw / "seal.json").read_text(encoding="utf-8"))["sha256"]
     now = digests(run)
     return sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
 

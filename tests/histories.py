@@ -87,7 +87,7 @@ class History(dict[str, pd.DataFrame]):
             "seed": self.scenario.workload.seed,
             "host": manifest.Host(cores=2, memory_bytes=1 << 33, system="none"),
         }
-        manifest.write(folder, manifest.Manifest(**facts, **self.made_of))
+        manifest.write(folder, manifest.Manifest(**{**facts, **self.made_of}))
         runs.seal(folder)
         return load(folder.path)
 

@@ -72,7 +72,7 @@ def events(run: Run) -> list[LogEvent]:
 
 
 def _of(path: Path, topic: str, apart_ns: int) -> Iterator[LogEvent]:
-    with path.open(errors="replace") as lines:
+    with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             told = understood(line.rstrip("\n")) if topic in line else None
             if told is None:

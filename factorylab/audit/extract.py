@@ -65,7 +65,8 @@ def extract(run: Run, life: Life, folder: Path) -> Run:
         shutil.copyfile(run.folder.raw / name, out.raw / name)
     runs.seal(out)
     found = next(check for check in run.verdict.checks if check.name == life.check)
-    (folder / "test_witness.py").write_text(TEST.format(claim=found.claim, check=found.name, verdict=found.verdict))
+    text = TEST.format(claim=found.claim, check=found.name, verdict=found.verdict)
+    (folder / "test_witness.py").write_text(text, encoding="utf-8")
     return load(folder)
 
 

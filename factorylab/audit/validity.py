@@ -80,7 +80,7 @@ def complete(e: Evidence) -> Found:
 def no_problems(e: Evidence) -> Found:
     failed = e.run.folder.raw / "failed.txt"
     if failed.exists():
-        return Found(1, 1, failed.read_text().strip())
+        return Found(1, 1, failed.read_text(encoding="utf-8").strip())
     problems = list(e.run.manifest.problems)
     problems += [f"{name} died" for name in e.run.manifest.workers_died if name in OWN_WORKERS]
     return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))

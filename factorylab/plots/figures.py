@@ -185,5 +185,5 @@ def save(run: Run, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.svg" for name in drawn(run)]
     for path, figure in zip(paths, drawn(run).values(), strict=True):
-        path.write_text(figure)
+        path.write_text(figure, encoding="utf-8")
     return paths

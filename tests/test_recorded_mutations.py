@@ -1,0 +1,229 @@
+"""Controls without a cluster: a recorded healthy run, spoiled at random places by a known number of cases.
+
+The run was recorded on a real cluster. Each mutation is made with several seeds and must be counted exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from factorylab import manifest, runs
+from factorylab.history import TABLES
+from factorylab.saved import Run, load
+from tests.histories import History
+from tests.recorded_runs import unpack
+
+SEEDS = range(5)
+Dice = np.random.Generator
+Mutate = Callable[[History, Dice], dict[str, int | None]]
+"""Spoils a history and says what must be counted; None: at least one."""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return load(unpack("broker_loss", tmp_path_factory.mktemp("recorded")).path)
+
+
+def copied(run: Run, folder: Path) -> History:
+    """The run's tables as a history that a test may spoil; its manifest comes along."""
+    history = History(folder, run.scenario)
+    history.update({table: run.frame(table).copy() for table in TABLES})
+    facts = msgspec.structs.asdict(run.manifest)
+    kept = ("schema_version", "boot_id", "topics", "producer", "consumer", "topic_config", "problems", "workers_died")
+    history.made_of = {name: facts[name] for name in kept}
+    return history
+
+
+def inner(h: History, dice: Dice, k: int) -> np.ndarray:
+    """k rows of the log, none at the edge of its partition, of readings that were acknowledged."""
+    log = h["log"]
+    edge = log.groupby("partition")["offset"].transform(lambda o: (o == o.min()) | (o == o.max())).astype(bool)
+    return dice.choice(log.index[~edge], k, replace=False)
+
+
+def row_of(h: History, table: str, rows: np.ndarray) -> np.ndarray:
+    """Rows of another table about the same readings as these rows of the log."""
+    wanted = h["log"].loc[rows, ["sensor", "seq"]]
+    return h[table].reset_index().merge(wanted, on=["sensor", "seq"])["index"].to_numpy()
+
+
+def append(h: History, table: str, rows: pd.DataFrame) -> None:
+    h[table] = pd.concat([h[table], rows], ignore_index=True)
+
+
+def at_the_end(h: History, rows: pd.DataFrame) -> None:
+    """Records after the log's end, which the final read covers."""
+    for partition, mine in rows.groupby("partition"):
+        here = h["frozen"]["partition"] == partition
+        end = int(h["frozen"].loc[here, "end"].iloc[0])
+        append(h, "log", mine.assign(offset=end + np.arange(len(mine))))
+        h["frozen"].loc[here, "end"] = end + len(mine)
+
+
+def delete_records(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    h["log"] = h["log"].drop(index=inner(h, dice, k))
+    return {"lost_in_log": k}
+
+
+def delete_rows(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    h["rows"] = h["rows"].drop(index=row_of(h, "rows", inner(h, dice, k)))
+    return {"lost_in_pipeline": k}
+
+
+def duplicate_records(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    at_the_end(h, h["log"].loc[inner(h, dice, k)])
+    return {"duplicate_in_log": k}
+
+
+def duplicate_rows(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    append(h, "rows", h["rows"].loc[dice.choice(h["rows"].index, k, replace=False)])
+    return {"duplicate_in_store": k}
+
+
+def swap(h: History, dice: Dice) -> dict[str, int | None]:
+    """Two successive readings of one sensor have each other's place in the log; acks, store and polls saw the first."""
+    log = h["log"]
+    row = int(dice.choice(log.index[log["seq"].between(3, 8)]))
+    same = log["sensor"] == log.loc[row, "sensor"]
+    one, two = (log.index[same & (log["seq"] == log.loc[row, "seq"] + n)] for n in (0, 1))
+    for column in ("seq", "payload_hash"):
+        a, b = log.loc[one, column].to_numpy(), log.loc[two, column].to_numpy()
+        log.loc[one, column], log.loc[two, column] = b, a
+    return {"reordered_in_log": 1, "inconsistent_offset": None}
+
+
+def flip(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    h["log"].loc[inner(h, dice, k), "payload_hash"] ^= np.uint64(1 << int(dice.integers(0, 64)))
+    return {"corrupt": k, "inconsistent_offset": None}
+
+
+def phantom(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    at_the_end(h, h["log"].loc[inner(h, dice, k)].assign(sensor=-1, seq=7))
+    return {"phantom": k}
+
+
+def shift_acks(h: History, dice: Dice) -> dict[str, int | None]:
+    """Acknowledged one place beside where the reading is."""
+    k = int(dice.integers(1, 50))
+    h["sends"].loc[row_of(h, "sends", inner(h, dice, k)), "offset"] -= 1
+    return {"inconsistent_offset": k}
+
+
+def shift_position(h: History, dice: Dice) -> dict[str, int | None]:
+    """The store's position says less than what is stored: the rows are there, so nothing is lost."""
+    h["positions"]["next_offset"] -= int(dice.integers(1, 50))
+    return {}
+
+
+def unread_end(h: History, dice: Dice) -> dict[str, int | None]:
+    """The store stopped k records before the end of a partition."""
+    k, partition = int(dice.integers(1, 50)), int(dice.integers(0, 3))
+    here = h["positions"]["partition"] == partition
+    limit = int(h["positions"].loc[here, "next_offset"].iloc[0]) - k
+    h["positions"].loc[here, "next_offset"] = limit
+    h["rows"] = h["rows"][~((h["rows"]["partition"] == partition) & (h["rows"]["offset"] >= limit))]
+    return {"not_drained": k}
+
+
+def alerts(h: History, dice: Dice, sinks: tuple[str, ...], k: int) -> pd.DataFrame:
+    """k new alerts about stored readings, each in these sinks."""
+    rows = h["rows"].loc[dice.choice(h["rows"].index, k, replace=False)]
+    for sink in sinks:
+        made = rows[["sensor", "seq"]].assign(worker="final-read", t_ns=1, sink=sink, rule="made", severity="warning")
+        made["alert_id"] = [f"made-{r.sensor}-{r.seq}" for r in made.itertuples()]
+        both = pd.concat([h["alerts"].astype({"sink": str, "alert_id": str, "rule": str, "severity": str}), made])
+        h["alerts"] = both.reset_index(drop=True)
+    return rows
+
+
+def drop_alerts(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 20))
+    alerts(h, dice, ("table",), k)
+    return {"alert_missing": k}
+
+
+def invent_alerts(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 20))
+    alerts(h, dice, ("topic",), k)
+    return {"alert_spurious": k}
+
+
+def repeat_alerts(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 20))
+    alerts(h, dice, ("topic", "table"), k)
+    append(h, "alerts", h["alerts"].iloc[-k:])
+    return {"duplicate_alert": k}
+
+
+def zombie(h: History, dice: Dice) -> dict[str, int | None]:
+    """An older owner's transaction over offsets that a newer one had stored took effect."""
+    commits = h["commits"]
+    row = commits.loc[[int(dice.choice(commits.index[~commits["refused"]]))]]
+    append(h, "commits", row.assign(owner_epoch=row["owner_epoch"] - 1))
+    return {"zombie_write": None}
+
+
+def skip_poll(h: History, dice: Dice) -> dict[str, int | None]:
+    """A poll in the middle of an assignment is missing: exactly its records were skipped."""
+    reads = h["reads"].sort_values("t_ns", kind="stable")
+    group = reads.groupby(["worker", "rebalance_no", "partition"], observed=True)
+    middle = reads[(group.cumcount() > 0) & (group.cumcount(ascending=False) > 0)]
+    row = middle.loc[int(dice.choice(middle.index))]
+    h["reads"] = h["reads"].drop(index=[row.name])
+    return {"skipped": int(row["count"])}
+
+
+def truncate_journal(h: History, dice: Dice) -> dict[str, int | None]:
+    """The last k sends of the journal are gone: INVALID, and no phantom of what it lacks."""
+    k = int(dice.integers(1, 50))
+    h["sends"] = h["sends"].sort_values("t_ns", kind="stable").iloc[:-k]
+    return {"journal_whole": None}
+
+
+def nothing(h: History, dice: Dice) -> dict[str, int | None]:
+    return {}
+
+
+MUTATIONS: list[Mutate] = [
+    nothing, delete_records, delete_rows, duplicate_records, duplicate_rows, swap, flip, phantom, shift_acks,
+    shift_position, unread_end, drop_alerts, invent_alerts, repeat_alerts, zombie, skip_poll, truncate_journal,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("mutate", MUTATIONS, ids=lambda mutate: mutate.__name__)
+def test_a_mutation_is_counted_exactly(recorded: Run, tmp_path: Path, mutate: Mutate, seed: int) -> None:
+    """The mutated run fires exactly the checks that it must, with exactly the number of cases made."""
+    history = copied(recorded, tmp_path)
+    expected = mutate(history, np.random.default_rng(seed))
+    fired = {check.name: check.count for check in history.saved().verdict.checks if check.verdict != "PASS"}
+    assert fired == {name: fired.get(name) if count is None else count for name, count in expected.items()}
+    assert all(fired.values())
+
+
+def test_a_mutation_after_the_seal_is_invalid(recorded: Run, tmp_path: Path) -> None:
+    """Evidence that was changed and not sealed again is told by name; so are a file too many and one too few."""
+    run = copied(recorded, tmp_path).saved()
+    log, extra = run.path_of("log"), run.folder.history / "more.parquet"
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 1
+    log.write_bytes(bytes(data))
+    extra.write_bytes(b"")
+    run.path_of("reach").unlink()
+    broken = runs.broken_seal(run.folder)
+    assert broken == ["history/log.parquet", "history/more.parquet", "history/reach.parquet"]
+    seal = next(check for check in load(run.folder.path).verdict.checks if check.name == "seal")
+    assert (seal.verdict, seal.count) == ("INVALID", 3)
+    assert manifest.read(run.folder).run_id == run.folder.run_id
