@@ -253,7 +253,8 @@ def test_the_examples_of_the_sql_page_answer(run: FactoryRun) -> None:
     ((sensor,),) = run.query("SELECT s.name FROM {s}.alerts a JOIN {s}.sensors s ON s.id = a.sensor_id LIMIT 1")
     answers = {e.intro: len(run.query(e.query)) for e in examples(run.names.schema, str(moment), str(sensor))}
     assert len(answers) > 10
-    assert {intro: rows for intro, rows in answers.items() if (rows == 0) != ("no rows" in intro)} == {}
+    certain = {intro: rows for intro, rows in answers.items() if "unless" not in intro}
+    assert {intro: rows for intro, rows in certain.items() if (rows == 0) != ("no rows" in intro)} == {}
 
 
 # ---- the store alone

@@ -31,6 +31,7 @@ from factorylab.cluster.volume import Volume
 from factorylab.errors import LabError, StartFailed, UsageError
 
 TICK_S = 0.02
+FULL_S = 0.1
 KILLED_S = 60  # a killed process may take this long to vanish, when the kernel is busy with it
 SIGNALS = {"kill": signal.SIGKILL, "pause": signal.SIGSTOP}
 
@@ -131,6 +132,7 @@ class Children:
         self.closed = False
         self.network: Network | None = None
         self.volume: Volume | None = None
+        self._filling: asyncio.Task[None] | None = None
         self._changed = changed
         self._healing = asyncio.Lock()
 
@@ -192,7 +194,7 @@ class Children:
         if request.action == "partition":
             self._cut(request.node)
         elif request.action == "fill" and self.volume:
-            self.volume.fill()
+            self._filling = asyncio.create_task(self._keep_full(self.volume))
         elif request.action == "refuse":
             await refusing(self.undo.folder.parent, "shut")
         else:
@@ -229,11 +231,14 @@ class Children:
             done = [f"resumed {entry.spec.name}" for entry in entries if entry.paused]
             for entry in entries:
                 entry.signal(signal.SIGCONT)
+            for record in records:
+                if record.action == "fill":  # first, or it would be filled again; a server without room may not start
+                    self.undo.remove(record)
+            if self.volume and not self._to_be_full() and self.volume.empty():
+                done.append("gave the database its room back")
             torn = {record.node for record in records if record.action == "partition"}
             if fault is None and self.network:
                 torn |= set(self.network.cut_nodes())
-            if self.volume and (fault is None or any(r.action == "fill" for r in records)) and self.volume.empty():
-                done.append("gave the database its room back")
             done += [f"lifted a cut of {node}" for node in sorted(torn) if self._cut(node, records)]
             dying = {record.node for record in records if record.action in {"kill", "terminate"}}
             done += filter(None, await asyncio.gather(*(self._revive(e, e.spec.name in dying) for e in entries)))
@@ -243,6 +248,15 @@ class Children:
             for record in records:
                 self.undo.remove(record)
             return done
+
+    def _to_be_full(self) -> bool:
+        return any(record.action == "fill" for record in self.undo.find())
+
+    async def _keep_full(self, volume: Volume) -> None:
+        """As long as the fault is held: what a transaction that failed gives back is taken as well."""
+        while self._to_be_full() and not self.closed:
+            volume.fill()
+            await asyncio.sleep(FULL_S)
 
     def _spawn(self, spec: Child) -> None:
         if self.closed:

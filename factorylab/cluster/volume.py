@@ -22,6 +22,7 @@ from factorylab.errors import EnvironmentUnfit
 
 VOLUME_MB = 256
 TABLES, BALLAST = "tables", "ballast"
+STEP_BYTES, MOST_STEPS = 4 * 2**20, 1_000
 CLONE_NEWNS = 0x20000  # linux/sched.h
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000  # linux/mount.h
 
@@ -65,14 +66,19 @@ class Volume:
         return state.f_bavail * state.f_frsize
 
     def fill(self) -> None:
-        """Take all room that is left."""
+        """Take all room that is left. In steps: one that finds too little, since the database took some just then, is
+        undone as a whole by the kernel, and tried again."""
         ballast = os.open(BALLAST, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=self.folder)
         try:
-            while free := self.free_bytes:
-                os.posix_fallocate(ballast, os.fstat(ballast).st_size, free)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:  # the database took some of it just then
-                raise
+            for _ in range(MOST_STEPS):
+                free = self.free_bytes
+                if not free:
+                    return
+                try:
+                    os.posix_fallocate(ballast, os.fstat(ballast).st_size, min(free, STEP_BYTES))
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
         finally:
             os.close(ballast)
 
