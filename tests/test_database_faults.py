@@ -13,6 +13,7 @@ import pytest
 
 from factorylab.cluster import boot, control, postgres, refusal
 from factorylab.cluster.base import Action
+from factorylab.cluster.files import last_lines
 from factorylab.cluster.pulse import pulse
 from factorylab.cluster.remains import clear
 from factorylab.cluster.volume import TABLES
@@ -51,7 +52,13 @@ class Lab:
         schema.create_schema(self.url, "factory")
 
     def wait(self, answer: str) -> None:
-        wait_until(lambda: pulse(self.url) == answer, what=f"the database to answer {answer}", timeout_s=60)
+        log = self.home / "logs" / "database.log"
+        wait_until(
+            lambda: pulse(self.url) == answer,
+            what=f"the database to answer {answer}",
+            timeout_s=60,
+            last_seen=lambda: last_lines(log),
+        )
 
     def inject(self, action: Action) -> None:
         control.ask(self.home, control.Inject(1, "database", action))
