@@ -65,7 +65,9 @@ def test_a_twin_differs_by_one_part(name: ControlName, control: object) -> None:
     [
         ({}, "as declared"),
         ({"evidence_count": 0}, "proves nothing"),
-        ({"met": False, "verdict": "INVALID"}, "proves nothing"),
+        ({"met": False, "verdict": "INVALID", "fired": ["seal"], "invalid": ["seal"]}, "proves nothing"),
+        ({"met": False, "fired": ["duplicate_in_store", "seal"], "invalid": ["seal"]}, "proves nothing"),
+        ({"met": False, "fired": ["lost_in_log", "seal"], "invalid": ["seal"]}, "otherwise"),
         ({"met": False, "verdict": None}, "proves nothing"),
         ({"met": False, "verdict": "PASS"}, "otherwise"),
         ({"met": False, "verdict": "FAIL", "fired": ["lost_in_log"]}, "otherwise"),
@@ -96,7 +98,8 @@ def test_unknown_controls_are_refused() -> None:
 
 def test_results_are_kept_and_added_to(tmp_path: Path) -> None:
     """What is recorded twice is there twice, in order, and reads back; the figure says how it came out in words."""
-    first, second = result(), result(repaired=True, met=False, verdict="INVALID")
+    first = result()
+    second = result(repaired=True, met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
     campaign.record(Campaign([first]), tmp_path)
     campaign.record(Campaign([second]), tmp_path)
     assert campaign.recall(tmp_path).results == [first, second]

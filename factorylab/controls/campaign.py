@@ -44,8 +44,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     expected: list[str]
     finished_utc: str
     run_id: str = ""
+    commit: str = ""
     verdict: Outcome | None = None
     fired: list[str] = []
+    invalid: list[str] = []  # those of `fired` that say that the evidence is bad
     met: bool = False
     evidence_count: int = 0
     evidence: str = ""
@@ -54,11 +56,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sort(self) -> Sort:
-        """As declared: the verdict is the expected one, and the run shows what the control is about. Proves nothing:
-        it is INVALID, was not carried out, or shows nothing."""
+        """As declared: the verdict is the expected one, and the run shows what the control is about. Proves nothing: it
+        was not carried out, shows nothing, or its evidence is bad and no check fired that was not declared."""
         if self.met and self.evidence_count:
             return "as declared"
-        return "proves nothing" if self.verdict in {None, "INVALID"} or self.met else "otherwise"
+        undeclared = set(self.fired) - set(self.invalid) - set(self.expected)
+        void = self.verdict is None or bool(self.invalid)
+        return "proves nothing" if self.met or (void and not undeclared) else "otherwise"
 
     @property
     def reported(self) -> str:
@@ -130,7 +134,9 @@ def result_of(run: Run) -> Result:
         _result(run.scenario),
         run_id=run.folder.run_id,
         verdict=verdict.verdict,
+        commit=run.manifest.commit,
         fired=[check.name for check in verdict.fired],
+        invalid=[check.name for check in verdict.fired if check.verdict == "INVALID"],
         met=verdict.met,
         evidence_count=shown.count,
         evidence=str(shown),
