@@ -1,4 +1,4 @@
-"""Trouble with a real engine: slow, frozen, gone, and containers that do not come up. Nothing may hang, and nothing may
+"""Trouble with a real engine: frozen, gone, and containers that do not come up. Nothing may hang, and nothing may
 be left."""
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +32,6 @@ from tests.labs import kill
 from tests.test_compose import NODES, driver_at, of_project, wait_nothing_of
 
 pytestmark = pytest.mark.compose
-CLI = [sys.executable, "-c", "from factorylab.cli import main; main()"]
 INVALID_WITHIN_S = 180  # after the engine's last answer; each question waits engine.ANSWER_S
 
 
