@@ -5,8 +5,8 @@
     hydraulic/*.txt.gz, hydraulic/profile.txt                               ZeMA's hydraulic rig
     steel/Steel_industry_data.csv                                           a steel plant's energy
 
-What is not there is left out. Where a parameter was chosen on such data it was chosen on the part called "chosen",
-and the part called "reported" had no say.
+What is not there is left out. Where a parameter was chosen on such data it was picked by the part called "chosen",
+not by the one called "reported"; docs/detectors.md says how far that one was in sight.
 """
 
 from __future__ import annotations
