@@ -3,12 +3,13 @@
     python -m tests.recorded_runs RUN_FOLDER …      packs finished runs as tests/runs/<scenario>.zip
     python -m tests.recorded_runs                   writes their verdicts anew, after a change of the audit
 
-Of the brokers' logs, which are large, only the lines that `broker_log` understands are kept; the logs of other
-processes are left out. The run is sealed anew after that, and nothing else in raw/ is touched.
+Of the brokers' logs, which are large, only the lines that `broker_log` understands are kept, without the folders in
+them; the logs of other processes are left out. The run is sealed anew after that, and nothing else in raw/ is touched.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def thin(run: RunFolder) -> None:
     """Keep of the logs what the audit reads, and seal the rest."""
     for log in run.logs.iterdir():
         lines = log.read_text(errors="replace").splitlines()
-        kept = [f"{line}\n" for line in lines if broker_log.understood(line)]
+        kept = [re.sub("dir=[^]]*", "dir=data", line) + "\n" for line in lines if broker_log.understood(line)]
         log.write_text("".join(kept)) if log.name.startswith("broker-") else log.unlink()
     runs.seal(run)
 

@@ -13,6 +13,7 @@ import pytest
 from factorylab.audit import write_verdict
 from factorylab.runs import RunFolder, broken_seal
 from factorylab.saved import load
+from tests.recorded_runs import unpack
 
 ZIPPED = Path(__file__).parent / "runs" / "broker_loss.zip"
 
@@ -30,6 +31,21 @@ def test_a_recorded_run_gives_the_same_verdict_again(folder: RunFolder) -> None:
     verdict = write_verdict(load(folder.path))
     assert (verdict.verdict, broken_seal(folder)) == ("PASS", [])
     assert (folder.derived / "verdict.json").read_bytes() == first
+
+
+def test_a_recorded_loss_is_explained_from_its_folder(tmp_path: Path) -> None:
+    """acks=1, frozen followers, dead leader on a real cluster: all lost readings in one story, with the line in which
+    the old leader's log was cut. (The machine was busy: its steady state was none, which is told as well.)
+    """
+    verdict = load(unpack("acked_loss", tmp_path).path).verdict
+    counts = {check.name: check.count for check in verdict.checks}
+    (story,) = [told for told in verdict.explanations if told.check == "lost_in_log"]
+    assert (verdict.verdict, story.count, story.prevented_by) == ("FAIL", counts["lost_in_log"], "acks=all")
+    assert counts["lost_in_log"] == counts["inconsistent_offset"] == story.last_offset - story.first_offset + 1
+    assert story.event.startswith("truncated to the end of the new leader")
+    assert any(f"Truncating to offset {story.first_offset}" in text for text in story.evidence)
+    assert verdict.life is not None and "truncated" in [moment.step for moment in verdict.life.moments]
+    assert verdict.exposure is not None and verdict.exposure.low >= story.count
 
 
 def test_a_recorded_run_that_was_touched_is_invalid(folder: RunFolder) -> None:
