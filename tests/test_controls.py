@@ -132,6 +132,14 @@ def test_crash_points_are_exhaustive() -> None:
     assert shown.loc["after_store", "naive"].tolist() == ["0", "3–9", "0", "FAIL"]
 
 
+def test_crash_points_are_kept(tmp_path: Path) -> None:
+    """What is recorded reads back, and a folder without a record is refused."""
+    crash.record([doubled(3)], tmp_path)
+    assert crash.perform_or_recall([], [], str(tmp_path)) == [doubled(3)]
+    with pytest.raises(UsageError, match="no record of crash points"):
+        crash.perform_or_recall([], [], str(tmp_path / "nowhere"))
+
+
 def doubled(count: int, step: WorkStep = "after_store") -> crash.Crash:
     return crash.Crash(kind="naive", step=step, verdict="FAIL", doubled=count)
 

@@ -7,6 +7,7 @@ is the client that commits by itself: whether it had, at another step than `afte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Kind = Literal["fenced", "naive", "auto_commit"]
 KINDS: dict[Kind, Clients] = {"fenced": FENCED, "naive": NAIVE, "auto_commit": AUTO_COMMIT}
 OF_A_REBALANCE = ("taken", "revoking")
+RECORD = "crash_points.json"
 
 
 class Crash(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,26 @@ def perform(kinds: Sequence[str] = tuple(KINDS), steps: Sequence[str] = (), say:
         say(f"  {crash.verdict}: lost {crash.lost}, doubled {crash.doubled}, refused {crash.refused}")
         found.append(crash)
     return found
+
+
+def perform_or_recall(kinds: Sequence[str], steps: Sequence[str], folder: str = "") -> list[Crash]:
+    """Kill processors, or with a folder show what was recorded there.
+
+    Raises:
+        UsageError: the folder holds no record.
+    """
+    if not folder:
+        return perform(kinds, steps)
+    try:
+        return msgspec.json.decode((Path(folder) / RECORD).read_bytes(), type=list[Crash])
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{folder} holds no record of crash points: {error}") from None
+
+
+def record(crashes: Sequence[Crash], folder: Path) -> None:
+    """Write what was counted into a folder that version control can hold."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(crashes)) + b"\n")
 
 
 def cost(kind: Kind, step: WorkStep, run: Run) -> Crash:
