@@ -7,7 +7,6 @@ events. What does not answer in time is None, and the view says so: that is news
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from factorylab.clock import NS, now_ns
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
 from factorylab.errors import LabError
-from factorylab.factory.database import CONNECT_S, plain
+from factorylab.factory.database import Database
 from factorylab.names import Names
 
 T = TypeVar("T")
@@ -112,7 +111,7 @@ class Looker:
     """Looks at one lab's standing factory again and again."""
 
     def __init__(self, endpoints: Endpoints, names: Names) -> None:
-        self._url, self._names = plain(endpoints.database_url), names
+        self._database, self._names = Database(endpoints.database_url, "watch", ANSWER_S), names
         self._admin = Admin(endpoints.bootstrap, deadline_s=ANSWER_S, answer_s=ANSWER_S)
 
     def look(self) -> Look:
@@ -145,11 +144,7 @@ class Looker:
             cursor.execute(sql.SQL(text).format(**names), values)
             return cursor.fetchall()
 
-        limit = f"-c statement_timeout={int(ANSWER_S * 1000)}"
-        with (
-            closing(psycopg2.connect(self._url, connect_timeout=CONNECT_S, options=limit)) as connection,
-            connection.cursor() as cursor,
-        ):
+        with self._database.transaction() as cursor:
             positions = ask("SELECT partition, next_offset FROM {positions} WHERE topic = %s", self._names.sensors)
             ((alerts,),) = ask("SELECT count(*) FROM {alerts}")
             latest = ask(
@@ -165,6 +160,7 @@ class Looker:
 
     def close(self) -> None:
         self._admin.close()
+        self._database.close()
 
 
 def _or_none(ask: Callable[[], T]) -> T | None:

@@ -153,3 +153,18 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     assert [event.kind for event in last.store.latest_events][-1] == "start"
     assert json.dumps(last.group_state) == '"Stable"'
     run.end("p0", signal.SIGTERM)
+
+
+def test_the_live_view_goes_on_while_the_database_is_frozen(cluster: LocalCluster, run: FactoryRun) -> None:
+    """While PostgreSQL is frozen, a look says so and still has what Kafka says; then all is back."""
+    looker = live.Looker(run.endpoints, run.names)
+    assert looker.look().store is not None
+    cluster.inject(1, "database", "pause")
+    try:
+        frozen = looker.look()
+    finally:
+        cluster.heal(1)
+    assert frozen.store is None
+    assert frozen.partitions is not None and len(frozen.partitions) == 3
+    wait_until(lambda: looker.look().store is not None, what="the database to answer again", timeout_s=LONG_S)
+    looker.close()
