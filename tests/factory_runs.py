@@ -13,23 +13,22 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import psycopg2
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
 from factorylab import messages
+from factorylab.alert_replay import AlertReplay
 from factorylab.cluster.base import Endpoints
-from factorylab.detectors.bank import Bank
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
-from factorylab.factory.intake import FIELDS, columns
 from factorylab.factory.schema import create_schema
 from factorylab.names import Names
 from factorylab.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = range(3)
+PIECE = 777  # records
 LONG_S = 90.0  # no test waits so long when it passes
 
 
@@ -234,20 +233,11 @@ def factory_run(endpoints: Endpoints, folder: Path) -> Iterator[FactoryRun]:
 
 
 def replay(log: list[Message]) -> Counter[str]:
-    """The alerts that the detectors give when they see a log once, partition by partition and one record at a time."""
-    ids: Counter[str] = Counter()
-    banks: dict[object, Bank] = {}
-    for message in sorted(log, key=lambda m: (m.partition(), m.offset())):
-        bank = banks.setdefault(message.partition(), Bank())
-        reading = messages.decode(message.value() or b"")
-        slots = bank.slots([reading.sensor_id])
-        if not len(bank.fresh(slots, np.array([reading.seq]))):
-            continue
-        for event in bank.score(
-            FIELDS[type(reading)][0], slots, columns(type(reading), [reading]) | {"seq": np.array([reading.seq])}
-        ):
-            ids[messages.alert_id(reading.sensor_id, reading.seq, event.rule.name, event.rule.version)] += 1
-    return ids
+    """The alerts of one uninterrupted pass over a log, in pieces of a size of its own (no size changes an alert)."""
+    in_order = sorted(log, key=lambda m: (m.partition(), m.offset()))
+    one_pass = AlertReplay()
+    pieces = (in_order[at : at + PIECE] for at in range(0, len(in_order), PIECE))
+    return Counter(alert.alert_id for piece in pieces for alert in one_pass.feed(piece))
 
 
 def assert_stored_once(run: FactoryRun) -> None:
