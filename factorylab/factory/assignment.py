@@ -80,8 +80,8 @@ class Assignment:
         self.gone[reason] += 1
         self._record(event, partitions, reason=reason)
 
-    def expect_loss(self, reason: str) -> None:
-        """Why the partitions will be lost in a moment."""
+    def expect_loss(self, reason: str | None) -> None:
+        """Why partitions that are lost in the coming poll are."""
         self._reason = reason
 
     def _record(self, event: GroupEvent, partitions: list[int], **more: str) -> None:

@@ -1,7 +1,8 @@
 """Pace: how long the last round of a processor took, step by step, so that a lost membership can be explained.
 
 A member that does not poll for `max.poll.interval.ms` is taken for stuck: librdkafka leaves the group in its name, and
-the next poll says so. What it still commits meanwhile counts only as far as nobody has taken its partitions.
+the next poll calls its partitions lost, and only then says why. So the processor looks at the clock before it polls.
+What it still commits meanwhile counts only as far as nobody has taken its partitions.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Step = Literal["preparing", "delivering", "storing"]
+Step = Literal["taking", "preparing", "delivering", "storing"]
 POLL_INTERVAL, POLL_INTERVAL_MS = "max.poll.interval.ms", 300_000  # librdkafka's default
+SLOW_STORE = (
+    "the database was slow: lower FACTORYLAB_STORE_DEADLINE_S, so that what it does not answer is given up in time and"
+    " tried again"
+)
 ADVICE: Mapping[Step, str] = {
+    "taking": SLOW_STORE,
     "preparing": "make batches smaller (FACTORYLAB_BATCH_RECORDS)",
     "delivering": "Kafka was slow to confirm alerts or dead letters: lower FACTORYLAB_PRODUCE_DEADLINE_S, so that the"
     " batch is given up in time and tried again, or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
-    "storing": "the database was slow: lower FACTORYLAB_STORE_DEADLINE_S, so that the batch is given up in time and"
-    " tried again, or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
+    "storing": SLOW_STORE + ", or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
 }
 
 
@@ -29,10 +34,21 @@ class Pace:
     interval_s: float
     took_s: dict[Step, float] = field(default_factory=dict)
     _since: float = field(default_factory=time.monotonic)
+    _polled_at: float = field(default_factory=time.monotonic)
+
+    def polled(self) -> None:
+        """A poll has returned."""
+        self._polled_at = self._since = time.monotonic()
+
+    @property
+    def late(self) -> bool:
+        """The last poll was longer ago than the group waits."""
+        return time.monotonic() - self._polled_at > self.interval_s
 
     def begin(self) -> None:
-        """A round begins."""
-        self.took_s, self._since = {}, time.monotonic()
+        """The first poll of a round has returned."""
+        self.took_s = {}
+        self.polled()
 
     def did(self, step: Step) -> None:
         """What was done since `begin` or the last `did` was this."""

@@ -107,13 +107,19 @@ class Processor:
             self._leave()
 
     def _round(self) -> None:
+        if late := self._pace.late:
+            self._too_slow()
         first = self._consumer.poll(POLL_S)
+        if late:
+            self._assignment.expect_loss(None)
+        self._pace.begin()
         self._assignment.take_pending()
+        self._pace.did("taking")
         if first is None:
             return
         polled = [first, *self._consumer.consume(self._config.batch_records - 1, self._config.batch_wait_s)]
+        self._pace.polled()
         reached("polled")
-        self._pace.begin()
         shares = [(self._assignment.owned[share.partition].care, share) for share in self._shares(polled)]
         self._deliver([one for care, share in shares if not care and (one := self._prepare(share))])
         for care, share in shares:
@@ -182,7 +188,7 @@ class Processor:
     def _client_error(self, message: Message) -> None:
         error, partition = message.error(), message.partition()
         if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
-            self._too_slow()
+            self._log.info("left_group", error=str(error))  # `too_slow` has explained it
             return
         self._counts["errors"] += 1
         self._log.error("client_error", error=str(error), partition=partition)
@@ -195,7 +201,7 @@ class Processor:
             self._assignment.give_up(owned.partition)
 
     def _too_slow(self) -> None:
-        """The next poll hears that the partitions are lost, and joins the group again."""
+        """The coming poll hears that the partitions are lost, and joins the group again."""
         why = {"round_s": round(self._pace.round_s, 3), "explanation": self._pace.explain()}
         self._log.warning("too_slow", **why)
         self._store.note("too_slow", **why)
