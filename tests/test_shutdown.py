@@ -128,7 +128,11 @@ def test_a_processor_that_is_too_slow_is_explained_and_recovers(run: FactoryRun)
     run.fleet("f0", rate="2000", sensors=60, anomaly_rate=0.05)
     run.wait_stored(2_000)
     with locked(run):
-        wait_until(lambda: run.members() == set(), what="the group to lose its member", timeout_s=LONG_S)
+        waits = (
+            "SELECT 1 FROM pg_stat_activity WHERE application_name = 'factorylab-p0' AND wait_event_type = 'Lock'"
+            " AND now() - query_start > '12 s'"
+        )
+        wait_until(lambda: run.query(waits) and not run.members(), what="a member to be given up", timeout_s=LONG_S)
     run.wait_logged("p0", '"reason": "too_slow"')
     run.wait_stored(run.stored() + 2_000)
     (url,) = (line["url"] for line in map(json.loads, run.said("p0").splitlines()) if line["event"] == "metrics")

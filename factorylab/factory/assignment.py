@@ -81,7 +81,7 @@ class Assignment:
         self._record(event, partitions, reason=reason)
 
     def expect_loss(self, reason: str | None) -> None:
-        """Why partitions that are lost in the coming poll are."""
+        """Why the partitions that will be lost in a moment are."""
         self._reason = reason
 
     def _record(self, event: GroupEvent, partitions: list[int], **more: str) -> None:

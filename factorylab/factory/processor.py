@@ -107,11 +107,9 @@ class Processor:
             self._leave()
 
     def _round(self) -> None:
-        if late := self._pace.late:
+        if self._pace.late:
             self._too_slow()
         first = self._consumer.poll(POLL_S)
-        if late:
-            self._assignment.expect_loss(None)
         self._pace.begin()
         self._assignment.take_pending()
         self._pace.did("taking")
@@ -188,7 +186,8 @@ class Processor:
     def _client_error(self, message: Message) -> None:
         error, partition = message.error(), message.partition()
         if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
-            self._log.info("left_group", error=str(error))  # `too_slow` has explained it
+            self._log.info("left_group", error=str(error))  # `too_slow` has explained it, and the loss came before
+            self._assignment.expect_loss(None)
             return
         self._counts["errors"] += 1
         self._log.error("client_error", error=str(error), partition=partition)
@@ -201,7 +200,7 @@ class Processor:
             self._assignment.give_up(owned.partition)
 
     def _too_slow(self) -> None:
-        """The coming poll hears that the partitions are lost, and joins the group again."""
+        """One of the coming polls hears that the partitions are lost, and joins the group again."""
         why = {"round_s": round(self._pace.round_s, 3), "explanation": self._pace.explain()}
         self._log.warning("too_slow", **why)
         self._store.note("too_slow", **why)
