@@ -123,7 +123,7 @@ def test_a_processor_that_is_too_slow_is_explained_and_recovers(run: FactoryRun)
     and what to do; the processor comes back, and nothing is lost or doubled."""
     settings = run.folder / "slow.properties"
     settings.write_text("max.poll.interval.ms=6000\n")
-    run.processor("p0", consumer_config=settings, session_timeout_s=6, metrics_port=0)
+    run.processor("p0", consumer_config=settings, session_timeout_s=6, metrics_port=0, store_deadline_s=80)
     run.wait_logged("p0", "longer than max.poll.interval.ms = 6000: then the group takes the partitions away")
     run.fleet("f0", rate="2000", sensors=60, anomaly_rate=0.05)
     run.wait_stored(2_000)
