@@ -62,7 +62,7 @@ def compose_settings(session_settings: Settings, labs_folder: Path) -> Settings:
     return session_settings.model_copy(update={"home": labs_folder / "on-docker", "backend": "compose"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(compose_settings: Settings) -> Iterator[ComposeCluster]:
     """One lab for all tests of this file; each leaves it healed."""
     with ComposeCluster.up(compose_settings) as lab:
