@@ -308,7 +308,7 @@ def test_rows_that_are_there_already_are_left_as_they_are(run: FactoryRun) -> No
 
 
 def test_a_hanging_server_is_cut_off(run: FactoryRun) -> None:
-    """A call that does not come back is cut at its deadline, reported as unavailable, and the next one works."""
+    """A call that does not come back is cut at its deadline, reported as unavailable; after a rest the next works."""
     one = store(run, "one", deadline_s=1)
     epoch = one.take(0).epoch
     blocker = psycopg2.connect(run.endpoints.database_url.replace("+psycopg2", ""))
@@ -317,6 +317,7 @@ def test_a_hanging_server_is_cut_off(run: FactoryRun) -> None:
     with pytest.raises(StoreUnavailable):
         one.commit(batch(0, 10, epoch))
     blocker.close()
+    wait_until(lambda: one.ready, what="the store's rest after its failure", timeout_s=20)
     taken = one.take(0)
     assert taken.next_offset == 0
     assert one.commit(batch(0, 10, taken.epoch)) == 10
