@@ -27,7 +27,7 @@ from tests.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
 
 pytestmark = pytest.mark.cluster
 EXPERIMENTS = Path(__file__).parents[1] / "experiments" / "scenarios"
-SHORT = Schedule(warm_up_s=2, steady_s=4, after_s=4)
+SHORT = Schedule(warm_up_s=4, steady_s=4, after_s=4)
 
 
 def fired(run: Run) -> set[str]:
