@@ -174,7 +174,7 @@ class Experiment:
             self._phase("fault_window", f"{window_s:g} s")
             impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
             roles = Roles(impatient, self.names.sensors, self.names.group)
-            timeline = Timeline(self.cluster, roles, self.journal.write, self.say, self.run.journals)
+            timeline = Timeline(self.cluster, roles, self._fault, self.say, self.run.journals)
             timeline.play(self.scenario.faults, window_s)
         self._phase("after", f"{schedule.after_s:g} s")
         pause_until(time.monotonic() + schedule.after_s)
