@@ -10,11 +10,14 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import socket
 import struct
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from factorylab.errors import EnvironmentUnfit
 
@@ -22,6 +25,7 @@ LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h, as are the numbers below
 CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN = 12, 13, 21
+MOST_DESCRIPTORS = 3  # that a fork hands over
 PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2  # linux/prctl.h
 SWITCHES = {
     "/proc/sys/user/max_user_namespaces": ("0", "sysctl -w user.max_user_namespaces=15000"),
@@ -87,36 +91,52 @@ def make(beside: Namespace | None = None) -> Namespace:
     """
     if LIBC is None:
         raise EnvironmentUnfit("network namespaces exist on Linux only: use the backend compose")
+    try:
+        net, *user = from_child(lambda: _make(beside))
+    except OSError as error:
+        raise EnvironmentUnfit(f"the kernel refuses a network namespace ({error.strerror}): {way_out()}") from None
+    return Namespace(net, user[0] if user else None)
+
+
+def from_child(make_it: Callable[[], list[str]]) -> list[int]:
+    """Descriptors, not inheritable, of the paths that `make_it` gives in a fork of its own, which ends at once: what it
+    made stays as long as they are open.
+
+    Raises:
+        OSError: as it was raised in the fork.
+    """
     ours, theirs = socket.socketpair()
     with ours:
         child = os.fork()
         if child == 0:
-            _make_in_child(theirs, beside)
+            _answer(theirs, make_it)
         theirs.close()
-        said, found, _, _ = socket.recv_fds(ours, 64, 2)
+        said, found, _, _ = socket.recv_fds(ours, 64, MOST_DESCRIPTORS)
         os.waitpid(child, 0)
     if not found:
-        number = int(said or 0)
-        raise EnvironmentUnfit(f"the kernel refuses a network namespace ({os.strerror(number)}): {way_out()}")
+        number = int(said or errno.EPERM)
+        raise OSError(number, os.strerror(number))
     for descriptor in found:
         os.set_inheritable(descriptor, False)
-    return Namespace(found[0], found[1] if len(found) > 1 else None)
+    return found
 
 
-def _make_in_child(answer: socket.socket, beside: Namespace | None) -> None:
-    """Runs in a fork, which ends here; the namespaces stay as long as the descriptors that are sent."""
+def _answer(answer: socket.socket, make_it: Callable[[], list[str]]) -> NoReturn:
     try:
-        names = ["net"] if os.geteuid() == 0 else ["net", "user"]
-        if beside is not None and beside.user is not None:
-            call("setns", beside.user, CLONE_NEWUSER)
-        elif beside is None and os.geteuid() != 0:
-            own_user_namespace()
-        call("unshare", CLONE_NEWNET)
-        socket.send_fds(answer, [b"0"], [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in names])
+        socket.send_fds(answer, [b"0"], [os.open(path, os.O_RDONLY) for path in make_it()])
     except OSError as error:
         answer.send(str(error.errno).encode())
     finally:
         os._exit(0)
+
+
+def _make(beside: Namespace | None) -> list[str]:
+    if beside is not None and beside.user is not None:
+        call("setns", beside.user, CLONE_NEWUSER)
+    elif beside is None and os.geteuid() != 0:
+        own_user_namespace()
+    call("unshare", CLONE_NEWNET)
+    return ["/proc/self/ns/net"] if os.geteuid() == 0 else ["/proc/self/ns/net", "/proc/self/ns/user"]
 
 
 def own_user_namespace() -> None:

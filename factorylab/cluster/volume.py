@@ -13,11 +13,10 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from contextlib import suppress
 from pathlib import Path
 
-from factorylab.cluster.netns import CLONE_NEWUSER, LIBC, Namespace, call, own_user_namespace, way_out
+from factorylab.cluster.netns import CLONE_NEWUSER, LIBC, Namespace, call, from_child, own_user_namespace, way_out
 from factorylab.errors import EnvironmentUnfit
 
 VOLUME_MB = 256
@@ -38,21 +37,13 @@ class Volume:
         """
         if LIBC is None:
             raise EnvironmentUnfit("mount namespaces exist on Linux only: a database cannot be given a disk of its own")
-        ours, theirs = socket.socketpair()
-        with ours:
-            child = os.fork()
-            if child == 0:
-                _make_in_child(theirs, path, owner, beside)
-            theirs.close()
-            said, found, _, _ = socket.recv_fds(ours, 64, 3)
-            os.waitpid(child, 0)
-        if not found:
-            why = os.strerror(int(said or errno.EPERM))
-            raise EnvironmentUnfit(f"the kernel refuses a file system for the database ({why}): {way_out()}")
-        for descriptor in found:
-            os.set_inheritable(descriptor, False)
-        self.mount, self.folder = found[:2]
-        self.user = found[2] if len(found) > 2 else None
+        try:
+            self.mount, self.folder, *user = from_child(lambda: _make(path, owner, beside))
+        except OSError as error:
+            raise EnvironmentUnfit(
+                f"the kernel refuses a file system for the database ({error.strerror}): {way_out()}"
+            ) from None
+        self.user = user[0] if user else None
 
     def enter(self, *, user_too: bool) -> None:
         """Move this process, which must have one thread, into it."""
@@ -97,22 +88,16 @@ class Volume:
                     os.close(descriptor)
 
 
-def _make_in_child(answer: socket.socket, path: Path, owner: int, beside: Namespace | None) -> None:
-    """Runs in a fork, which ends here; what it made stays as long as the descriptors that are sent."""
-    try:
-        if beside is not None and beside.user is not None:
-            call("setns", beside.user, CLONE_NEWUSER)
-        elif os.geteuid() != 0:
-            own_user_namespace()
-        call("unshare", CLONE_NEWNS)
-        call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
-        options = f"size={VOLUME_MB}m,mode=700,uid={owner},gid={owner}".encode()
-        call("mount", b"tmpfs", bytes(path), b"tmpfs", MS_NOSUID | MS_NODEV, options)
-        (path / TABLES).mkdir(mode=0o700)
-        os.chown(path / TABLES, owner, owner)
-        names = ["/proc/self/ns/mnt", str(path)] + (["/proc/self/ns/user"] if os.geteuid() != 0 else [])
-        socket.send_fds(answer, [b"0"], [os.open(name, os.O_RDONLY) for name in names])
-    except OSError as error:
-        answer.send(str(error.errno).encode())
-    finally:
-        os._exit(0)
+def _make(path: Path, owner: int, beside: Namespace | None) -> list[str]:
+    """In a fork of its own: the namespace, the root of the file system and, where we are not root, what owns both."""
+    if beside is not None and beside.user is not None:
+        call("setns", beside.user, CLONE_NEWUSER)
+    elif os.geteuid() != 0:
+        own_user_namespace()
+    call("unshare", CLONE_NEWNS)
+    call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
+    options = f"size={VOLUME_MB}m,mode=700,uid={owner},gid={owner}".encode()
+    call("mount", b"tmpfs", bytes(path), b"tmpfs", MS_NOSUID | MS_NODEV, options)
+    (path / TABLES).mkdir(mode=0o700)
+    os.chown(path / TABLES, owner, owner)
+    return ["/proc/self/ns/mnt", str(path)] + (["/proc/self/ns/user"] if os.geteuid() != 0 else [])
