@@ -37,6 +37,11 @@ class Case:
         """`name=value` as it was in effect; nothing where it was not recorded."""
         return [f"in effect: {name}={of[name]}"] if name in of else []
 
+    @property
+    def repeats(self) -> bool:
+        """The producer sent without idempotence, so that what it sends again is written again."""
+        return self.producer.get("enable.idempotence", "").lower() in {"false", "0"}
+
     def faults_near(self, from_ns: int, until_ns: int) -> list[str]:
         """The faults that were held in some of this time."""
         windows = self.evidence.fault_windows

@@ -121,15 +121,15 @@ def written_twice(case: Case) -> Iterator[Explanation]:
     again = order[1:][(key[order][1:] == key[order][:-1]) & (key[order][1:] >= 0)]
     log = e.log.iloc[again]
     copies = case.sent(key[again]).assign(partition=log["partition"].to_numpy(), offset=log["offset"].to_numpy())
-    off = case.producer.get("enable.idempotence", "").lower() in {"false", "0"}
     event, cure = (
         (
             "the producer sent them again, without idempotence, after an answer that did not come",
             "enable.idempotence=true",
         )
-        if off
+        if case.repeats
         else (
-            "written twice although the producer is idempotent: by two producers, or one that began anew",
+            "written twice although the producer is idempotent: by two producers, or by one that numbered anew after a "
+            "request had timed out",
             UNKNOWN_CURE,
         )
     )
@@ -153,10 +153,13 @@ def written_late(case: Case) -> Iterator[Explanation]:
     found = case.sent(late)
     rows = e.log.iloc[e.log_row[found["key"].to_numpy()]]
     found = found.assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
-    off = case.producer.get("enable.idempotence", "").lower() in {"false", "0"}
     event, cure = (
-        ("a batch was sent again behind its successor, without idempotence", "enable.idempotence=true")
-        if off
+        (
+            "a batch was written behind its successor, without idempotence: sent again, or read late from a connection "
+            "that the producer had dropped",
+            "enable.idempotence=true",
+        )
+        if case.repeats
         else (NOTHING_SEEN, UNKNOWN_CURE)
     )
     for _, mine in found.groupby("partition"):
