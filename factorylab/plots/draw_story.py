@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from factorylab.audit.verdict import Exposure, Moment
 from factorylab.plots.draw import THOUSANDS
@@ -28,6 +29,7 @@ def exposure(ax: Axes, frame: pd.DataFrame, worst: Exposure | None) -> Axes:
     ax.set(ylabel="readings", title="Confirmed readings that the death of their leader would have lost")
     top = float(frame["high"].max()) if len(frame) else 0.0
     ax.set_ylim(0, max(top * 1.25, 1))
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))  # readings are whole, also where there is none
     ax.yaxis.set_major_formatter(THOUSANDS)
     if len(frame):
         ax.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
