@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -84,6 +85,8 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
     import papermill
     from traitlets.config import Config
 
+    # An interrupt ends the kernel, and with it tasks whose errors nobody will ask for.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     wanted, notebook = job.scenario(), job.notebook
     folder = runs.create(settings.results, wanted)
     given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)

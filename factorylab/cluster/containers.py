@@ -180,11 +180,19 @@ class Containers:
         others = [e.address for e in self.entries.values() if e.spec.role == "broker" and e is not entry]
         rules = iptables_rules(drops([r.cut or Cut() for r in records if r.action == "partition"], others))
         with engine.asking(f"the packet filter of {entry.spec.name}"):
-            self.client.containers.run(
+            helper = self.client.containers.create(
                 self.plan.netfault_image, entrypoint=["/bin/sh", "-c", FILTER], environment={"RULES": rules},
                 network_mode=f"container:{entry.id}", cap_add=["NET_ADMIN"], user="0:0", tmpfs={"/run": "size=1m"},
-                labels=self.plan.labels("netfault"), remove=True, **LOCKED_DOWN,
+                labels=self.plan.labels("netfault"), **LOCKED_DOWN,
             )  # fmt: skip
+            try:
+                helper.start()
+                code = helper.wait(timeout=engine.ANSWER_S)["StatusCode"]  # run() would wait for ever
+                said = helper.logs().decode(errors="replace").strip()
+            finally:
+                helper.remove(force=True)
+        if code:
+            raise LabError(f"the packet filter of {entry.spec.name} was not set (exit code {code}): {said}")
 
     async def heal(self, fault: int | None) -> list[str]:
         """Resume, lift cuts, reconnect, start: the targets of a fault; for None all brokers and the database too."""
@@ -194,10 +202,14 @@ class Containers:
             if fault is None:
                 hurt += [name for name, e in self.entries.items() if e.spec.role in INFRASTRUCTURE or e.paused]
             nodes = [self.entries[name] for name in dict.fromkeys(hurt) if name in self.entries]
-            done = await asyncio.gather(*(self._heal(entry, records) for entry in nodes))
+            done = await asyncio.gather(*(self._heal(entry, records) for entry in nodes), return_exceptions=True)
+            failed = {e.spec.name: error for e, error in zip(nodes, done, strict=True) if isinstance(error, Exception)}
             for record in records:
-                self.undo.remove(record)
-            return [text for texts in done for text in texts]
+                if record.node not in failed:
+                    self.undo.remove(record)
+            for error in failed.values():
+                raise error
+            return [text for texts in done if not isinstance(texts, BaseException) for text in texts]
 
     async def _heal(self, entry: Container, records: Sequence[Undo]) -> list[str]:
         """One node, in an order that works whatever was done to it; what was done."""

@@ -30,7 +30,7 @@ from factorylab.cluster.children import Children
 from factorylab.cluster.control import Recorded, Reply, State
 from factorylab.cluster.files import write_durably
 from factorylab.cluster.undo import UndoRecords
-from factorylab.errors import EnvironmentUnfit, LabBusy, LabError
+from factorylab.errors import LabBusy, LabError
 
 if TYPE_CHECKING:
     from factorylab.cluster.containers import Containers
@@ -90,7 +90,7 @@ class Supervisor:
             return
         try:
             await self._tidy()
-        except EnvironmentUnfit:  # an engine that does not answer now may do so later
+        except LabError:  # an engine that does not answer now may do so later
             self.tidying = asyncio.create_task(self._tidy_later())
             raise
 
@@ -100,11 +100,18 @@ class Supervisor:
         await self.children.heal(None)
 
     async def _tidy_later(self) -> None:
-        """Try again until it is done, or a driver comes, who heals for himself."""
+        """Try again until it is done, or a driver comes, who heals for himself.
+
+        A refusal is no reason to give up: an engine that comes back carries out what was asked of it before, so a
+        try may find done what it was about to do.
+        """
         while not self.closing:
             await asyncio.sleep(AGAIN_S)
-            with suppress(EnvironmentUnfit):
+            try:
                 await self._tidy()
+            except LabError as error:
+                print(f"what a driver left is not healed yet: {error}", flush=True)
+            else:
                 print("what a driver had left was healed in the end", flush=True)
                 return
 
@@ -162,7 +169,7 @@ class Supervisor:
                 await self._answer(line, writer)
         finally:
             if self.lease is writer:
-                with suppress(EnvironmentUnfit):
+                with suppress(LabError):
                     await self._release()
 
     async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
