@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
-from factorylab.cluster import control, manage
+from factorylab.cluster import boot, control, manage
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.furnish import furnish
 from factorylab.house import House
@@ -94,7 +96,8 @@ def test_a_fault_without_a_victim_says_so(standing: Path, words: tuple[str, ...]
 @pytest.mark.cluster
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_fault_by_hand_is_healed_when_its_command_ends(standing: Path, number: signal.Signals) -> None:
-    """Ctrl-C, and even a SIGKILL, in mid-fault leave every node running and the lab up."""
+    """Ctrl-C, and even a SIGKILL, in mid-fault leave every node running and the lab up; who was only interrupted has
+    written the healing down."""
     env = control.environment() | {"FACTORYLAB_HOME": str(standing)}
     words = [*COMMAND, "broker", "pause", "--target", "broker:2", "--hold", "300"]
     with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
@@ -102,7 +105,17 @@ def test_a_fault_by_hand_is_healed_when_its_command_ends(standing: Path, number:
         os.kill(process.pid, number)
         said = process.communicate(timeout=120)[1]
     wait_until(lambda: status(standing, "broker-2") == "running", what="broker-2 to run", timeout_s=30)
-    assert number == signal.SIGKILL or "interrupted; the lab was healed and left up" in said
+    if number == signal.SIGINT:
+        assert "healed: broker-2 is running" in said and "interrupted; the lab was healed and left up" in said
+        assert newest_event(standing) == ("fault_healed", "broker-2")
+
+
+def newest_event(home: Path) -> tuple[str, str]:
+    """Kind and node of the newest row of `system_events`."""
+    with closing(psycopg2.connect(boot.known_endpoints(home).database_url)) as line, line.cursor() as cursor:
+        cursor.execute("SELECT kind, detail ->> 'node' FROM factory.system_events ORDER BY at DESC LIMIT 1")
+        kind, node = cursor.fetchone() or ("", "")
+    return kind, node
 
 
 def status(home: Path, name: str) -> str:

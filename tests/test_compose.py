@@ -17,6 +17,7 @@ from factorylab import runs
 from factorylab.cluster import boot, control, driver, engine, images, manage, projects, ready
 from factorylab.cluster.base import Action, Cut, Link, Worker
 from factorylab.cluster.compose import ComposeCluster, project_of, resolve
+from factorylab.cluster.pulse import pulse
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed
 from factorylab.journal import read_journal
 from factorylab.runner import perform
@@ -187,6 +188,15 @@ def test_a_broken_node_is_seen_and_heals(lab: ComposeCluster, name: str, action:
     assert lab.heal(9) == [f"{'resumed' if action == 'pause' else 'started'} {name}"]
     assert lab.status(name) == "running"
     whole(lab)
+
+
+def test_a_database_that_refuses_connections_lives(lab: ComposeCluster) -> None:
+    """A refusal shows to whoever connects while the container runs on, and is lifted."""
+    url = lab.endpoints.database_url
+    lab.inject(9, "database", "refuse")
+    assert (lab.status("database"), pulse(url)) == ("running", "refused")
+    assert lab.heal(9) == ["lifted the refusal of connections"]
+    assert pulse(url) == "ok"
 
 
 def test_pausing_and_healing_twice_is_nothing_new(lab: ComposeCluster) -> None:

@@ -64,7 +64,11 @@ class Timeline:
                     self.heal(number, fault)
             pause_until(opened + self._waited_s + until_s)
         finally:
-            self.cluster.heal()
+            try:
+                for number, held in list(self._held.items()):  # it was interrupted
+                    self._undo(number, held, "")
+            finally:
+                self.cluster.heal()
 
     def inject(self, number: int, fault: Fault) -> None:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
@@ -155,9 +159,13 @@ class Timeline:
         return "; ".join(words)
 
     def heal(self, number: int, fault: Fault) -> None:
-        """Undo one fault and record what was done."""
-        held = self._held.pop(number, Held(fault, ()))
-        replaced = self._wait_replaced(fault, held.nodes) if fault.until_replaced and held.nodes else ""
+        """Undo one fault, once its target is replaced where it asks for that, and record what was done."""
+        held = self._held.get(number, Held(fault, ()))
+        self._undo(number, held, self._wait_replaced(fault, held.nodes) if fault.until_replaced and held.nodes else "")
+
+    def _undo(self, number: int, held: Held, replaced: str) -> None:
+        self._held.pop(number, None)
+        fault = held.fault
         for node in held.nodes:
             self._step(number, fault, node, "healing", replaced)
         done = ", ".join(self.cluster.heal(number))
