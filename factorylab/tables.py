@@ -74,3 +74,8 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
 def claims(run: Run) -> pd.DataFrame:
     """Every check of the verdict: its claim and what was measured, the worst first."""
     return text.claims(run.verdict)
+
+
+def alerting(run: Run) -> pd.DataFrame:
+    """How late alerts were stored before, during and after the faults: `analysis.alert_latency` as text."""
+    return pd.DataFrame(text.alerting(run.verdict)).set_index("period")

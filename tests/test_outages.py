@@ -1,4 +1,4 @@
-"""What a lost database shows in a history: outages by the processors' notes, alerts that came late."""
+"""What a lost database shows in a history: outages by the processors' notes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from factorylab.analysis import alert_latency, outages, recovery
+from factorylab.analysis import outages, recovery
 from factorylab.scenario import Fault
-from tests.histories import STORE_NS, History, S, at_ns, healthy, scenario, stall
+from tests.histories import History, at_ns, healthy, scenario, stall
 
 
 def database_loss(folder: Path, kind: str = "kill") -> History:
@@ -52,20 +52,6 @@ def test_detection_is_the_first_note(tmp_path: Path) -> None:
     (row,) = recovery(database_loss(tmp_path).saved()).to_dict("records")
     assert row["detection_s"] == pytest.approx(0.5, abs=0.01) and not row["detection_censored"]
     assert row["recovery_s"] == pytest.approx(6.5, abs=0.3)
-
-
-def test_alerts_are_late_by_when_they_were_sent(tmp_path: Path) -> None:
-    """Alerts of readings sent during the fault wait for its end, those before and after do not."""
-    h = database_loss(tmp_path)
-    log = h["log"].merge(h["sends"][["sensor", "seq", "t_ns"]], on=["sensor", "seq"], suffixes=("", "_sent"))
-    picked = [log[log["t_ns_sent"] >= at_ns(second)].iloc[0] for second in (3, 7, 14)]
-    for one in picked:
-        what = {"alert_id": f"a-{one.seq}", "sensor": int(one.sensor), "seq": int(one.seq)}
-        h.add("alerts", sink="table", rule="r", severity="warning", **what)
-    found = alert_latency(h.saved()).set_index("sent")
-    assert found["n"].to_dict() == {"before": 1, "during": 1, "after": 1}
-    assert found.loc["during", "max_s"] == pytest.approx(5.5, abs=0.3)
-    assert found.loc[["before", "after"], "max_s"].max() < 0.2 + STORE_NS / S
 
 
 @pytest.mark.parametrize("kind", ["refuse", "fill"])

@@ -12,7 +12,7 @@ from factorylab.plots.style import FAULT_FILL
 from factorylab.saved import Run
 from tests.histories import at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 
-FIGURES = [plots.timeline, plots.latency, plots.ack_gaps]
+FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind]
 
 
 @pytest.fixture(scope="module")

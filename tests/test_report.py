@@ -62,7 +62,7 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, results: Path) -> None:
     for link in page.links:
         inline = link.startswith(("data:image/", "#"))
         assert inline or (results / link).exists(), link[:80]
-    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 13
+    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 16
 
 
 def test_inner_links_lead_somewhere(page: Page) -> None:
@@ -73,13 +73,19 @@ def test_inner_links_lead_somewhere(page: Page) -> None:
 
 def test_every_figure_is_described(page: Page) -> None:
     """Each image has a text for those who do not see it."""
-    assert page.images == page.described == 13
+    assert page.images == page.described == 16
 
 
 def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
     """Verdicts, unmet expectation, the loss of two and the recovery of three seconds are on the page."""
     assert "FAIL" in page.words and "NOT as expected" in page.words
     assert "2 of 1,200 acknowledged readings are not in the log" in page.words and "3.0 s" in page.words
+
+
+def test_the_page_tells_of_blind_machines(page: Page) -> None:
+    """Each run has its line about blind machines and its table of alert latencies, by period where there was a fault."""
+    assert page.words.count("Blind: at worst") == 2 and page.words.count("Blind: none of 6 machines") == 1
+    assert page.words.count("duringalerts raised") == 2 and page.words.count("no faultalerts raised") == 1
 
 
 def test_the_report_is_the_same_bytes_each_time(runs: list[Run], page: Page, results: Path) -> None:

@@ -19,8 +19,12 @@ BEHIND = 0.05
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}
 
 
-def commit_ns(run: Run, partition: Ints, offset: Ints) -> Ints:
-    """When each (partition, offset) was committed by the store, −1 where no journaled transaction covers it."""
+def commit_ns(run: Run, partition: Ints, offset: Ints, *, or_next: bool = False) -> Ints:
+    """When each (partition, offset) was committed by the store, −1 where no journaled transaction covers it.
+
+    With `or_next` the next journaled transaction of the partition stands in for one that is missing: what the store
+    holds was committed before that.
+    """
     commits = run.frame("commits", "partition", "from_offset", "to_offset", "t_ns", "refused")
     found = np.full(len(offset), -1)
     accepted = commits[~commits["refused"]].sort_values("from_offset", kind="stable")
@@ -30,6 +34,9 @@ def commit_ns(run: Run, partition: Ints, offset: Ints) -> Ints:
         row = np.searchsorted(start, offset[here], side="right") - 1
         covered = (row >= 0) & (offset[here] < end[row])
         found[here[covered]] = t_ns[row[covered]]
+        if or_next:
+            later = np.flatnonzero(~covered & (row + 1 < len(start)))
+            found[here[later]] = t_ns[row[later] + 1]
     return found
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit import consumers, copies, loss, objectives, validity
+from factorylab.audit.alerting import alerting
 from factorylab.audit.copies import surplus
 from factorylab.audit.explain import explanations
 from factorylab.audit.life import life_of_witness
@@ -62,6 +63,7 @@ def judge(run: Run) -> Verdict:
         latency=_or_none(lambda: _latency(evidence)),
         stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
         exposure=_or_none(lambda: _exposure(evidence)),
+        alerting=_or_none(lambda: alerting(evidence)),
         explanations=explanations(evidence, checks),
         life=_or_none(lambda: life_of_witness(evidence, checks)),
         checks=checks,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from factorylab.audit.verdict import Explanation, Life, Span, Verdict
+from factorylab.analysis.alerting import ENOUGH
+from factorylab.audit.verdict import AlertLatency, Explanation, Life, Span, Verdict
 
 SHOWN = 5  # checks on a screen
 STORIES, EVIDENCE = 2, 3  # explanations on a screen, and what each rests on
+NOT_RECORDED = "not recorded"
 EXPECTED = {True: "as expected", False: "NOT as expected"}
 
 
@@ -29,6 +31,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
         "shed": counts and counts.shed,
         "offered − stored": counts and counts.unstored,
         "recovery": recovery,
+        "blind": verdict.alerting and f"{verdict.alerting.blind.blind_s:.1f} s",
         "longest ack gap": gap,
         "p99": latency and f"{latency.p99_s:.2f} s",
         "stored/s": verdict.stored_per_s and round(verdict.stored_per_s),
@@ -72,6 +75,7 @@ def panel(verdict: Verdict) -> str:
             f"recovered {r.recovery}, caught up {r.catch_up}"
         )
     lines += [f"  exposure: {verdict.exposure}"] if verdict.exposure else []
+    lines += alerting_lines(verdict)
     shown = numbers(verdict)
     width = max(map(len, shown))
     return "\n".join([*lines, "", *(f"  {name:<{width}}  {value}" for name, value in shown.items())])
@@ -100,6 +104,44 @@ def life_lines(life: Life) -> list[str]:
     """A witness's life, a line a step."""
     steps = [f"  {m.t_s:>9.2f} s {m.step}: {m.detail}" for m in life.moments]
     return [f"  one of them: {_witness(life.witness)} ({life.check})", *steps]
+
+
+def alerting_lines(verdict: Verdict) -> list[str]:
+    """Blind time and alert latency, a line each."""
+    if verdict.alerting is None:
+        return [f"  blind: {NOT_RECORDED}"]
+    rows = [row for row in verdict.alerting.latency if row.of == "alerts"]
+    raised = "; ".join(map(_raised, rows)) if any(row.n for row in rows) else "no alert was raised"
+    return [f"  blind: {verdict.alerting.blind}", f"  alert latency: {raised}"]
+
+
+def _raised(row: AlertLatency) -> str:
+    if not row.n:
+        return f"{row.period} none"
+    top = f"longest {_seconds(row, row.max_s)}" if row.p99_s is None else f"p99 {_seconds(row, row.p99_s)}"
+    return f"{row.period} p50 {_seconds(row, row.p50_s)}, {top} (n = {row.n:,})"
+
+
+def _seconds(row: AlertLatency, value: float | None) -> str:
+    return f"{value:.2f} s" if value is not None else "never" if row.never else "–"
+
+
+def alerting(verdict: Verdict) -> list[dict[str, str]]:
+    """How late alerts were stored, two rows a period; one that says so where it was not recorded."""
+    if verdict.alerting is None:
+        return [{"period": NOT_RECORDED}]
+    return [
+        {
+            "period": row.period,
+            "of": {"alerts": "alerts raised", "readings": "all readings, had each raised one"}[row.of],
+            "n": f"{row.n:,}",
+            "never stored": f"{row.never:,}",
+            "p50": _seconds(row, row.p50_s),
+            "p99": "n is too small" if 0 < row.n < ENOUGH else _seconds(row, row.p99_s),
+            "longest": _seconds(row, row.max_s),
+        }
+        for row in verdict.alerting.latency
+    ]
 
 
 def _witness(witness: object) -> str:

@@ -116,6 +116,62 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     max_s: float
 
 
+class AlertLatency(msgspec.Struct, frozen=True, kw_only=True):
+    """From the intended send to the store's commit, of the readings of one period (before, during or after the faults).
+
+    `of` "alerts": those that raised one; "readings": all of them, had each raised one, `never` of which are not stored.
+    None: the value is that of a reading that was never stored, or there are too few (`n`) to have one.
+    """
+
+    period: str
+    of: Literal["alerts", "readings"]
+    n: int
+    never: int
+    p50_s: float | None
+    p99_s: float | None
+    max_s: float | None
+
+
+class Blind(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a violation would have gone without an alert in time (`allowed_s`), from the faults on or, without a
+    fault, in the whole run. `hit` of so many `machines` were blind; `sensor` is the one that was for longest.
+
+    `after_s` of its `blind_s` are of readings sent after the last healing; `before_s` is the longest that any machine
+    was before the first injection. `longest_wait_s` (None: never stored), `never` (readings) and `interval_s` (the
+    median time between two readings) are of all machines.
+    """
+
+    machines: int
+    hit: int
+    sensor: str
+    location: str
+    blind_s: float
+    after_s: float
+    before_s: float
+    longest_wait_s: float | None
+    never: int
+    interval_s: float
+    allowed_s: float
+
+    def __str__(self) -> str:
+        late = f"an alert is late after {self.allowed_s:g} s, each machine has a reading every {self.interval_s:.2g} s"
+        if not self.hit:
+            return f"none of {self.machines:,} machines at any time; {late}"
+        parts = [f"at worst {self.blind_s:.1f} s ({self.sensor}, {self.location})"]
+        parts[0] += f", {self.after_s:.1f} s of it after the healing" if self.after_s else ""
+        parts.append(f"{self.hit:,} of {self.machines:,} machines")
+        parts += [f"{self.before_s:.1f} s already before the fault"] if self.before_s else []
+        parts += [f"{self.never:,} readings never stored"] if self.never else []
+        return "; ".join([*parts, late])
+
+
+class Alerting(msgspec.Struct, frozen=True, kw_only=True):
+    """What the run says about alerts in time: `latency` has two rows for each period, in the order of time."""
+
+    blind: Blind
+    latency: list[AlertLatency]
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """`count` readings with one story, confirmed (where they never were: due) from `from_s` to `until_s`, seconds since
     the steady state. `epoch` is the leader epoch then; it and the offsets are −1 where unknown.
@@ -187,6 +243,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     latency: Latency | None
     stored_per_s: float | None
     exposure: Exposure | None = None
+    alerting: Alerting | None = None
     explanations: list[Explanation] = []
     life: Life | None = None
     checks: list[Check]

@@ -1,8 +1,9 @@
-"""Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `load_curve(run)`, `views(run)`,
-`life(run)`, each a figure."""
+"""Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
+`views(run)`, `life(run)`, each a figure."""
 
 from factorylab.plots.figures import (
     ack_gaps,
+    blind,
     drawn,
     exposure,
     latency,
@@ -18,6 +19,6 @@ from factorylab.plots.signals import compare, faults, windows
 from factorylab.plots.style import Picture, svg
 
 __all__ = [
-    "Picture", "ack_gaps", "compare", "detection", "drawn", "exposure", "faults", "latency", "life", "load_curve",
-    "save", "subject", "svg", "timeline", "views", "windows",
+    "Picture", "ack_gaps", "blind", "compare", "detection", "drawn", "exposure", "faults", "latency", "life",
+    "load_curve", "save", "subject", "svg", "timeline", "views", "windows",
 ]  # fmt: skip

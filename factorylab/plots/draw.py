@@ -163,7 +163,7 @@ def latency(ax: Axes, frame: pd.DataFrame, objective_s: float | None = None) -> 
     if objective_s is not None:
         ax.axhline(objective_s, color=GREEN, linestyle="-.", linewidth=1, label=f"objective: p99 {objective_s:g} s")
     ax.set(ylabel="seconds", title="Latency, intended send to store", yscale="log")
-    _plain_log(ax)
+    plain_log(ax)
     ax.legend(ncols=5, loc="lower right", bbox_to_anchor=(1, 1), columnspacing=1, handlelength=1.6)
     return ax
 
@@ -223,13 +223,13 @@ def load_latency(ax: Axes, frame: pd.DataFrame) -> Axes:
     ax.set(xlabel="offered readings / s", ylabel="seconds", title="Latency from the intended send", yscale="log")
     ax.xaxis.set_major_formatter(THOUSANDS)
     ax.xaxis.set_major_locator(MaxNLocator(5))
-    _plain_log(ax)
+    plain_log(ax)
     ax.set_xlim(left=0)
     ax.legend(loc="upper left")
     return ax
 
 
-def _plain_log(ax: Axes) -> None:
+def plain_log(ax: Axes) -> None:
     """Plain numbers on a logarithmic axis: at 1, 2 and 5 of each decade."""
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(PLAIN)

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from factorylab import analysis
+from factorylab.audit.text import NOT_RECORDED
 from factorylab.plots import draw, draw_story
 from factorylab.plots.style import Picture, settled, styled, svg
 from factorylab.saved import Run, each
@@ -140,6 +141,28 @@ def exposure(run: Run) -> Picture:
         return settled(figure)
 
 
+def blind(run: Run) -> Picture:
+    """How late alerts were or would have been, how many machines were blind, and each location's worst."""
+    if run.verdict.alerting is None:
+        empty = Picture(figsize=(9, 0.4))
+        empty.text(0.01, 0.3, f"blind time: {NOT_RECORDED}")
+        return empty
+    found, faults = analysis.waits(run), windows_s(run)
+    table = analysis.blind_time(run, found)
+    with styled():
+        figure = Picture(figsize=(9, 5.2 + 0.22 * table["location"].nunique()))
+        top, middle, bottom = figure.subplots(3, 1, height_ratios=[1.6, 1.6, 0.3 + 0.22 * table["location"].nunique()])
+        every, raised = (analysis.waits_over_time(found, chosen) for chosen in (found.wait_s >= 0, found.alarmed))
+        draw_story.waits(top, every, raised, analysis.allowed_s(run))
+        draw_story.blind_machines(middle, analysis.blind_over_time(found), len(table))
+        draw_story.blind_time(bottom, table)
+        for ax in (top, middle):
+            _frame(ax, run, faults, label=ax is middle)
+        middle.set_xlabel("seconds since the steady state began, by intended send")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        return settled(figure)
+
+
 def life(run: Run) -> Picture:
     """The life of one reading that shows what the worst check found."""
     told = run.verdict.life
@@ -175,6 +198,7 @@ def drawn(run: Run) -> dict[str, str]:
         kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
         kinds |= {"views": views} if len(run.views) else {}
         kinds |= {"exposure": exposure} if run.verdict.exposure else {}
+        kinds |= {"blind": blind} if run.verdict.alerting else {}
         kinds |= {"life": life} if run.verdict.life else {}
         _DRAWN[run] = {name: svg(draw_it(run)) for name, draw_it in kinds.items()}
     return _DRAWN[run]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorylab import analysis, plots
-from factorylab.audit.text import EXPECTED, expectation, numbers, story
+from factorylab.audit.text import EXPECTED, alerting, expectation, numbers, story
 from factorylab.audit.verdict import Explanation, Verdict
 from factorylab.errors import UsageError
 from factorylab.manifest import Manifest
@@ -39,6 +39,7 @@ class Section:
     expectation: str
     pictures: list[Picture]
     stories: list[tuple[str, Explanation]]
+    alerting: list[dict[str, str]]
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
@@ -61,6 +62,7 @@ def section(run: Run, out: Path) -> Section:
         expectation=expectation(verdict),
         pictures=_pictures(run) if whole else [],
         stories=[(story(told), told) for told in verdict.explanations],
+        alerting=alerting(verdict) if verdict.alerting else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),
@@ -99,6 +101,13 @@ LEGENDS = {
         "Each line is one broker: so many confirmed readings were on it alone, because followers had not copied them "
         "yet or because it was the only replica in sync. The band reaches up to what is possible between two looks of "
         "the probe. A run that lost nothing shows here how near it came.",
+    ),
+    "blind": (
+        "How late alerts were or would have been, how many machines were blind, and for how long at worst",
+        "No violation is needed: every reading shows when its alert would have been stored, had it raised one. Above, "
+        "the slowest of each half second, and dots for alerts that were raised; a cross is a reading that was never "
+        "stored. A machine is blind from a reading above the green line until its next one is due: in the middle how "
+        "many were, by location; below the worst machine of each location and the median one, from the first fault on.",
     ),
     "life": (
         "The life of one reading that shows what was found",

@@ -1,0 +1,217 @@
+"""Alert latency, and blind time: how long a violation on each machine would have gone without a timely alert.
+
+Violations are rare, but none is needed. The detectors see every reading, and an alert is stored in the transaction
+that stores its reading. So each reading is a sample: *had it crossed a limit, its alert would have been stored when
+its batch was*.
+
+    machine     what one sensor watches
+    wait        intended send of a reading → the commit that stored it. Infinite where the store does not hold it: shed,
+                failed, lost, dead-lettered, not drained
+    allowed     the longest wait that is in time: the scenario's objective `latency_p99_s`, else ALLOWED_S. Never taken
+                from the run itself: one that was slow before its fault would allow itself more, and no two could be
+                compared
+    blind       a machine is blind from a reading that waits longer until its next reading is due. Where the sensor
+                itself left numbers out, a reading speaks for its share of the time alone
+
+Periods. A reading belongs to the time *after* the faults where it was sent after the last healing, to the time *before*
+them where it was stored, or already late, when the first was injected, and else to the time *during* them. Without a
+fault all are before.
+
+What crosses a limit and returns between two readings is seen by nobody: blind times are known to one reading
+interval at each end. A reading whose transaction was not journaled (its processor was killed just then) waits until
+the next one of its partition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.latency import commit_ns
+from factorylab.analysis.readings import Ints, Mask, Readings
+from factorylab.analysis.recovery import fault_windows
+from factorylab.clock import NS
+from factorylab.errors import LabError
+from factorylab.saved import Run
+
+ALLOWED_S = 1.0  # what the baseline promises of 99 of 100 readings, and is checked for
+ENOUGH = 100  # of fewer values the 99th percentile is the largest
+NEEDED = ("sensors", "sends", "rows", "commits", "phases")
+PERIODS = ("before", "during", "after")
+_NEVER = np.iinfo(np.int64).max
+
+
+def allowed_s(run: Run) -> float:
+    """The longest wait of an alert that counts as in time."""
+    return run.scenario.objectives.latency_p99_s or ALLOWED_S
+
+
+def fault_span(run: Run) -> tuple[int, int] | None:
+    """From the first injection to the last healing, or to the run's end without one (monotonic ns); None: no fault."""
+    windows = fault_windows(run)
+    if windows.empty:
+        return None
+    healed = bool((windows["healed_ns"] > 0).all())
+    last = windows["healed_ns"].max() if healed else max(run.phases.values())
+    return int(windows["injected_ns"].min()), int(last)
+
+
+@dataclass(frozen=True)
+class Waits:
+    """The offered readings of a run in the order of (sensor, seq), all arrays of equal length; wait_s in seconds."""
+
+    run: Run
+    sensor: Ints
+    seq: Ints
+    t_ns: Ints
+    wait_s: Ints
+    alarmed: Mask  # a stored alert names this reading, and it is stored itself
+
+    @cached_property
+    def late(self) -> Mask:
+        found: Mask = self.wait_s > allowed_s(self.run)
+        return found
+
+    def until_ns(self, at: Ints) -> Ints:
+        """Until when the readings at these positions speak for their machines: the last of each as the one before."""
+        after, before = np.minimum(at + 1, len(self.t_ns) - 1), np.maximum(at - 1, 0)
+        followed = (after > at) & (self.sensor[after] == self.sensor[at])
+        alone = ~followed & ((before == at) | (self.sensor[before] != self.sensor[at]))
+        low, high = np.where(followed, at, before), np.where(followed, after, at)
+        slots = np.maximum(self.seq[high] - self.seq[low], 1)
+        until: Ints = self.t_ns[at] + np.where(alone, 0, self.t_ns[high] - self.t_ns[low]) // slots
+        return until
+
+    @cached_property
+    def period(self) -> Ints:
+        """By reading: its index in PERIODS, −1 before the steady state (the rule is in this module's docstring)."""
+        first, last = fault_span(self.run) or (_NEVER, _NEVER)
+        settled_ns = self.t_ns + (np.minimum(self.wait_s, allowed_s(self.run)) * NS).astype(np.int64)
+        found = (settled_ns > first).astype(np.int8) + (self.t_ns >= last)
+        found[self.t_ns < self.run.t0_ns] = -1
+        return found
+
+
+def waits(run: Run, readings: Readings | None = None) -> Waits:
+    """What became of every reading that was offered.
+
+    Raises:
+        LabError: the run was recorded without a table that tells.
+    """
+    missing = [name for name in NEEDED if not run.path_of(name).exists()]
+    if missing:
+        raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
+    readings = readings or Readings(run)
+    key = np.flatnonzero(readings.send_row >= 0)
+    sensor, seq = readings.named(key)
+    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[key]]
+    row = readings.row_row[key]
+    held = np.flatnonzero(row >= 0)
+    place = (readings.rows[name].to_numpy()[row[held]] for name in ("partition", "offset"))
+    stored_ns = commit_ns(run, *place, or_next=True)
+    read_ns = run.phases.get("final_read") or max(run.phases.values())
+    wait_s = np.full(len(key), np.inf)
+    wait_s[held] = (np.where(stored_ns >= 0, stored_ns, read_ns) - t_ns[held]) / NS
+    alerts = run.frame("alerts", "sink", "sensor", "seq")
+    raised = readings.keys(alerts[alerts["sink"] == "table"])
+    return Waits(run, sensor, seq, t_ns, wait_s, np.isin(key, raised) & (row >= 0))
+
+
+def blind_spans(found: Waits) -> pd.DataFrame:
+    """One row for each late reading from the steady state on: sensor, start_ns, end_ns, period (index in PERIODS)."""
+    at = np.flatnonzero(found.late & (found.period >= 0))
+    columns = {"sensor": found.sensor[at], "start_ns": found.t_ns[at], "end_ns": found.until_ns(at)}
+    return pd.DataFrame({**columns, "period": found.period[at]})
+
+
+def blind_time(run: Run, found: Waits | None = None) -> pd.DataFrame:
+    """One row for each machine of which two readings or more were offered.
+
+    Columns: sensor, name, location; interval_s, the mean time between its readings; before_s, during_s and after_s,
+    how long it was blind in each period; blind_s, of these what came with the fault: during and after, or all of a
+    run without a fault; longest_wait_s in that time (inf: never stored); never, how many readings of that time are not
+    stored.
+
+    Raises:
+        LabError: the run was recorded without a table that tells.
+    """
+    found = waits(run) if found is None else found
+    first = np.flatnonzero(np.diff(found.sensor, prepend=-1))
+    last = np.append(first[1:], len(found.sensor)) - 1
+    slots = found.seq[last] - found.seq[first]
+    names = run.frame("sensors", "sensor", "name", "location").drop_duplicates("sensor").set_index("sensor")
+    sensor = found.sensor[first]
+    table = names.astype(str).reindex(sensor).rename_axis("sensor").reset_index()
+    table["interval_s"] = (found.t_ns[last] - found.t_ns[first]) / NS / np.maximum(slots, 1)
+    spans, number = blind_spans(found), len(PERIODS)
+    cell, lasted_ns = spans["sensor"] * number + spans["period"], spans["end_ns"] - spans["start_ns"]
+    sums = np.bincount(cell, weights=lasted_ns, minlength=(int(sensor.max(initial=-1)) + 1) * number)
+    table[[f"{period}_s" for period in PERIODS]] = sums.reshape(-1, number)[sensor] / NS
+    faulty = fault_span(run) is not None
+    table["blind_s"] = table["during_s"] + table["after_s"] if faulty else table["before_s"]
+    wait_s = np.where(found.period >= int(faulty), found.wait_s, 0)
+    table["longest_wait_s"] = np.maximum.reduceat(wait_s, first) if len(first) else []
+    table["never"] = np.add.reduceat(np.isinf(wait_s).astype(int), first) if len(first) else []
+    whole: pd.DataFrame = table[slots > 0].reset_index(drop=True)
+    return whole
+
+
+def alert_latency(run: Run, found: Waits | None = None) -> pd.DataFrame:
+    """How late alerts were stored, from the intended send of the reading that raised them to the commit.
+
+    Two rows for each period (without a fault one period, "no fault"): `of` "alerts", those that were really raised and
+    stored, and "readings": all, had each raised one. Columns period, of, n, never (readings that are not stored),
+    p50_s, p99_s (NaN below ENOUGH), max_s; NaN: n is 0, inf: never.
+
+    Raises:
+        LabError: the run was recorded without a table that tells.
+    """
+    found = waits(run) if found is None else found
+    names = PERIODS if fault_span(run) else ("no fault",)
+    rows = [
+        {"period": name, "of": of, **_spread(found.wait_s[(found.period == i) & mask])}
+        for i, name in enumerate(names)
+        for of, mask in (("alerts", found.alarmed), ("readings", np.ones_like(found.alarmed)))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _spread(wait_s: Ints) -> dict[str, float]:
+    """Quantiles by nearest rank, which needs no arithmetic with what is infinite."""
+    n, inorder = len(wait_s), np.sort(wait_s)
+    p50, p99, top = (float(inorder[int(np.ceil(q * n)) - 1]) if n else np.nan for q in (0.5, 0.99, 1))
+    never = int(np.isinf(wait_s).sum())
+    return {"n": n, "never": never, "p50_s": p50, "p99_s": p99 if n >= ENOUGH else np.nan, "max_s": top}
+
+
+def blind_over_time(found: Waits, points: int = 200) -> pd.DataFrame:
+    """How many machines were blind, from the steady state to the last reading, looked at at evenly spread moments.
+
+    Columns: t_s, and one for each location, in their order. Moments at which nothing had changed are left out.
+    """
+    spans = blind_spans(found)
+    sensors = found.run.frame("sensors", "sensor", "location").drop_duplicates("sensor")
+    place = spans["sensor"].map(dict(zip(sensors["sensor"], sensors["location"].astype(str), strict=True)))
+    at_ns = np.linspace(found.run.t0_ns, int(found.t_ns.max(initial=found.run.t0_ns)), points)
+    table = pd.DataFrame({"t_s": (at_ns - found.run.t0_ns) / NS})
+    for location in sorted(sensors["location"].astype(str).unique()):
+        mine = spans[place == location]
+        begun, over = (np.searchsorted(np.sort(mine[c]), at_ns, side="right") for c in ("start_ns", "end_ns"))
+        table[location] = begun - over
+    changed = table.drop(columns="t_s").diff().any(axis=1)
+    changed.iloc[[0, -1]] = True
+    return table[changed]
+
+
+def waits_over_time(found: Waits, chosen: Mask, bin_s: float = 0.5) -> pd.DataFrame:
+    """Of some readings, by intended time: t_s (start of the bin), longest_s of those that were stored, never."""
+    chosen = chosen & (found.period >= 0)
+    t_s, wait_s = (found.t_ns[chosen] - found.run.t0_ns) / NS, found.wait_s[chosen]
+    never = np.isinf(wait_s)
+    groups = pd.DataFrame({"wait_s": np.where(never, np.nan, wait_s), "never": never}).groupby(np.floor(t_s / bin_s))
+    table = groups.agg(longest_s=("wait_s", "max"), never=("never", "sum"))
+    table.insert(0, "t_s", table.index.to_numpy() * bin_s)
+    return table.reset_index(drop=True)
