@@ -83,7 +83,7 @@ def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
 
 
 def test_the_page_tells_of_blind_machines(page: Page) -> None:
-    """Each run has its line about blind machines and its table of alert latencies, by period where there was a fault."""
+    """Each run has its line about blind machines and its table of alert latencies, by period if there was a fault."""
     assert page.words.count("Blind: at worst") == 2 and page.words.count("Blind: none of 6 machines") == 1
     assert page.words.count("duringalerts raised") == 2 and page.words.count("no faultalerts raised") == 1
 
