@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_what_ended_as_asked_is_not_dead(home: Path, call: Call, monkeypatch: py
     for name in names:
         wait_said(home / "logs" / f"{name}.log", "here")
     control.ask(home, control.Stop(["processor-0", "broker-1"]))
-    control.ask(home, control.Inject(1, "processor-1", "kill"))
+    os.kill(wait_status(home, "processor-1", "running").pid or 0, signal.SIGKILL)
     wait_status(home, "processor-1", "dead")
     try:
         seen = {node["name"]: node for node in json.loads(call("status", "--json")[1])["nodes"]}

@@ -182,6 +182,32 @@ def test_the_undo_record_is_on_disk_before_the_fault(tmp_path, monkeypatch):
     assert records.find() == []
 
 
+def test_a_healing_waits_for_what_is_being_broken(tmp_path, monkeypatch):
+    """Whoever dies while a fault is on its way is healed after it has landed, never in the middle of it."""
+    (tmp_path / "logs").mkdir()
+    order: list[str] = []
+
+    async def slow(_: Path, deed: str) -> None:
+        order.append(f"{deed} begins")
+        await asyncio.sleep(0.05)
+        order.append(f"{deed} ends")
+
+    monkeypatch.setattr(child_module, "refusing", slow)
+
+    async def scene() -> list[str]:
+        children = Children(UndoRecords(tmp_path / "undo"), changed=lambda: None)
+        await children.start(control.Start([tiny("database", tmp_path)]))
+        breaking = asyncio.create_task(children.inject(control.Inject(1, "database", "refuse")))
+        await asyncio.sleep(0)
+        healed = await children.heal(None)
+        await breaking
+        await children.stop(["database"])
+        return healed
+
+    assert asyncio.run(scene()) == ["lifted the refusal of connections"]
+    assert order == ["shut begins", "shut ends", "lift begins", "lift ends"]
+
+
 def test_others_are_answered_while_a_stubborn_child_uses_its_grace(home, lease):
     """A child that does not end keeps neither its sibling from ending nor the supervisor from answering."""
     control.ask(home, control.Start([tiny("fleet-0", home, STUBBORN, stop_s=600), tiny("fleet-1", home)]))
@@ -222,6 +248,16 @@ def test_wrong_requests_are_refused(home, lease):
         control.ask(home, control.Inject(1, "broker-1", "pause"))
     with control.Line(home, lease=True) as second, pytest.raises(LabBusy):
         second.receive()
+
+
+def test_nothing_is_broken_for_nobody(home):
+    """A fault that arrives when its driver is gone is refused: nobody would heal it."""
+    bare_lab(home)
+    start(home, "broker-1")
+    with pytest.raises(LabError, match="nobody drives this lab"):
+        control.ask(home, control.Inject(1, "broker-1", "pause"))
+    wait_status(home, "broker-1", "running")
+    control.ask(home, control.Shutdown())
 
 
 def test_a_wrong_token_opens_nothing(home, lease):

@@ -134,7 +134,7 @@ class Children:
         self.volume: Volume | None = None
         self._filling: asyncio.Task[None] | None = None
         self._changed = changed
-        self._healing = asyncio.Lock()
+        self._breaking = asyncio.Lock()  # breaking and healing take turns
 
     async def start(self, request: Start) -> None:
         for spec in request.children:
@@ -184,6 +184,11 @@ class Children:
         self.volume = Volume(Path(path), owner, self.network.hub if self.network else None)
 
     async def inject(self, request: Inject) -> None:
+        """Break a node. Where the driver dies meanwhile, its healing waits until this is done."""
+        async with self._breaking:
+            await self._inject(request)
+
+    async def _inject(self, request: Inject) -> None:
         self._check_network(request)
         entry = self.entries.get(request.node)
         if entry is None:
@@ -222,7 +227,7 @@ class Children:
 
     async def heal(self, fault: int | None) -> list[str]:
         """Resume what is paused, lift cuts, start what is dead: the targets of a fault; for None all brokers too."""
-        async with self._healing:
+        async with self._breaking:
             records = self.undo.find(fault)
             hurt = [record.node for record in records]
             if fault is None:

@@ -58,7 +58,7 @@ class Containers:
         self.closed = False
         self._changed = changed
         self._threads = ThreadPoolExecutor(engine.POOL)
-        self._healing, self._starting = asyncio.Lock(), asyncio.Lock()
+        self._breaking, self._starting = asyncio.Lock(), asyncio.Lock()  # breaking and healing take turns
         self._composing = Composing(plan, self.home)
         self._shells: dict[str, Shell] = {}
 
@@ -154,6 +154,11 @@ class Containers:
     # -- faults
 
     async def inject(self, request: Inject) -> None:
+        """Break a node. Where the driver dies meanwhile, its healing waits until this is done."""
+        async with self._breaking:
+            await self._inject(request)
+
+    async def _inject(self, request: Inject) -> None:
         entry = self.entries.get(request.node)
         if entry is None:
             raise UsageError(f"no node {request.node!r}; there are: {', '.join(sorted(self.entries))}")
@@ -196,7 +201,7 @@ class Containers:
 
     async def heal(self, fault: int | None) -> list[str]:
         """Resume, lift cuts, reconnect, start: the targets of a fault; for None all brokers and the database too."""
-        async with self._healing:
+        async with self._breaking:
             records = self.undo.find(fault)
             hurt = [record.node for record in records]
             if fault is None:

@@ -200,6 +200,8 @@ class Supervisor:
             case control.SmallDisk(path, owner):
                 self.children.small_disk(path, owner)
             case control.Inject():
+                if self.lease is None:  # it died while it asked, and its healing is over
+                    raise LabError("nobody drives this lab, so nobody would heal it: nothing was broken")
                 await self.children.inject(request)
             case control.Reach():
                 result = await self.children.reach()
