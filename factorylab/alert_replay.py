@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from confluent_kafka import Message
 
 from factorylab.factory.partition import Owned
+from factorylab.factory.positions import Taken
 from factorylab.factory.processor import records_of
-from factorylab.factory.store import Taken
 from factorylab.messages import Alert
 
 Place = tuple[int, int]  # partition, offset
@@ -34,7 +34,7 @@ class AlertReplay:
             if place not in self._set_aside:
                 shares[place[0]].append(message)
         for partition, share in shares.items():
-            owned = self._owned.setdefault(partition, Owned.of(partition, Taken(0, 0, None), 0))
+            owned = self._owned.setdefault(partition, Owned.of(partition, Taken(0, 0), 0))
             yield from owned.prepare(records_of(partition, share), _any_id).alerts
 
 

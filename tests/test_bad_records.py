@@ -18,7 +18,8 @@ from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.intake import Records, take_in
 from factorylab.factory.outbox import RECORD_MAX
 from factorylab.factory.partition import Owned
-from factorylab.factory.store import Store, Taken
+from factorylab.factory.positions import Taken
+from factorylab.factory.store import Store
 from tests.factory_runs import FactoryRun, factory_run
 from tests.test_factory_units import BAD, wire
 
@@ -159,7 +160,7 @@ def ids(sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
 def test_whatever_the_bytes_a_batch_is_prepared(seed: int) -> None:
     """Random wounds never crash a processor: each record becomes one row or one bad record, by itself as in a batch."""
     pairs = fuzzed(seed, 300)
-    prepared = Owned.of(0, Taken(0, 1, None), 1).prepare(records(pairs), ids)
+    prepared = Owned.of(0, Taken(0, 1), 1).prepare(records(pairs), ids)
     bad = {one.offset for one in prepared.dead_letters}
     rows = [int(o) for group in prepared.batch.readings for o in group["record_offset"]]
     assert sorted([*rows, *bad]) == list(range(300)), f"seed {seed}"

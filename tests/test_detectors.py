@@ -89,7 +89,7 @@ def test_batches_and_hand_overs_change_nothing(size: int) -> None:
     assert len(whole) > 50
     parts, bank = [], Bank()
     for at in range(0, len(names), size):
-        bank = Bank.load(bank.dump())
+        bank = Bank.load([bank.dump()])
         parts += feed(bank, names[at : at + size], seqs[at : at + size], values[at : at + size])
     assert parts == whole
 
@@ -118,7 +118,7 @@ def test_saved_state_of_another_format_is_refused() -> None:
     blob = bytearray(Bank().dump())
     blob[1] = 99  # the version, behind the array's header
     with pytest.raises(ValueError, match="version 99"):
-        Bank.load(bytes(blob))
+        Bank.load([bytes(blob)])
 
 
 RAISED: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {

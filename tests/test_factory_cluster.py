@@ -17,12 +17,15 @@ from confluent_kafka import Consumer, TopicPartition
 from factorylab import messages
 from factorylab.cluster import ready
 from factorylab.cluster.local import LocalCluster
+from factorylab.detectors.parts import Part
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence
-from factorylab.factory.store import AlertRow, Batch, Fenced, Store
+from factorylab.factory.positions import Fenced
+from factorylab.factory.rows import AlertRow, Batch
+from factorylab.factory.store import Store
 from factorylab.history import Commit, Group, Read, Send
 from factorylab.journal import read_journal
 from factorylab.waiting import wait_until
@@ -276,7 +279,7 @@ def batch(from_offset: int, to_offset: int, epoch: int, sensor: int = 1) -> Batc
         "temperature_c": np.full(len(seq), 81.5),
     }
     alert = AlertRow(f"a-{from_offset}", sensor, from_offset, "r", "warning", 81.5, 80.0, "2023-11-14T22:13:20Z", "c")
-    return Batch(0, from_offset, to_offset, epoch, b"state", [columns], [alert])
+    return Batch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
 
 
 def test_a_former_owner_is_refused(run: FactoryRun) -> None:
@@ -285,7 +288,7 @@ def test_a_former_owner_is_refused(run: FactoryRun) -> None:
     epoch = old.take(0).epoch
     assert old.commit(batch(0, 10, epoch)) == 10
     taken = new.take(0)
-    assert (taken.next_offset, taken.epoch, taken.state) == (10, epoch + 1, b"state")
+    assert (taken.next_offset, taken.epoch, taken.state) == (10, epoch + 1, [b"state"])
     with pytest.raises(Fenced):
         old.commit(batch(10, 20, epoch))
     assert new.commit(batch(10, 15, taken.epoch)) == 5
@@ -301,10 +304,10 @@ def test_rows_that_are_there_already_are_left_as_they_are(run: FactoryRun) -> No
     epoch = one.take(0).epoch
     one.commit(batch(0, 10, epoch))
     again = batch(0, 25, epoch)
-    overlapping = Batch(0, 10, 25, epoch, b"later", again.readings, again.alerts)
+    overlapping = Batch(0, 10, 25, epoch, Part(0, b"later"), again.readings, again.alerts)
     assert one.commit(overlapping) == 15
     assert run.query("SELECT count(*), max(seq) FROM {s}.readings") == [(25, 24)]
-    assert one.take(0).state == b"later"
+    assert one.take(0).state == [b"later"]
 
 
 def test_a_hanging_server_is_cut_off(run: FactoryRun) -> None:
@@ -327,7 +330,7 @@ def test_a_frozen_owner_inside_its_transaction_loses_its_session(run: FactoryRun
     """An owner that stopped between its first statement and its commit does not hold the partition for ever."""
     frozen = store(run, "frozen")
     epoch = frozen.take(0).epoch
-    with pytest.raises(StoreUnavailable), frozen._transaction() as cursor:
+    with pytest.raises(StoreUnavailable), frozen._session.transaction() as cursor:
         frozen._move(cursor, batch(0, 10, epoch))
         taken = store(run, "next").take(0)
         cursor.execute("SELECT 1")

@@ -22,13 +22,15 @@ from psycopg2 import errors
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
+from factorylab.detectors.parts import Part
 from factorylab.errors import UsageError
 from factorylab.factory import migrations, retention, schema
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
 from factorylab.factory.database import ensure_schema
 from factorylab.factory.migrations import FIRST, HEAD, SchemaTooNew
 from factorylab.factory.reader import READER, make_reader
-from factorylab.factory.store import AlertRow, Batch, Store
+from factorylab.factory.rows import AlertRow, Batch
+from factorylab.factory.store import Store
 from tests.databases import Place
 
 STEPS = Path(migrations.__file__).parent
@@ -117,7 +119,18 @@ def test_an_older_schema_is_upgraded_with_its_data(here: Place) -> None:
     assert counted == [(100, 20 * 100 + 4950, 0)]
     assert here.ask("SELECT alert_id, stored_at FROM {s}.alerts") == [("a", None)]
     assert here.ask("SELECT next_offset, owner_epoch FROM {s}.positions") == [(100, 7)]
+    assert here.ask("SELECT partition, part, convert_from(data, 'UTF8') FROM {s}.detector_state") == [(0, 0, "state")]
     assert here.ask("SELECT kind FROM {s}.system_events") == [("start",)]
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["new", "older"])
+def test_the_detectors_state_is_not_compressed(here: Place, old: bool) -> None:
+    """PostgreSQL stores a state as it is, in new tables and in upgraded ones: no comparison of tables shows that."""
+    if old:
+        make_old(here.url, here.name)
+    schema.create_schema(here.url, here.name)
+    column = "attrelid = '{s}.detector_state'::regclass AND attname = 'data'"
+    assert here.ask(f"SELECT attstorage::text FROM pg_attribute WHERE {column}") == [("e",)]  # noqa: S608
 
 
 def test_work_goes_on_after_an_upgrade(here: Place) -> None:
@@ -126,7 +139,7 @@ def test_work_goes_on_after_an_upgrade(here: Place) -> None:
     ensure_schema(here.url, here.name)
     with closing(Store(here.url, here.name, "sensor-data", "p1", 30)) as store:
         taken = store.take(0)
-        assert (taken.next_offset, taken.epoch, taken.state) == (100, 8, b"state")
+        assert (taken.next_offset, taken.epoch, taken.state) == (100, 8, [b"state"])
         store.commit(batch(100, 110, taken.epoch))
     assert here.ask("SELECT count(*), count(kurtosis), max(seq) FROM {s}.readings") == [(110, 10, 109)]
     ((late,),) = here.ask("SELECT now() - stored_at FROM {s}.alerts WHERE alert_id <> 'a'")
@@ -145,7 +158,7 @@ def batch(from_offset: int, to_offset: int, epoch: int) -> Batch:
         "kurtosis": np.full(len(seq), 3.0),
     }
     alert = AlertRow("b", 1, from_offset, "r", "warning", 3.0, 2.0, "2023-11-14T22:13:20Z", "c")
-    return Batch(0, from_offset, to_offset, epoch, b"state", [columns], [alert])
+    return Batch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "older"])
@@ -204,7 +217,7 @@ def test_a_reader_reads_and_changes_nothing(here: Place) -> None:
     make_reader(here.url, here.name, SecretStr("secret"))
     later = Place(here.url, f"{here.name}_later")
     schema.create_schema(later.url, later.name)
-    for table in ("sensors", "readings", "alerts", "system_events", "positions"):
+    for table in ("sensors", "readings", "alerts", "system_events", "positions", "detector_state"):
         for place in (here, later):
             assert as_reader(place, "secret").ask(COUNT + table) == place.ask(COUNT + table)
     assert here.ask(COUNT + "readings") == [(100,)]

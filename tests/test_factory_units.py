@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +17,10 @@ from factorylab.factory.copy_binary import HEADER, TRAILER, copy_bytes
 from factorylab.factory.intake import Records, take_in
 from factorylab.factory.outbox import printable
 from factorylab.factory.partition import Owned
+from factorylab.factory.positions import Taken
 from factorylab.factory.processor import records_of
 from factorylab.factory.schedule import Schedule
 from factorylab.factory.sensors.recorded import Recording, count_readings
-from factorylab.factory.store import Taken
 
 
 @pytest.fixture
@@ -288,7 +287,7 @@ def test_records_before_the_position_are_dropped() -> None:
 
 def prepared(sizes: list[int]) -> tuple[list[str], list[tuple[int, int, int]]]:
     """Alert ids and (from, to, rows) of a stream of 60 readings that is cut into batches."""
-    owned = Owned.of(3, Taken(0, 1, None), 1)
+    owned = Owned.of(3, Taken(0, 1), 1)
     ids: list[str] = []
     spans, at = [], 0
     for size in sizes:
@@ -299,7 +298,7 @@ def prepared(sizes: list[int]) -> tuple[list[str], list[tuple[int, int, int]]]:
         assert [row.alert_id for row in one.batch.alerts] == [alert.alert_id for alert in one.alerts]
         assert {row.sensor_id for row in one.batch.alerts} <= {17}
         spans.append((one.batch.from_offset, one.batch.to_offset, one.batch.rows))
-        owned = Owned.of(3, replace(Taken(one.batch.to_offset, 2, None), state=one.batch.state), 2)
+        owned = Owned.of(3, Taken(one.batch.to_offset, 2, [one.batch.state.data]), 2)
         at += size
     return ids, spans
 

@@ -16,7 +16,7 @@ from factorylab.errors import LabError
 from factorylab.factory.care import PARTS, PLAIN_TAKES, SUSPECT, TRIES, Care, care_of, is_the_records_fault
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.intake import Records
-from factorylab.factory.store import Taken
+from factorylab.factory.positions import Taken
 from factorylab.waiting import wait_until
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.test_factory_units import wire
@@ -41,10 +41,10 @@ def records(first: int, end: int) -> Records:
 
 def test_a_partition_whose_batches_are_stored_is_worked_on_whole() -> None:
     """Care begins after more than PLAIN_TAKES takes without a stored batch, or where a piece was begun in vain."""
-    assert care_of(Taken(0, 1, None)) is None
-    assert care_of(Taken(500, 9, None, takes=PLAIN_TAKES)) is None
-    assert care_of(Taken(500, 9, None, takes=PLAIN_TAKES + 1)) == Care(SUSPECT // PARTS, 500 + SUSPECT, 0, 0)
-    assert care_of(Taken(500, 9, None, takes=1, tries=1, tried_to=600)) == Care(1, 600, 600, 1)
+    assert care_of(Taken(0, 1)) is None
+    assert care_of(Taken(500, 9, takes=PLAIN_TAKES)) is None
+    assert care_of(Taken(500, 9, takes=PLAIN_TAKES + 1)) == Care(SUSPECT // PARTS, 500 + SUSPECT, 0, 0)
+    assert care_of(Taken(500, 9, takes=1, tries=1, tried_to=600)) == Care(1, 600, 600, 1)
 
 
 def test_pieces_join_without_a_seam() -> None:
@@ -58,7 +58,7 @@ def test_pieces_join_without_a_seam() -> None:
 
 def deaths(poison: int, position: int, polled: int) -> tuple[int, int]:
     """A process that dies of one record, again and again: (deaths, offset that was given up)."""
-    taken, died = Taken(position, 1, None), 0
+    taken, died = Taken(position, 1), 0
     while died < 100:
         care = care_of(taken) or Care(polled, taken.next_offset, 0, 0)
         for piece in care.pieces(records(taken.next_offset, position + polled)):
@@ -66,11 +66,11 @@ def deaths(poison: int, position: int, polled: int) -> tuple[int, int]:
                 return died, piece.first_offset
             if care.concerns(piece):  # as Store.begin
                 tries = taken.tries + 1 if taken.tried_to == piece.last_offset + 1 else 1
-                taken = Taken(taken.next_offset, 1, None, taken.takes, tries, piece.last_offset + 1)
+                taken = Taken(taken.next_offset, 1, (), taken.takes, tries, piece.last_offset + 1)
             if piece.first_offset <= poison <= piece.last_offset:
-                taken, died = Taken(taken.next_offset, 1, None, taken.takes + 1, taken.tries, taken.tried_to), died + 1
+                taken, died = Taken(taken.next_offset, 1, (), taken.takes + 1, taken.tries, taken.tried_to), died + 1
                 break
-            taken = Taken(piece.last_offset + 1, 1, None)
+            taken = Taken(piece.last_offset + 1, 1)
     raise AssertionError("never given up")
 
 

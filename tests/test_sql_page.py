@@ -27,7 +27,7 @@ INSERT INTO alerts (alert_id, sensor_id, seq, rule, severity, value, limit_value
   FROM readings WHERE (sensor_id + seq * 7) % 20 = 0;
 INSERT INTO system_events (at, worker, kind, detail)
   SELECT now() - n * interval '10 seconds', 'p' || n % 3, 'assigned', '{{}}' FROM generate_series(0, 7000) n;
-INSERT INTO positions VALUES ('sensor-data', 0, 1, 1, 'p0', 1, '');
+INSERT INTO positions VALUES ('sensor-data', 0, 1, 1, 'p0', 1);
 ANALYZE sensors, readings, alerts, system_events;
 """
 BIG = {"readings", "alerts", "system_events"}

@@ -20,11 +20,11 @@ import psycopg2
 import pytest
 
 from factorylab import messages
-from factorylab.cluster.local import LocalCluster
 from factorylab.factory.intake import Records
 from factorylab.factory.partition import Owned, Prepared
+from factorylab.factory.positions import Fenced, Taken
 from factorylab.factory.schema import create_schema, drop_schema
-from factorylab.factory.store import Fenced, Store, Taken
+from factorylab.factory.store import Store
 
 SEEDS = range(12)
 RECORDS = 3_000
@@ -129,6 +129,7 @@ class History:
     handed: list[messages.Alert] = field(default_factory=list)
     stored_to: int = 0
     refused: int = 0
+    parts_most: int = 0  # of the state, in one take
 
     def play(self) -> None:
         """Until all of the log is stored."""
@@ -138,7 +139,9 @@ class History:
             step(self.dice.choice(self.owners))
 
     def _take(self, owner: Owner) -> None:
-        owner.owned = Owned.of(0, owner.store.take(0, forgive=self.dice.random() < 0.5), 1)
+        taken = owner.store.take(0, forgive=self.dice.random() < 0.5)
+        self.parts_most = max(self.parts_most, len(taken.state))
+        owner.owned = Owned.of(0, taken, 1)
         owner.unsettled = None
 
     def _work(self, owner: Owner) -> None:
@@ -184,12 +187,12 @@ class History:
 
 
 @pytest.fixture(scope="module")
-def database(cluster: LocalCluster) -> Iterator[tuple[str, str]]:
+def database(database_url: str) -> Iterator[tuple[str, str]]:
     """URL and schema of tables of this module's own."""
-    url, schema = cluster.endpoints.database_url, "state_property"
-    create_schema(url, schema)
-    yield url, schema
-    drop_schema(url, schema)
+    schema = "state_property"
+    create_schema(database_url, schema)
+    yield database_url, schema
+    drop_schema(database_url, schema)
 
 
 def one_pass(log: Records) -> Prepared:
@@ -198,15 +201,16 @@ def one_pass(log: Records) -> Prepared:
     def ids(sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
         return {name: 1 for name, _, _ in sensors}
 
-    return Owned.of(0, Taken(0, 1, None), 1).prepare(log, ids)
+    return Owned.of(0, Taken(0, 1), 1).prepare(log, ids)
 
 
 def content(alert: messages.Alert) -> tuple[object, ...]:
     return alert.alert_id, alert.seq, alert.rule, alert.severity, pytest.approx(alert.value), alert.limit
 
 
-def check(seed: int, url: str, schema: str) -> tuple[int, int]:
-    """Play the history of a seed; the numbers of alerts and of refused batches."""
+def check(seed: int, url: str, schema: str) -> tuple[int, int, int]:
+    """Play the history of a seed; the numbers of alerts, of refused batches, and of parts that a state was restored
+    from at most."""
     log = a_log(seed)
     expected = one_pass(log)
     owners = [Owner(Store(url, schema, f"log-{seed}", f"owner-{n}", 30)) for n in range(3)]
@@ -234,15 +238,14 @@ def check(seed: int, url: str, schema: str) -> tuple[int, int]:
     assert topic == wanted, f"seed {seed}: other alerts were handed out than one pass gives"
     readings = {value for value in log.values if value and value.endswith(b"}}")}
     assert rows == (len(readings),), f"seed {seed}: readings are missing or doubled"
-    return len(wanted), history.refused
+    return len(wanted), history.refused, history.parts_most
 
 
-@pytest.mark.cluster
 @pytest.mark.parametrize("seed", SEEDS)
 def test_any_history_gives_the_alerts_of_one_pass(database: tuple[str, str], seed: int) -> None:
     """Alerts in the table, and those handed out, are exactly those of one uninterrupted process over the same log."""
-    alerts, refused = check(seed, *database)
-    assert alerts > 20 and refused > 0
+    alerts, refused, parts = check(seed, *database)
+    assert alerts > 20 and refused > 0 and parts > 1
 
 
 def test_the_logs_raise_alerts_of_every_kind() -> None:

@@ -27,11 +27,13 @@ from factorylab.factory.database import StoreUnavailable, plain
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.partition import Owned
+from factorylab.factory.positions import Taken
 from factorylab.factory.process import Stop, run
 from factorylab.factory.processor import records_of
 from factorylab.factory.profiles import new_client, processor_consumer
+from factorylab.factory.rows import Batch
 from factorylab.factory.steps import ordered, reached
-from factorylab.factory.store import Batch, Store, Taken
+from factorylab.factory.store import Store
 from factorylab.journal import Journal
 from factorylab.waiting import wait_until
 
@@ -78,7 +80,7 @@ class Naive:
         self._number += 1
         partitions = sorted(at.partition for at in assigned)
         self._evidence.group("assigned", partitions, self._number)
-        self._owned |= {p: Owned.of(p, Taken(0, now_ns(), None), self._number) for p in partitions}
+        self._owned |= {p: Owned.of(p, Taken(0, now_ns()), self._number) for p in partitions}
         self._log.info("ready", partitions=partitions)
 
     def _gone(self, event: GroupEvent, gone: Sequence[TopicPartition]) -> None:

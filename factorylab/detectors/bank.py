@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 
 from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
+from factorylab.detectors.parts import VERSION, Part, State, decode, encode
 from factorylab.detectors.rules import KINDS, Columns, Watch, watches
 from factorylab.detectors.streaming import Detector, rounds
-
-VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,6 @@ class Event:
     value: float
 
 
-class _State(msgspec.Struct, array_like=True):
-    version: int
-    names: list[str]
-    last_seq: bytes  # int64, little-endian, by slot
-    tracks: dict[str, list[tuple[int, list[int], list[bool]]]]  # rule → (slot, above, active)
-    scores: dict[str, tuple[bytes, bytes]]  # watch → (keys, rows of its detector's state)
-
-
-_version_decoder = msgspec.msgpack.Decoder(list)
-_state_decoder = msgspec.msgpack.Decoder(_State)
-_encode_state = msgspec.msgpack.Encoder().encode
-
-
 class Bank:
     """Detectors of one partition. `names[slot]` is the sensor in a slot."""
 
@@ -52,6 +37,9 @@ class Bank:
         self.names: list[str] = []
         self._slots: dict[str, int] = {}
         self._last_seq = np.empty(0, np.int64)
+        self._changed = np.zeros(0, bool)  # by slot: since the last save
+        self._saved_names = 0
+        self._parts: list[int] = []  # bytes of each part since the last whole state
         self._watches: dict[str, list[tuple[Watch, list[LevelDetector]]]] = {
             kind: [(watch, [LevelDetector(rule) for rule in watch.rules]) for watch in watches(kind)] for kind in KINDS
         }
@@ -66,8 +54,9 @@ class Bank:
                 if name not in known:
                     known[name] = len(self.names)
                     self.names.append(name)
-            new = np.full(len(self.names) - len(self._last_seq), -1, np.int64)
-            self._last_seq = np.concatenate([self._last_seq, new])
+            new = len(self.names) - len(self._last_seq)
+            self._last_seq = np.concatenate([self._last_seq, np.full(new, -1, np.int64)])
+            self._changed = np.concatenate([self._changed, np.zeros(new, bool)])
             return self.slots(names)
 
     def fresh(self, slots: Ints, seqs: Ints) -> Ints:
@@ -81,6 +70,7 @@ class Bank:
         ascending = bool((seq > before).all())  # the usual case
         rows = np.arange(len(slots)) if ascending else self._fresh_one_by_one(slots, seqs)
         np.maximum.at(self._last_seq, slots, seqs)
+        self._changed[slots] = True
         return rows
 
     def _fresh_one_by_one(self, slots: Ints, seqs: Ints) -> Ints:
@@ -119,35 +109,71 @@ class Bank:
                 if watch.detector is not None:
                     yield f"{watch.name}.v{watch.rules[0].version}", watch.detector
 
+    def save(self) -> Part:
+        """The next part of the state, to be saved with the position that it belongs to.
+
+        Where it cannot be saved, the bank must be given up: later parts build on it.
+        """
+        part = Part(len(self._parts), self._changes())
+        if sum(self._parts[1:]) + len(part.data) > sum(self._parts[:1]):
+            part, self._parts = Part(0, self.dump()), []
+        self._parts.append(len(part.data))
+        return part
+
     def dump(self) -> bytes:
-        """The state, to be saved with the position that it belongs to."""
-        tracks = {
+        """The whole state."""
+        scores = {name: detector.dump() for name, detector in self._each_detector() if detector.state.size}
+        return encode(State(VERSION, self.names, _int64(self._last_seq), self._tracks(), scores))
+
+    def _changes(self) -> bytes:
+        """What has changed since the last call."""
+        slots = np.flatnonzero(self._changed)
+        self._changed[slots] = False
+        new, self._saved_names = self.names[self._saved_names :], len(self.names)
+        scores = {name: detector.changes() for name, detector in self._each_detector() if detector.state.size}
+        return encode(
+            State(
+                VERSION,
+                new,
+                _int64(self._last_seq[slots]),
+                self._tracks(),
+                scores,
+                len(self._parts),
+                slots.astype("<i4").tobytes(),
+            )
+        )
+
+    def _tracks(self) -> dict[str, list[tuple[int, list[int], list[bool]]]]:
+        return {
             name: [(slot, t.above, t.active) for slot, t in level.tracks.items()]
             for name, level in self._each_level()
             if level.tracks
         }
-        scores = {name: detector.dump() for name, detector in self._each_detector() if detector.state.size}
-        return _encode_state(_State(VERSION, self.names, self._last_seq.astype("<i8").tobytes(), tracks, scores))
 
     @classmethod
-    def load(cls, blob: bytes | None) -> Bank:
-        """A bank that goes on where `dump` was made; a new one for None. State of other rule versions is dropped.
+    def load(cls, parts: Sequence[bytes]) -> Bank:
+        """A bank that goes on where the last of the `parts` was saved; a new one for none. State of other rule versions
+        is dropped.
 
         Raises:
-            ValueError: the state was saved in another format.
+            ValueError: a part was saved in another format, or one is missing.
         """
         bank = cls()
-        if blob is None:
-            return bank
-        version = _version_decoder.decode(blob)[0]
-        if version != VERSION:
-            raise ValueError(f"detector state has version {version}, this program reads {VERSION}")
-        state = _state_decoder.decode(blob)
-        bank.slots(state.names)
-        bank._last_seq = np.frombuffer(state.last_seq, "<i8").astype(np.int64)
-        for name, level in bank._each_level():
+        for number, data in enumerate(parts):
+            bank._apply(decode(number, data))
+        return bank
+
+    def _apply(self, state: State) -> None:
+        self.slots(state.names)
+        last_seq = np.frombuffer(state.last_seq, "<i8")
+        slots = np.frombuffer(state.slots, "<i4") if state.number else np.arange(len(last_seq))
+        self._last_seq[slots] = last_seq
+        for name, level in self._each_level():
             level.tracks = {slot: Track(above, active) for slot, above, active in state.tracks.get(name, [])}
-        for name, detector in bank._each_detector():
+        for name, detector in self._each_detector():
             if name in state.scores:
                 detector.load(*state.scores[name])
-        return bank
+
+
+def _int64(values: Ints) -> bytes:
+    return values.astype("<i8").tobytes()

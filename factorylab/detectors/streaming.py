@@ -55,6 +55,7 @@ class Detector(ABC):
         self._keys = np.zeros(0, np.int32)  # by row of state
         self._row_of = np.zeros(0, np.int32)  # by key; -1 where there is none
         self.state: State = np.zeros(0, self.layout())
+        self._changed = np.zeros(0, bool)  # by row of state: since `changes` was last asked
 
     def layout(self) -> np.dtype[Any]:
         """The fields of one row of state, little-endian; a new row is all zeros."""
@@ -86,6 +87,7 @@ class Detector(ABC):
         if not self.state.dtype.itemsize:
             return self.step(self.state, values)
         rows_of = self._rows(sensors if bins is None else sensors * self.BINS + bins)
+        self._changed[rows_of] = True
         scores = np.zeros(len(sensors))
         for rows in rounds(sensors) if fed is None else fed:
             at = rows_of[rows]
@@ -110,14 +112,22 @@ class Detector(ABC):
         self._keys = np.concatenate([self._keys, keys.astype(np.int32)])
         short = len(self._keys) - len(self.state)
         if short > 0:  # with room for as many again: growing costs a copy
-            self.state = np.concatenate([self.state, np.zeros(short + len(self._keys), self.layout())])
+            room = short + len(self._keys)
+            self.state = np.concatenate([self.state, np.zeros(room, self.layout())])
+            self._changed = np.concatenate([self._changed, np.zeros(room, bool)])
 
     def dump(self) -> tuple[bytes, bytes]:
         """Keys and rows of state, bit for bit."""
         return self._keys.astype("<i4").tobytes(), self.state[: len(self._keys)].tobytes()
 
+    def changes(self) -> tuple[bytes, bytes]:
+        """Like `dump`, but only the rows that were fed since the last call."""
+        rows = np.flatnonzero(self._changed)
+        self._changed[rows] = False
+        return self._keys[rows].astype("<i4").tobytes(), self.state[rows].tobytes()
+
     def load(self, keys: bytes, rows: bytes) -> None:
-        """Let a new detector go on from a dump.
+        """Let a new detector go on from a dump, and from the changes after it, in their order.
 
         Raises:
             ValueError: the rows have another layout.
@@ -125,10 +135,9 @@ class Detector(ABC):
         found, layout = np.frombuffer(keys, "<i4"), self.layout()
         if len(rows) != len(found) * layout.itemsize:
             raise ValueError(f"state of the detector {self.NAME} has another layout than this program's")
-        self._row_of = np.full(int(found.max(initial=-1)) + 1, -1, np.int32)
-        self._row_of[found] = np.arange(len(found))
-        self._keys = found.astype(np.int32)
-        self.state = np.frombuffer(rows, layout).copy() if rows else np.zeros(0, layout)
+        if rows:
+            at = self._rows(found.astype(np.int64))  # may make room, so first
+            self.state[at] = np.frombuffer(rows, layout)
 
 
 MOMENTS: list[tuple[str, str]] = [("n", "<i8"), ("mean", "<f8"), ("variance", "<f8")]

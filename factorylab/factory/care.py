@@ -19,7 +19,7 @@ import psycopg2
 
 from factorylab.errors import LabError
 from factorylab.factory.intake import Records
-from factorylab.factory.store import Taken
+from factorylab.factory.positions import Taken
 
 PLAIN_TAKES = 3  # of a partition without a batch stored in between: rebalances count too, and cost nothing
 SUSPECT = 10_000  # records in which poison is looked for where nobody knows how far the failed batch went

@@ -16,6 +16,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from string import Formatter
+from typing import LiteralString
 
 import psycopg2
 from psycopg2 import errors, sql
@@ -82,6 +84,12 @@ class Database:
             with suppress(psycopg2.Error):
                 self._connection.close()
             self._connection = None
+
+
+def in_schema(schema: str, text: LiteralString) -> sql.Composed:
+    """A statement in which each {name} stands for that table of the schema."""
+    names = {name: sql.Identifier(schema, name) for _, name, _, _ in Formatter().parse(text) if name}
+    return sql.SQL(text).format(**names)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from factorylab.errors import LabError
 from factorylab.factory.care import Care, Poison, care_of
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US, Columns
 from factorylab.factory.intake import FIELDS, POISON_STAGE, Bad, Intake, Ints, Records, by_kind, columns, take_in
-from factorylab.factory.store import AlertRow, At, Batch, Taken
+from factorylab.factory.positions import At, Taken
+from factorylab.factory.rows import AlertRow, Batch
 
 Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
 
@@ -80,7 +81,7 @@ class Owned:
         """A batch that steps over one record, which becomes a dead letter; the detectors never see it."""
         from_offset, self.next_offset = self.next_offset, records.last_offset + 1
         bad = Bad(0, self.partition, records.last_offset, records.keys[0], records.values[0], error, POISON_STAGE)
-        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), [])
+        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.save(), [])
         return Prepared(batch, [], [bad])
 
     def prepare(self, records: Records, register: Register) -> Prepared:
@@ -99,7 +100,7 @@ class Owned:
                 groups.append(group)
                 alerts += kind_alerts
         alert_rows = [alert_row(alert, id_) for alert, id_ in zip(alerts, self._ids_of(alerts), strict=True)]
-        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.dump(), groups, alert_rows)
+        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.save(), groups, alert_rows)
         return Prepared(batch, alerts, taken.bad)
 
     def _scoring(self, taken: Intake, offsets: Ints, register: Register) -> Scoring:

@@ -42,10 +42,12 @@ from factorylab.factory.outbox import Outbox, Undelivered, printable
 from factorylab.factory.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
 from factorylab.factory.partition import Owned, Prepared
 from factorylab.factory.position import PositionLost, lost
+from factorylab.factory.positions import Fenced
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
+from factorylab.factory.rows import Batch
 from factorylab.factory.steps import reached
-from factorylab.factory.store import Batch, Fenced, Store
+from factorylab.factory.store import Store
 from factorylab.journal import Journal
 
 POLL_S = 0.1

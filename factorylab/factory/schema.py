@@ -45,6 +45,9 @@ from factorylab.factory import migrations
 from factorylab.factory.migrations import FIRST, HEAD, VERSIONS_TABLE, is_current
 from factorylab.factory.reader import GRANTS, READER
 
+# States do not become smaller: PostgreSQL's attempt to compress a large one took nearly half of the time of writing it.
+UNCOMPRESSED = "ALTER TABLE {schema}.detector_state ALTER COLUMN data SET STORAGE EXTERNAL"
+
 
 def tables(schema: str) -> MetaData:
     """All tables, in the schema `schema`."""
@@ -59,10 +62,16 @@ def tables(schema: str) -> MetaData:
         Column("owner_epoch", BigInteger, nullable=False),
         Column("owner", Text, nullable=False),
         Column("owner_backend", Integer, nullable=False, comment="server process of the owner's session"),
-        Column("state", LargeBinary, comment="detectors at next_offset"),
         Column("takes", Integer, nullable=False, server_default="0", comment="since the last batch that was stored"),
         Column("tries", Integer, nullable=False, server_default="0", comment="of next_offset up to tried_to"),
         Column("tried_to", BigInteger, nullable=False, server_default="0"),
+    )  # fmt: skip
+    Table(
+        "detector_state", meta,
+        Column("topic", Text, primary_key=True),
+        Column("partition", Integer, primary_key=True, autoincrement=False),
+        Column("part", Integer, primary_key=True, autoincrement=False, comment="0: all; then what has changed"),
+        Column("data", LargeBinary, nullable=False),
     )  # fmt: skip
     Table(VERSIONS_TABLE, meta, Column("version_num", String(32), primary_key=True))
     return meta
@@ -143,6 +152,7 @@ def create_schema(url: str, schema: str) -> None:
             connection.execute(CreateSchema(schema, if_not_exists=True))
             meta = tables(schema)
             meta.create_all(connection)
+            connection.execute(text(UNCOMPRESSED.format(schema=schema)))
             connection.execute(insert(meta.tables[f"{schema}.{VERSIONS_TABLE}"]), {"version_num": HEAD})
         elif not is_current(version, schema):
             _upgrade(connection, schema, version)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from factorylab.errors import EnvironmentUnfit
 
-HEAD = "0002"
+HEAD = "0003"
 FIRST = "0001"  # tables of before there were versions
 VERSIONS_TABLE = "alembic_version"
 
