@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from confluent_kafka import Message
 
 from factorylab.factory.partition import Owned
+from factorylab.factory.polls import records_of
 from factorylab.factory.positions import Taken
-from factorylab.factory.processor import records_of
 from factorylab.messages import Alert
 
 Place = tuple[int, int]  # partition, offset

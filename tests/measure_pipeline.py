@@ -25,11 +25,15 @@ from rich.console import Console
 from rich.table import Table
 
 from factorylab import messages
+from factorylab.factory.database import in_schema
 from factorylab.factory.intake import Records
 from factorylab.factory.partition import Owned, Prepared
+from factorylab.factory.positions import Taken
+from factorylab.factory.rows import copy
 from factorylab.factory.schema import create_schema, drop_schema
 from factorylab.factory.sensors.simulate import Simulation
-from factorylab.factory.store import Store, Taken
+from factorylab.factory.session import Session
+from factorylab.factory.store import Store
 from factorylab.messages import KINDS
 from tests.databases import database
 
@@ -63,9 +67,12 @@ def numbered(sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
     return {name: number for number, (name, _, _) in enumerate(sensors)}
 
 
-def detect(pairs: list[tuple[bytes, bytes]]) -> list[Prepared]:
+def newcomer() -> Owned:
+    return Owned.of(0, Taken(0, 1), 1)
+
+
+def detect(owned: Owned, pairs: list[tuple[bytes, bytes]]) -> list[Prepared]:
     """Decode, check and score all, without a store."""
-    owned = Owned.of(0, Taken(0, 1, None), 1)
     return [owned.prepare(records, numbered) for records in polls(pairs)]
 
 
@@ -84,15 +91,16 @@ class Server:
 
     def copy(self, prepared: list[Prepared]) -> Callable[[], None]:
         """The raw COPY."""
-        store = self.emptied()
+        self.emptied().close()
+        session = Session(self._url, SCHEMA, "measure", 60)
 
         def run() -> None:
-            table = store._sql("{t}", t="plain")
+            table = in_schema(SCHEMA, "{plain}")
             for batch in prepared:
-                with store._transaction() as cursor:
+                with session.transaction() as cursor:
                     for columns in batch.batch.readings:
-                        store._copy(cursor, table, columns)
-            store.close()
+                        copy(cursor, table, columns)
+            session.close()
 
         return run
 
@@ -137,13 +145,15 @@ def measure(server: Server, sensors: int, rounds: int) -> tuple[dict[str, list[f
     source.block(0, BLOCK, STAMP)
     simulated_mb = resident_mb() - before
     pairs = simulate(sensors)
-    state_mb = len(detect(pairs)[-1].batch.state) / 1e6
+    owned = newcomer()
+    detect(owned, pairs)
+    state_mb = len(owned.bank.dump()) / 1e6
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         prepared: list[Prepared] = []
         rates.setdefault("simulate and encode", []).append(timed(lambda: simulate(sensors), len(pairs)))
         rates.setdefault("decode, check, detect", []).append(
-            timed(lambda into=prepared: into.extend(detect(pairs)), len(pairs))  # type: ignore[misc]
+            timed(lambda into=prepared: into.extend(detect(newcomer(), pairs)), len(pairs))  # type: ignore[misc]
         )
         rates.setdefault("raw COPY", []).append(timed(server.copy(prepared), len(pairs)))
         rates.setdefault("store", []).append(timed(server.store(prepared), len(pairs)))

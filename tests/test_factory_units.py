@@ -17,8 +17,8 @@ from factorylab.factory.copy_binary import HEADER, TRAILER, copy_bytes
 from factorylab.factory.intake import Records, take_in
 from factorylab.factory.outbox import printable
 from factorylab.factory.partition import Owned
+from factorylab.factory.polls import records_of
 from factorylab.factory.positions import Taken
-from factorylab.factory.processor import records_of
 from factorylab.factory.schedule import Schedule
 from factorylab.factory.sensors.recorded import Recording, count_readings
 

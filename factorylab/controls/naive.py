@@ -27,9 +27,9 @@ from factorylab.factory.database import StoreUnavailable, plain
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.partition import Owned
+from factorylab.factory.polls import records_of
 from factorylab.factory.positions import Taken
 from factorylab.factory.process import Stop, run
-from factorylab.factory.processor import records_of
 from factorylab.factory.profiles import new_client, processor_consumer
 from factorylab.factory.rows import Batch
 from factorylab.factory.steps import ordered, reached

@@ -69,7 +69,7 @@ def insert(cursor: Cursor, schema: str, batch: Batch) -> int:
         psycopg2.errors.UniqueViolation: one of the readings is there already.
     """
     for columns in batch.readings:
-        _copy(cursor, in_schema(schema, "{readings}"), columns)
+        copy(cursor, in_schema(schema, "{readings}"), columns)
     _insert_alerts(cursor, schema, batch.alerts)
     return batch.rows
 
@@ -78,7 +78,7 @@ def insert_new(cursor: Cursor, schema: str, batch: Batch) -> int:
     """The same through a staging table: readings that are there already are left as they are and not counted."""
     cursor.execute(in_schema(schema, "CREATE TEMPORARY TABLE staging (LIKE {readings}) ON COMMIT DROP"))
     for columns in batch.readings:
-        _copy(cursor, sql.SQL("staging"), columns)
+        copy(cursor, sql.SQL("staging"), columns)
     cursor.execute(
         in_schema(
             schema,
@@ -91,7 +91,8 @@ def insert_new(cursor: Cursor, schema: str, batch: Batch) -> int:
     return new
 
 
-def _copy(cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
+def copy(cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
+    """Write columns (equal lengths, no nulls) into a table."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
         table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
