@@ -32,11 +32,11 @@ def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     readings = readings or Readings(run)
     sends = run.frame("sends", "t_ack_ns", "partition", "offset", "outcome")
     known = ((sends["outcome"] == "ok") & (sends["offset"] >= 0)).to_numpy()
-    where, when, offset = (sends[name].to_numpy()[known] for name in ("partition", "t_ack_ns", "offset"))
+    where, when, offset = (sends[name].to_numpy() for name in ("partition", "t_ack_ns", "offset"))
     samples = run.partitions[run.partitions["leader"] >= 0].sort_values("t_ns", kind="stable")
     parts = []
     for partition, mine in samples.groupby("partition"):
-        chosen = where == partition
+        chosen = known & (where == partition)
         acks = Acks(when[chosen], offset[chosen])
         parts.append(_of_partition(run, mine, acks, readings.acks == "all"))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))

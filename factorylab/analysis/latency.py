@@ -43,14 +43,13 @@ def commit_ns(run: Run, partition: Ints, offset: Ints, *, or_next: bool = False)
 def latencies(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     """One row for each stored reading of known commit, from the steady state on: t_s (intended), latency_s."""
     readings = readings or Readings(run)
-    key = np.flatnonzero(readings.in_log & readings.stored)
-    record, send = readings.log_row[key], readings.send_row[key]
+    both = readings.in_log & readings.stored
+    record, send = readings.log_row[both], readings.send_row[both]
+    committed = commit_ns(run, *(readings.log[name].to_numpy()[record] for name in ("partition", "offset")))
     intended = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[send]
-    places = (readings.log[name].to_numpy()[record] for name in ("partition", "offset"))
-    committed = commit_ns(run, *places)
     kept = (committed >= 0) & (intended >= run.t0_ns)
-    took = (committed[kept] - intended[kept]) / NS
-    return pd.DataFrame({"t_s": (intended[kept] - run.t0_ns) / NS, "latency_s": took})
+    committed, intended = committed[kept], intended[kept]
+    return pd.DataFrame({"t_s": (intended - run.t0_ns) / NS, "latency_s": (committed - intended) / NS})
 
 
 def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 from factorylab import runs
 from factorylab.analysis import rates
 from factorylab.audit import links
+from factorylab.audit.copies import surplus
 from factorylab.audit.loss import beyond_journal
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
@@ -90,7 +91,7 @@ def no_problems(e: Evidence) -> Found:
 def journal_whole(e: Evidence) -> Found:
     """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
     journal was cut."""
-    twice = len(e.send_key) - len(np.unique(e.send_key))
+    twice = int(surplus(e.send_key, e.size).sum())
     cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
     detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal"
     return Found(twice + len(cut), len(e.sends), detail, e.log_witnesses(cut, "beyond the journal"))
