@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from factorylab.audit.verdict import Verdict
 
 UNKNOWN = -1
-_NARROW = {"sensor": "int32", "seq": "int32", "partition": "int32", "payload_hash": "uint64", "hash_sum": "uint64"}
+_NARROW = {"sensor": "int32", "partition": "int16", "payload_hash": "uint64", "hash_sum": "uint64"}
 _DTYPES: dict[object, str] = {int: "int64", int | None: "int64", float: "float64", bool: "bool", list[int]: "object"}
 
 
@@ -103,19 +103,25 @@ class Run:
         return self.folder.history / f"{table}.parquet"
 
     def frame(self, table: str, *columns: str) -> pd.DataFrame:
-        """A table, or only some of its columns, read anew: big tables are not kept."""
+        """A table, or only some of its columns, read anew: big tables are not kept. One column after the other, so that
+        no more than one is held both as it was stored and as it is here."""
         kinds = dtypes(table)
         wanted = columns or tuple(kinds)
         if not self.path_of(table).exists():
             return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted})
-        return _frame(pq.ParquetFile(self.path_of(table)).read(columns=list(wanted)), kinds, wanted)
+        file = pq.ParquetFile(self.path_of(table))
+        there = [name for name in file.schema_arrow.names if name in wanted]
+        found = {name: _dense(file.read(columns=[name]).column(0), kinds[name]) for name in there}
+        return _frame(found, file.metadata.num_rows, wanted)
 
     def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
         """The rows of a table that fulfil a condition; the others are never held in memory."""
         if not self.path_of(table).exists():
             return self.frame(table)
         kinds = dtypes(table)
-        return _frame(pq.read_table(self.path_of(table), filters=condition), kinds, tuple(kinds))
+        rows = pq.read_table(self.path_of(table), filters=condition)
+        found = {name: _dense(rows.column(name), kinds[name]) for name in rows.column_names if name in kinds}
+        return _frame(found, rows.num_rows, tuple(kinds))
 
     def row_count(self, table: str) -> int:
         """Number of rows of a table, without reading it."""
@@ -134,23 +140,25 @@ class Run:
         return [name for name in lacks if SINCE.get(name, 1) <= version]
 
 
-def _frame(data: pa.Table, kinds: Mapping[str, str], wanted: tuple[str, ...]) -> pd.DataFrame:
-    """Columns as `dtypes` has them; those that an older history lacks are unknown."""
-    present = set(data.column_names)
-    empty = {name: np.full(data.num_rows, UNKNOWN) for name in wanted if name not in present}
-    filled = {name: _dense(data.column(name), kinds[name]) for name in wanted if name in present}
-    return pd.DataFrame({**filled, **empty}, copy=False)[list(wanted)]
+def _frame(found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
+    """Columns in the wanted order; those that an older history lacks are unknown."""
+    unknown = {name: np.full(rows, UNKNOWN) for name in wanted if name not in found}
+    return pd.DataFrame({**found, **unknown}, copy=False)[list(wanted)]
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:
-    """A Parquet column as one array of `dtype`; nulls of numbers become UNKNOWN."""
+    """A Parquet column as one array of `dtype`; nulls of numbers become UNKNOWN.
+
+    Raises:
+        pyarrow.ArrowInvalid: a number does not fit into `dtype`.
+    """
     if dtype == "category":
         coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         return coded.to_pandas().astype("category")
     if dtype == "object":
         return pd.Series(column.to_pylist(), dtype="object")
     whole = pc.fill_null(column, UNKNOWN) if column.null_count else column
-    return whole.to_numpy().astype(dtype, copy=False)
+    return whole.cast(dtype).to_numpy()
 
 
 def each(frame: pd.DataFrame) -> Iterator[Any]:

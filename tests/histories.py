@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factorylab import manifest, runs
+from factorylab.compact import schema
 from factorylab.history import TABLES, Row
 from factorylab.saved import Run, dtypes, load
 from factorylab.scenario import Scenario, scenario_from
@@ -29,6 +30,7 @@ S = 1_000_000_000
 START = 1_000 * S  # every clock needs a beginning that is not 0
 BOOT = "boot-1"
 PARTITIONS = 3
+BATCH = 20_000  # rows that are written at a time, as by the final read
 ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
 
 
@@ -75,7 +77,8 @@ class History(dict[str, pd.DataFrame]):
         """Write, seal and load."""
         folder = runs.create(self.folder, self.scenario)
         for table in TABLES.keys() - self.absent:
-            pq.write_table(arrow(table, self.get(table)), folder.history / f"{table}.parquet")
+            path = folder.history / f"{table}.parquet"
+            pq.write_table(arrow(table, self.get(table)), path, compression="zstd", row_group_size=BATCH)
         for node, lines in self.logs.items():
             (folder.logs / f"{node}.log").write_text("".join(f"{line}\n" for line in lines))
         facts: dict[str, Any] = {
@@ -112,7 +115,7 @@ def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
         else:
             data = np.asarray(values, dtype=dtype)
             columns[name] = pa.array(data, mask=data == -1 if optional else None)
-    return pa.table(columns)
+    return pa.table(columns).cast(schema(table))
 
 
 def may_be_unknown(row: type[Row]) -> set[str]:

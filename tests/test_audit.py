@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from factorylab import audit
@@ -511,6 +513,21 @@ def test_witnesses_name_the_reading(tmp_path: Path) -> None:
     """A lost reading is named by sensor, seq and the place that its ack promised."""
     lost = next(c for c in spoiled(tmp_path, drop("log", 5)).checks if c.name == "lost_in_log")
     assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("sensor-3", 2, 0, 5)]
+
+
+def test_a_seq_of_more_than_32_bits_stays_itself(tmp_path: Path) -> None:
+    """A record whose seq is 2^32 above that of a reading is beyond the journal, not a copy of that reading."""
+    assert fired(spoiled(tmp_path, lambda h: add_log(h, 0, 2**32 + 3))) == {"journal_whole": 1}
+
+
+def test_a_number_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    """A partition beyond the dense type's range is an error that names it; it never becomes another partition."""
+    run = healthy(tmp_path).saved()
+    table = pq.read_table(run.path_of("log"))
+    wide = pa.array([2**16] * len(table), pa.int32())
+    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.path_of("log"))
+    with pytest.raises(pa.ArrowInvalid, match="65536"):
+        run.frame("log", "partition")
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
