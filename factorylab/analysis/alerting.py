@@ -105,19 +105,27 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
     readings = readings or Readings(run)
-    key = np.flatnonzero(readings.send_row >= 0)
-    sensor, seq = readings.named(key)
-    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[key]]
-    row = readings.row_row[key]
-    held = np.flatnonzero(row >= 0)
-    place = (readings.rows[name].to_numpy()[row[held]] for name in ("partition", "offset"))
-    stored_ns = commit_ns(run, *place, or_next=True)
-    read_ns = run.phases.get("final_read") or max(run.phases.values())
-    wait_s = np.full(len(key), np.inf)
-    wait_s[held] = (np.where(stored_ns >= 0, stored_ns, read_ns) - t_ns[held]) / NS
+    offered = readings.send_row >= 0
+    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[offered]]
+    wait_s = _wait_s(readings, t_ns, readings.row_row[offered])
     alerts = run.frame("alerts", "sink", "sensor", "seq")
     raised = readings.keys(alerts[alerts["sink"] == "table"])
-    return Waits(run, sensor, seq, t_ns, wait_s, np.isin(key, raised) & (row >= 0))
+    alarmed = np.zeros(readings.size, dtype=bool)
+    alarmed[raised[raised >= 0]] = True
+    sensor, seq = readings.named(np.flatnonzero(offered))
+    return Waits(run, sensor, seq, t_ns, wait_s, (alarmed & readings.stored)[offered])
+
+
+def _wait_s(readings: Readings, t_ns: Ints, row: Ints) -> Ints:
+    """Seconds from t_ns until each row of the store was committed, infinite where there is none (row −1)."""
+    run, held = readings.run, row >= 0
+    stored_ns = commit_ns(
+        run, *(readings.rows[name].to_numpy()[row[held]] for name in ("partition", "offset")), or_next=True
+    )
+    stored_ns[stored_ns < 0] = run.phases.get("final_read") or max(run.phases.values())
+    wait_s = np.full(len(row), np.inf)
+    wait_s[held] = (stored_ns - t_ns[held]) / NS
+    return wait_s
 
 
 def blind_spans(found: Waits) -> pd.DataFrame:
@@ -154,7 +162,7 @@ def blind_time(run: Run, found: Waits | None = None) -> pd.DataFrame:
     table["blind_s"] = table["during_s"] + table["after_s"] if faulty else table["before_s"]
     wait_s = np.where(found.period >= int(faulty), found.wait_s, 0)
     table["longest_wait_s"] = np.maximum.reduceat(wait_s, first) if len(first) else []
-    table["never"] = np.add.reduceat(np.isinf(wait_s).astype(int), first) if len(first) else []
+    table["never"] = np.add.reduceat(np.isinf(wait_s), first, dtype=int) if len(first) else []
     whole: pd.DataFrame = table[slots > 0].reset_index(drop=True)
     return whole
 

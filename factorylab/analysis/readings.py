@@ -83,7 +83,7 @@ class Readings:
 
     def named(self, key: Ints) -> tuple[Ints, Ints]:
         """(sensor, seq) of keys."""
-        sensor = np.searchsorted(self.base, key, side="right") - 1
+        sensor = (np.searchsorted(self.base, key, side="right") - 1).astype(np.int32)
         return sensor, key - self.base[sensor]
 
     @cached_property
