@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from docker.errors import DockerException
+from requests import RequestException
 
 from factorylab.cluster import engine
 from factorylab.waiting import wait_until
@@ -56,7 +57,8 @@ def small_engine(folder: Path, size_mb: int) -> Iterator[SmallEngine]:
 
     def answers() -> bool:
         assert process.poll() is None, log.read_text()
-        with suppress(DockerException), closing(engine.client_of(address, 5, engine.LEAST_API)) as client:
+        client = engine.client_of(address, 5, engine.LEAST_API)
+        with suppress(DockerException, RequestException), closing(client):
             return bool(client.ping())
         return False
 

@@ -32,7 +32,7 @@ from tests.labs import kill
 from tests.test_compose import NODES, driver_at, of_project, wait_nothing_of
 
 pytestmark = pytest.mark.compose
-INVALID_WITHIN_S = 180  # after the engine's last answer; each question waits engine.ANSWER_S
+INVALID_WITHIN_S = 120  # after the engine's last answer; each question waits engine.ANSWER_S
 
 
 @pytest.fixture

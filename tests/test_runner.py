@@ -108,18 +108,6 @@ def test_a_machines_readings_survive_two_failures(
     assert runs.broken_seal(run.folder) == []
 
 
-def test_acks_of_the_leader_alone_lose_records(cluster: LocalCluster, session_settings: Settings) -> None:
-    """With acks=1, frozen followers and a killed leader the run is a FAIL by exactly the declared checks."""
-    wanted = lab.scenario(str(EXPERIMENTS / "acked_loss.yaml"))
-    schedule = wanted.schedule.model_copy(update={"warm_up_s": 2, "steady_s": 4, "after_s": 4})
-    run = made(wanted.model_copy(update={"schedule": schedule}), cluster, session_settings)
-    assert run.verdict.verdict == "FAIL", explain(run)
-    assert fired(run) == set(wanted.expect), explain(run)
-    assert run.verdict.met and run.verdict.exit_code == 0
-    lost = next(check for check in run.verdict.checks if check.name == "lost_in_log")
-    assert 0 < lost.count < run.row_count("sends")
-
-
 def test_a_fault_that_never_lands_proves_nothing(cluster: LocalCluster, session_settings: Settings) -> None:
     """A pause that aims at a dead broker cannot land: the run is INVALID, and the check names that fault alone. What
     the lab did stands in the factory's own system_events, step by step."""

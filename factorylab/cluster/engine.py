@@ -23,7 +23,7 @@ from factorylab.errors import EnvironmentUnfit, LabError
 if TYPE_CHECKING:
     from docker import DockerClient
 
-ANSWER_S = 20.0  # longer than a busy engine takes for anything that the lab asks of it
+ANSWER_S = 10.0  # longer than a busy engine takes for anything that the lab asks of it
 KNOCK_S = 2.0
 LEAST, LEAST_API = (20, 10), "1.41"
 POOL = 32  # threads that talk to the engine at once
