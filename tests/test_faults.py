@@ -490,7 +490,7 @@ def test_a_step_that_never_comes_is_no_fault(played: Played, tmp_path: Path, mon
 def test_a_container_has_no_steps(played: Played, tmp_path: Path) -> None:
     """On the backend compose a fault at a step is skipped with the reason and the way out."""
     played.cluster.backend, played.timeline.steps_dir = "compose", tmp_path
-    played.play(Fault(kind="kill", target="owner:0", step="polled"))
+    played.play(Fault(kind="kill", target="owner:0", step="polled", hold_s=0.1))
     assert [(row.step, "take --backend local" in row.evidence) for row in played.rows] == [("skipped", True)]
 
 
