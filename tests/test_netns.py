@@ -345,7 +345,7 @@ OTHERS = ("broker-2", "broker-3", *WORKERS)
         (Cut("everybody", "in"), {("broker-1", o) for o in OTHERS}),
         (Cut("everybody", "out"), {(o, "broker-1") for o in OTHERS}),
     ],
-    ids=str,
+    ids=["both", "in", "out", "everybody-both", "everybody-in", "everybody-out"],
 )
 def test_a_one_way_cut_is_one_way(lab: Lab, cut: Cut, deaf: set[tuple[str, str]]) -> None:
     """Packets of the cut direction stop and those of the other go on, for each pair of nodes."""
