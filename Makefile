@@ -27,7 +27,7 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 	@$(LAB) batch experiments/quick.yaml
 
 test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --nbmake --nbmake-timeout=600 tests notebooks
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 tests notebooks
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

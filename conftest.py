@@ -63,14 +63,6 @@ def is_notebook(item: pytest.Item) -> bool:
     return item.path.suffix == ".ipynb"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes, all that starts a lab runs in one of them, one after the other."""
-    for item in items:
-        if is_notebook(item) or any(item.get_closest_marker(name) for name in ("cluster", "compose")):
-            item.add_marker(pytest.mark.xdist_group("lab"))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The first notebook opens the house."""
     if not is_notebook(item):
