@@ -42,6 +42,7 @@ TRIES = 64
 ACCOUNT_ID = 10_001  # who workers run as where the lab is root's: nobody, as in the image
 STOP_S = 15.0
 HEALTH_INTERVAL = "30s"  # the lab asks by itself; at every 3 s the checks take a tenth of a core from the experiment
+CHECK_S = 10.0
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -246,7 +247,7 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
 def why_not(settings: Settings) -> str:
     """Why this machine cannot run a lab on Docker; empty where it can. Changes nothing."""
     try:
-        client = engine.connect()
+        client = engine.connect(CHECK_S)
         any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
         names = resolve(project_of(settings.home), images.chosen() | any_password).images
         images.check_available(client, names)
