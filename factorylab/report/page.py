@@ -56,7 +56,7 @@ def section(run: Run, out: Path) -> Section:
         run=run,
         manifest=manifest,
         verdict=verdict,
-        question=(about.__doc__ or "").strip() if about else "",
+        question=(about.__doc__ or "").strip().replace("`", "") if about else "",
         numbers=numbers(verdict),
         met=EXPECTED[verdict.met],
         expectation=expectation(verdict),
