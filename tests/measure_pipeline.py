@@ -1,7 +1,7 @@
 """How fast each part of the pipeline is by itself, and all of a processor's work together, on a PostgreSQL of its own.
 
-    python -m tests.measure_pipeline                     300 and 3,000 sensors, 200,000 readings, 5 rounds
-    python -m tests.measure_pipeline 5000 --rounds 3
+    python -m tests.measure_pipeline                     300 sensors, 200,000 readings, 5 rounds
+    python -m tests.measure_pipeline 3000 --rounds 3
 
 Readings a second of wall time, median and range; the parts take turns in each round, so that what else the machine does
 hits all alike. The raw COPY writes the same columns, in the same transactions, into a table without keys and indexes.
@@ -163,20 +163,19 @@ def measure(server: Server, sensors: int, rounds: int) -> tuple[dict[str, list[f
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("sensors", nargs="*", type=int, default=[300, 3000])
+    words.add_argument("sensors", nargs="?", type=int, default=300)
     words.add_argument("--rounds", type=int, default=5)
     given = words.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, database(Path(folder) / "database") as url:
-        for sensors in given.sensors:
-            rates, simulated_mb, state_mb = measure(Server(url), sensors, given.rounds)
-            title = (
-                f"{sensors:,} sensors, {READINGS:,} slots, batches of {BATCH:,}, n = {given.rounds}, load "
-                f"{os.getloadavg()[0]:.1f}; simulation {simulated_mb:.1f} MB, state {state_mb:.2f} MB"
-            )
-            table = Table("part", "readings/s", "least", "most", title=title)
-            for part, found in rates.items():
-                table.add_row(part, *(f"{f:,.0f}" for f in (statistics.median(found), min(found), max(found))))
-            Console(width=110).print(table)
+        rates, simulated_mb, state_mb = measure(Server(url), given.sensors, given.rounds)
+    title = (
+        f"{given.sensors:,} sensors, {READINGS:,} slots, batches of {BATCH:,}, n = {given.rounds}, load "
+        f"{os.getloadavg()[0]:.1f}; simulation {simulated_mb:.1f} MB, state {state_mb:.2f} MB"
+    )
+    table = Table("part", "readings/s", "least", "most", title=title)
+    for part, found in rates.items():
+        table.add_row(part, *(f"{f:,.0f}" for f in (statistics.median(found), min(found), max(found))))
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":
