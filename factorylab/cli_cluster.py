@@ -118,10 +118,10 @@ def status(as_json: AsJson = False) -> None:
             f"No lab is up in {home}. Next: 'factorylab up', or 'factorylab run …', which starts one for itself."
         )
         return
-    typer.echo(f"{'node':<14}{'status':<10}{'exit code':>9}{'pid':>9}{'memory':>10}")
+    typer.echo(f"{'node':<19}{'status':<10}{'exit code':>9}{'pid':>9}{'memory':>10}")
     for node in seen:
         code, pid = ("" if value is None else value for value in (node.exit_code, node.pid))
-        typer.echo(f"{node.name:<14}{node.status:<10}{code:>9}{pid:>9}{node.rss_mb:>7} MB")
+        typer.echo(f"{node.name:<19}{node.status:<10}{code:>9}{pid:>9}{node.rss_mb:>7} MB")
     for node in filter(lambda node: node.metrics, seen):
         typer.echo(f"metrics of {node.name}: {node.metrics}")
     typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
