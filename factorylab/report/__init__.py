@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from factorylab.audit.text import NOT_RECORDED
 from factorylab.report.page import section
 from factorylab.saved import Run
 
@@ -18,7 +19,9 @@ def build(runs: list[Run], out: Path) -> Path:
         loader=PackageLoader("factorylab.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    text = pages.get_template("report.html.j2").render(sections=[section(run, out) for run in runs])
+    text = pages.get_template("report.html.j2").render(
+        sections=[section(run, out) for run in runs], not_recorded=NOT_RECORDED
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     return out
