@@ -80,10 +80,11 @@ def test_a_result_is_sorted(given: dict[str, object], sort: str) -> None:
 
 
 def test_a_plan_has_each_twin_and_is_shuffled_by_seed() -> None:
-    """Every round holds each control and its twin once, and the same seed gives the same order."""
+    """Every round holds each control and its twin once with its own seed, and a seed gives one plan."""
     planned = campaign.plan(("P5", "P6", "N4"), 3, seed=7)
     words = {"P5", "P5 repaired", "P6", "P6 repaired", "N4"}
     assert [{s.variant for s in planned[i : i + 5]} for i in (0, 5, 10)] == [words] * 3
+    assert [{s.workload.seed for s in planned[i : i + 5]} for i in (0, 5, 10)] == [{7}, {8}, {9}]
     assert planned == campaign.plan(("P5", "P6", "N4"), 3, seed=7) != campaign.plan(("P5", "P6", "N4"), 3, seed=8)
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from factorylab.audit.verdict import Outcome
-from factorylab.controls.declared import CONTROLS, FAST, NAMES, ControlName
+from factorylab.controls.declared import CONTROLS, FAST, NAMES, ControlName, seeded
 from factorylab.controls.series import Say, carry_out
 from factorylab.errors import LabError, UsageError
 from factorylab.manifest import Manifest
@@ -52,6 +52,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     evidence_count: int = 0
     evidence: str = ""
     offered: int = 0
+    seed: int = 1
     error: str = ""
 
     @property
@@ -91,11 +92,12 @@ def chosen(which: Sequence[str]) -> tuple[ControlName, ...]:
 
 
 def plan(names: Sequence[ControlName], repetitions: int, seed: int) -> list[Scenario]:
-    """Each with its twin, `repetitions` times, shuffled within a round: a slow hour of the machine hits all alike."""
+    """Each with its twin, `repetitions` times, shuffled within a round: a slow hour of the machine hits all alike. A
+    round has a workload of its own, which a control shares with its twin; the first round's is that of `seed`."""
     dice = random.Random(seed)
     planned: list[Scenario] = []
-    for _ in range(repetitions):
-        scenarios = [scenario for name in names for scenario in CONTROLS[name].scenarios]
+    for number in range(repetitions):
+        scenarios = [seeded(scenario, seed + number) for name in names for scenario in CONTROLS[name].scenarios]
         dice.shuffle(scenarios)
         planned += scenarios
     return planned
@@ -151,6 +153,7 @@ def _result(scenario: Scenario, error: str = "") -> Result:
         repaired=bool(rest),
         expected=[scenario.expect.upper()] if isinstance(scenario.expect, str) else ["FAIL", *scenario.expect],
         finished_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=scenario.workload.seed,
         error=error,
     )
 

@@ -283,5 +283,9 @@ CONTROLS: dict[ControlName, Control] = {
 
 def control(*, which: ControlName = "P1", repaired: bool = False, seed: int = 1) -> Scenario:
     """A set-up that must fail in a known way, or with `repaired` its twin that must pass."""
-    chosen = CONTROLS[which].scenarios[-1 if repaired else 0]
-    return chosen.model_copy(update={"workload": chosen.workload.model_copy(update={"seed": seed})})
+    return seeded(CONTROLS[which].scenarios[-1 if repaired else 0], seed)
+
+
+def seeded(scenario: Scenario, seed: int) -> Scenario:
+    """The same with another workload."""
+    return scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"seed": seed})})
