@@ -31,6 +31,8 @@ from factorylab.waiting import wait_until
 LOGGING = Path(__file__).with_name("log4j2.properties")
 STARTED = "Kafka Server started"
 KEEP_CACHES = 3
+# Brokers live for minutes and share two cores with what they serve: the optimizing compiler costs more than it returns.
+FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 # JDK 25 names its adapters in the cache otherwise than it looks for them: it warns, and the start takes longer.
 AOT_OPTIONS = ("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
 
@@ -56,7 +58,7 @@ class Kit:
 
     def _jvm(self) -> list[str]:
         return [
-            str(self.java), f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError",
+            str(self.java), f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", FIRST_COMPILER, "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData", "-Djava.awt.headless=true", f"-Dlog4j2.configurationFile={LOGGING}",
             "-cp", os.pathsep.join(map(str, self.class_path)),
         ]  # fmt: skip
