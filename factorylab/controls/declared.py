@@ -36,6 +36,8 @@ class Control:
 
 SCHEDULE = Schedule(warm_up_s=2, steady_s=6, after_s=4, drain_s=60)
 WORKLOAD = Workload(rate_per_s=500, sensors=30, anomaly_rate=0)
+LINGER_MS = 100  # few and larger requests, as in PATIENT: several labs at once then fit on two cores
+PATIENT = {"fetch.wait.max.ms": "150"}
 SAFE = Topology(profile="safe")
 ONE_SAFE, ONE_FACTORY = (Topology(partitions=1, profile=profile) for profile in ("safe", "factory"))
 FENCED = Clients(session_timeout_s=6)
@@ -62,7 +64,7 @@ def _declared(
         variant=variant,
         topology=topology,
         workload=workload,
-        clients=clients,
+        clients=clients.model_copy(update={"linger_ms": LINGER_MS, "consumer": PATIENT | clients.consumer}),
         faults=faults,
         schedule=schedule,
         objectives=Objectives(unstored=unstored),
