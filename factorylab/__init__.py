@@ -20,19 +20,20 @@ if TYPE_CHECKING:
     from factorylab import analysis, scoring, signals, tables
     from factorylab import plots as plot
     from factorylab.api import example_recording, run, saved_runs, scenario, write_report
-    from factorylab.controls import campaign, crash
+    from factorylab.controls import campaign, crash, detection
     from factorylab.saved import load
 
 __version__ = "0.1.0"
 __all__ = [
-    "analysis", "campaign", "crash", "example_recording", "load", "plot", "run", "saved_runs", "scenario", "scoring",
-    "signals", "tables", "write_report",
+    "analysis", "campaign", "crash", "detection", "example_recording", "load", "plot", "run", "saved_runs", "scenario",
+    "scoring", "signals", "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
     "analysis": "factorylab.analysis",
     "campaign": "factorylab.controls.campaign",
     "crash": "factorylab.controls.crash",
+    "detection": "factorylab.controls.detection",
     "plot": "factorylab.plots",
     "scoring": "factorylab.scoring",
     "signals": "factorylab.signals",

@@ -8,9 +8,9 @@ import pytest
 
 from factorylab import runs
 from factorylab.cluster.local import LocalCluster
-from factorylab.controls import campaign, crash, evidence
-from factorylab.controls.campaign import Campaign, Result
+from factorylab.controls import campaign, crash, detection, evidence
 from factorylab.controls.declared import CONTROLS, FAST, NAMES, ControlName
+from factorylab.controls.results import Campaign, Result, recall
 from factorylab.errors import UsageError
 from factorylab.history import WorkStep
 from factorylab.house import forget
@@ -88,6 +88,14 @@ def test_a_plan_has_each_twin_and_is_shuffled_by_seed() -> None:
     assert planned == campaign.plan(("P5", "P6", "N4"), 3, seed=7) != campaign.plan(("P5", "P6", "N4"), 3, seed=8)
 
 
+def test_what_has_a_result_is_not_run_again() -> None:
+    """Of a plan is left what has no result: one that proved nothing counts, another seed's or its twin's does not."""
+    planned = campaign.plan(("P6",), 2, seed=1)
+    void = result(met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
+    left = campaign.left(planned, Campaign([void, result(repaired=True, seed=2)]))
+    assert {(s.variant, s.workload.seed) for s in left} == {("P6 repaired", 1), ("P6", 2)} and len(left) == 2
+
+
 def test_unknown_controls_are_refused() -> None:
     """A control that does not exist is refused with the list of those that do; fast and all are words for several."""
     with pytest.raises(UsageError, match=r"no control P10: choose of P1, P2"):
@@ -101,26 +109,28 @@ def test_results_are_kept_and_added_to(tmp_path: Path) -> None:
     """What is recorded twice is there twice, in order, and reads back; the figure says how it came out in words."""
     first = result()
     second = result(repaired=True, met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
-    campaign.record(Campaign([first]), tmp_path)
-    campaign.record(Campaign([second]), tmp_path)
-    assert campaign.recall(tmp_path).results == [first, second]
+    campaign.keep(Campaign([first]), tmp_path)
+    campaign.keep(Campaign([second]), tmp_path)
+    assert recall(tmp_path).results == [first, second]
     drawn = (tmp_path / campaign.PICTURE).read_text()
     assert "P6, repaired" in drawn and "proves nothing" in drawn
     with pytest.raises(UsageError, match="no record of controls"):
-        campaign.recall(tmp_path / "nowhere")
+        recall(tmp_path / "nowhere")
 
 
 def test_the_table_counts_every_sort() -> None:
     """One row for a control and one for its twin, with counts that add up to n and the words of both declarations."""
     made = Campaign([result(evidence="3 rows"), result(met=False, verdict="PASS", fired=[]), result(repaired=True)])
-    table = campaign.table(made)
+    table = detection.table(made)
     row = table.loc[("P6", "without")]
     assert (row["n"], row["as declared"], row["proves nothing"], row["otherwise"]) == (2, 1, 0, 1)
     assert (
         row["expected"] == "FAIL duplicate_in_store" and "PASS (1)" in row["reported"] and row["evidence"] == "3 rows"
     )
+    more = detection.table(Campaign([result(evidence="3 rows"), result(evidence="5 rows", evidence_count=5)]))
+    assert more.loc[("P6", "without"), "evidence"] == "3 to 5; the last 5 rows"
     assert table.loc[("P6", "with"), "what"] == CONTROLS["P6"].prevented_by
-    assert campaign.conclusion(made).startswith("2 of 3 runs came out as declared; 0 more prove nothing.")
+    assert detection.conclusion(made).startswith("2 of 3 runs came out as declared; 0 more prove nothing.")
 
 
 def test_crash_points_are_exhaustive() -> None:

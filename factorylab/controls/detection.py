@@ -1,0 +1,94 @@
+"""How often each control was reported as declared: the table, the sentence and the figure."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from factorylab.controls.declared import CONTROLS, NAMES, ControlName
+from factorylab.controls.results import SORTS, Campaign, Result
+from factorylab.plots.style import FILLS, HATCHES, Picture, settled, styled
+
+Z_95 = 1.959964  # quantile of the normal distribution that leaves 2.5 % above it
+
+
+def _grouped(campaign: Campaign) -> dict[tuple[ControlName, bool], list[Result]]:
+    """Results of each control and its twin, in the order of the table."""
+    found: dict[tuple[ControlName, bool], list[Result]] = {}
+    for result in sorted(campaign.results, key=lambda r: (NAMES.index(r.control), r.repaired)):
+        found.setdefault((result.control, result.repaired), []).append(result)
+    return found
+
+
+def table(campaign: Campaign) -> pd.DataFrame:
+    """One row for each control and each twin: what is done, expected, reported, on how many runs, and the evidence: the
+    least and the most that a run as declared showed, in the words of the last."""
+    rows = []
+    for (name, repaired), results in _grouped(campaign).items():
+        sorts = Counter(r.sort for r in results)
+        reported = Counter(r.reported for r in results)
+        counted: dict[str, int] = {sort: sorts[sort] for sort in SORTS}
+        shown = [r for r in results if r.sort == "as declared"] or results
+        rows.append(
+            {
+                "control": name,
+                "what": CONTROLS[name].prevented_by if repaired else CONTROLS[name].injection,
+                "expected": " ".join([results[0].expected[0], ", ".join(results[0].expected[1:])]).strip(),
+                "reported": "; ".join(f"{word} ({n})" if len(reported) > 1 else word for word, n in reported.items()),
+                "n": len(results),
+                **counted,
+                "evidence": _evidence(shown),
+            }
+        )
+    variant = ["with" if repaired else "without" for _, repaired in _grouped(campaign)]
+    return pd.DataFrame(rows, index=pd.Index(variant, name="repair")).set_index("control", append=True).swaplevel()
+
+
+def _evidence(shown: list[Result]) -> str:
+    last = shown[-1]
+    least, most = (f(r.evidence_count for r in shown) for f in (min, max))
+    words = last.evidence or last.error
+    return words if least == most else f"{least:,} to {most:,}; the last {words}"
+
+
+def made_with(campaign: Campaign) -> pd.DataFrame:
+    """One row: when, on what, with which versions."""
+    times = sorted(r.finished_utc for r in campaign.results)
+    row: dict[str, object] = {"runs": len(times), "first_utc": times[0], "last_utc": times[-1]}
+    if made := campaign.manifest:
+        row |= {"backend": made.backend, "commit": made.commit, "cores": made.host.cores, **made.versions}
+    return pd.DataFrame([row])
+
+
+def conclusion(campaign: Campaign) -> str:
+    """How many runs came out as declared, and the lower end of Wilson's 95 % score interval (1927)."""
+    sorts = Counter(result.sort for result in campaign.results)
+    good, judged = sorts["as declared"], sorts["as declared"] + sorts["otherwise"]
+    words = f"{good} of {judged} runs came out as declared; {sorts['proves nothing']} more prove nothing."
+    if not judged:
+        return words
+    share, z2 = good / judged, Z_95**2 / judged
+    low = (share + z2 / 2 - (z2 * (share * (1 - share) + z2 / 4)) ** 0.5) / (1 + z2)
+    return f"{words} The 95 % interval of that share begins at {low:.0%}."
+
+
+def picture(campaign: Campaign) -> Picture:
+    """How many runs of each control and twin came out as declared, proved nothing, or came out otherwise."""
+    groups = _grouped(campaign)
+    labels = [f"{name}, repaired" if repaired else name for name, repaired in groups]
+    with styled():
+        figure = Picture(figsize=(7, 1.2 + 0.2 * len(labels)))
+        ax = figure.add_subplot()
+        left = [0] * len(labels)
+        for sort, fill, hatch in zip(SORTS, FILLS, HATCHES, strict=False):
+            widths = [sum(r.sort == sort for r in results) for results in groups.values()]
+            ax.barh(range(len(labels)), widths, left=left, color=fill, hatch=hatch, edgecolor="black", label=sort)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+        ax.set_yticks(range(len(labels)), labels)
+        ax.invert_yaxis()
+        ax.set_xlabel("runs")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(SORTS))
+        return settled(figure)

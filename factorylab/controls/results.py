@@ -1,0 +1,86 @@
+"""What came of runs of controls, and the record of it: a folder that version control can hold.
+
+A record is only ever added to: what proved nothing stays in it beside what came out as declared.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from factorylab.audit.verdict import Outcome
+from factorylab.controls.declared import ControlName
+from factorylab.errors import UsageError
+from factorylab.manifest import Manifest
+
+Sort = Literal["as declared", "proves nothing", "otherwise"]
+SORTS: tuple[Sort, ...] = ("as declared", "proves nothing", "otherwise")
+RESULTS, MANIFEST = "verdicts.json", "manifest.json"
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of a control. `error` says why it could not be carried out: then there is no verdict."""
+
+    control: ControlName
+    repaired: bool
+    expected: list[str]
+    finished_utc: str
+    run_id: str = ""
+    commit: str = ""
+    verdict: Outcome | None = None
+    fired: list[str] = []
+    invalid: list[str] = []  # those of `fired` that say that the evidence is bad
+    met: bool = False
+    evidence_count: int = 0
+    evidence: str = ""
+    offered: int = 0
+    seed: int = 1
+    error: str = ""
+
+    @property
+    def sort(self) -> Sort:
+        """As declared: the verdict is the expected one, and the run shows what the control is about. Proves nothing: it
+        was not carried out, shows nothing, or its evidence is bad and no check fired that was not declared."""
+        if self.met and self.evidence_count:
+            return "as declared"
+        undeclared = set(self.fired) - set(self.invalid) - set(self.expected)
+        void = self.verdict is None or bool(self.invalid)
+        return "proves nothing" if self.met or (void and not undeclared) else "otherwise"
+
+    @property
+    def reported(self) -> str:
+        """The verdict with the checks that fired."""
+        return f"{self.verdict or 'not carried out'} {', '.join(self.fired)}".strip()
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """Results, and the manifest of one run for what all share: versions, host, effective configuration."""
+
+    results: list[Result]
+    manifest: Manifest | None = None
+
+
+def record(campaign: Campaign, folder: Path) -> Campaign:
+    """Add results to those in a folder; all that is there now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = recall(folder) if (folder / RESULTS).exists() else Campaign([])
+    whole = Campaign([*before.results, *campaign.results], before.manifest or campaign.manifest)
+    (folder / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(whole.results)) + b"\n")
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole.manifest)) + b"\n")
+    return whole
+
+
+def recall(folder: Path) -> Campaign:
+    """What was recorded in a folder.
+
+    Raises:
+        UsageError: nothing was.
+    """
+    try:
+        results = msgspec.json.decode((folder / RESULTS).read_bytes(), type=list[Result])
+        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest | None)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(f"{folder} holds no record of controls: {error}") from None
+    return Campaign(results, manifest)
