@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from factorylab import runs
@@ -130,7 +131,12 @@ def test_the_table_counts_every_sort() -> None:
     more = detection.table(Campaign([result(evidence="3 rows"), result(evidence="5 rows", evidence_count=5)]))
     assert more.loc[("P6", "without"), "evidence"] == "3 to 5; the last 5 rows"
     assert table.loc[("P6", "with"), "what"] == CONTROLS["P6"].prevented_by
-    assert detection.conclusion(made).startswith("2 of 3 runs came out as declared; 0 more prove nothing.")
+    passed = msgspec.structs.replace(result(repaired=True, verdict="PASS", fired=[]), expected=["PASS"])
+    void = result(met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
+    assert detection.conclusion(Campaign([*made.results, passed, void])) == (
+        "Of the runs that must be reported, as declared: 2 of 3 (95 % interval from 21%). "
+        "Of those that must pass: 1 of 1 (95 % interval from 21%). 1 more prove nothing."
+    )
 
 
 def test_crash_points_are_exhaustive() -> None:

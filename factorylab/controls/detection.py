@@ -63,15 +63,24 @@ def made_with(campaign: Campaign) -> pd.DataFrame:
 
 
 def conclusion(campaign: Campaign) -> str:
-    """How many runs came out as declared, and the lower end of Wilson's 95 % score interval (1927)."""
-    sorts = Counter(result.sort for result in campaign.results)
-    good, judged = sorts["as declared"], sorts["as declared"] + sorts["otherwise"]
-    words = f"{good} of {judged} runs came out as declared; {sorts['proves nothing']} more prove nothing."
-    if not judged:
-        return words
-    share, z2 = good / judged, Z_95**2 / judged
+    """How often a broken promise was reported as declared, how often a kept one passed, and what proves nothing."""
+    judged = [result for result in campaign.results if result.sort != "proves nothing"]
+    broken = [result for result in judged if result.expected != ["PASS"]]
+    kept = [result for result in judged if result.expected == ["PASS"]]
+    return (
+        f"Of the runs that must be reported, as declared: {_share(broken)}. Of those that must pass: {_share(kept)}. "
+        f"{len(campaign.results) - len(judged)} more prove nothing."
+    )
+
+
+def _share(judged: list[Result]) -> str:
+    """So many as declared of so many, with the lower end of Wilson's 95 % score interval (1927)."""
+    n, good = len(judged), sum(result.sort == "as declared" for result in judged)
+    if not n:
+        return "none"
+    share, z2 = good / n, Z_95**2 / n
     low = (share + z2 / 2 - (z2 * (share * (1 - share) + z2 / 4)) ** 0.5) / (1 + z2)
-    return f"{words} The 95 % interval of that share begins at {low:.0%}."
+    return f"{good} of {n} (95 % interval from {low:.0%})"
 
 
 def picture(campaign: Campaign) -> Picture:
