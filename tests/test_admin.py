@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from kafka.admin import ConfigResource
 
 from factorylab.cluster.admin import (
+    Admin,
     GroupView,
     Member,
     PartitionView,
@@ -72,3 +74,32 @@ def test_a_client_finds_a_cluster_again_soon() -> None:
 def test_the_coordinator_follows_from_the_groups_name(group: str, partition: int) -> None:
     """The partition of the offsets topic is the absolute value of Java's hash (its smallest counts as 0), modulo 50."""
     assert coordinating_partition(group, 50) == partition
+
+
+class ForgetfulBroker:
+    """An admin client of a broker that hears of a topic only after the first question about it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.altered: list[dict[str, str]] = []
+
+    def alter_configs(self, resources: list[ConfigResource], **_: object) -> dict[str, dict[str, str]]:
+        self.asked += 1
+        if self.asked == 1:
+            return {"topic": {"t": "[Error 3] UnknownTopicOrPartitionError"}}
+        self.altered.append(resources[0].configs)
+        return {"topic": {"t": "OK"}}
+
+    def describe_configs(self, *_: object, **__: object) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
+        self.asked += 1
+        return {"topic": {"t": {} if self.asked == 1 else {"retention.ms": {"value": "-1", "is_sensitive": False}}}}
+
+
+def test_a_broker_that_knows_no_new_topic_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retention that was refused is set again, and a configuration that came back empty is no configuration."""
+    setting, reading = ForgetfulBroker(), ForgetfulBroker()
+    monkeypatch.setattr(Admin, "_connected", lambda _: setting)
+    Admin("nowhere:1").retain("t", 8)
+    assert setting.altered == [{"retention.ms": "8000", "segment.ms": "2000"}]
+    monkeypatch.setattr(Admin, "_connected", lambda _: reading)
+    assert Admin("nowhere:1").topic_config("t") == {"retention.ms": "-1"}

@@ -149,7 +149,14 @@ class Admin:
                 "segment.ms": f"{seconds_s * 1000 / SEGMENTS:.0f}",
             }
         resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
-        self._ask(f"retention of {topic}", lambda client: client.alter_configs([resource], incremental=True))
+
+        def alter(client: KafkaAdminClient) -> None:
+            # without the client's own check: a broker that has not heard of a new topic knows no setting of it
+            answer = client.alter_configs([resource], raise_on_unknown=False, incremental=True)["topic"][topic]
+            if answer != "OK":
+                raise KafkaError(answer)
+
+        self._ask(f"retention of {topic}", alter)
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of the topics that are there."""
@@ -232,16 +239,18 @@ class Admin:
         return self._config(ConfigResourceType.BROKER, str(number))
 
     def _config(self, kind: ConfigResourceType, name: str) -> dict[str, str]:
-        found = self._ask(
-            f"configuration of {name}",
-            lambda client: client.describe_configs([ConfigResource(kind, name)], config_filter="all"),
-        )
-        entries = found[kind.name.lower()][name]
-        return {
-            key: str(entry["value"])
-            for key, entry in sorted(entries.items())
-            if entry["value"] is not None and not entry["is_sensitive"]
-        }
+        def describe(client: KafkaAdminClient) -> dict[str, str]:
+            found = client.describe_configs([ConfigResource(kind, name)], config_filter="all")
+            entries = found[kind.name.lower()][name]
+            if not entries:
+                raise KafkaError("a broker that does not know it yet")
+            return {
+                key: str(entry["value"])
+                for key, entry in sorted(entries.items())
+                if entry["value"] is not None and not entry["is_sensitive"]
+            }
+
+        return self._ask(f"configuration of {name}", describe)
 
     def wait_full_isr(self, topic: str, timeout_s: float) -> None:
         """Until every replica of `topic` is in sync."""
