@@ -29,14 +29,11 @@ def carry_on(number: int, planned: list[Scenario], folder: Path) -> None:
     """One lab's share."""
     home = load_settings().home / f"c{number}"
     os.environ["FACTORYLAB_HOME"] = str(home)
-
-    def take(came: Campaign) -> None:
-        with exclusive(home.with_name("controls.lock")):
-            campaign.keep(came, folder)
-
     with suppress(KeyboardInterrupt):
         time.sleep(number * APART_S)
-        campaign.carry_through(planned, take, lambda words: print(f"lab {number}: {words}", flush=True))
+        for came in campaign.carried_out(planned, lambda words: print(f"lab {number}: {words}", flush=True)):
+            with exclusive(home.with_name("controls.lock")):
+                campaign.keep(came, folder)
 
 
 def main() -> None:

@@ -1,15 +1,16 @@
 """Controls with repetitions: what was declared, what was reported, and the record that is kept.
 
 perform(["P5", "P6"], repetitions=5)      run them
-carry_through(planned, keep)              run what is planned, and hand over each result as it comes
+carried_out(planned)                      run what is planned, one result after the other
 keep(campaign, folder)                    add results to a record, with its figure
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,24 +63,20 @@ def left(planned: Sequence[Scenario], done: Campaign) -> list[Scenario]:
 
 def perform(which: Sequence[str] = ("fast",), repetitions: int = 1, seed: int = 1, say: Say = print) -> Campaign:
     """Run controls on one lab, one after the other."""
-    came: list[Campaign] = []
-    carry_through(plan(chosen(which), repetitions, seed), came.append, say)
-    return Campaign(
-        [r for one in came for r in one.results], next((one.manifest for one in came if one.manifest), None)
-    )
+    return reduce(Campaign.plus, carried_out(plan(chosen(which), repetitions, seed), say), Campaign([]))
 
 
-def carry_through(planned: Sequence[Scenario], take: Callable[[Campaign], object], say: Say = print) -> None:
-    """Run what is planned on one lab; `take` gets each result as soon as it is there."""
+def carried_out(planned: Sequence[Scenario], say: Say = print) -> Iterator[Campaign]:
+    """What came of each run that is planned, as soon as it is there; all on one lab."""
     for scenario, came in zip(planned, carry_out(planned, say), strict=True):
         if isinstance(came, LabError):
             one = Campaign([_result(scenario, error=str(came))])
         else:
-            one = Campaign([result_of(came)], came.manifest)
+            one = Campaign([result_of(came)], {scenario.variant: came.manifest})
             came.release()
         result = one.results[0]
         say(f"  {result.sort}: {result.reported}; {result.evidence}")
-        take(one)
+        yield one
 
 
 def perform_or_recall(which: Sequence[str], repetitions: int, seed: int, folder: str = "") -> Campaign:

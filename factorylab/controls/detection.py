@@ -56,9 +56,10 @@ def _evidence(shown: list[Result]) -> str:
 def made_with(campaign: Campaign) -> pd.DataFrame:
     """One row: when, on what, with which versions."""
     times = sorted(r.finished_utc for r in campaign.results)
-    row: dict[str, object] = {"runs": len(times), "first_utc": times[0], "last_utc": times[-1]}
-    if made := campaign.manifest:
-        row |= {"backend": made.backend, "commit": made.commit, "cores": made.host.cores, **made.versions}
+    commits = ", ".join(dict.fromkeys(r.commit for r in campaign.results if r.commit))
+    row: dict[str, object] = {"runs": len(times), "first_utc": times[0], "last_utc": times[-1], "commit": commits}
+    for made in list(campaign.manifests.values())[:1]:
+        row |= {"backend": made.backend, "cores": made.host.cores, **made.versions}
     return pd.DataFrame([row])
 
 

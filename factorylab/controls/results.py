@@ -17,7 +17,7 @@ from factorylab.manifest import Manifest
 
 Sort = Literal["as declared", "proves nothing", "otherwise"]
 SORTS: tuple[Sort, ...] = ("as declared", "proves nothing", "otherwise")
-RESULTS, MANIFEST = "verdicts.json", "manifest.json"
+RESULTS, MANIFESTS = "verdicts.json", "manifests.json"
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,19 +56,24 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """Results, and the manifest of one run for what all share: versions, host, effective configuration."""
+    """Results, and by the variant ("P1", "P1 repaired") the manifest of one run of it: versions, host, effective
+    configuration."""
 
     results: list[Result]
-    manifest: Manifest | None = None
+    manifests: dict[str, Manifest] = {}
+
+    def plus(self, more: Campaign) -> Campaign:
+        """All results, in order; where both have a manifest, the first."""
+        return Campaign([*self.results, *more.results], more.manifests | self.manifests)
 
 
 def record(campaign: Campaign, folder: Path) -> Campaign:
     """Add results to those in a folder; all that is there now."""
     folder.mkdir(parents=True, exist_ok=True)
     before = recall(folder) if (folder / RESULTS).exists() else Campaign([])
-    whole = Campaign([*before.results, *campaign.results], before.manifest or campaign.manifest)
+    whole = before.plus(campaign)
     (folder / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(whole.results)) + b"\n")
-    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole.manifest)) + b"\n")
+    (folder / MANIFESTS).write_bytes(msgspec.json.format(msgspec.json.encode(whole.manifests)) + b"\n")
     return whole
 
 
@@ -80,7 +85,7 @@ def recall(folder: Path) -> Campaign:
     """
     try:
         results = msgspec.json.decode((folder / RESULTS).read_bytes(), type=list[Result])
-        manifest = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest | None)
+        manifests = msgspec.json.decode((folder / MANIFESTS).read_bytes(), type=dict[str, Manifest])
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(f"{folder} holds no record of controls: {error}") from None
-    return Campaign(results, manifest)
+    return Campaign(results, manifests)
