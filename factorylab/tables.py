@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from factorylab import analysis
 from factorylab.analysis import rates
@@ -71,9 +72,16 @@ def summary(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=index)
 
 
-def claims(run: Run) -> pd.DataFrame:
+def claims(run: Run) -> Styler:
     """Every check of the verdict: its claim and what was measured, the worst first."""
-    return text.claims(run.verdict)
+    return wrapped(text.claims(run.verdict))
+
+
+def wrapped(frame: pd.DataFrame) -> Styler:
+    """A table whose words a notebook breaks into lines; as it is, it cuts them off."""
+    return frame.style.set_table_styles(
+        [{"selector": "td, th.col_heading", "props": "text-align: left; white-space: normal"}]
+    )
 
 
 def alerting(run: Run) -> pd.DataFrame:

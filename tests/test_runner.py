@@ -14,6 +14,7 @@ from psycopg2 import sql
 
 import factorylab as lab
 from factorylab import runs
+from factorylab.audit.text import claims
 from factorylab.cluster import boot, manage
 from factorylab.cluster.base import Endpoints
 from factorylab.cluster.local import LocalCluster
@@ -36,7 +37,7 @@ def fired(run: Run) -> set[str]:
 
 def explain(run: Run) -> str:
     """What the verdict says, for a failing assertion."""
-    return lab.tables.claims(run).head(8).to_string()
+    return claims(run.verdict).head(8).to_string()
 
 
 def made(wanted: Scenario, cluster: LocalCluster, settings: Settings) -> Run:
