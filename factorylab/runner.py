@@ -92,12 +92,12 @@ class Experiment:
         topology = self.scenario.topology
         self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
         self.admin.create_topics(self.names.topics, topology)
-        if topology.retention_s:
-            self.admin.retain(self.names.sensors, topology.retention_s)
+        seconds_s = topology.retention_s
+        changed = self.admin.retain(self.names.sensors, seconds_s) if seconds_s else {}
         self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.config = {
-            "topic": self.admin.topic_config(self.names.sensors),
+            "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self._without_paths(self.admin.broker_config(1)),
         }
         if backlog_s := self.scenario.schedule.backlog_s:

@@ -92,14 +92,22 @@ class ForgetfulBroker:
 
     def describe_configs(self, *_: object, **__: object) -> dict[str, dict[str, dict[str, dict[str, object]]]]:
         self.asked += 1
-        return {"topic": {"t": {} if self.asked == 1 else {"retention.ms": {"value": "-1", "is_sensitive": False}}}}
+        old, new = ({"retention.ms": {"value": value, "is_sensitive": False}} for value in ("604800000", "8000"))
+        return {"topic": {"t": ({}, old, new)[min(self.asked, 3) - 1]}}
 
 
 def test_a_broker_that_knows_no_new_topic_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retention that was refused is set again, and a configuration that came back empty is no configuration."""
     setting, reading = ForgetfulBroker(), ForgetfulBroker()
     monkeypatch.setattr(Admin, "_connected", lambda _: setting)
-    Admin("nowhere:1").retain("t", 8)
-    assert setting.altered == [{"retention.ms": "8000", "segment.ms": "2000"}]
+    changed = Admin("nowhere:1").retain("t", 8)
+    assert setting.altered == [changed] == [{"retention.ms": "8000", "segment.ms": "2000"}]
     monkeypatch.setattr(Admin, "_connected", lambda _: reading)
-    assert Admin("nowhere:1").topic_config("t") == {"retention.ms": "-1"}
+    assert Admin("nowhere:1").topic_config("t") == {"retention.ms": "604800000"}
+
+
+def test_a_configuration_is_read_until_it_has_what_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that has not heard of a new retention yet tells the old one: that is not what is recorded."""
+    reading = ForgetfulBroker()
+    monkeypatch.setattr(Admin, "_connected", lambda _: reading)
+    assert Admin("nowhere:1").topic_config("t", {"retention.ms": "8000"}) == {"retention.ms": "8000"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -140,8 +140,11 @@ class Admin:
 
         self._ask(f"create {', '.join(wanted)}", create)
 
-    def retain(self, topic: str, seconds_s: float | None) -> None:
-        """Keep a topic's records for so long; None: for ever. Only closed segments are deleted: they close sooner."""
+    def retain(self, topic: str, seconds_s: float | None) -> dict[str, str]:
+        """Keep a topic's records for so long; None: for ever. Only closed segments are deleted: they close sooner.
+
+        Gives the settings that were set.
+        """
         config = {"retention.ms": "-1"}
         if seconds_s is not None:
             config = {
@@ -157,6 +160,7 @@ class Admin:
                 raise KafkaError(answer)
 
         self._ask(f"retention of {topic}", alter)
+        return config
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of the topics that are there."""
@@ -230,25 +234,27 @@ class Admin:
         """Give each partition back to its first replica, so that runs do not start skewed."""
         self._ask("preferred leaders", lambda client: client.elect_leaders(PREFERRED))
 
-    def topic_config(self, name: str) -> dict[str, str]:
-        """Effective configuration of a topic as the cluster reads it back."""
-        return self._config(ConfigResourceType.TOPIC, name)
+    def topic_config(self, name: str, changed: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Effective configuration of a topic as the cluster reads it back; what was `changed` is in it."""
+        return self._config(ConfigResourceType.TOPIC, name, changed)
 
     def broker_config(self, number: int) -> dict[str, str]:
         """Effective configuration of a broker as it reads it back."""
         return self._config(ConfigResourceType.BROKER, str(number))
 
-    def _config(self, kind: ConfigResourceType, name: str) -> dict[str, str]:
+    def _config(self, kind: ConfigResourceType, name: str, changed: Mapping[str, str] | None = None) -> dict[str, str]:
         def describe(client: KafkaAdminClient) -> dict[str, str]:
             found = client.describe_configs([ConfigResource(kind, name)], config_filter="all")
-            entries = found[kind.name.lower()][name]
-            if not entries:
-                raise KafkaError("a broker that does not know it yet")
-            return {
+            values = {
                 key: str(entry["value"])
-                for key, entry in sorted(entries.items())
+                for key, entry in sorted(found[kind.name.lower()][name].items())
                 if entry["value"] is not None and not entry["is_sensitive"]
             }
+            if (
+                not values or not (changed or {}).items() <= values.items()
+            ):  # brokers hear of a change one after the other
+                raise KafkaError("a broker that does not know it yet")
+            return values
 
         return self._ask(f"configuration of {name}", describe)
 
