@@ -47,7 +47,7 @@ def thin(run: RunFolder) -> None:
     """Keep of the logs what the audit reads, and seal the rest."""
     for log in run.logs.iterdir():
         lines = log.read_text(errors="replace").splitlines()
-        kept = [re.sub("dir=[^]]*", "dir=data", line) + "\n" for line in lines if broker_log.understood(line)]
+        kept = [re.sub(r"(dir=| in )/[^] ]*", r"\1data", line) + "\n" for line in lines if broker_log.understood(line)]
         log.write_text("".join(kept)) if log.name.startswith("broker-") else log.unlink()
     runs.seal(run)
 

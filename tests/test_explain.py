@@ -48,14 +48,22 @@ def logged(second: float, text: str) -> str:
     return f"{when:%Y-%m-%dT%H:%M:%S}.{when.microsecond // 1000:03d}Z INFO  [thread-1] some.Class - {text}"
 
 
+def unclean(second: float, epoch: int) -> str:
+    """The controller's line of an election to this epoch that asked no ISR."""
+    change = f"isr: [1] -> [2], leader: 1 -> 2, leaderEpoch: {epoch - 1} -> {epoch}, partitionEpoch: 1 -> 2"
+    return logged(
+        second, f"[QuorumController id=1] UNCLEAN partition change for sensor-data-0 with topic ID x: {change}"
+    )
+
+
 def test_what_an_isolated_leader_confirmed_alone_was_truncated(tmp_path: Path) -> None:
     """With acks=1 the story names partition, offsets, epoch, both leaders, the epoch's end, and the cure."""
     (story,) = told(isolated(tmp_path).saved().verdict, "lost_in_log")
     assert (story.count, story.partition, story.epoch, story.prevented_by) == (100, 0, 0, "acks=all")
-    assert story.first_offset == CUT_AT and story.event.startswith("truncated to the end of the new leader 2")
+    assert story.first_offset == CUT_AT and story.event.startswith("truncated to the end of the new leader, broker 2")
     words = "\n".join(story.evidence)
     assert "leader 1 in epoch 0 → leader 2 in epoch 1" in words and f"epoch 1 begins at offset {CUT_AT}" in words
-    assert "partition broker-1, held from 6.0 s to 12.1 s" in words and "in effect: acks=1" in words
+    assert "partition broker-1 from 6.0 s to 12.1 s" in words and "in effect: acks=1" in words
 
 
 def test_what_a_replaced_leader_confirmed_is_told_apart(tmp_path: Path) -> None:
@@ -72,13 +80,12 @@ def test_an_unclean_election_is_named_by_the_brokers_log_and_by_the_isr(tmp_path
     """A leader that was not in sync lost what it did not have: by the last ISR, and by the controller's own line."""
     history = isolated(tmp_path, objectives={})
     in_sync(history, 5, 1)
-    line = "[QuorumController id=1] UNCLEAN partition change for sensor-data-0 with topic ID x: isr: [1] -> [2]"
-    history.logs = {"broker-3": [logged(9, line), logged(9, line.replace("sensor-data-0", "alerts-0"))]}
+    history.logs = {"broker-3": [unclean(9, 1), unclean(9, 1).replace("sensor-data-0", "alerts-0"), unclean(9, 4)]}
     (story,) = told(history.saved().verdict, "lost_in_log")
     assert story.event.startswith("unclean election: broker 2") and "unclean.leader.election" in story.prevented_by
-    assert [text for text in story.evidence if text.startswith("broker-3.log")] == [
-        f"broker-3.log: {logged(9, '')[11:23]} {line.partition('] ')[2]}"
-    ]
+    (quoted,) = [text for text in story.evidence if ".log at" in text]
+    assert quoted.startswith('broker-3.log at 9.0 s (00:16:49.000 UTC): "UNCLEAN partition change for sensor-data-0 …')
+    assert quoted.endswith('leaderEpoch: 0 -> 1"')
 
 
 def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
@@ -90,6 +97,43 @@ def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
     (story,) = told(history.saved().verdict, "lost_in_log")
     assert story.event == "broker 1, the only replica in sync, came back without its records"
     assert "min.insync.replicas=2" in story.prevented_by
+
+
+def test_a_lost_disk_is_told_from_the_unclean_election_that_follows(tmp_path: Path) -> None:
+    """A broker that made its log anew had no copy, whatever the controller calls its election: another cure."""
+    events = []
+    for number, node in enumerate(("broker-1", "broker-3")):
+        history = isolated(tmp_path / str(number))
+        rows = history["partitions"]
+        rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1
+        created = "Created log for partition sensor-data-0 in /data/sensor-data-0 with properties {}"
+        history.logs = {node: [logged(-3, created), logged(9.05, created), unclean(9.06, 1)]}
+        (story,) = told(history.saved().verdict, "lost_in_log")
+        events.append(story.event)
+    assert events == [
+        "broker 1 came back without its records",
+        "unclean election: broker 1 became leader although it was not in sync",
+    ]
+
+
+def test_the_former_leaders_truncation_is_quoted(tmp_path: Path) -> None:
+    """Of two logs that were cut, that of the broker that had confirmed is the evidence, though it came later."""
+    history = isolated(tmp_path)
+    cut = "[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset"
+    history.logs = {"broker-3": [logged(9, f"{cut} {CUT_AT}")], "broker-1": [logged(12, f"{cut} {CUT_AT}")]}
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert [text.partition(" at ")[0] for text in story.evidence if "Truncating" in text] == ["broker-1.log"]
+
+
+def test_what_was_confirmed_after_the_change_is_counted(tmp_path: Path) -> None:
+    """In one story of a leader that went on confirming, the number of readings that came after the change stands."""
+    history = isolated(tmp_path)
+    rows = history["sends"]
+    gone = (rows["partition"] == 0) & (rows["offset"] >= CUT_AT) & rows["t_ns"].between(at_ns(6), at_ns(9))
+    rows.loc[gone, "t_ack_ns"] = np.where(rows.loc[gone, "offset"] < CUT_AT + 60, at_ns(8.5), at_ns(11))
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert story.count == 100
+    assert "40 of them were confirmed after that, by a leader that had not heard of it" in story.evidence
 
 
 def test_brokers_logs_tell_where_an_epoch_begins_when_the_final_read_did_not(tmp_path: Path) -> None:
@@ -104,8 +148,8 @@ def test_brokers_logs_tell_where_an_epoch_begins_when_the_final_read_did_not(tmp
     verdict = history.saved().verdict
     (story,) = told(verdict, "lost_in_log")
     assert story.event.startswith("truncated") and "tables" not in {c.name for c in verdict.fired}
-    cited = [text for text in story.evidence if ".log: " in text]
-    assert len(cited) == 2 and cited[0].endswith(f"from offset {CUT_AT}, high watermark 260, ISR [2,3]")
+    cited = [text for text in story.evidence if ".log at" in text]
+    assert len(cited) == 2 and cited[0].endswith(f'from offset {CUT_AT} … high watermark 260, ISR [2,3]"')
 
 
 def test_a_loss_without_an_event_is_told_as_that(tmp_path: Path) -> None:
@@ -117,17 +161,38 @@ def test_a_loss_without_an_event_is_told_as_that(tmp_path: Path) -> None:
 
 
 def test_retention_is_named(tmp_path: Path) -> None:
-    """What expired unstored lies below the log's start, by the broker's retention."""
+    """What expired unstored lies below the log's start; without a line of a broker the setting is told."""
     history = healthy(tmp_path)
     retention(history, stored=False)
     history.made_of["topic_config"] = {"retention.ms": "10000"}
-    line = "[UnifiedLog partition=sensor-data-0, dir=/d] Incremented log start offset to 4 due to segment deletion"
-    history.logs = {"broker-1": [logged(9, line)]}
     (story,) = told(history.saved().verdict, "expired")
-    assert (
-        story.count == 4 and story.event.startswith("retention") and "in effect: retention.ms=10000" in story.evidence
-    )
-    assert any("Incremented log start offset to 4" in text for text in story.evidence)
+    assert (story.count, story.epoch) == (4, 0) and story.event.startswith("retention")
+    assert "in effect: retention.ms=10000" in story.evidence
+
+
+def test_the_deletion_of_the_first_lost_reading_is_quoted(tmp_path: Path) -> None:
+    """Segments that went before hold other readings, and the line names the retention that was in effect."""
+    history = healthy(tmp_path)
+    retention(history, stored=True)
+    history["rows"] = history["rows"].query("partition != 0 or offset not in (2, 3)")
+    history.made_of["topic_config"] = {"retention.ms": "10000"}
+    log = "[UnifiedLog partition=sensor-data-0, dir=/d]"
+    history.logs = {
+        "broker-1": [
+            line
+            for second, first, next_one in ((8, 0, 2), (9, 2, 4))
+            for line in (
+                logged(second, f"{log} Incremented log start offset to {next_one} due to segment deletion"),
+                logged(second, f"{log} Deleting segment LogSegment(baseOffset={first}, size=1, lastModifiedTime=2) "
+                       "due to log retention time 8000ms breach based on the largest record timestamp in the segment"),
+            )
+        ]
+    }  # fmt: skip
+    (story,) = told(history.saved().verdict, "expired")
+    quoted = [text for text in story.evidence if ".log at 9.0 s" in text]
+    assert story.first_offset == 2 and len(quoted) == 2 == sum(".log at" in text for text in story.evidence)
+    assert "baseOffset=2" in quoted[0] and "8000ms" in quoted[0] and "start offset to 4" in quoted[1]
+    assert not any("retention.ms" in text for text in story.evidence)
 
 
 def test_commit_before_store_is_told_from_never_read_and_from_passed_over(tmp_path: Path) -> None:
@@ -146,8 +211,20 @@ def test_commit_before_store_is_told_from_never_read_and_from_passed_over(tmp_pa
         assert (story.count, story.first_offset, story.epoch) == (1, 7, 0)
         events.append(story.event)
     assert events[0] == "their offset was committed before they were stored (by auto-commit)"
-    assert events[1] == "the store's transaction went past them without storing them"
+    assert events[1] == "a transaction moved the position past them without storing them"
     assert events[2] == "never read: the consumer began beyond them"
+
+
+def test_a_log_that_began_anew_below_the_position_is_told(tmp_path: Path) -> None:
+    """Polls and transactions from before a reading was due are about what its place held then: it was never read."""
+    history = healthy(tmp_path)
+    unread(history, 7)
+    rows = history["sends"]
+    due = (rows["partition"] == 0) & (rows["offset"] == 7)
+    rows.loc[due, ["t_ns", "t_intended_ns", "t_ack_ns"]] = at_ns(9)
+    (story,) = told(history.saved().verdict, "lost_in_pipeline")
+    assert story.event.startswith("never read: the log began anew below the consumer's position")
+    assert "read up to offset" in story.evidence[0] and "began at offset" in story.evidence[1]
 
 
 @pytest.mark.parametrize(("idempotent", "cure"), [("false", "enable.idempotence=true"), ("true", "not known")])
@@ -172,7 +249,19 @@ def test_rows_stored_twice_are_blamed_on_the_missing_fence(tmp_path: Path) -> No
     history.add("rows", sensor=row.sensor, seq=row.seq, partition=0, offset=row.offset, value=1.0)
     (story,) = told(history.saved().verdict, "duplicate_in_store")
     assert story.event.startswith("read and stored again") and "transaction" in story.prevented_by
-    assert any(text.startswith("processor-0 stored offset 7") for text in story.evidence)
+    assert story.evidence[0].startswith("processor-0 read offset 7 at")
+    assert "; processor-0 stored offset 7 at" in story.evidence[0]
+
+
+def test_rows_of_a_former_owner_are_blamed_on_it(tmp_path: Path) -> None:
+    """Where a processor stored what its successor had stored already, it is named, not a crash."""
+    history = healthy(tmp_path)
+    row = history["rows"].loc[7]
+    history.add("rows", sensor=row.sensor, seq=row.seq, partition=0, offset=row.offset, value=1.0)
+    first = history["commits"].query("partition == 0 and from_offset <= 7 < to_offset").iloc[0].to_dict()
+    history.add("commits", **{**first, "worker": "processor-1", "t_ns": at_ns(5), "owner_epoch": 0})
+    (story,) = told(history.saved().verdict, "duplicate_in_store")
+    assert story.event.startswith("stored by processor-1, which had lost the partition")
 
 
 def test_shed_readings_are_explained_even_where_they_are_allowed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_recorded_loss_is_explained_from_its_folder(tmp_path: Path) -> None:
     (story,) = [told for told in verdict.explanations if told.check == "lost_in_log"]
     assert (verdict.verdict, story.count, story.prevented_by) == ("FAIL", counts["lost_in_log"], "acks=all")
     assert counts["lost_in_log"] == counts["inconsistent_offset"] == story.last_offset - story.first_offset + 1
-    assert story.event.startswith("truncated to the end of the new leader")
+    assert story.event.startswith("truncated to the end of the new leader, broker ")
     assert any(f"Truncating to offset {story.first_offset}" in text for text in story.evidence)
     assert verdict.life is not None and "truncated" in [moment.step for moment in verdict.life.moments]
     assert verdict.exposure is not None and verdict.exposure.low >= story.count

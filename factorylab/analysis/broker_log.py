@@ -1,8 +1,8 @@
 """What the brokers' own logs say about the partitions of `sensor-data`: who began to lead where, what was cut off.
 
-Only lines of a few known shapes are read (Kafka 4: kafka.cluster.Partition, UnifiedLog, PartitionRegistration's
-maybeLogPartitionChange). The brokers write UTC; the run's workers wrote both clocks, so a line has a monotonic
-time too.
+Only lines of a few known shapes are read (Kafka 4: state.change.logger, ReplicaFetcherThread, UnifiedLog, LogManager,
+ReplicationControlManager). The brokers write UTC; the run's workers wrote both clocks, so a line has a monotonic time
+too.
 """
 
 from __future__ import annotations
@@ -18,30 +18,40 @@ import numpy as np
 
 from factorylab.saved import Run
 
-Kind = Literal["leader", "truncated", "unclean", "expired", "retention"]
+Kind = Literal["leader", "truncated", "unclean", "created", "expired", "retention"]
 _STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3})Z?\s+[A-Z]+\s+.*? - (.*)$")
-_SHAPES: dict[Kind, re.Pattern[str]] = {
-    "leader": re.compile(
+_OF_LOG = r"\[UnifiedLog partition=(?P<place>\S+-\d+), dir=[^]]*\] "
+_SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
+    ("leader", re.compile(
         r"Leader (?P<place>\S+-\d+) with topic id \S+ starts at leader epoch (?P<epoch>\d+) from offset (?P<offset>\d+)"
         r" with partition epoch \d+, high watermark \d+, ISR \[[\d, ]*\]"
-    ),
-    "truncated": re.compile(r"partition=(?P<place>\S+-\d+), dir=[^]]*\] Truncating to offset (?P<offset>\d+)"),
-    "unclean": re.compile(r"UNCLEAN partition change for (?P<place>\S+-\d+)\b.*"),
-    "expired": re.compile(
-        r"partition=(?P<place>\S+-\d+), dir=[^]]*\] Incremented log start offset to (?P<offset>\d+) due to \S+ \S+"
-    ),
-    "retention": re.compile(
-        r"partition=(?P<place>\S+-\d+), dir=[^]]*\] Deleting segment.* (?P<why>due to log retention \w+ \d+ ?\w*)"
-    ),
-}
-_NOISE = re.compile(r", dir=[^]]*| with topic id \S+| with partition epoch \d+")
+    )),
+    ("truncated", re.compile(
+        r"Truncating partition (?P<place>\S+-\d+) with TruncationState\(offset=(?P<offset>\d+), completed=true\)"
+        r" due to leader epoch and offset EpochEndOffset\([^)]*\)"
+    )),
+    ("truncated", re.compile(_OF_LOG + r"Truncating to offset (?P<offset>\d+)")),
+    ("unclean", re.compile(
+        r"UNCLEAN partition change for (?P<place>\S+-\d+) with topic ID .*leaderEpoch: \d+ -> (?P<epoch>\d+)"
+    )),
+    ("created", re.compile(r"Created log for partition (?P<place>\S+-\d+)(?= in )")),
+    ("expired", re.compile(_OF_LOG + r"Incremented log start offset to (?P<offset>\d+) due to \S+ \S+")),
+    ("retention", re.compile(
+        _OF_LOG + r"Deleting segment LogSegment\(baseOffset=(?P<offset>\d+),[^)]*\) due to log retention \w+ \w+ breach"
+    )),
+]  # fmt: skip
+_LEFT_OUT = re.compile(
+    r"(?<=, )dir=[^]]*|with topic (?:id|ID) [^\s:]+|with partition epoch \d+,|size=\d+, last[^)]*(?=\))"
+)
 LONGEST = 240
 
 
 class LogEvent(msgspec.Struct, frozen=True):
-    """A line of a broker's log: epoch and offset are −1 where it names none; `t_ns` is on the history's clock."""
+    """A line of a broker's log: epoch and offset are −1 where it names none; `t_ns` is on the history's clock, `time`
+    is the line's own (UTC), and in `text` "…" stands for folders and ids."""
 
     t_ns: int
+    time: str
     node: str
     kind: Kind
     partition: int
@@ -49,15 +59,12 @@ class LogEvent(msgspec.Struct, frozen=True):
     offset: int
     text: str
 
-    def cite(self) -> str:
-        return f"{self.node}.log: {self.text}"
-
 
 def understood(line: str) -> tuple[Kind, re.Match[str], str] | None:
     """The shape of a line, its match and its time of day; None for a line that says nothing of partitions."""
     if not (stamped := _STAMP.match(line)):
         return None
-    for kind, shape in _SHAPES.items():
+    for kind, shape in _SHAPES:
         if found := shape.search(stamped[2]):
             return kind, found, stamped[1]
     return None
@@ -84,15 +91,15 @@ def _of(path: Path, topic: str, apart_ns: int) -> Iterator[LogEvent]:
             numbers = found.groupdict()
             wall = datetime.fromisoformat(time.replace(",", ".").replace(" ", "T") + "+00:00")
             wall_ns = round(wall.timestamp() * 1000) * 1_000_000
-            said = _NOISE.sub("", found[0])[:LONGEST].strip(" .[")
             yield LogEvent(
                 t_ns=wall_ns - apart_ns,
+                time=time[11:],
                 node=path.stem,
                 kind=kind,
                 partition=int(partition),
                 epoch=int(numbers.get("epoch") or -1),
                 offset=int(numbers.get("offset") or -1),
-                text=f"{time[11:]} {said}",
+                text=_LEFT_OUT.sub("…", found[0])[:LONGEST],
             )
 
 

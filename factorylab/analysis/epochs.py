@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from factorylab.analysis.broker_log import LogEvent, events
+from factorylab.analysis.readings import Ints
 from factorylab.saved import Run, each
 
 
@@ -41,6 +43,21 @@ class Change:
     def clean(self) -> bool:
         """The new leader was in sync when the old one was last seen."""
         return self.after.leader in self.before.isr_last
+
+
+def cut_by(changes: list[Change], offset: Ints, t_ns: Ints) -> Ints:
+    """By record that is gone and was confirmed at `t_ns`: which change of its partition took it away, −1 none.
+
+    The first after it whose epoch begins at or below the offset; else the last before it, whose former leader went on
+    confirming.
+    """
+    found = np.full(len(offset), -1)
+    settled = np.zeros(len(offset), dtype=bool)
+    for number, change in enumerate(changes):
+        fits = ~settled & (change.offset >= 0) & (change.offset <= offset)
+        found[fits] = number
+        settled |= fits & (change.after.first_ns >= t_ns)
+    return found
 
 
 class Epochs:
@@ -77,6 +94,11 @@ class Epochs:
         """The newest term that was seen at `t_ns` or before."""
         seen = [term for term in self.terms.get(partition, []) if term.first_ns <= t_ns]
         return seen[-1] if seen else None
+
+    def written_in(self, partition: int, t_ns: int) -> int:
+        """The epoch that was the newest at this moment, for what is not in the log; −1 where none had been seen."""
+        term = self.term_at(partition, t_ns)
+        return term.epoch if term else -1
 
     def of_place(self, partition: int, offset: int) -> int:
         """The epoch that the record at this place in the log was written in; −1 where nobody noted it."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.broker_log import LogEvent
 from factorylab.analysis.epochs import Epochs
 from factorylab.analysis.readings import Ints, Mask
 from factorylab.audit.registry import Evidence
@@ -18,6 +19,8 @@ from factorylab.clock import NS
 from factorylab.saved import each
 
 NOTHING_SEEN = "no event found that explains it"
+COPIES = "min.insync.replicas=2 with three replicas"
+MOST_FAULTS = 4  # on one line
 UNKNOWN_CURE = "not known: look at the evidence in raw/"
 
 
@@ -33,9 +36,14 @@ class Case:
     def seconds(self, t_ns: int) -> float:
         return round((int(t_ns) - self.run.t0_ns) / NS, 3)
 
-    def setting(self, of: dict[str, str], name: str) -> list[str]:
-        """`name=value` as it was in effect; nothing where it was not recorded."""
-        return [f"in effect: {name}={of[name]}"] if name in of else []
+    def settings(self, of: dict[str, str], *names: str) -> list[str]:
+        """The settings as they were in effect, on one line; none where nothing was recorded."""
+        said = ", ".join(f"{name}={of[name]}" for name in names if name in of)
+        return [f"in effect: {said}"] if said else []
+
+    def quoted(self, lines: Sequence[LogEvent]) -> list[str]:
+        """Lines of the brokers' logs, with the run's time beside their own."""
+        return [f'{x.node}.log at {self.seconds(x.t_ns):.1f} s ({x.time} UTC): "{x.text}"' for x in lines]
 
     @property
     def repeats(self) -> bool:
@@ -43,18 +51,20 @@ class Case:
         return self.producer.get("enable.idempotence", "").lower() in {"false", "0"}
 
     def faults_near(self, from_ns: int, until_ns: int) -> list[str]:
-        """The faults that were held in some of this time."""
+        """The faults that were held in some of this time, on one line; none where there were none."""
         windows = self.evidence.fault_windows
         end = np.iinfo(np.int64).max
-        return [
-            f"{w.kind} {w.node}, held from {self.seconds(w.injected_ns):.1f} s"
+        held = [
+            f"{w.kind} {w.node} from {self.seconds(w.injected_ns):.1f} s"
             + (f" to {self.seconds(w.healed_ns):.1f} s" if w.healed_ns > 0 else " on")
             for w in each(windows)
             if w.injected_ns <= until_ns and (w.healed_ns if w.healed_ns > 0 else end) >= from_ns
         ]
+        more = [f"and {len(held) - MOST_FAULTS} more"] if held[MOST_FAULTS:] else []
+        return [f"faults: {'; '.join([*held[:MOST_FAULTS], *more])}"] if held else []
 
     def sent(self, keys: Ints | Mask) -> pd.DataFrame:
-        """The sends of some readings: key, t_ns (of the ack, else of the intention), partition, offset."""
+        """The sends of some readings: key, due_ns, t_ns (of the ack, else as due_ns), partition, offset."""
         chosen = np.flatnonzero(keys) if keys.dtype == bool else keys
         row = self.evidence.send_row[chosen]
         chosen, row = chosen[row >= 0], row[row >= 0]
@@ -64,6 +74,7 @@ class Case:
         return pd.DataFrame(
             {
                 "key": chosen,
+                "due_ns": times["t_intended_ns"].to_numpy(),
                 "t_ns": np.where(acked >= 0, acked, times["t_intended_ns"].to_numpy()),
                 "partition": place["partition"].to_numpy(),
                 "offset": place["offset"].to_numpy(),

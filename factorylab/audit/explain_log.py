@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.epochs import Change
+from factorylab.analysis.broker_log import LogEvent
+from factorylab.analysis.epochs import Change, cut_by
 from factorylab.analysis.readings import SHED, UNKNOWN
-from factorylab.audit.case import NOTHING_SEEN, UNKNOWN_CURE, Case, explains
+from factorylab.audit.case import COPIES, NOTHING_SEEN, UNKNOWN_CURE, Case, explains
 from factorylab.audit.copies import out_of_order
 from factorylab.audit.loss import expired_keys
 from factorylab.audit.verdict import Explanation
 from factorylab.saved import each
 
 ACKS_ALL = "acks=all"
-COPIES = "min.insync.replicas=2 with three replicas"
 
 
 @explains("lost_in_log")
@@ -26,58 +26,55 @@ def truncated(case: Case) -> Iterator[Explanation]:
     lost = case.sent(e.acked & ~e.in_log & ~expired_keys(e))
     for partition, mine in lost.groupby("partition"):
         changes = case.epochs.changes(int(str(partition)))
-        cut = np.array([_cut_by(changes, r.offset, r.t_ns) for r in each(mine)])
+        cut = cut_by(changes, mine["offset"].to_numpy(), mine["t_ns"].to_numpy())
         for number in np.unique(cut):
             group = mine[cut == number]
             yield _cut(case, changes[number], group) if number >= 0 else _no_change(case, int(str(partition)), group)
 
 
-def _cut_by(changes: list[Change], offset: int, t_ns: int) -> int:
-    """Which change took a record away that was confirmed at `t_ns`: the first after it whose epoch begins at or below
-    the offset; else the last before it, whose former leader went on confirming. −1: none."""
-    fits = [i for i, c in enumerate(changes) if 0 <= c.offset <= offset]
-    later = [i for i in fits if changes[i].after.first_ns >= t_ns]
-    return later[0] if later else fits[-1] if fits else -1
-
-
 def _cut(case: Case, change: Change, lost: pd.DataFrame) -> Explanation:
     before, after = change.before, change.after
-    logged = [x for x in case.epochs.log_events if x.partition == before.partition]
-    unclean = [x for x in logged if x.kind == "unclean" and before.first_ns <= x.t_ns]
+    logged = [x for x in case.epochs.log_events if x.partition == before.partition and x.t_ns > before.first_ns]
+    since = [x for x in logged if x.t_ns > lost["t_ns"].min()]
+    emptied = [x for x in since if x.kind == "created" and x.node == f"broker-{after.leader}"]
+    unclean = [x for x in logged if x.kind == "unclean" and x.epoch == after.epoch]
     began = [x for x in logged if x.kind == "leader" and x.epoch == after.epoch]
-    trimmed = [
-        x for x in logged if x.kind == "truncated" and x.offset <= lost["offset"].max() and x.t_ns > before.first_ns
-    ]
-    event, cure = _event(case, change, lost, unclean=bool(unclean))
+    trimmed = [x for x in since if x.kind == "truncated" and change.offset <= x.offset <= lost["offset"].max()]
+    trimmed.sort(key=lambda x: x.node != f"broker-{before.leader}")  # its log held them, another's a few at most
+    event, cure = _event(case, change, lost, unclean=bool(unclean), emptied=bool(emptied))
+    late = int((lost["t_ns"] > (began[0].t_ns if began else after.first_ns)).sum())
     evidence = [
         f"leader {before.leader} in epoch {before.epoch} → leader {after.leader} in epoch {after.epoch}, seen between "
-        f"{case.seconds(before.last_ns):.1f} s and {case.seconds(after.first_ns):.1f} s",
+        f"{case.seconds(before.last_ns):.1f} s and {case.seconds(after.first_ns):.1f} s; "
+        f"epoch {after.epoch} begins at offset {change.offset:,}",
         f"in sync at last: {list(before.isr_last)}; then {list(after.isr_first)}",
-        f"epoch {after.epoch} begins at offset {change.offset:,}; lost are "
-        f"{lost['offset'].min():,}–{lost['offset'].max():,}",
-        *(x.cite() for x in [*unclean[:1], *began[:1], *trimmed[:1]]),
-        *case.faults_near(before.first_ns, after.first_ns)[-3:],
-        *case.setting(case.producer, "acks"),
-        *case.setting(case.topic, "min.insync.replicas"),
-        *case.setting(case.topic, "unclean.leader.election.enable"),
+        *case.quoted((emptied or unclean or began)[:1] + trimmed[:1]),
+        *([f"{late:,} of them were confirmed after that, by a leader that had not heard of it"] if late else []),
+        *case.settings(case.producer | case.topic, "acks", "min.insync.replicas", "unclean.leader.election.enable"),
+        *case.faults_near(before.first_ns, after.first_ns),
     ]
     return case.tell("lost_in_log", lost, event=event, evidence=evidence, cure=cure, epoch=before.epoch)
 
 
-def _event(case: Case, change: Change, lost: pd.DataFrame, *, unclean: bool) -> tuple[str, str]:
-    """(what happened, what prevents it). The order matters: what a log line proves before what samples suggest."""
+def _event(case: Case, change: Change, lost: pd.DataFrame, *, unclean: bool, emptied: bool) -> tuple[str, str]:
+    """(what happened, what prevents it).
+
+    The order matters. Who had no copy any more comes before how it was elected: a broker that lost its disk leads again
+    by an election that the controller calls unclean, with unclean.leader.election.enable=false.
+    """
     before, after = change.before, change.after
     if lost["t_ns"].min() > after.first_ns:
         return f"confirmed by broker {before.leader}, which did not know that it had been replaced", ACKS_ALL
+    if change.clean and (emptied or len(before.isr_last) <= 1):
+        only = ", the only replica in sync," if len(before.isr_last) <= 1 else ""
+        return f"broker {after.leader}{only} came back without its records", COPIES
     if unclean or not change.clean:
         return (
             f"unclean election: broker {after.leader} became leader although it was not in sync",
             f"unclean.leader.election.enable=false, or {COPIES}",
         )
-    if len(before.isr_last) <= 1:
-        return f"broker {after.leader}, the only replica in sync, came back without its records", COPIES
     if case.evidence.acks != "all":
-        return f"truncated to the end of the new leader {after.leader}, which had not copied them yet", ACKS_ALL
+        return f"truncated to the end of the new leader, broker {after.leader}, which had not copied them yet", ACKS_ALL
     return f"missing after a clean election of broker {after.leader}, which was in sync", UNKNOWN_CURE
 
 
@@ -87,8 +84,7 @@ def _no_change(case: Case, partition: int, lost: pd.DataFrame) -> Explanation:
     beyond = 0 <= end <= int(lost["offset"].min())
     evidence = [f"the log of partition {partition} ends at {end:,}", "no change of its leader took these offsets away"]
     event = "confirmed at offsets beyond the end of the log" if beyond else NOTHING_SEEN
-    term = case.epochs.term_at(partition, int(lost["t_ns"].max()))
-    epoch = term.epoch if term else -1
+    epoch = case.epochs.written_in(partition, int(lost["t_ns"].max()))
     return case.tell("lost_in_log", lost, event=event, evidence=evidence, cure=UNKNOWN_CURE, epoch=epoch)
 
 
@@ -97,20 +93,30 @@ def expired(case: Case) -> Iterator[Explanation]:
     """Below the log's start: retention took whole segments away before the store had read them."""
     e = case.evidence
     gone = case.sent(expired_keys(e) & ~e.stored & ~e.dead_lettered)
-    for partition, mine in gone.groupby("partition"):
+    for name, mine in gone.groupby("partition"):
+        partition, first, t_ns = int(str(name)), int(mine["offset"].min()), int(mine["t_ns"].min())
         frozen = case.run.frozen
         start = int(frozen.loc[frozen["partition"] == partition, "start"].max())
-        told = [x for x in case.epochs.log_events if x.partition == partition and x.kind in {"expired", "retention"}]
+        deleted = _deleted(case, partition, first)
+        reason_told = any(x.kind == "retention" for x in deleted)
         evidence = [
             f"the log of partition {partition} begins at offset {start:,} now",
-            *(x.cite() for x in told[:2]),
-            *case.setting(case.topic, "retention.ms"),
-            *case.setting(case.topic, "retention.bytes"),
-            *case.faults_near(int(mine["t_ns"].min()), case.run.phases.get("drain", int(mine["t_ns"].max())))[:2],
+            *case.quoted(deleted),
+            *([] if reason_told else case.settings(case.topic, "retention.ms", "retention.bytes")),
+            *case.faults_near(t_ns, case.run.phases.get("drain", int(mine["t_ns"].max()))),
         ]
         cure = "a retention (retention.ms, retention.bytes) longer than the longest outage of the consumers"
         event = "retention deleted them before they were stored"
-        yield case.tell("expired", mine, event=event, evidence=evidence, cure=cure)
+        epoch = case.epochs.written_in(partition, t_ns)
+        yield case.tell("expired", mine, event=event, evidence=evidence, cure=cure, epoch=epoch)
+
+
+def _deleted(case: Case, partition: int, offset: int) -> list[LogEvent]:
+    """What the brokers said when they deleted the segment with this offset: why, and where the log began then."""
+    told = [x for x in case.epochs.log_events if x.partition == partition]
+    moved = next((x for x in told if x.kind == "expired" and x.offset > offset), None)
+    held = [x for x in told if x.kind == "retention" and x.offset <= offset and moved and x.node == moved.node]
+    return [*held[-1:], *([moved] if moved else [])]
 
 
 @explains("duplicate_in_log")
@@ -133,17 +139,17 @@ def written_twice(case: Case) -> Iterator[Explanation]:
             UNKNOWN_CURE,
         )
     )
-    for partition, mine in copies.groupby("partition"):
-        firsts = e.log["offset"].to_numpy()[e.log_row[mine["key"].to_numpy()]]
+    for name, mine in copies.groupby("partition"):
+        partition, offset = int(str(name)), int(mine["offset"].iloc[0])
+        first = int(e.log["offset"].to_numpy()[e.log_row[mine["key"].iloc[0]]])
+        epoch = case.epochs.of_place(partition, offset)
         evidence = [
-            f"e.g. offsets {firsts[0]:,} (epoch {case.epochs.of_place(int(str(partition)), firsts[0])}) and "
-            f"{mine['offset'].iloc[0]:,} (epoch {case.epochs.of_place(int(str(partition)), mine['offset'].iloc[0])}) "
+            f"e.g. offsets {first:,} (epoch {case.epochs.of_place(partition, first)}) and {offset:,} (epoch {epoch}) "
             "hold the same reading",
-            *case.setting(case.producer, "enable.idempotence"),
-            *case.setting(case.producer, "socket.timeout.ms"),
-            *case.faults_near(int(mine["t_ns"].min()), int(mine["t_ns"].max()))[:2],
+            *case.faults_near(int(mine["due_ns"].min()), int(mine["t_ns"].max())),
+            *case.settings(case.producer, "enable.idempotence", "socket.timeout.ms"),
         ]
-        yield case.tell("duplicate_in_log", mine, event=event, evidence=evidence, cure=cure)
+        yield case.tell("duplicate_in_log", mine, event=event, evidence=evidence, cure=cure, epoch=epoch)
 
 
 @explains("reordered_in_log")
@@ -162,13 +168,13 @@ def written_late(case: Case) -> Iterator[Explanation]:
         if case.repeats
         else (NOTHING_SEEN, UNKNOWN_CURE)
     )
-    for _, mine in found.groupby("partition"):
+    for name, mine in found.groupby("partition"):
+        epoch = case.epochs.of_place(int(str(name)), int(mine["offset"].iloc[0]))
         evidence = [
-            *case.setting(case.producer, "enable.idempotence"),
-            *case.setting(case.producer, "max.in.flight.requests.per.connection"),
-            *case.faults_near(int(mine["t_ns"].min()), int(mine["t_ns"].max()))[:2],
+            *case.faults_near(int(mine["due_ns"].min()), int(mine["t_ns"].max())),
+            *case.settings(case.producer, "enable.idempotence", "max.in.flight.requests.per.connection"),
         ]
-        yield case.tell("reordered_in_log", mine, event=event, evidence=evidence, cure=cure)
+        yield case.tell("reordered_in_log", mine, event=event, evidence=evidence, cure=cure, epoch=epoch)
 
 
 @explains("shed")
@@ -182,9 +188,8 @@ def shed(case: Case) -> Iterator[Explanation]:
     evidence = [
         *(f"partition {g.partition} confirmed nothing for {g.gap_s:.1f} s from {g.start_s:.1f} s on"
           for g in each(gaps.head(1))),
-        *case.setting(case.producer, "queue.buffering.max.messages"),
-        *case.setting(case.producer, "queue.buffering.max.kbytes"),
-        *case.faults_near(from_ns, until_ns)[:2],
+        *case.settings(case.producer, "queue.buffering.max.messages", "queue.buffering.max.kbytes"),
+        *case.faults_near(from_ns, until_ns),
     ]  # fmt: skip
     cure = "a longer queue.buffering.max.messages (rate × longest outage), or a shorter outage"
     event = "the full queue of the producer refused them"
@@ -195,9 +200,10 @@ def shed(case: Case) -> Iterator[Explanation]:
 def never_confirmed(case: Case) -> Iterator[Explanation]:
     """Under acks=0 nobody is told what was written: what is missing is no broken promise, and gone all the same."""
     e = case.evidence
-    gone = case.sent((e.outcome == UNKNOWN) & ~e.in_log)
-    if e.acks == "0" and len(gone):
-        near = case.faults_near(int(gone["t_ns"].min()), int(gone["t_ns"].max()))
+    gone = case.sent((e.outcome == UNKNOWN) & ~e.in_log) if e.acks == "0" else pd.DataFrame({"partition": []})
+    for name, mine in gone.groupby("partition"):
+        from_ns, until_ns = int(mine["due_ns"].min()), int(mine["due_ns"].max())
         event = "sent without asking for a confirmation, and never written"
-        evidence = [*case.setting(case.producer, "acks"), *near]
-        yield case.tell("unconfirmed", gone, event=event, evidence=evidence, cure=ACKS_ALL)
+        evidence = [*case.settings(case.producer, "acks"), *case.faults_near(from_ns, until_ns)]
+        epoch = case.epochs.written_in(int(str(name)), from_ns)
+        yield case.tell("unconfirmed", mine, event=event, evidence=evidence, cure=ACKS_ALL, epoch=epoch)

@@ -88,7 +88,8 @@ def story(told: Explanation) -> str:
     if told.first_offset >= 0:
         one = told.first_offset == told.last_offset
         place += f", offset {told.first_offset:,}" if one else f", offsets {told.first_offset:,}–{told.last_offset:,}"
-    time = f", from {told.from_s:.1f} s to {told.until_s:.1f} s" if told.count > 1 else f", at {told.from_s:.1f} s"
+    first, last = f"{told.from_s:.1f} s", f"{told.until_s:.1f} s"
+    time = f", at {first}" if first == last else f", from {first} to {last}"
     epoch = f" in epoch {told.epoch}" if told.epoch >= 0 else ""
     return f"{many}{place}{time}{epoch}: {told.event}"
 
