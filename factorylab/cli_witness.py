@@ -41,4 +41,4 @@ def witness(
     typer.echo(msgspec.json.encode(life).decode() if as_json else "\n".join(life_lines(life)))
     if export is not None:
         extract(loaded, life, export)
-        say(f"{export}: a history of these rows, and test_witness.py, which finds {life.check} in it")
+        say(f"{export}: a history of these rows with a test, which finds {life.check} in it: pytest {export}")

@@ -188,7 +188,7 @@ def test_two_runs_side_by_side(broker: Run, consumer: Run) -> None:
 def test_the_panel_fits_on_a_screen(broker: Run) -> None:
     """Verdict, recovery and numbers of a run take at most 24 lines of text."""
     text = panel(broker.verdict)
-    assert text.count("\n") < 24 and "kill broker-1 (leader:0)" in text and "offered − stored  0" in text
+    assert text.count("\n") < 24 and "kill broker-1 (leader:0)" in text and "offered − stored 0" in text
 
 
 def test_an_isolated_leader_believes_in_itself(tmp_path: Path) -> None:

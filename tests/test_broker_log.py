@@ -77,8 +77,7 @@ FOLLOWER = (
         (ELECTED, "leader", 1, 4092, "Leader sensor-data-040ac1-0 … starts at leader epoch 1 from offset 4092 … high "
          "watermark 4039, ISR [1,2]"),
         (CUT_WHY, "truncated", -1, 4092, "Truncating partition sensor-data-040ac1-0 with TruncationState(offset=4092, "
-         "completed=true) due to leader epoch and offset EpochEndOffset(errorCode=0, partition=0, leaderEpoch=0, "
-         "endOffset=4092)"),
+         "…) due to … EpochEndOffset(…, leaderEpoch=0, endOffset=4092)"),
         (CUT, "truncated", -1, 4092, "[UnifiedLog partition=sensor-data-040ac1-0, …] Truncating to offset 4092"),
         (UNCLEAN, "unclean", 1, -1, "UNCLEAN partition change for sensor-data-1c5a50-0 …: isr: [2] -> [3], leader: "
          "2 -> 3, leaderRecoveryState: RECOVERED -> RECOVERING, leaderEpoch: 0 -> 1"),

@@ -309,7 +309,8 @@ def test_the_screen_tells_why_and_shows_one_life(tmp_path: Path) -> None:
         "exposure:",
     ):
         assert words in text, text
-    assert len(text.splitlines()) <= 45
+    assert len(text.splitlines()) <= 45 and max(map(len, text.splitlines())) <= 120
+    assert "offered − stored 100" in text
 
 
 def test_every_story_counts_what_its_check_counted(tmp_path: Path) -> None:

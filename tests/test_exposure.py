@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from factorylab import analysis
+from factorylab.audit.text import panel
 from factorylab.saved import Run
 from tests.histories import History, S, at_ns, healthy, scenario
+from tests.test_explain import CUT_AT, isolated
 
 PER_S = 100 / 3  # readings a second and partition
 
@@ -61,7 +63,7 @@ def test_the_worst_moment_is_named(tmp_path: Path) -> None:
     level(history, 60, 3, 5)
     worst = history.saved().verdict.exposure
     assert worst is not None and 3 <= worst.t_s <= 5 and worst.leader == 1 and not worst.alone
-    assert worst.low <= 60 <= worst.high + PER_S * 0.25 and "not copied from broker 1 yet" in str(worst)
+    assert worst.low <= 60 <= worst.high + PER_S * 0.25 and "the disk of broker 1" in str(worst)
 
 
 @pytest.mark.parametrize("acks", ["1", "all"])
@@ -75,6 +77,40 @@ def test_what_is_confirmed_while_one_replica_is_in_sync_is_exposed(tmp_path: Pat
         i = int(np.argmin(np.abs(t_s - at)))
         assert low[i] - 1 <= expected <= high[i] + 1 and high[i] - low[i] <= PER_S * 0.5
     assert high[t_s > 7.5].max() <= PER_S * 0.25 and low[t_s < 3.8].max() <= 1
+
+
+def test_what_a_change_of_leader_cut_off_is_exposed_until_then_and_lost_after(tmp_path: Path) -> None:
+    """100 readings of an isolated leader count until another leads; after it only what that one confirmed alone."""
+    history = isolated(tmp_path)
+    sends, rows = history["sends"], history["partitions"]
+    of_0 = sends["partition"] == 0
+    lost = of_0 & (sends["offset"] >= CUT_AT) & (sends["t_ns"] < at_ns(9))
+    sends.loc[lost, "t_ack_ns"] = at_ns(7)
+    rows.loc[(rows["partition"] == 0) & (rows["t_ns"] > at_ns(6)), "end"] = CUT_AT
+    t_s, low, high = of_partition_0(history.saved())
+    before, after = (t_s > 7.2) & (t_s < 8.8), (t_s > 9.3)
+    assert (low[before] == 100).all() and (high[before] == 100).all()
+    acks = np.sort(sends.loc[of_0 & ~lost & (sends["offset"] >= CUT_AT), "t_ack_ns"])
+    alone = np.searchsorted(acks, np.array([at_ns(t) for t in t_s[after]]), side="right")
+    assert alone.max() > 0 and (np.abs(high[after] - alone) <= 1).all() and (low[after] <= high[after]).all()
+
+
+def test_an_answer_whose_end_is_younger_than_its_isr_does_not_narrow_the_band(tmp_path: Path) -> None:
+    """The last answer with two in sync already counts what was confirmed alone: the truth stays inside the band."""
+    history = healthy(tmp_path)
+    level(history, 0)
+    alone(history, 4, 7)
+    rows = history["partitions"]
+    rows.loc[(rows["partition"] == 0) & rows["t_ns"].between(at_ns(3.8), at_ns(3.95)), "end"] += 30
+    t_s, low, high = of_partition_0(history.saved())
+    i = int(np.argmin(np.abs(t_s - 5.0)))
+    assert low[i] - 1 <= PER_S <= high[i] + 1
+
+
+def test_under_acks_0_nothing_is_confirmed_and_nothing_exposed(tmp_path: Path) -> None:
+    """The verdict says so, instead of praising the replicas."""
+    verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).saved().verdict
+    assert verdict.exposure is None and "exposure: none: no reading was confirmed" in panel(verdict)
 
 
 def test_an_older_history_has_a_wider_band(tmp_path: Path) -> None:

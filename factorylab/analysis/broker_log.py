@@ -42,6 +42,7 @@ _SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
 ]  # fmt: skip
 _LEFT_OUT = re.compile(
     r"(?<=, )dir=[^]]*|with topic (?:id|ID) [^\s:]+|with partition epoch \d+,|size=\d+, last[^)]*(?=\))"
+    r"|completed=true|leader epoch and offset(?= Epoch)|errorCode=0, partition=\d+"
 )
 LONGEST = 240
 

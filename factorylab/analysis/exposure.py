@@ -6,9 +6,12 @@ A confirmed reading is *exposed* while one broker alone is known to hold it: its
 What is known at a moment lies between two of the probe's answers, so the number is a band:
 
     floor      offsets below it have a copy. While two or more are in sync, the high watermark; while one is, the high
-               watermark when it came to be alone
+               watermark when it came to be alone, at the lowest that of two answers before the first that says so
     high       confirmed until now at or above the lowest that the floor can be: as it was last answered
     low        confirmed until now at or above the highest that the floor can be: as the next answer has it
+
+What a change of leader cut off is lost, no longer exposed: it counts until the change, within the probe's samples of
+it, and never if it was confirmed later by a leader that did not know. Which it was is known from the final read.
 
 Under acks=all a confirmation itself proves that all in sync have the reading, so with two or more in sync none is
 exposed and the band is nothing. Where brokers contradict each other the newest leader epoch counts.
@@ -19,26 +22,40 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.epochs import Epochs, cut_by
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.clock import NS
 from factorylab.saved import Run
 
 UNASKED_S = 1.5  # histories without `asked_ns`: the probe gives an answer up after 1 s and writes it for 0.5 s more
+FOREVER_NS = 1 << 62
 COLUMNS = ("t_s", "partition", "leader", "low", "high", "alone")
 
 
 def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     """One row a partition and sample: t_s, partition, leader, low, high (readings), alone (the ISR was the leader)."""
-    readings = readings or Readings(run)
-    sends = run.frame("sends", "t_ack_ns", "partition", "offset", "outcome")
-    known = ((sends["outcome"] == "ok") & (sends["offset"] >= 0)).to_numpy()
+    readings, epochs = readings or Readings(run), Epochs(run)
+    sends = run.frame("sends", "t_ack_ns", "partition", "offset")
+    known = readings.acked[readings.send_key] & (sends["offset"] >= 0).to_numpy()
+    gone = ~readings.in_log[readings.send_key] if "end" in run.phases else np.zeros(len(sends), dtype=bool)
+    starts = dict(zip(run.frozen["partition"], run.frozen["start"], strict=True))
     where, when, offset = (sends[name].to_numpy() for name in ("partition", "t_ack_ns", "offset"))
     samples = run.partitions[run.partitions["leader"] >= 0].sort_values("t_ns", kind="stable")
     parts = []
-    for partition, mine in samples.groupby("partition"):
-        chosen = known & (where == partition)
-        acks = Acks(when[chosen], offset[chosen])
-        parts.append(_of_partition(run, mine, acks, readings.acks == "all"))
+    for name, mine in samples.groupby("partition"):
+        partition = int(str(name))
+        chosen = np.flatnonzero(known & (where == partition))
+        lost = chosen[gone[chosen] & (offset[chosen] >= starts.get(partition, 0))]
+        changes = epochs.changes(partition)
+        cut = cut_by(changes, offset[lost], when[lost])
+        kept = np.setdiff1d(chosen, lost[cut >= 0], assume_unique=True)
+        surely = possibly = [(Acks(when[kept], offset[kept]), FOREVER_NS)]
+        for number in np.unique(cut[cut >= 0]):
+            these, change = lost[cut == number], changes[number]
+            acks = Acks(when[these], offset[these])
+            surely = [*surely, (acks, change.before.last_ns)]
+            possibly = [*possibly, (acks, change.after.first_ns - 1)]
+        parts.append(_of_partition(run, mine, Standing(surely), Standing(possibly), readings.acks == "all"))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     return found[list(COLUMNS)]
 
@@ -67,7 +84,27 @@ class Acks:
         )
 
 
-def _of_partition(run: Run, samples: pd.DataFrame, acks: Acks, acks_all: bool) -> pd.DataFrame:
+class Standing:
+    """The acknowledgements of one partition in parts, each with the last moment at which it had not been cut off."""
+
+    def __init__(self, parts: list[tuple[Acks, int]]) -> None:
+        self._parts = parts
+
+    def end(self, t_ns: Ints) -> Ints:
+        """As `Acks.end`."""
+        ends = [np.where(t_ns <= last_ns, acks.end(t_ns), 0) for acks, last_ns in self._parts]
+        return np.asarray(np.max(ends, axis=0))
+
+    def count(self, t_ns: Ints, floor: Ints) -> Ints:
+        """As `Acks.count`."""
+        counts = [np.where(t_ns <= last_ns, acks.count(t_ns, floor), 0) for acks, last_ns in self._parts]
+        return np.asarray(np.sum(counts, axis=0))
+
+
+def _of_partition(
+    run: Run, samples: pd.DataFrame, surely: Standing, possibly: Standing, acks_all: bool
+) -> pd.DataFrame:
+    """`surely`: not cut off yet; `possibly`: not seen to be."""
     t_ns = samples["t_ns"].to_numpy()
     asked = samples["asked_ns"].where(samples["asked_ns"] >= 0, samples["t_ns"] - round(UNASKED_S * NS)).to_numpy()
     answered = samples["valid"].to_numpy()
@@ -77,10 +114,11 @@ def _of_partition(run: Run, samples: pd.DataFrame, acks: Acks, acks_all: bool) -
     end = np.where(answered, samples["end"].to_numpy(), -1)
     lowest, highest = end, end
     if acks_all:
-        lowest, highest = np.maximum(end, acks.end(asked)), np.maximum(end, acks.end(t_ns))
-    high = acks.count(t_ns, _floor(lowest, alone, 0))
+        lowest, highest = np.maximum(end, surely.end(asked)), np.maximum(end, possibly.end(t_ns))
+    soon = alone | np.append(alone[1:], False)  # an answer's end is younger than its ISR: it may be of a leader alone
+    high = possibly.count(t_ns, _floor(lowest, soon, 0))
     later = _floor(highest, alone, 1)[np.minimum(following, last)]
-    low = np.where(following <= last, acks.count(t_ns, later), 0)
+    low = np.where(following <= last, surely.count(t_ns, later), 0)
     if acks_all:
         high, low = np.where(alone | alone[np.minimum(following, last)], high, 0), np.where(alone, low, 0)
     return samples[["partition", "leader"]].assign(

@@ -91,7 +91,7 @@ def worked_on(run: Run, places: set[tuple[int, int]]) -> Iterator[Moment]:
         here = commits[(commits["partition"] == partition) & (commits["from_offset"] <= offset)]
         for row in each(here[here["to_offset"] > offset]):
             name, detail = ("refused", "another owner had it") if row.refused else ("stored", f"one of {row.rows} rows")
-            yield row.t_ns, Step(name, by=row.worker, where=where, detail=f"{detail}; epoch {row.owner_epoch}")
+            yield row.t_ns, Step(name, by=row.worker, where=where, detail=f"{detail}; owner epoch {row.owner_epoch}")
         bad = run.dead_letters[(run.dead_letters["partition"] == partition) & (run.dead_letters["offset"] == offset)]
         for row in each(bad):
             yield row.t_ns, Step("dead_letter", by=row.worker, where=where, detail=str(row.reason))

@@ -35,6 +35,7 @@ from factorylab.audit.verdict import (
     worst,
 )
 from factorylab.clock import NS
+from factorylab.errors import LabError
 from factorylab.saved import Run, each
 
 T = TypeVar("T")
@@ -144,7 +145,9 @@ def _stored_per_s(e: Evidence) -> float | None:
 
 
 def _exposure(e: Evidence) -> Exposure:
-    """The worst moment; leader −1 where there was none."""
+    """The worst moment; leader −1 where there was none. Raises LabError where nothing was confirmed at all."""
+    if e.acks == "0":
+        raise LabError("under acks=0 nothing is confirmed")
     frame = exposure(e.run, e)
     if frame.empty:
         raise ValueError("the probe saw no leader")

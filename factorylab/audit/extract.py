@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from factorylab import runs
 from factorylab.audit.life import Biography
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import Life
+from factorylab.audit.verdict import Check, Life
 from factorylab.errors import UsageError
 from factorylab.history import TABLES
 from factorylab.saved import Run, each, load
@@ -30,7 +30,7 @@ WHOLE = ("workers", "sensors", "stages", "group", "faults", "phases", "positions
 BY_READING = ("sends", "log", "rows", "alerts")
 BY_PLACE = {"log": ("offset", "offset"), "rows": ("offset", "offset"), "dead_letters": ("offset", "offset")}
 SPANS = {"reads": ("first_offset", "last_offset"), "commits": ("from_offset", "to_offset")}
-TEST = '''"""{claim}"""
+TEST = '''"""Some rows of the run {run_id} that break the claim: {claim}"""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def extract(run: Run, life: Life, folder: Path) -> Run:
     """Write the extract about the witness of `life` to `folder`, as a sealed run with a test beside it.
 
     Raises:
-        UsageError: the folder is not empty.
+        UsageError: the folder is not empty, or few rows do not show the finding; then nothing is left of it.
     """
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: name a folder that is")
@@ -64,10 +64,17 @@ def extract(run: Run, life: Life, folder: Path) -> Run:
     for name in ("scenario.json", "manifest.json"):
         shutil.copyfile(run.folder.raw / name, out.raw / name)
     runs.seal(out)
-    found = next(check for check in run.verdict.checks if check.name == life.check)
-    text = TEST.format(claim=found.claim, check=found.name, verdict=found.verdict)
-    (folder / "test_witness.py").write_text(text, encoding="utf-8")
-    return load(folder)
+    small, whole = load(folder), _found(run, life.check)
+    if _found(small, life.check).verdict != whole.verdict:
+        shutil.rmtree(folder)
+        raise UsageError(f"a few rows do not show it: {whole.name} compares all of them with what is allowed")
+    text = TEST.format(run_id=run.verdict.run_id, claim=whole.claim, check=whole.name, verdict=whole.verdict)
+    (folder / f"test_{whole.name}_{run.verdict.run_id}.py").write_text(text, encoding="utf-8")
+    return small
+
+
+def _found(run: Run, name: str) -> Check:
+    return next(check for check in run.verdict.checks if check.name == name)
 
 
 def _neighbours(run: Run, places: Iterable[Place]) -> set[Place]:
@@ -118,6 +125,8 @@ def _changes(samples: pa.Table, partitions: set[int]) -> pa.Table:
     """The first and the last sample of each stretch in which leader, epoch and ISR of a partition stayed the same."""
     frame = samples.select(["t_ns", "partition", "leader", "epoch", "isr"]).to_pandas()
     frame = frame[frame["partition"].isin(partitions)].sort_values(["partition", "t_ns"], kind="stable")
+    if frame.empty:
+        return samples.slice(0, 0)
     word = frame["partition"].astype(str) + [f" {r.leader} {r.epoch} {sorted(r.isr)}" for r in each(frame)]
     edge = (word != word.shift()) | (word != word.shift(-1))
     return samples.take(pa.array(sorted(frame.index[edge])))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
-from factorylab.analysis.epochs import Epochs
+import numpy as np
+
+from factorylab.analysis.epochs import Epochs, cut_by
 from factorylab.analysis.trace import Moment as Timed
 from factorylab.analysis.trace import moments, places_of, rows_of, worked_on
 from factorylab.audit.registry import Evidence
@@ -14,6 +17,7 @@ from factorylab.saved import each
 
 MOST_CHANGES = 4  # of leader or ISR after the confirmation: what comes later is not this reading's story
 NOBODY = (-2, -2)  # no row is about this sensor
+FOREVER_NS = 1 << 62
 SOME = 3  # copies of one reading; one is healthy
 TABLE = {"read": "reads", "stored": "commits", "refused": "commits", "dead_letter": "dead_letters"}
 
@@ -60,19 +64,45 @@ class Biography:
     def moments(self) -> list[Moment]:
         sends, log = self.of["sends"], self.of["log"]
         timed = [*moments(self.run, sends, log), *worked_on(self.run, set(self.places) - places_of(sends, log))]
-        found = [*map(self._told, timed), *self._confirmed(), *self._led(), *self._faults()]
+        found = [*map(self._told, timed), *self._confirmed(), *self._led(), *self._left_behind(), *self._faults()]
         return [*sorted(found, key=lambda m: m.t_s), *self._end()]
 
     def _told(self, timed: Timed) -> Moment:
+        """A step; before the reading was due and after it was cut off, its place was another reading's."""
         t_ns, step = timed
         words = ", ".join(filter(None, (step.by, step.where, step.detail)))
-        return self.at(t_ns, step.step, words, TABLE.get(step.step, "sends"))
+        table = TABLE.get(step.step, "sends")
+        if step.step == "acked" and self.e.acks == "0":
+            return self.at(t_ns, "sent out", f"{words}: under acks=0 no broker confirms", table)
+        if table != "sends" and not self._span()[0] <= t_ns < min(self._cuts.values(), default=FOREVER_NS):
+            return self.at(t_ns, f"{step.step} there", f"{words}: another reading at that place", table)
+        return self.at(t_ns, step.step, words, table)
+
+    @cached_property
+    def _cuts(self) -> dict[tuple[int, int], int]:
+        """By place at which it was confirmed and is no more: when a change of the leader was seen that cut it off."""
+        found = {}
+        for s in each(self.of["sends"]):
+            place = (int(s.partition), int(s.offset))
+            if place in self._held or s.outcome != "ok" or s.offset < max(self._log_of(s.partition)[0], 0):
+                continue
+            changes = self.epochs.changes(place[0])
+            number = cut_by(changes, np.array([s.offset]), np.array([s.t_ack_ns]))[0]
+            if number >= 0:
+                found[place] = changes[number].after.first_ns
+        return found
+
+    def _log_of(self, partition: int) -> tuple[int, int]:
+        """Where the log of a partition began and ended when it was read, (−1, −1) where it was not."""
+        frozen = self.run.frozen[self.run.frozen["partition"] == partition]
+        return next(((int(f.start), int(f.end)) for f in each(frozen)), (-1, -1))
 
     def _confirmed(self) -> Iterator[Moment]:
-        for s in each(self.of["sends"][self.of["sends"]["t_ack_ns"] >= 0]):
+        sends = self.of["sends"]
+        for s in each(sends[(sends["t_ack_ns"] >= 0) & (self.e.acks != "0")]):
             if term := self.epochs.term_at(s.partition, s.t_ack_ns):
                 isr = list(self.epochs.isr_at(s.partition, s.t_ack_ns))
-                detail = f"broker {term.leader} in epoch {term.epoch}; in sync {isr}"
+                detail = f"broker {term.leader} in epoch {term.epoch}; in sync, when last looked, {isr}"
                 yield self.at(s.t_ack_ns, "leader then", detail, "partitions")
 
     def _span(self) -> tuple[int, int]:
@@ -89,15 +119,28 @@ class Biography:
                 where = f" from offset {c.offset} on" if c.offset >= 0 else ""
                 detail = f"broker {c.after.leader} in epoch {c.after.epoch}{where}; in sync {list(c.after.isr_first)}"
                 yield self.at(c.after.first_ns, "new leader", detail, "partitions, epochs")
-                cut = [o for p, o in self.places if p == partition and 0 <= c.offset <= o and (p, o) not in self._held]
+                cut = [o for (p, o), t_ns in self._cuts.items() if p == partition and t_ns == c.after.first_ns]
                 for offset in cut[:1]:
                     detail = f"epoch {c.before.epoch} ends at offset {c.offset}, at or below offset {offset}"
                     yield self.at(c.after.first_ns, "truncated", detail, "epochs")
 
-    @property
+    @cached_property
     def _held(self) -> set[tuple[int, int]]:
         """Where the log has this reading now."""
         return places_of(self.of["log"], self.of["log"])
+
+    def _left_behind(self) -> Iterator[Moment]:
+        """Who deleted its segment, and who began to read beyond it where nobody had read it since it was due."""
+        due_ns, reads = self._span()[0], self.run.reads
+        for partition, offset in self.places:
+            mine = reads[(reads["partition"] == partition) & (reads["t_ns"] >= due_ns)].sort_values("t_ns")
+            read = (mine["first_offset"] <= offset) & (mine["last_offset"] >= offset)
+            for r in each(mine[mine["first_offset"] > offset].head(0 if read.any() else 1)):
+                detail = f"{r.worker} began at offset {r.first_offset}, beyond offset {offset}"
+                yield self.at(r.t_ns, "passed over", detail, "reads")
+            expired = [x for x in self.epochs.log_events if x.kind == "expired" and x.partition == partition]
+            for x in [x for x in expired if x.offset > offset][:1]:
+                yield self.at(x.t_ns, "deleted", f"the log begins at offset {x.offset} from now on", f"{x.node}.log")
 
     def _faults(self) -> Iterator[Moment]:
         from_ns, until_ns = self._span()
@@ -123,7 +166,5 @@ class Biography:
                 return "this reading"
             epoch = self.epochs.of_place(partition, offset)
             return f"another reading, {self.e.sensor_name(r.sensor)} seq {r.seq}" + f", of epoch {epoch}" * (epoch >= 0)
-        frozen = self.run.frozen[self.run.frozen["partition"] == partition]
-        for f in each(frozen.head(1)):
-            return f"nothing, the log goes from {f.start} to {f.end - 1}"
-        return "nothing"
+        start, end = self._log_of(partition)
+        return f"nothing, the log goes from {start} to {end - 1}" if end >= 0 else "nothing"

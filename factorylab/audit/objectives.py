@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorylab.analysis.readings import SHED
+from factorylab.analysis.readings import NEVER, SHED
 from factorylab.audit.registry import Evidence, Found, check
 
 
@@ -67,4 +67,5 @@ def unstored(e: Evidence) -> Found:
     limit, count = e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum())
     detail = "no objective" if limit is None else f"at most {limit:,} allowed"
     broken = limit is not None and count > limit
-    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}")
+    missing = e.witnesses((e.outcome != NEVER) & ~e.stored, "not in the store") if broken else []
+    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}", missing)

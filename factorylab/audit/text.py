@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pandas as pd
 
 from factorylab.analysis.alerting import ENOUGH
 from factorylab.audit.verdict import AlertLatency, Explanation, Life, Span, Verdict
 
 SHOWN = 5  # checks on a screen
-STORIES, EVIDENCE = 2, 3  # explanations on a screen, and what each rests on
+EVIDENCE = (5, 2)  # what each explanation on a screen rests on
+WIDTH, HELD = 120, "\xa0"  # columns; a space at which no line ends
+NOTHING_CONFIRMED = "none: no reading was confirmed, so none could be lost"
 NOT_RECORDED = "not recorded"
 EXPECTED = {True: "as expected", False: "NOT as expected"}
 
@@ -56,29 +60,36 @@ def one_line(verdict: Verdict) -> str:
 
 
 def panel(verdict: Verdict) -> str:
-    """The verdict on one screen: what fired, with witnesses, then the numbers."""
-    head = f"{verdict.scenario} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})"
-    lines = [head, "", f"{len(verdict.checks)} checks, {len(verdict.fired)} fired"]
+    """The verdict on one screen: what fired and why, one reading's life, recovery, then the numbers."""
+    lines = [
+        f"{verdict.scenario} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
+        f"{len(verdict.fired)} of {len(verdict.checks)} checks fired. Times are seconds since the steady state began.",
+        "",
+    ]
     for check in verdict.fired[:SHOWN]:
-        lines += [f"  {check.verdict:<11} {check.name}: {check.claim}", f"  {'':<11} {check.measured}"]
-        told = verdict.life is not None and check.name == verdict.life.check
-        lines += [f"  {'':<11} e.g. {_witness(witness)}" for witness in check.witnesses[: 0 if told else 1]]
+        lines += block(f"  {check.verdict:<11} {check.name}: {check.claim} {check.measured}", 14)
+        shown = 1 if verdict.life is None and check.witnesses else 0
+        lines += [f"  {'':<11} e.g. {_witness(witness)}" for witness in check.witnesses[:shown]]
     if verdict.fired[SHOWN:]:
         lines.append(f"  and {', '.join(c.name for c in verdict.fired[SHOWN:])}")
-    lines += [line for told in verdict.explanations[:STORIES] for line in why(told)]
-    if verdict.explanations[STORIES:]:
-        lines.append(f"  and {len(verdict.explanations) - STORIES} more explanations in the report")
+    for told, most in zip(verdict.explanations, EVIDENCE, strict=False):
+        lines += why(told, most)
+    if verdict.explanations[len(EVIDENCE) :]:
+        lines.append(f"  and {len(verdict.explanations) - len(EVIDENCE)} more, in the report")
     lines += life_lines(verdict.life) if verdict.life else []
     for r in verdict.recovery:
-        lines.append(
-            f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected {r.detection}, "
-            f"recovered {r.recovery}, caught up {r.catch_up}"
-        )
-    lines += [f"  exposure: {verdict.exposure}"] if verdict.exposure else []
+        told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected after {r.detection}, "
+        lines.append(told_of + f"recovered after {r.recovery}, caught up after {r.catch_up}")
+    exposure = verdict.exposure or ("" if verdict.counts is None or verdict.counts.acked else NOTHING_CONFIRMED)
+    lines += block(f"  exposure: {exposure}", 4) if exposure else []
     lines += alerting_lines(verdict)
-    shown = numbers(verdict)
-    width = max(map(len, shown))
-    return "\n".join([*lines, "", *(f"  {name:<{width}}  {value}" for name, value in shown.items())])
+    counted = [f"{name} {value}".replace(" ", HELD) for name, value in numbers(verdict).items()]
+    return "\n".join([*lines, "", *block("  " + "   ".join(counted), 2)]).replace(HELD, " ")
+
+
+def block(text: str, indent: int) -> list[str]:
+    """One paragraph as lines that fit; all but the first are indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def story(told: Explanation) -> str:
@@ -94,16 +105,17 @@ def story(told: Explanation) -> str:
     return f"{many}{place}{time}{epoch}: {told.event}"
 
 
-def why(told: Explanation) -> list[str]:
+def why(told: Explanation, most: int) -> list[str]:
     """An explanation on a screen: the story, what it rests on, what prevents it."""
-    lines = [f"  {'why':<11} {told.check}: {story(told)}"]
-    lines += [f"  {'':<11} - {evidence}" for evidence in told.evidence[:EVIDENCE]]
-    return [*lines, f"  {'':<11} prevented by {told.prevented_by}"]
+    lines = block(f"  {'why':<11} {told.check}: {story(told)}", 14)
+    for evidence in told.evidence[:most]:
+        lines += block(f"  {'':<11} - {evidence}", 16)
+    return [*lines, *block(f"  {'':<11} prevented by {told.prevented_by}", 14)]
 
 
 def life_lines(life: Life) -> list[str]:
     """A witness's life, a line a step."""
-    steps = [f"  {m.t_s:>9.2f} s {m.step}: {m.detail}" for m in life.moments]
+    steps = [line for m in life.moments for line in block(f"  {m.t_s:>9.2f} s {m.step}: {m.detail}", 14)]
     return [f"  one of them: {_witness(life.witness)} ({life.check})", *steps]
 
 
@@ -112,8 +124,8 @@ def alerting_lines(verdict: Verdict) -> list[str]:
     if verdict.alerting is None:
         return [f"  blind: {NOT_RECORDED}"]
     rows = [row for row in verdict.alerting.latency if row.of == "alerts"]
-    raised = "; ".join(map(_raised, rows)) if any(row.n for row in rows) else "no alert was raised"
-    return [f"  blind: {verdict.alerting.blind}", f"  alert latency: {raised}"]
+    raised = ["  alert latency: " + "; ".join(map(_raised, rows))] if any(row.n for row in rows) else []
+    return [line for text in (f"  blind: {verdict.alerting.blind}", *raised) for line in block(text, 4)]
 
 
 def _raised(row: AlertLatency) -> str:
@@ -151,7 +163,7 @@ def _witness(witness: object) -> str:
     )
     parts = [
         f"{sensor} seq {seq}" if sensor else "",
-        f"partition {partition} offset {offset}" if partition >= 0 else "",
+        f"partition {partition} offset {offset}" if offset >= 0 else f"partition {partition}" if partition >= 0 else "",
         note,
     ]
     return ", ".join(part for part in parts if part)

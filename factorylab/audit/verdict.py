@@ -157,7 +157,7 @@ class Blind(msgspec.Struct, frozen=True, kw_only=True):
         late = f"an alert is late after {self.allowed_s:g} s, each machine has a reading every {self.interval_s:.2g} s"
         if not self.hit:
             return f"none of {self.machines:,} machines at any time; {late}"
-        parts = [f"at worst {self.blind_s:.1f} s ({self.sensor}, {self.location})"]
+        parts = [f"at worst {self.blind_s:.1f} s without an alert in time ({self.sensor}, {self.location})"]
         parts[0] += f", {self.after_s:.1f} s of it after the healing" if self.after_s else ""
         parts.append(f"{self.hit:,} of {self.machines:,} machines")
         parts += [f"{self.before_s:.1f} s already before the fault"] if self.before_s else []
@@ -212,7 +212,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """The worst moment of a run: what the death of `leader` would have lost then, between `low` and `high` readings.
 
-    `alone`: it was the only replica in sync, so its copy was the only one; else followers had not copied them yet.
+    `alone`: it was the only replica in sync, so its copy was the only one; else no follower was known to have one.
     """
 
     t_s: float
@@ -225,8 +225,10 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
         if not self.high:
             return "none: at every moment another replica in sync had each confirmed reading"
         many = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
-        where = f"on broker {self.leader} alone" if self.alone else f"not copied from broker {self.leader} yet"
-        return f"at worst {many} confirmed readings {where}, at {self.t_s:.1f} s"
+        why = "alone in sync" if self.alone else "not known to be copied"
+        return (
+            f"at worst {many} confirmed readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s ({why})"
+        )
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
