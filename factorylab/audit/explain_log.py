@@ -44,7 +44,7 @@ def _cut(case: Case, change: Change, lost: pd.DataFrame) -> Explanation:
     event, cure = _event(case, change, lost, unclean=bool(unclean), emptied=bool(emptied))
     late = int((lost["t_ns"] > (began[0].t_ns if began else after.first_ns)).sum())
     evidence = [
-        f"leader {before.leader} in epoch {before.epoch} → leader {after.leader} in epoch {after.epoch} between "
+        f"leader {before.leader} in epoch {before.epoch} → leader {after.leader} in epoch {after.epoch}, seen at "
         f"{case.seconds(before.last_ns):.1f} s and {case.seconds(after.first_ns):.1f} s; "
         f"epoch {after.epoch} begins at offset {change.offset:,}",
         f"replicas in sync before: {list(before.isr_last)}; after: {list(after.isr_first)}",
