@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from factorylab import runs as run_folders
-from factorylab.errors import UsageError
+from factorylab.errors import ScenarioError, UsageError
 from factorylab.settings import BackendChoice, Settings, choose_backend, load_settings
 
 if TYPE_CHECKING:
@@ -98,7 +98,11 @@ def runs(as_json: AsJson = False) -> None:
         typer.echo(json.dumps([_listed(r) for r in found], indent=2))
         return
     for folder in found:
-        line = one_line(load(folder.path).verdict) if folder.sealed else f"{folder.path.parent.name:<18} did not finish"
+        line = f"{folder.path.parent.name:<18} did not finish"
+        try:
+            line = one_line(load(folder.path).verdict) if folder.sealed else line
+        except ScenarioError as error:
+            line = f"{folder.path.parent.name:<18} {error}"
         typer.echo(f"{folder.path.name}  {line}")
     if not found:
         say("no runs yet: 'factorylab run baseline' makes one")
@@ -174,14 +178,19 @@ def describe(job: Job) -> str:
 
 
 def judge(folder: run_folders.RunFolder) -> Run:
-    """Judge a run; write its derived/verdict.json and derived/figures/."""
+    """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn."""
     from factorylab.audit import write_verdict
     from factorylab.plots import save
     from factorylab.saved import load
 
     loaded = load(folder.path)
-    save(loaded, folder.figures)
-    write_verdict(loaded)
+    verdict = write_verdict(loaded)
+    try:
+        save(loaded, folder.figures)
+    except Exception as error:
+        if all(check.verdict != "INVALID" for check in verdict.checks):
+            raise
+        say(f"figures are missing: {error}")
     loaded.release()
     return loaded
 

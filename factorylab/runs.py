@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from factorylab.errors import UsageError
+from factorylab.errors import ScenarioError, UsageError
 from factorylab.scenario import Scenario, scenario_from
 
 SCHEMA_VERSION = 3
@@ -60,7 +60,16 @@ class RunFolder:
         return (self.raw / "seal.json").exists()
 
     def scenario(self) -> Scenario:
-        return scenario_from(json.loads((self.raw / "scenario.json").read_text(encoding="utf-8")), str(self.path))
+        """What was to be done.
+
+        Raises:
+            ScenarioError: the file is none, or its scenario breaks a rule.
+        """
+        try:
+            data = json.loads((self.raw / "scenario.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ScenarioError(f"{self.path.name}/raw/scenario.json cannot be read: {error}") from None
+        return scenario_from(data, str(self.path))
 
 
 def create(results: Path, scenario: Scenario) -> RunFolder:
@@ -77,7 +86,7 @@ def digests(run: RunFolder) -> dict[str, str]:
     """SHA-256 of each file under raw/, by its path relative to raw/."""
     found = {}
     for file in sorted(run.raw.rglob("*")):
-        if file.is_file() and file.name != "seal.json":
+        if file.is_file() and file != run.raw / "seal.json":
             with file.open("rb") as stream:
                 found[file.relative_to(run.raw).as_posix()] = hashlib.file_digest(stream, "sha256").hexdigest()
     return found

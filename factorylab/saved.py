@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from factorylab import manifest, runs
 from factorylab.clock import NS
-from factorylab.errors import UsageError
+from factorylab.errors import LabError, UsageError
 from factorylab.history import SINCE, TABLES, Phase
 from factorylab.scenario import Scenario
 
@@ -104,12 +104,16 @@ class Run:
 
     def frame(self, table: str, *columns: str) -> pd.DataFrame:
         """A table, or only some of its columns, read anew: big tables are not kept. One column after the other, so that
-        no more than one is held both as it was stored and as it is here."""
+        no more than one is held both as it was stored and as it is here.
+
+        Raises:
+            LabError: the file is damaged.
+        """
         kinds = dtypes(table)
         wanted = columns or tuple(kinds)
         if not self.path_of(table).exists():
             return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted})
-        file = pq.ParquetFile(self.path_of(table))
+        file = _opened(self.path_of(table))
         there = [name for name in file.schema_arrow.names if name in wanted]
         found = {name: _dense(file.read(columns=[name]).column(0), kinds[name]) for name in there}
         return _frame(found, file.metadata.num_rows, wanted)
@@ -126,7 +130,7 @@ class Run:
     def row_count(self, table: str) -> int:
         """Number of rows of a table, without reading it."""
         path = self.path_of(table)
-        return pq.ParquetFile(path).metadata.num_rows if path.exists() else 0
+        return _opened(path).metadata.num_rows if path.exists() else 0
 
     def missing(self) -> list[str]:
         """Tables and columns that a history of this run's schema version should have and has not."""
@@ -135,9 +139,16 @@ class Run:
             if not self.path_of(table).exists():
                 lacks.append(table)
                 continue
-            there = set(pq.ParquetFile(self.path_of(table)).schema_arrow.names)
+            there = set(_opened(self.path_of(table)).schema_arrow.names)
             lacks += [f"{table}.{name}" for name in dtypes(table) if name not in there]
         return [name for name in lacks if SINCE.get(name, 1) <= version]
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise LabError(f"history/{path.name} cannot be read: {error}") from None
 
 
 def _frame(found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:

@@ -226,6 +226,24 @@ def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
     assert (code, json.loads(out)["verdict"]) == (4, "INVALID")
 
 
+def test_a_damaged_table_is_a_verdict_and_no_traceback(call: Call, nothing_starts: Path) -> None:
+    """A run of which half a table is gone is INVALID, exit code 4, and what could not be drawn is said."""
+    run = healthy(nothing_starts / "results").saved()
+    table = run.path_of("phases")
+    table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
+    code, out, err = call("replay", "latest")
+    assert (code, "INVALID" in out) == (4, True) and "figures are missing: history/phases.parquet cannot be read" in err
+
+
+def test_a_damaged_scenario_does_not_hide_the_other_runs(call: Call, nothing_starts: Path) -> None:
+    """`runs` names the run that cannot be read, and lists the others."""
+    whole, damaged = (healthy(nothing_starts / "results").saved().folder for _ in range(2))
+    (damaged.raw / "scenario.json").write_text("{")
+    lines = call("runs")[1].splitlines()
+    assert {line.split()[0] for line in lines} == {whole.path.name, damaged.path.name}
+    assert sum("scenario.json cannot be read" in line for line in lines) == 1
+
+
 def test_compare_puts_two_runs_side_by_side(call: Call, saved: tuple[Run, Run]) -> None:
     """`compare` prints the numbers of both runs."""
     code, out, _ = call("compare", "whole", "lossy")
