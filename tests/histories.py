@@ -85,7 +85,7 @@ class History(dict[str, pd.DataFrame]):
             "run_id": folder.run_id,
             "scenario": self.scenario.name,
             "backend": "handmade",
-            "started_wall_ns": 0,
+            "started_wall_ns": at_ns(-10),
             "boot_id": BOOT,
             "seed": self.scenario.workload.seed,
             "host": manifest.Host(cores=2, memory_bytes=1 << 33, system="none"),
@@ -302,6 +302,7 @@ def consumer_loss(folder: Path, **changes: Any) -> History:
         frame.loc[moved, "rebalance_no" if table == "reads" else "owner_epoch"] = 2
         back = (frame["partition"] == 1) & (frame["t_ns"] > at_ns(13))
         frame.loc[back, "rebalance_no" if table == "reads" else "owner_epoch"] = 1 if table == "reads" else 3
+    h["positions"].loc[h["positions"]["partition"] == 1, "owner_epoch"] = 3
     return h
 
 

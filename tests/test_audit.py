@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from factorylab import audit
 from factorylab.audit.registry import CHECKS, Evidence, Found, check
 from factorylab.audit.verdict import Check, Verdict, meets
-from factorylab.errors import UsageError
+from factorylab.errors import ScenarioError, UsageError
 from factorylab.saved import load
 from tests.histories import (
     BOOT,
@@ -80,9 +81,16 @@ def answer(h: History, row: int, outcome: str) -> None:
     h["sends"].loc[row, "outcome"] = outcome
 
 
-def alert(h: History, sink: str, seq: int, name: str = "") -> None:
+def alert(h: History, sink: str, seq: int, name: str = "", severity: str = "warning") -> None:
     name = name or f"sensor-0:{seq}:high"
-    h.add("alerts", sink=sink, alert_id=name, sensor=0, seq=seq, rule="high", severity="warning")
+    h.add("alerts", sink=sink, alert_id=name, sensor=0, seq=seq, rule="high", severity=severity)
+
+
+def told_in_two_ways(odd: str) -> Spoil:
+    """One sink, or the pass, gives an alert another severity than the others do."""
+    return lambda h: [
+        alert(h, sink, 3, severity="critical" if sink == odd else "warning") for sink in ("table", "topic", "replay")
+    ]
 
 
 def behind(h: History) -> None:
@@ -110,7 +118,10 @@ def poll(h: History, worker: str, rebalance_no: int) -> None:
 
 
 def commit(h: History, epoch: int, *, refused: bool) -> None:
-    """A commit of processor-9 over the first five offsets of partition 0, late in the run."""
+    """A poll and a commit of processor-9 over the first five offsets of partition 0, late in the run."""
+    first = h["log"].query("partition == 0 and offset < 5")["payload_hash"]
+    h.add("reads", worker="processor-9", t_ns=at_ns(8.9), partition=0, first_offset=0, last_offset=4, count=5,
+          hash_sum=first.sum(), rebalance_no=1)  # fmt: skip
     h.add("commits", worker="processor-9", t_ns=at_ns(9), partition=0, from_offset=0, to_offset=5, owner_epoch=epoch,
           rows=5, alerts=0, dead_letters=0, refused=refused)  # fmt: skip
 
@@ -134,10 +145,28 @@ VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
         set_cell("sends", 6, "offset", 0), {"inconsistent_offset": 1}),
     "a stored row of a place that holds another reading is inconsistent": (
         set_cell("rows", 6, "offset", 0), {"inconsistent_offset": 1}),
+    "an ack for a place beyond the log's end, of a reading that lies elsewhere, is inconsistent": (
+        set_cell("sends", 6, "offset", 10**6), {"inconsistent_offset": 1}),
+    "a stored row of a place beyond the log's end is inconsistent": (
+        set_cell("rows", 6, "offset", 10**6), {"inconsistent_offset": 1}),
+    "a stored reading that was never acknowledged and is not in the log is inconsistent": (
+        lambda h: [answer(h, 12, "unknown"), lose(h, 12, "log")], {"inconsistent_offset": 1}),
+    "a dead letter of a place that the log does not have is inconsistent": (
+        lambda h: h.add("dead_letters", partition=0, offset=10**6, reason="", payload_hash=np.uint64(1)),
+        {"inconsistent_offset": 1}),
+    "a stored record that is a dead letter too is both": (lambda h: letter(h, 7), {"dead_and_stored": 1}),
+    "a record that is not in the journal is a phantom, and no more": (drop("sends", 6), {"phantom": 2}),
     "polls that step back are rewound": (lambda h: poll(h, "processor-0", 1), {"rewound": 1}),
     "a missing poll is a skip": (drop("reads", 9), {"skipped": None}),
     "an older owner whose transaction takes effect is a zombie": (
         lambda h: commit(h, 0, refused=False), {"zombie_write": 1}),
+    "a second worker that writes in the epoch of another is a zombie": (
+        set_cell("commits", 9, "worker", "processor-9"), {"zombie_write": 1}),
+    "a partition given to a second owner before the first gave it up has two": (
+        lambda h: callback(h, "processor-1", 3, "assigned"), {"two_owners": 1}),
+    "an alert stored with another severity is altered": (told_in_two_ways("table"), {"alert_differs": 1}),
+    "an alert published with another severity is altered": (told_in_two_ways("topic"), {"alert_differs": 1}),
+    "an alert that the pass gives another severity is altered": (told_in_two_ways("replay"), {"alert_differs": 1}),
     "an alert stored twice is a duplicate": (
         lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic", "replay")], {"duplicate_alert": 1}),
     "a stored alert that is not in the topic is missing": (
@@ -173,19 +202,34 @@ ALMOST: dict[str, Spoil] = {
         lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
     "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
     "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
+    "an owner that hears of its loss late had no say in it": lambda h: [
+        callback(h, "processor-1", 3, "assigned"), callback(h, "processor-0", 4, "lost")],
+    "an owner that ended without a word and began anew gave up what it had": lambda h: [
+        callback(h, "processor-1", 3, "assigned"),
+        h.add("workers", worker="processor-0", t_ns=at_ns(4), pid=2, role="processor", boot_id=BOOT, wall_ns=at_ns(4))],
 }  # fmt: skip
 
 
-def lose(h: History, send: int) -> None:
+def lose(h: History, send: int, *tables: str) -> None:
     """The last step of a reading that never reached Kafka: no offset was given for it."""
     sensor, seq = h["sends"].loc[send, "sensor"], h["sends"].loc[send, "seq"]
-    for table in ("log", "rows"):
+    for table in tables or ("log", "rows"):
         h[table] = h[table][~((h[table]["sensor"] == sensor) & (h[table]["seq"] == seq))].reset_index(drop=True)
 
 
+def callback(h: History, worker: str, second: float, event: str) -> None:
+    """The group tells a processor about partition 0."""
+    h.add("group", worker=worker, t_ns=at_ns(second), event=event, partitions=[[0]], rebalance_no=2)
+
+
 def dead_letter(h: History, row: int) -> None:
-    record = h["log"].loc[row]
+    letter(h, row)
     h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
+
+
+def letter(h: History, row: int) -> None:
+    """A dead letter of this record of the log."""
+    record = h["log"].loc[row]
     h.add("dead_letters", partition=record.partition, offset=record.offset, reason="", payload_hash=record.payload_hash)
 
 
@@ -245,6 +289,38 @@ def blind(h: History) -> None:
     h["processes"] = h["processes"][~h["processes"]["t_ns"].between(at_ns(6.5), at_ns(9))]
 
 
+def unseen(table: str, partition: int) -> Spoil:
+    """For five seconds the probe noted nothing of a partition."""
+
+    def spoil(h: History) -> None:
+        gap = h[table]["t_ns"].between(at_ns(1), at_ns(6)) & (h[table]["partition"] == partition)
+        h[table] = h[table][~gap]
+
+    return spoil
+
+
+def later(table: str, second: float, **where: object) -> Spoil:
+    """Some rows of a table, or all, have their times put off."""
+
+    def spoil(h: History) -> None:
+        hit = pd.Series(True, index=h[table].index)
+        for column, value in where.items():
+            hit &= h[table][column] == value
+        h[table].loc[hit, [c for c in ("t_ns", "wall_ns") if c in h[table]]] += round(second * S)
+
+    return spoil
+
+
+def of_partition(table: str, pick: Callable[[pd.DataFrame], list[int]]) -> Spoil:
+    """Some rows of partition 1 of a table, in the order of time, are gone."""
+
+    def spoil(h: History) -> None:
+        mine = h[table][h[table]["partition"] == 1].sort_values("t_ns")
+        h[table] = h[table].drop(index=pick(mine))
+
+    return spoil
+
+
 def lag_grows(h: History) -> None:
     t_s = (h["lag"]["t_ns"] - at_ns(0)) / S
     h["lag"]["committed"] = (h["lag"]["committed"] - t_s.clip(lower=0) * 8).astype(int)
@@ -279,6 +355,44 @@ INVALID: dict[str, tuple[Spoil, str]] = {
     "a fault that was never healed": (
         lambda h: h.__setitem__("faults", h["faults"][h["faults"]["step"] != "healed"]), "healed"),
     "a replica that is still missing": (not_in_sync, "healed"),
+    "a fault that was held for a moment": (
+        lambda h: [later("faults", -5.5, step=step)(h) for step in ("healing", "healed")], "fault_landed"),
+    "a fault of another kind than the declared one": (
+        lambda h: h["faults"].__setitem__("kind", "terminate"), "fault_landed"),
+    "a fault on another target than the declared one": (
+        lambda h: h["faults"].__setitem__("target", "leader:1"), "fault_landed"),
+    "a fault that nobody declared": (
+        lambda h: h.fault("broker-2", 9, 10, number=1), "fault_landed"),
+    "a phase before the one that it follows": (later("phases", 60, phase="steady"), "complete"),
+    "a phase that came twice": (
+        lambda h: h.__setitem__("phases", pd.concat([h["phases"], h["phases"].tail(1)])), "complete"),
+    "a probe that saw no leader of a partition": (unseen("partitions", 1), "probe_alive"),
+    "a probe that saw no lag of a partition": (unseen("lag", 2), "probe_alive"),
+    "a broker that the probe never saw": (
+        lambda h: h.__setitem__("processes", h["processes"][h["processes"]["name"] != "broker-3"]), "healed"),
+    "a partition that the scenario does not have": (set_cell("log", 4, "partition", 7), "final_read"),
+    "an answer before its send": (set_cell("sends", 6, "t_ack_ns", at_ns(-3)), "journal_whole"),
+    "a confirmation that never came": (set_cell("sends", 6, "t_ack_ns", -1), "journal_whole"),
+    "an answer that confirms nothing and has an offset": (
+        lambda h: [answer(h, 12, "unknown"), h["sends"].__setitem__("offset", h["log"]["offset"])], "journal_whole"),
+    "transactions of another time": (later("commits", 3600), "one_run"),
+    "a manifest of another scenario": (lambda h: h.made_of.update(scenario="other"), "one_run"),
+    "a manifest of another seed": (lambda h: h.made_of.update(seed=7), "one_run"),
+    "a manifest of other clients": (lambda h: h.made_of.update(producer={"acks": "1"}), "one_run"),
+    "a manifest of an earlier run": (lambda h: h.made_of.update(started_wall_ns=at_ns(-200)), "one_run"),
+    "a manifest whose topics are of another run": (
+        lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}), "one_run"),
+    "a transaction that is not noted": (of_partition("commits", lambda rows: rows.index[[9]]), "commits_whole"),
+    "a last transaction that is not noted": (of_partition("commits", lambda rows: rows.index[-1:]), "commits_whole"),
+    "no transaction of a partition": (of_partition("commits", lambda rows: rows.index), "commits_whole"),
+    "a first poll that is not noted": (of_partition("reads", lambda rows: rows.index[:1]), "commits_whole"),
+    "a last poll that is not noted": (of_partition("reads", lambda rows: rows.index[-1:]), "commits_whole"),
+    "a transaction with more rows than offsets": (set_cell("commits", 9, "rows", 100), "commits_whole"),
+    "a transaction with fewer rows than are stored": (set_cell("commits", 9, "rows", 1), "commits_whole"),
+    "alerts of a transaction that are nowhere": (set_cell("commits", 9, "alerts", 1), "commits_whole"),
+    "a position of an older owner": (set_cell("positions", 1, "owner_epoch", 0), "commits_whole"),
+    "a partition without a position": (drop("positions", 1), "commits_whole"),
+    "a group without a callback": (lambda h: h.__setitem__("group", h["group"].head(0)), "two_owners"),
     "a reading that was offered twice": (
         lambda h: h.__setitem__("sends", h["sends"].loc[[0, *h["sends"].index]].reset_index(drop=True)),
         "journal_whole"),
@@ -294,6 +408,31 @@ def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> Non
     verdict = history.saved().verdict
     assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
     assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
+
+
+def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
+    """The last transaction of an owner that is killed may be missing in its journal; two of them may not."""
+    history = consumer_loss(tmp_path)
+    last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
+    history["commits"] = history["commits"].drop(index=last[1:])
+    assert fired(history.saved().verdict) == {}
+    history["commits"] = history["commits"].drop(index=last[:1])
+    assert fired(history.saved().verdict) == {"commits_whole": 1}
+
+
+def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:
+    """A file that is called like the seal and lies elsewhere is one too many."""
+    run = healthy(tmp_path).saved()
+    (run.folder.logs / "seal.json").write_text("{}")
+    assert fired(load(run.folder.path).verdict) == {"seal": 1}
+
+
+def test_a_scenario_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    """A damaged scenario.json is an error that names it."""
+    run = healthy(tmp_path).saved()
+    (run.folder.raw / "scenario.json").write_bytes(b"\xff{")
+    with pytest.raises(ScenarioError, match=r"raw/scenario\.json"):
+        _ = load(run.folder.path).scenario
 
 
 def link(source: str, target: str, from_s: float, until_s: float, *, ok: bool) -> Spoil:
@@ -394,7 +533,7 @@ def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, 
         history[table] = history[table].merge(history["sends"][["sensor", "seq"]])
     ends = history["log"].groupby("partition")["offset"].max() + 1
     history["frozen"]["end"] = history["positions"]["next_offset"] = ends.to_numpy()
-    history["reads"] = history["reads"][history["reads"]["t_ns"] < at_ns(12.9)]
+    history["reads"] = history["reads"][history["reads"]["last_offset"] < history["reads"]["partition"].map(ends)]
     assert sorted(fired(history.saved().verdict)) == checks
 
 

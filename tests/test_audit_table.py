@@ -15,7 +15,7 @@ import pytest
 from factorylab.audit.registry import CHECKS
 from factorylab.audit.verdict import Verdict
 from factorylab.saved import load
-from tests.histories import History, S, at_ns, broker_loss, healthy, scenario
+from tests.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, scenario
 from tests.test_audit import (
     Spoil,
     add_log,
@@ -24,10 +24,12 @@ from tests.test_audit import (
     behind,
     blind,
     both,
+    callback,
     commit,
     dead_letter,
     drop,
     lag_grows,
+    letter,
     lose,
     not_in_sync,
     poll,
@@ -142,6 +144,12 @@ def late_healing(h: History) -> None:
     ]
 
 
+def unnoted(h: History) -> None:
+    """The owner of partition 1 was killed before it could note its last transaction."""
+    mine = h["commits"].query("partition == 1 and owner_epoch == 1")
+    h["commits"] = h["commits"].drop(index=[mine["t_ns"].idxmax()])
+
+
 TABLE: dict[str, Pair] = {
     "lost_in_log": Pair(drop("log", 5), both(lambda h: answer(h, 15, "unknown"), lambda h: lose(h, 15))),
     "expired": Pair(lambda h: retention(h, stored=False), lambda h: retention(h, stored=True)),
@@ -153,10 +161,14 @@ TABLE: dict[str, Pair] = {
         lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=1.0), drop("rows", 6)),
     "reordered_in_log": Pair(swapped(0, 5), lambda h: add_log(h, 0, 3)),
     "inconsistent_offset": Pair(set_cell("sends", 6, "offset", 0), two_acks),
+    "dead_and_stored": Pair(lambda h: letter(h, 7), lambda h: dead_letter(h, 7)),
     "corrupt": Pair(set_cell("log", 4, "payload_hash", np.uint64(1)), lambda h: add_log(h, -1, 3, 7)),
     "skipped": Pair(drop("reads", 9), lambda h: poll(h, "processor-1", 2)),
     "rewound": Pair(lambda h: poll(h, "processor-0", 1), lambda h: poll(h, "processor-1", 2)),
     "zombie_write": Pair(lambda h: commit(h, 0, refused=False), lambda h: commit(h, 0, refused=True)),
+    "two_owners": Pair(
+        lambda h: callback(h, "processor-1", 3, "assigned"),
+        lambda h: [callback(h, *what) for what in (("processor-1", 3, "assigned"), ("processor-0", 4, "lost"))]),
     "duplicate_alert": Pair(
         lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic")],
         lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic")]),
@@ -188,6 +200,10 @@ TABLE: dict[str, Pair] = {
         lambda h: h["processes"].__setitem__("status", "running"), fault_step("intended", to="intended"), broker_loss),
     "enough_sends": Pair(thin_after, one_of_three_missing, broker_loss),
     "healed": Pair(not_in_sync, late_healing, broker_loss),
+    "one_run": Pair(
+        lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}),
+        lambda h: h.made_of.update(run_id="abcdef", topics={"sensor-data": "sensor-data-abcdef"})),
+    "commits_whole": Pair(drop("commits", 9), unnoted, consumer_loss),
     "died_unasked": Pair(dead_from("broker-2", 3), nothing, broker_loss),
 }  # fmt: skip
 

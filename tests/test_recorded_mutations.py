@@ -35,7 +35,8 @@ def copied(run: Run, folder: Path) -> History:
     history = History(folder, run.scenario)
     history.update({table: run.frame(table).copy() for table in TABLES})
     facts = msgspec.structs.asdict(run.manifest)
-    kept = ("schema_version", "boot_id", "topics", "producer", "consumer", "topic_config", "problems", "workers_died")
+    own = ("schema_version", "run_id", "started_wall_ns", "boot_id", "topics", "problems", "workers_died")
+    kept = (*own, "producer", "consumer", "topic_config")
     history.made_of = {name: facts[name] for name in kept}
     return history
 
@@ -141,7 +142,8 @@ def alerts(h: History, dice: Dice, sinks: tuple[str, ...], k: int) -> pd.DataFra
     """k new alerts about stored readings, each in these sinks."""
     rows = h["rows"].loc[dice.choice(h["rows"].index, k, replace=False)]
     for sink in sinks:
-        made = rows[["sensor", "seq"]].assign(worker="final-read", t_ns=1, sink=sink, rule="made", severity="warning")
+        made = rows[["sensor", "seq"]].assign(sink=sink, rule="made", severity="warning")
+        made = made.assign(worker="final-read", t_ns=h["log"]["t_ns"].max())
         made["alert_id"] = [f"made-{r.sensor}-{r.seq}" for r in made.itertuples()]
         both = pd.concat([h["alerts"].astype({"sink": str, "alert_id": str, "rule": str, "severity": str}), made])
         h["alerts"] = both.reset_index(drop=True)
@@ -192,6 +194,50 @@ def truncate_journal(h: History, dice: Dice) -> dict[str, int | None]:
     return {"journal_whole": None}
 
 
+def misplace_rows(h: History, dice: Dice) -> dict[str, int | None]:
+    """Stored from places that the log does not have."""
+    k = int(dice.integers(1, 50))
+    h["rows"].loc[dice.choice(h["rows"].index, k, replace=False), "offset"] += 10**6
+    return {"inconsistent_offset": k}
+
+
+def letters_of_stored(h: History, dice: Dice) -> dict[str, int | None]:
+    k = int(dice.integers(1, 50))
+    rows = h["log"].loc[inner(h, dice, k), ["t_ns", "partition", "offset", "payload_hash"]]
+    append(h, "dead_letters", rows.assign(worker="final-read", reason="made"))
+    return {"dead_and_stored": k}
+
+
+def alter_alerts(h: History, dice: Dice) -> dict[str, int | None]:
+    """Of new alerts in both sinks, the table has k with another severity."""
+    k = int(dice.integers(1, 20))
+    alerts(h, dice, ("topic", "table"), k)
+    h["alerts"].loc[h["alerts"].index[-k:], "severity"] = "critical"
+    return {"alert_differs": k}
+
+
+def drop_commit(h: History, dice: Dice) -> dict[str, int | None]:
+    """A transaction that took effect, of an owner that lived, is in no journal."""
+    commits = h["commits"]
+    h["commits"] = commits.drop(index=[dice.choice(commits.index[~commits["refused"]])])
+    return {"commits_whole": 1}
+
+
+def second_owner(h: History, dice: Dice) -> dict[str, int | None]:
+    """Another worker wrote in the epoch of the owner."""
+    commits = h["commits"].astype({"worker": str})
+    inner = commits.groupby(["partition", "owner_epoch"])["from_offset"].transform("min") < commits["from_offset"]
+    commits.loc[int(dice.choice(commits.index[inner & ~commits["refused"]])), "worker"] = "processor-9"
+    h["commits"] = commits
+    return {"zombie_write": 1}
+
+
+def another_time(h: History, dice: Dice) -> dict[str, int | None]:
+    """A table of another run on the same machine."""
+    h[str(dice.choice(["reads", "commits", "rows"]))]["t_ns"] += 3600 * 10**9
+    return {"one_run": 1}
+
+
 def nothing(h: History, dice: Dice) -> dict[str, int | None]:
     return {}
 
@@ -199,6 +245,7 @@ def nothing(h: History, dice: Dice) -> dict[str, int | None]:
 MUTATIONS: list[Mutate] = [
     nothing, delete_records, delete_rows, duplicate_records, duplicate_rows, swap, flip, phantom, shift_acks,
     shift_position, unread_end, drop_alerts, invent_alerts, repeat_alerts, zombie, skip_poll, truncate_journal,
+    misplace_rows, letters_of_stored, alter_alerts, drop_commit, second_owner, another_time,
 ]  # fmt: skip
 
 
@@ -226,4 +273,4 @@ def test_a_mutation_after_the_seal_is_invalid(recorded: Run, tmp_path: Path) -> 
     assert broken == ["history/log.parquet", "history/more.parquet", "history/reach.parquet"]
     seal = next(check for check in load(run.folder.path).verdict.checks if check.name == "seal")
     assert (seal.verdict, seal.count) == ("INVALID", 3)
-    assert manifest.read(run.folder).run_id == run.folder.run_id
+    assert manifest.read(run.folder).run_id == recorded.manifest.run_id

@@ -14,7 +14,7 @@ import numpy as np
 
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
-from factorylab.audit import consumers, copies, loss, objectives, validity
+from factorylab.audit import consumers, copies, loss, objectives, validity, whole
 from factorylab.audit.alerting import alerting
 from factorylab.audit.copies import surplus
 from factorylab.audit.explain import explanations
@@ -40,7 +40,7 @@ from factorylab.saved import Run, each
 
 T = TypeVar("T")
 __all__ = ["Check", "Verdict", "Witness", "judge", "write_verdict"]
-_MODULES = (loss, copies, consumers, objectives, validity)  # importing them registers their checks
+_MODULES = (loss, copies, consumers, objectives, validity, whole)  # importing them registers their checks
 
 
 def judge(run: Run) -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.intervals import assignments
 from factorylab.analysis.readings import Mask, place
 from factorylab.audit.copies import polls
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
@@ -70,21 +71,48 @@ def rewound(e: Evidence) -> Found:
 
 @check("No older owner of a partition writes after a newer one.", "transactions of an older owner took effect")
 def zombie_write(e: Evidence) -> Found:
-    """Accepted transactions in the order of their offsets: the owner's epoch never falls, and none overlaps the
-    range of another owner. Offsets order them, not times: an owner paused in COMMIT hears of it late."""
+    """Accepted transactions in the order of their offsets: the owner's epoch never falls, none overlaps the range of
+    another owner, and no two workers write in one epoch. Offsets order them, not times: an owner paused in COMMIT hears
+    of it late."""
     commits = e.run.commits
     accepted = commits[~commits["refused"]].sort_values(["partition", "from_offset", "owner_epoch"], kind="stable")
     same = (accepted["partition"] == accepted["partition"].shift()).to_numpy()
     epoch, before = accepted["owner_epoch"], accepted["owner_epoch"].shift()
     reached = accepted.groupby("partition")["to_offset"].cummax().shift()
     overlaps = (accepted["from_offset"] < reached) & (epoch != before)
-    zombies = accepted[same & ((epoch < before) | overlaps)]
+    first = accepted.groupby(["partition", "owner_epoch"])["worker"].transform("first")
+    zombies = accepted[same & ((epoch < before) | overlaps) | (accepted["worker"] != first).to_numpy()]
     refused = int(commits["refused"].sum())
     witnesses = [
         Witness(partition=z.partition, offset=z.from_offset, note=f"{z.worker} in epoch {z.owner_epoch}")
         for z in each(zombies.head(WITNESSES))
     ]
     return Found(len(zombies), len(accepted), f"{refused:,} refused by the fence", witnesses)
+
+
+@check("A partition has one owner at a time, but for one that its group put out.", "assignments were made too early")
+def two_owners(e: Evidence) -> Found:
+    """By the callbacks of the group. A member that hears of its loss late, was killed, or ended before it could say
+    so, gave its partitions up without a word."""
+    spans = assignments(e.run)
+    if spans.empty and len(e.run.reads):
+        raise ValueError("polls without any assignment")
+    early: list[Any] = []
+    for x in each(spans[spans["ended_by"].isin(["revoked", "end"])]):
+        during = spans["start_s"].between(x.start_s, x.end_s, inclusive="neither")
+        if not _ended(e, x):
+            early += each(spans[during & (spans["partition"] == x.partition) & (spans["worker"] != x.worker)])
+    witnesses = [
+        Witness(partition=y.partition, note=f"{y.worker} owned it from {y.start_s:.1f} s on, and another did still")
+        for y in early
+    ]
+    return Found(len(early), len(spans), "", witnesses)
+
+
+def _ended(e: Evidence, span: Any) -> bool:
+    """The owner's process was another one, or none, when its time was over."""
+    born = e.run.seconds(e.run.workers.loc[e.run.workers["worker"] == span.worker, "t_ns"])
+    return bool(born.between(span.start_s, span.end_s).any()) or span.worker in e.run.manifest.workers_died
 
 
 def alerts_of(e: Evidence, sink: str) -> pd.DataFrame:
@@ -131,18 +159,31 @@ def alert_spurious(e: Evidence) -> Found:
     return Found(int(wrong.sum()), len(topic) + len(table), detail, _alert_witnesses(e, both[wrong], "without ground"))
 
 
-@check("The stored alerts are those that one uninterrupted pass over the log raises.", "alerts are missing or too many")
+@check(
+    "The stored alerts are those that one uninterrupted pass over the log raises, and each is told in one way.",
+    "alerts are missing, too many or altered",
+)
 def alert_differs(e: Evidence) -> Found:
-    """Judged where the store has reached the reading and the final log holds it. Lost readings take their alerts with
-    them, and are counted as what they are."""
-    if unjudged := _no_pass(e):
-        return Found(0, 0, unjudged)
+    """The pass is judged where the store has reached the reading and the final log holds it. Lost readings take their
+    alerts with them, and are counted as what they are."""
+    unjudged = _no_pass(e)
     table, replay = (alerts_of(e, sink).drop_duplicates("alert_id") for sink in ("table", "replay"))
+    if unjudged:
+        replay = table
     missing = replay[~replay["alert_id"].isin(table["alert_id"]) & _judged(e, replay)]
     extra = table[~table["alert_id"].isin(replay["alert_id"]) & _judged(e, table)]
+    altered = _told_differently(pd.concat([table, replay, alerts_of(e, "topic")]))
     witnesses = _alert_witnesses(e, missing, "not stored") + _alert_witnesses(e, extra, "not raised by the pass")
-    detail = f"{len(missing):,} missing, {len(extra):,} too many" if len(missing) + len(extra) else ""
-    return Found(len(missing) + len(extra), len(replay), detail, witnesses)
+    witnesses += _alert_witnesses(e, altered, "told in two ways")
+    count = len(missing) + len(extra) + len(altered)
+    detail = f"{len(missing):,} missing, {len(extra):,} too many, {len(altered):,} altered" if count else unjudged
+    return Found(count, len(replay), detail, witnesses)
+
+
+def _told_differently(alerts: pd.DataFrame) -> pd.DataFrame:
+    """One row for each alert of which two rows differ in more than their sink."""
+    told = alerts.drop(columns="sink").drop_duplicates()
+    return told[told["alert_id"].duplicated()].drop_duplicates("alert_id")
 
 
 def _no_pass(e: Evidence) -> str:

@@ -47,21 +47,43 @@ def reordered_in_log(e: Evidence) -> Found:
 
 @check("Each place in the log holds one value, for acknowledgements, consumers, store and scan.", "places disagree")
 def inconsistent_offset(e: Evidence) -> Found:
-    """Places acknowledged for one reading that hold another, and stored rows or polls that saw other values.
-
-    Places beyond the end of the log are a loss and counted as such.
-    """
-    parts = {"acknowledged": (e.sends, e.send_key), "stored": (e.rows, e.row_key)}
+    """Places acknowledged for one reading that hold another, or nothing, and stored rows, dead letters or polls that
+    saw other values there. What is gone with an acknowledged reading is a loss, and counted as such."""
+    dead = e.run.dead_letters
+    parts = {"acknowledged": (e.sends, e.send_key), "stored": (e.rows, e.row_key), "dead-lettered": (dead, None)}
+    lost = _lost_places(e)
     counts, witnesses = {}, []
     for word, (frame, key) in parts.items():
-        there = e.at(place(frame["partition"].to_numpy(), frame["offset"].to_numpy()))
-        other = np.flatnonzero((there >= 0) & (e.log_key[there] != key)) if len(e.log) else np.zeros(0, int)
+        where = place(frame["partition"].to_numpy(), frame["offset"].to_numpy())
+        other = _empty(e, frame, where, lost)
+        if key is not None and len(e.log):
+            there = e.at(where)
+            other = np.union1d(other, np.flatnonzero((there >= 0) & (e.log_key[there] != key)))
+            note = f"its {word} place holds another value, or nothing"
+            witnesses += e.witnesses(key[other][key[other] >= 0][:WITNESSES], note)
         counts[word] = len(other)
-        note = f"holds another value than the {word} one"
-        witnesses += e.witnesses(key[other][key[other] >= 0][:WITNESSES], note)
     counts["polled"] = int(_polls_that_differ(e).sum())
     detail = ", ".join(f"{n:,} {word}" for word, n in counts.items())
     return Found(sum(counts.values()), len(e.log), detail, witnesses)
+
+
+def _lost_places(e: Evidence) -> Ints:
+    """Ascending places that were acknowledged for, or stored from, acknowledged readings that the log does not hold."""
+    gone, found = e.acked & ~e.in_log, []
+    for frame, key in ((e.sends, e.send_key), (e.rows, e.row_key)):
+        row = np.flatnonzero(key >= 0)
+        row = row[gone[key[row]]]
+        found.append(place(frame["partition"].to_numpy()[row], frame["offset"].to_numpy()[row]))
+    return np.unique(np.concatenate(found))
+
+
+def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, lost: Ints) -> Ints:
+    """Rows of a frame of whose place (`where`) the log holds nothing, though it is not below its start, nor lost."""
+    row = np.flatnonzero((where >= 0) & (e.at(where) < 0))
+    row = row[~np.isin(where[row], lost)]
+    mine, frozen = frame.iloc[row], e.run.frozen
+    start = mine["partition"].map(dict(zip(frozen["partition"], frozen["start"], strict=True))).fillna(0)
+    return row[(mine["offset"] >= start).to_numpy()]
 
 
 def polls(e: Evidence) -> pd.DataFrame:
@@ -85,9 +107,21 @@ def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
     return inside & (seen["count"] == seen["in_log"]) & (seen["hash_sum"] != seen["log_hash_sum"])
 
 
+@check("No record is both stored and a dead letter.", "records are both")
+def dead_and_stored(e: Evidence) -> Found:
+    """By place: a dead letter that was sent once more is another record."""
+    dead, rows = (
+        np.unique(place(frame["partition"].to_numpy(), frame["offset"].to_numpy()))
+        for frame in (e.run.dead_letters, e.rows)
+    )
+    both = e.at(np.intersect1d(dead, rows))
+    return Found(len(both), len(dead), "", e.log_witnesses(both[both >= 0], "stored, and a dead letter"))
+
+
 @check("Every payload in the log is what was sent.", "records differ from what was sent")
 def corrupt(e: Evidence) -> Found:
     known = np.flatnonzero(e.log_key >= 0)
+    known = known[e.send_row[e.log_key[known]] >= 0]  # what was never sent is a phantom
     sent = e.sends["payload_hash"].to_numpy()[e.send_row[e.log_key[known]]]
     wrong = known[sent != e.log["payload_hash"].to_numpy()[known]]
     dead = e.run.dead_letters

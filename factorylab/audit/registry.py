@@ -66,7 +66,7 @@ class Evidence(Readings):
     @cached_property
     def alerts(self) -> pd.DataFrame:
         self._require_final_read()
-        return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq")
+        return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq", "rule", "severity")
 
     def sensor_name(self, sensor: int) -> str:
         names = self.run.sensors

@@ -6,6 +6,7 @@ have happened (steady state, faults that landed, readings offered during and aft
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves
 ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
+HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
+NODES = ("broker-1", "broker-2", "broker-3", "database")
 JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
 LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
 ANSWERS = {"refuse": "refused", "fill": "full"}
@@ -70,11 +73,16 @@ def one_clock(e: Evidence) -> Found:
     return Found(len(words), len(stamps), "; ".join(words[:WITNESSES]), _notes(words))
 
 
-@check("The run went through all its phases.", "phases are missing", "INVALID")
+@check("The run went through all its phases, once and in their order.", "phases did not come in turn", "INVALID")
 def complete(e: Evidence) -> Found:
-    wanted = [*PHASES, *(["fault_window"] if e.run.scenario.fault_window_s else [])]
-    missing = [phase for phase in wanted if phase not in e.run.phases]
-    return Found(len(missing), len(wanted), ", ".join(missing), _notes(missing))
+    window = ["fault_window"] if e.run.scenario.fault_window_s else []
+    wanted = [*PHASES[:3], *window, *PHASES[3:]]
+    words = [f"{phase} is missing" for phase in wanted if phase not in e.run.phases]
+    came = [phase for phase in wanted if phase in e.run.phases]
+    words += [f"{b} came before {a}" for a, b in pairwise(came) if e.run.phases[b] < e.run.phases[a]]
+    told = e.run.frame("phases", "phase")["phase"].astype(str)
+    words += [f"{phase} came again" for phase in told[told.duplicated()]]
+    return Found(len(words), len(wanted), ", ".join(words), _notes(words))
 
 
 @check("The lab could do all that it had to.", "things the lab could not do", "INVALID")
@@ -87,14 +95,22 @@ def no_problems(e: Evidence) -> Found:
     return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))
 
 
-@check("Each reading was offered once, and no record lies beyond its journal.", "readings break this", "INVALID")
+@check(
+    "Each reading was offered once and answered after that, and no record lies beyond the journal.",
+    "readings break this", "INVALID",
+)  # fmt: skip
 def journal_whole(e: Evidence) -> Found:
     """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
-    journal was cut."""
+    journal was cut. Only a confirmation has a time and a place."""
     twice = int(surplus(e.send_key, e.size).sum())
     cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
-    detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal"
-    return Found(twice + len(cut), len(e.sends), detail, e.log_witnesses(cut, "beyond the journal"))
+    times = e.run.frame("sends", "t_ns", "t_ack_ns")
+    ok, told = (e.sends["outcome"] == "ok").to_numpy(), (times["t_ack_ns"] >= 0).to_numpy()
+    odd = (ok != told) | (told & (times["t_ack_ns"] < times["t_ns"]).to_numpy())
+    odd = np.flatnonzero(odd | (~ok & (e.sends["offset"] >= 0).to_numpy()))
+    detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
+    witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(e.send_key[odd], "an answer that cannot be")
+    return Found(twice + len(cut) + len(odd), len(e.sends), detail, witnesses)
 
 
 @check(
@@ -110,20 +126,28 @@ def final_read(e: Evidence) -> Found:
             short.append(f"partition {p}: no frozen end")
         elif frozen[p].start < frozen[p].end and read.get(p) != (frozen[p].start, frozen[p].end - 1):
             short.append(f"partition {p}: read {read.get(p, 'nothing')} of {frozen[p].start}…{frozen[p].end - 1}")
+    short += [f"partition {p}: there is none" for p in read if p not in range(e.run.scenario.topology.partitions)]
     return Found(len(short), e.run.scenario.topology.partitions, "; ".join(short), _notes(short))
 
 
 @check("The probe looked at least four times a second and was never blind for long.", "gaps of over 2 s", "INVALID")
 def probe_alive(e: Evidence) -> Found:
-    ticks = np.unique(e.run.frame("processes", "t_ns")["t_ns"].to_numpy())
+    """At processes, and at each partition's leader and lag: it writes of all of them each time."""
     start, end = _window(e, "warm_up", "drain")
-    inside = ticks[(ticks >= start) & (ticks <= end)]
-    edges = np.concatenate([[start], inside, [end]])
-    blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
-    rate = len(inside) / ((end - start) / NS)
-    slow = rate < SAMPLES_PER_S
-    words = [f"blind from {(t - e.run.t0_ns) / NS:.1f} s on" for t in blind] + ["too slow"] * slow
-    return Found(len(blind) + slow, max(len(edges) - 1, 1), f"{rate:.1f} samples a second", _notes(words))
+    looks = {"": e.run.frame("processes", "t_ns")["t_ns"]}
+    for table in ("partitions", "lag"):
+        frame = e.run.frame(table, "t_ns", "partition")
+        for p in range(e.run.scenario.topology.partitions):
+            looks[f" to {table} {p}"] = frame.loc[frame["partition"] == p, "t_ns"]
+    words, rate, n = [], np.inf, 0
+    for what, t_ns in looks.items():
+        inside = np.unique(t_ns[t_ns.between(start, end)].to_numpy())
+        edges = np.concatenate([[start], inside, [end]])
+        blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
+        words += [f"blind{what} from {(t - e.run.t0_ns) / NS:.1f} s on" for t in blind]
+        rate, n = min(rate, len(inside) / ((end - start) / NS)), n + len(edges) - 1
+    words += ["too slow"] * (rate < SAMPLES_PER_S)
+    return Found(len(words), n, f"{rate:.1f} samples a second", _notes(words))
 
 
 def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
@@ -167,8 +191,11 @@ def fault_landed(e: Evidence) -> Found:
     links that a network fault breaks were broken."""
     declared = e.run.scenario.faults
     steps = e.run.faults.astype({"step": str, "evidence": str})
-    missed = []
+    known = range(len(declared))
+    missed = [f"fault {number} was never declared" for number in sorted(set(steps["fault"]) - set(known))]
     for number, fault in enumerate(declared):
+        other = steps[(steps["fault"] == number) & ((steps["kind"] != fault.kind) | (steps["target"] != fault.target))]
+        missed += [f"fault {number} was {o.kind} {o.target}" for o in each(other.head(1))]
         mine = e.fault_windows[e.fault_windows["fault"] == number]
         if mine.empty:
             why = steps.loc[(steps["fault"] == number) & (steps["step"] == "skipped"), "evidence"].tolist()
@@ -179,6 +206,8 @@ def fault_landed(e: Evidence) -> Found:
         for w in each(mine):
             unseen = links.not_as_cut(e.run, fault, w) if fault.on_network else _not_hit(e, fault, w)
             unseen += ["the injector saw nothing"] * (not told)
+            held_s = (w.healed_ns - w.injected_ns) / NS if w.healed_ns > 0 else np.inf
+            unseen += [f"held for {held_s:.1f} s of {fault.hold_s:g}"] * (held_s < HELD_ENOUGH * fault.hold_s)
             missed += [f"fault {number}: {'; '.join(unseen[:WITNESSES])}"] * bool(unseen)
     return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
 
@@ -238,6 +267,8 @@ def healed(e: Evidence) -> Found:
     last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
+    needed = {*NODES, *(f"processor-{i}" for i in range(e.run.scenario.clients.processors))}
+    wounds += [f"{name} was never seen" for name in sorted(needed - set(wanted["name"].astype(str)))]
     told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()
     wounds += [f"the database last answered {answer!r}" for answer in told if answer != "ok"]
     return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
