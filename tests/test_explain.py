@@ -120,7 +120,7 @@ def test_the_former_leaders_truncation_is_quoted(tmp_path: Path) -> None:
     """Of two logs that were cut, that of the broker that had confirmed is the evidence, though it came later."""
     history = isolated(tmp_path)
     cut = "[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset"
-    history.logs = {"broker-3": [logged(9, f"{cut} {CUT_AT}")], "broker-1": [logged(12, f"{cut} {CUT_AT}")]}
+    history.logs = {"broker-3": [logged(9.5, f"{cut} {CUT_AT}")], "broker-1": [logged(12, f"{cut} {CUT_AT}")]}
     (story,) = told(history.saved().verdict, "lost_in_log")
     assert [text.partition(" at ")[0] for text in story.evidence if "Truncating" in text] == ["broker-1.log"]
 
