@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.latency import latencies
-from factorylab.analysis.readings import Ints, Mask, Readings
+from factorylab.analysis.readings import Ints, Mask, Readings, place
 from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
 from factorylab.audit.verdict import Check, Outcome, Witness
 from factorylab.errors import LabError
@@ -62,6 +62,13 @@ class Evidence(Readings):
     def latency_s(self) -> Ints:
         """Ascending end-to-end latencies of the stored readings from the steady state on."""
         return np.sort(latencies(self.run, self)["latency_s"].to_numpy())
+
+    @cached_property
+    def row_places(self) -> Ints:
+        """The places in the log that have a row in the store, sorted, each once. `numpy.unique` takes ten times as long
+        for a million: it hashes."""
+        places = np.sort(place(self.rows["partition"].to_numpy(), self.rows["offset"].to_numpy()))
+        return places[np.diff(places, prepend=-1) > 0]
 
     @cached_property
     def alerts(self) -> pd.DataFrame:

@@ -86,9 +86,10 @@ def _unpolled(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
 def _miscounted(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     """Transactions that tell of more rows than they have offsets, or of fewer than the store holds of them; and more
     alerts than anybody knows."""
-    rows = np.unique(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
     partition = accepted["partition"].to_numpy()
-    low, high = (np.searchsorted(rows, place(partition, accepted[c].to_numpy())) for c in ("from_offset", "to_offset"))
+    low, high = (
+        np.searchsorted(e.row_places, place(partition, accepted[c].to_numpy())) for c in ("from_offset", "to_offset")
+    )
     span = accepted["to_offset"] - accepted["from_offset"]
     for c in each(accepted[(accepted["rows"] > span) | (accepted["rows"] < high - low)]):
         yield f"partition {c.partition}, {c.from_offset:,}–{c.to_offset - 1:,}: {c.worker} noted {c.rows:,} rows"
