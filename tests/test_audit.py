@@ -384,6 +384,8 @@ INVALID: dict[str, tuple[Spoil, str]] = {
         lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}), "one_run"),
     "a transaction that is not noted": (of_partition("commits", lambda rows: rows.index[[9]]), "commits_whole"),
     "a last transaction that is not noted": (of_partition("commits", lambda rows: rows.index[-1:]), "commits_whole"),
+    "a transaction that is noted twice": (
+        lambda h: h.__setitem__("commits", pd.concat([h["commits"], h["commits"].loc[[9]]])), "commits_whole"),
     "no transaction of a partition": (of_partition("commits", lambda rows: rows.index), "commits_whole"),
     "a first poll that is not noted": (of_partition("reads", lambda rows: rows.index[:1]), "commits_whole"),
     "a last poll that is not noted": (of_partition("reads", lambda rows: rows.index[-1:]), "commits_whole"),
@@ -416,8 +418,11 @@ def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
     last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
     history["commits"] = history["commits"].drop(index=last[1:])
     assert fired(history.saved().verdict) == {}
-    history["commits"] = history["commits"].drop(index=last[:1])
+    whole = history["commits"]
+    history["commits"] = whole.drop(index=last[:1])
     assert fired(history.saved().verdict) == {"commits_whole": 1}
+    history["commits"] = whole.drop(index=whole.query("partition == 1")["t_ns"].idxmax())
+    assert fired(history.saved().verdict) == {"commits_whole": 1}, "its owner lived to the end"
 
 
 def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:
