@@ -156,6 +156,8 @@ VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
         {"inconsistent_offset": 1}),
     "a stored record that is a dead letter too is both": (lambda h: letter(h, 7), {"dead_and_stored": 1}),
     "a record that is not in the journal is a phantom, and no more": (drop("sends", 6), {"phantom": 2}),
+    "a stored value that is not the one that was sent is corrupt": (
+        set_cell("rows", 6, "value", 20.5), {"corrupt": 1}),
     "polls that step back are rewound": (lambda h: poll(h, "processor-0", 1), {"rewound": 1}),
     "a missing poll is a skip": (drop("reads", 9), {"skipped": None}),
     "an older owner whose transaction takes effect is a zombie": (
@@ -202,6 +204,8 @@ ALMOST: dict[str, Spoil] = {
         lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
     "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
     "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
+    "a history from before values were read from the log says nothing about them": both(
+        set_cell("rows", 6, "value", 20.5), lambda h: h.made_of.update(schema_version=3)),
     "an owner that hears of its loss late had no say in it": lambda h: [
         callback(h, "processor-1", 3, "assigned"), callback(h, "processor-0", 4, "lost")],
     "an owner that ended without a word and began anew gave up what it had": lambda h: [
