@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psycopg2
 import pyarrow as pa
@@ -35,6 +36,8 @@ from factorylab.names import Names
 from factorylab.waiting import wait_until
 
 ROWS_SCHEMA = schema("rows")
+IN_TABLE = ("seq", "partition", "offset", "value")
+CSV_TYPES = {"name": pa.string(), **{name: ROWS_SCHEMA.field(name).type for name in IN_TABLE}}
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ class FinalRead:
         ):
             cursor.copy_expert(query.as_string(cursor), file)
             file.seek(0)
-            for batch in pa_csv.open_csv(file, read_options=pa_csv.ReadOptions(block_size=1 << 22)):
+            for batch in csv_batches(file):
                 writer.write_table(self._rows_table(batch))
                 found += batch.num_rows
         return found
@@ -151,7 +154,7 @@ class FinalRead:
             pa.DictionaryArray.from_arrays(pa.array([0] * batch.num_rows, pa.int32()), [WORKER]),
             pa.array([now_ns()] * batch.num_rows, pa.int64()),
             index.take(names.indices),
-            *(batch.column(name) for name in ("seq", "partition", "offset", "value")),
+            *(batch.column(name) for name in IN_TABLE),
         ]
         return pa.Table.from_arrays(
             [c.cast(f.type) for c, f in zip(columns, ROWS_SCHEMA, strict=True)], schema=ROWS_SCHEMA
@@ -234,6 +237,18 @@ class FinalRead:
         starts = self.admin.ends(topic, partitions, start=True)
         ends = self.admin.ends(topic, partitions)
         return read_topic(self.admin.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions})
+
+
+def csv_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
+    """The rows of a copy of `readings`. Their types are given: guessed from the first rows, a name of digits would be a
+    number, and values without a fraction would allow none later."""
+    return iter(
+        pa_csv.open_csv(
+            file,
+            read_options=pa_csv.ReadOptions(block_size=1 << 22),
+            convert_options=pa_csv.ConvertOptions(column_types=CSV_TYPES),
+        )
+    )
 
 
 def dead_letter(message: Message) -> DeadLetterSeen:

@@ -138,13 +138,15 @@ class PhaseStart(Row, frozen=True, tag="phases", kw_only=True):
 
 
 class LogRecord(Row, frozen=True, tag="log", kw_only=True):
-    """A record of `sensor-data` as the final read found it; `sensor` is −1 where the payload names none of ours."""
+    """A record of `sensor-data` as the final read found it; `sensor` is −1 where the payload names none of ours, and
+    `value`, what `rows` should have of it, NaN where it has none."""
 
     partition: int
     offset: int
     sensor: int
     seq: int
     payload_hash: int
+    value: float
 
 
 class StoredRow(Row, frozen=True, tag="rows", kw_only=True):
@@ -280,6 +282,8 @@ ROW_TYPES: tuple[type[Row], ...] = (
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
     ViewSample, DatabaseSample, SystemEvent, EpochSpan,
 )  # fmt: skip
-SINCE: dict[str, int] = {"epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2}
+SINCE: dict[str, int] = {
+    "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4
+}  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}

@@ -6,6 +6,7 @@ A name that no fleet announced gets the sensor index −1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,22 +31,47 @@ LOG_SCHEMA = schema("log")
 
 
 class Identity(msgspec.Struct, frozen=True, gc=False):
-    """The part of a payload that says which reading it is."""
+    """The part of a payload that says which reading it is; what it measured is not looked into."""
 
     sensor_id: str
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    readings: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class MainMeasure(msgspec.Struct, frozen=True, gc=False):
+    """That of each kind of sensor; the store's row has the first that there is."""
+
+    temperature_c: float | None = None
+    velocity_mm_s: float | None = None
+    energy_kwh: float | None = None
+
+    @property
+    def value(self) -> float:
+        """NaN where there is none."""
+        known = (self.temperature_c, self.velocity_mm_s, self.energy_kwh)
+        return next((value for value in known if value is not None), math.nan)
 
 
 _identity = msgspec.json.Decoder(Identity)
+_measure = msgspec.json.Decoder(MainMeasure)
 
 
 def identify(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int]:
     """(sensor index, seq) of a payload; −1 where it names none of ours."""
+    return told(payload, sensors)[:2]
+
+
+def told(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int, float]:
+    """`identify`, and the main measure; NaN where the payload has none."""
     try:
         who = _identity.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return -1, -1
-    return sensors.get(who.sensor_id, -1), who.seq
+        return -1, -1, math.nan
+    try:
+        value = _measure.decode(who.readings).value
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = math.nan
+    return sensors.get(who.sensor_id, -1), who.seq, value
 
 
 @dataclass
@@ -93,15 +119,16 @@ def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
 def log_table(batch: list[Message], sensors: Mapping[str, int]) -> pa.Table:
     """The rows of one batch."""
     values = [payload(message) for message in batch]
-    who = [identify(value, sensors) for value in values]
+    who = [told(value, sensors) for value in values]
     columns = [
         pa.DictionaryArray.from_arrays(pa.array([0] * len(batch), pa.int32()), [WORKER]),
         pa.array([now_ns()] * len(batch), pa.int64()),
         pa.array([m.partition() for m in batch], pa.int16()),
         pa.array([m.offset() for m in batch], pa.int64()),
-        pa.array([sensor for sensor, _ in who], pa.int32()),
-        pa.array([seq for _, seq in who], pa.int64()),
+        pa.array([sensor for sensor, _, _ in who], pa.int32()),
+        pa.array([seq for _, seq, _ in who], pa.int64()),
         pa.array([payload_hash(value) for value in values], pa.uint64()),
+        pa.array([value for _, _, value in who], pa.float64()),
     ]
     return pa.Table.from_arrays(columns, schema=LOG_SCHEMA)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.scenario import Scenario, scenario_from
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)

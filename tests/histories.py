@@ -191,7 +191,7 @@ def _traffic(h: History, start: int, end: int) -> None:
     h.add("sends", worker="fleet-0", t_ns=t_ns, sensor=sensor, seq=seq, t_intended_ns=t_ns, t_ack_ns=t_ns + ACK_NS,
           partition=partition, offset=offset, outcome="ok", error=None, payload_hash=digest)  # fmt: skip
     place = {"partition": partition[order], "offset": offset[order], "sensor": sensor[order], "seq": seq[order]}
-    h.add("log", **place, payload_hash=digest[order])
+    h.add("log", **place, payload_hash=digest[order], value=20.0)
     h.add("rows", **place, value=20.0)
     batch = (t_ns + STORE_NS - start) // COMMIT_EVERY_NS
     frame = pd.DataFrame({"partition": partition, "batch": batch, "offset": offset, "hash": digest})

@@ -156,6 +156,8 @@ VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
         {"inconsistent_offset": 1}),
     "a stored record that is a dead letter too is both": (lambda h: letter(h, 7), {"dead_and_stored": 1}),
     "a record that is not in the journal is a phantom, and no more": (drop("sends", 6), {"phantom": 2}),
+    "a stored value that is not the one that was sent is corrupt": (
+        set_cell("rows", 6, "value", 20.5), {"corrupt": 1}),
     "polls that step back are rewound": (lambda h: poll(h, "processor-0", 1), {"rewound": 1}),
     "a missing poll is a skip": (drop("reads", 9), {"skipped": None}),
     "an older owner whose transaction takes effect is a zombie": (
@@ -202,6 +204,8 @@ ALMOST: dict[str, Spoil] = {
         lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
     "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
     "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
+    "a history from before values were read from the log says nothing about them": both(
+        set_cell("rows", 6, "value", 20.5), lambda h: h.made_of.update(schema_version=3)),
     "an owner that hears of its loss late had no say in it": lambda h: [
         callback(h, "processor-1", 3, "assigned"), callback(h, "processor-0", 4, "lost")],
     "an owner that ended without a word and began anew gave up what it had": lambda h: [
@@ -384,6 +388,8 @@ INVALID: dict[str, tuple[Spoil, str]] = {
         lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}), "one_run"),
     "a transaction that is not noted": (of_partition("commits", lambda rows: rows.index[[9]]), "commits_whole"),
     "a last transaction that is not noted": (of_partition("commits", lambda rows: rows.index[-1:]), "commits_whole"),
+    "a transaction that is noted twice": (
+        lambda h: h.__setitem__("commits", pd.concat([h["commits"], h["commits"].loc[[9]]])), "commits_whole"),
     "no transaction of a partition": (of_partition("commits", lambda rows: rows.index), "commits_whole"),
     "a first poll that is not noted": (of_partition("reads", lambda rows: rows.index[:1]), "commits_whole"),
     "a last poll that is not noted": (of_partition("reads", lambda rows: rows.index[-1:]), "commits_whole"),
@@ -416,8 +422,11 @@ def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
     last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
     history["commits"] = history["commits"].drop(index=last[1:])
     assert fired(history.saved().verdict) == {}
-    history["commits"] = history["commits"].drop(index=last[:1])
+    whole = history["commits"]
+    history["commits"] = whole.drop(index=last[:1])
     assert fired(history.saved().verdict) == {"commits_whole": 1}
+    history["commits"] = whole.drop(index=whole.query("partition == 1")["t_ns"].idxmax())
+    assert fired(history.saved().verdict) == {"commits_whole": 1}, "its owner lived to the end"
 
 
 def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
+from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from factorylab import final_read, log_scan
-from factorylab.log_scan import LOG_SCHEMA, identify, log_table, within
+from factorylab import final_read, log_scan, messages
+from factorylab.final_read import csv_batches
+from factorylab.log_scan import LOG_SCHEMA, identify, log_table, told, within
 from factorylab.messages import payload_hash
 
 SENSORS = {"temp-1": 0, "vib-1": 7}
@@ -89,7 +94,7 @@ def test_what_is_no_reading_is_unknown(payload: bytes) -> None:
 def test_a_batch_becomes_rows() -> None:
     """Good, bad and empty records all are rows with place and hash; a tombstone counts as empty."""
     batch = [Record(reading(), 2, 40), Record(b"junk", 1, 7), Record(None, 0, 0)]
-    rows = log_table(batch, SENSORS).drop(["worker", "t_ns"]).to_pylist()  # type: ignore[arg-type]
+    rows = log_table(batch, SENSORS).drop(["worker", "t_ns", "value"]).to_pylist()  # type: ignore[arg-type]
     names = ("partition", "offset", "sensor", "seq", "payload_hash")
     assert rows == [
         dict(zip(names, row, strict=True))
@@ -100,6 +105,37 @@ def test_a_batch_becomes_rows() -> None:
         )
     ]
     assert log_table(batch, SENSORS).schema == LOG_SCHEMA  # type: ignore[arg-type]
+
+
+MEASURED = [
+    (messages.TemperatureReading, messages.Temperature(temperature_c=81.23456789012345), 81.23456789012345),
+    (messages.VibrationReading, messages.Vibration(2.5, 0.25, 3.0, 3.1, 80.0), 2.5),
+    (messages.EnergyReading, messages.Energy(0.0, False, 12), 0.0),
+]
+
+
+@pytest.mark.parametrize(("kind", "measures", "value"), MEASURED)
+def test_a_record_tells_the_value_that_the_store_should_have(
+    kind: Callable[..., messages.AnyReading], measures: messages.Measures, value: float
+) -> None:
+    """The main measure of each kind of reading, to the last bit."""
+    sent = kind(timestamp="2026-01-01T00:00:00Z", sensor_id="vib-1", location="hall", seq=5, readings=measures)
+    assert told(msgspec.json.encode(sent), SENSORS) == (7, 5, value)
+
+
+@pytest.mark.parametrize("readings", [{}, {"humidity": 3}, {"temperature_c": "warm"}, 7, None])
+def test_a_record_without_a_measure_is_still_identified(readings: object) -> None:
+    """Whatever stands where the measures should be: the value is none, sensor and seq are known."""
+    sensor, seq, value = told(reading(readings=readings), SENSORS)
+    assert (sensor, seq) == (7, 5) and math.isnan(value)
+
+
+def test_names_of_digits_stay_names_and_values_keep_their_fractions() -> None:
+    """The copy of the table is not guessed at: a sensor called 101 and a first value of 20 change nothing."""
+    lines = ["name,seq,partition,offset,value", "101,0,0,0,20", "102,1,1,7,20.25", "103,2,1,8,"]
+    (batch,) = csv_batches(io.BytesIO("\n".join(lines).encode()))
+    assert batch.column("name").to_pylist() == ["101", "102", "103"]
+    assert batch.column("value").to_pylist() == [20.0, 20.25, None]
 
 
 def test_only_records_before_the_frozen_end_count() -> None:

@@ -201,6 +201,15 @@ def misplace_rows(h: History, dice: Dice) -> dict[str, int | None]:
     return {"inconsistent_offset": k}
 
 
+def change_values(h: History, dice: Dice) -> dict[str, int | None]:
+    """Rows with another value than their record, in a history that has the values of both."""
+    k, keys = int(dice.integers(1, 50)), ["sensor", "seq"]
+    h.made_of["schema_version"] = 4
+    h["log"] = h["log"].drop(columns="value").merge(h["rows"][[*keys, "value"]], on=keys, how="left")
+    h["rows"].loc[dice.choice(h["rows"].index, k, replace=False), "value"] += 0.5
+    return {"corrupt": k}
+
+
 def letters_of_stored(h: History, dice: Dice) -> dict[str, int | None]:
     k = int(dice.integers(1, 50))
     rows = h["log"].loc[inner(h, dice, k), ["t_ns", "partition", "offset", "payload_hash"]]
@@ -245,7 +254,7 @@ def nothing(h: History, dice: Dice) -> dict[str, int | None]:
 MUTATIONS: list[Mutate] = [
     nothing, delete_records, delete_rows, duplicate_records, duplicate_rows, swap, flip, phantom, shift_acks,
     shift_position, unread_end, drop_alerts, invent_alerts, repeat_alerts, zombie, skip_poll, truncate_journal,
-    misplace_rows, letters_of_stored, alter_alerts, drop_commit, second_owner, another_time,
+    misplace_rows, change_values, letters_of_stored, alter_alerts, drop_commit, second_owner, another_time,
 ]  # fmt: skip
 
 

@@ -46,9 +46,18 @@ class Readings:
     @cached_property
     def log(self) -> pd.DataFrame:
         """The final read in the order of (partition, offset)."""
-        frame = self.run.frame("log", "partition", "offset", "sensor", "seq", "payload_hash")
+        return self._in_order(self.run.frame("log", "partition", "offset", "sensor", "seq", "payload_hash"))
+
+    @staticmethod
+    def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
         where = place(frame["partition"].to_numpy(), frame["offset"].to_numpy())
-        return frame if bool((where[1:] >= where[:-1]).all()) else frame.iloc[np.argsort(where)].reset_index(drop=True)
+        if bool((where[1:] >= where[:-1]).all()):
+            return frame
+        return frame.iloc[np.argsort(where, kind="stable")].reset_index(drop=True)
+
+    def log_values(self) -> Ints:
+        """The value of each record of the log, in its order; not kept."""
+        return self._in_order(self.run.frame("log", "partition", "offset", "value"))["value"].to_numpy()
 
     @cached_property
     def rows(self) -> pd.DataFrame:

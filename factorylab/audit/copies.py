@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import Ints, place
+from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
 from factorylab.saved import each
+
+FIRST_WITH_VALUES = 4  # schema version
 
 
 def surplus(key: Ints, size: int) -> Ints:
@@ -55,9 +57,9 @@ def inconsistent_offset(e: Evidence) -> Found:
     counts, witnesses = {}, []
     for word, (frame, key) in parts.items():
         where = place(frame["partition"].to_numpy(), frame["offset"].to_numpy())
-        other = _empty(e, frame, where, lost)
+        there = e.at(where)
+        other = _empty(e, frame, where, there, lost)
         if key is not None and len(e.log):
-            there = e.at(where)
             other = np.union1d(other, np.flatnonzero((there >= 0) & (e.log_key[there] != key)))
             note = f"its {word} place holds another value, or nothing"
             witnesses += e.witnesses(key[other][key[other] >= 0][:WITNESSES], note)
@@ -77,9 +79,9 @@ def _lost_places(e: Evidence) -> Ints:
     return np.unique(np.concatenate(found))
 
 
-def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, lost: Ints) -> Ints:
+def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, there: Ints, lost: Ints) -> Ints:
     """Rows of a frame of whose place (`where`) the log holds nothing, though it is not below its start, nor lost."""
-    row = np.flatnonzero((where >= 0) & (e.at(where) < 0))
+    row = np.flatnonzero((where >= 0) & (there < 0))
     row = row[~np.isin(where[row], lost)]
     mine, frozen = frame.iloc[row], e.run.frozen
     start = mine["partition"].map(dict(zip(frozen["partition"], frozen["start"], strict=True))).fillna(0)
@@ -116,7 +118,7 @@ def dead_and_stored(e: Evidence) -> Found:
     return Found(len(both), len(dead), "", e.log_witnesses(both[both >= 0], "stored, and a dead letter"))
 
 
-@check("Every payload in the log is what was sent.", "records differ from what was sent")
+@check("Every payload in the log, and every value in the store, is what was sent.", "differ from what was sent")
 def corrupt(e: Evidence) -> Found:
     known = np.flatnonzero(e.log_key >= 0)
     known = known[e.send_row[e.log_key[known]] >= 0]  # what was never sent is a phantom
@@ -126,8 +128,23 @@ def corrupt(e: Evidence) -> Found:
     where = e.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
     kept = dead["payload_hash"].to_numpy() != e.log["payload_hash"].to_numpy()[where] if len(e.log) else where < 0
     altered = (where >= 0) & kept
-    detail = f"{int(altered.sum()):,} of them dead letters" if altered.any() else ""
+    rows = _altered_rows(e)
+    counted = {"dead letters": int(altered.sum()), "rows of the store": len(rows)}
+    detail = ", ".join(f"{n:,} of them {what}" for what, n in counted.items() if n)
     witnesses = e.log_witnesses(wrong, "another payload than was sent")
+    witnesses += e.witnesses(e.row_key[rows][:WITNESSES], "stored with another value")
     witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")
                   for d in each(dead[altered].head(WITNESSES))]  # fmt: skip
-    return Found(len(wrong) + int(altered.sum()), len(known) + len(dead), detail, witnesses)
+    count = len(wrong) + sum(counted.values())
+    return Found(count, len(known) + len(dead) + len(e.rows), detail, witnesses)
+
+
+def _altered_rows(e: Evidence) -> Ints:
+    """Rows with another value than the record that they were stored from."""
+    if e.run.manifest.schema_version < FIRST_WITH_VALUES or not len(e.log):
+        return np.zeros(0, int)
+    at = e.at(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
+    row = np.flatnonzero((at >= 0) & (e.row_key >= 0) & (e.log_key[at] == e.row_key))
+    stored, sent = e.run.frame("rows", "value")["value"].to_numpy()[row], e.log_values()[at[row]]
+    differ: Mask = (stored != sent) & ~(np.isnan(stored) & np.isnan(sent))
+    return row[differ]

@@ -65,7 +65,7 @@ def commits_whole(e: Evidence) -> Found:
     accepted = commits[~commits["refused"]].sort_values(["partition", "from_offset"], kind="stable")
     words = [*_unpolled(e, accepted), *_miscounted(e, accepted)]
     if e.run.scenario.clients.processor == "fenced":
-        words += [*_holes(e, accepted), *_positions_behind(e, accepted)]
+        words += [*_holes(e, accepted), *_doubled(accepted), *_positions_behind(e, accepted)]
     return _found(words, len(commits))
 
 
@@ -103,15 +103,25 @@ def _holes(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     ends = e.run.positions.assign(from_offset=e.run.positions["next_offset"], to_offset=-1)
     kept = ["partition", "from_offset", "to_offset", "owner_epoch"]
     told = pd.concat([accepted[kept], ends[kept]]).sort_values(["partition", "from_offset"], kind="stable")
-    told["reached"] = told.groupby("partition")["to_offset"].transform(lambda ends: ends.cummax().shift(fill_value=0))
+    told["reached"] = _reached(told, "partition")
     told["before"] = told.groupby("partition")["owner_epoch"].shift()
     open_ends = _unnoted(e)
     for hole in each(told[told["from_offset"] > told["reached"]]):
-        inside = hole.owner_epoch == hole.before and hole.to_offset >= 0
-        if not inside and open_ends and _one_poll(e, hole):
+        if hole.owner_epoch != hole.before and open_ends and _one_poll(e, hole):
             open_ends -= 1
         else:
             yield f"partition {hole.partition}, {hole.reached:,}–{hole.from_offset - 1:,}: in no transaction"
+
+
+def _doubled(accepted: pd.DataFrame) -> Iterator[str]:
+    """Transactions over offsets that their own epoch had stored: the fence lets no position move twice."""
+    for c in each(accepted[accepted["from_offset"] < _reached(accepted, "partition", "owner_epoch")]):
+        yield f"partition {c.partition}, {c.from_offset:,}–{c.to_offset - 1:,}: stored twice in epoch {c.owner_epoch}"
+
+
+def _reached(told: pd.DataFrame, *of: str) -> pd.Series[Any]:
+    """By row: the offset up to which the rows of its group before it go."""
+    return told.groupby(list(of))["to_offset"].transform(lambda ends: ends.cummax().shift(fill_value=0))
 
 
 def _unnoted(e: Evidence) -> int:
