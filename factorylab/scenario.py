@@ -241,6 +241,11 @@ class Scenario(Model):
         return self
 
     @property
+    def title(self) -> str:
+        """The name, with the variant if there is one."""
+        return f"{self.name} {self.variant}".rstrip()
+
+    @property
     def fault_window_s(self) -> float:
         """Seconds from the end of the steady state to the last undo or the last rate step."""
         last_undo = max((f.at_s + f.hold_s for f in self.faults), default=0.0)

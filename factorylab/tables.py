@@ -68,7 +68,7 @@ def _word(told: pd.DataFrame, broker: int, at_s: float) -> str:
 def summary(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each run: verdict, whether it was expected, and the numbers of page one."""
     rows = [{"verdict": run.verdict.verdict, "met": EXPECTED[run.verdict.met], **numbers(run.verdict)} for run in runs]
-    index = pd.Index([f"{run.scenario.name} {run.folder.run_id}" for run in runs], name="run")
+    index = pd.Index([f"{run.scenario.title} {run.folder.run_id}" for run in runs], name="run")
     return pd.DataFrame(rows, index=index)
 
 

@@ -228,7 +228,7 @@ def test_the_verdict_names_the_worst_machine(tmp_path: Path) -> None:
     """One sentence: the machine that was blind for longest, for how long, of how many, and what late means."""
     h = outage(tmp_path, 6, 12)
     lose(h, 4, 12.5, 13.5)
-    text = " ".join(panel(h.saved().verdict).partition("blind: ")[2].split())
+    text = " ".join(panel(h.saved().verdict).partition("blind since the first fault: ")[2].split())
     assert "(sensor-4, hall)" in text and "6 of 6 machines" in text and "late after 1 s" in text
     assert "every 0.06 s" in text and "readings never stored" in text
 

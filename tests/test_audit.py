@@ -14,6 +14,7 @@ import pytest
 
 from factorylab import audit
 from factorylab.audit.registry import CHECKS, Evidence, Found, check
+from factorylab.audit.text import one_line, panel
 from factorylab.audit.verdict import Check, Verdict, meets
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.saved import load
@@ -655,6 +656,14 @@ def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
         verdict = audit.write_verdict(load(path))
         texts.append((path / "derived" / "verdict.json").read_bytes())
     assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
+
+
+def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
+    """A verdict on one of several scenarios of a name says which one, on one line and on its screen."""
+    h = healthy(tmp_path)
+    h.scenario = h.scenario.model_copy(update={"variant": "P6 repaired"})
+    verdict, title = h.saved().verdict, f"{h.scenario.name} P6 repaired "
+    assert one_line(verdict).startswith(title) and panel(verdict).startswith(f"{title}{verdict.run_id}: PASS")
 
 
 def test_witnesses_name_the_reading(tmp_path: Path) -> None:

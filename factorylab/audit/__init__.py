@@ -52,6 +52,7 @@ def judge(run: Run) -> Verdict:
     met = meets(expectation, checks)
     return Verdict(
         scenario=run.scenario.name,
+        title=run.scenario.title,
         run_id=run.folder.run_id,
         backend=_or_none(lambda: run.manifest.backend) or "unknown",
         seed=run.scenario.workload.seed,

@@ -56,13 +56,13 @@ def one_line(verdict: Verdict) -> str:
     names = [c.name for c in verdict.fired]
     more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
     why = f"  [{', '.join(names[:SHOWN])}{more}]" if names else ""
-    return f"{verdict.scenario:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
+    return f"{verdict.title:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
 
 
 def panel(verdict: Verdict) -> str:
     """The verdict on one screen: what fired and why, one reading's life, recovery, then the numbers."""
     lines = [
-        f"{verdict.scenario} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
+        f"{verdict.title} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
         f"{len(verdict.fired)} of {len(verdict.checks)} checks fired. Times are seconds since the steady state began.",
         "",
     ]
@@ -124,8 +124,9 @@ def alerting_lines(verdict: Verdict) -> list[str]:
     if verdict.alerting is None:
         return [f"  blind: {NOT_RECORDED}"]
     rows = [row for row in verdict.alerting.latency if row.of == "alerts"]
+    since = "the first fault" if len(rows) > 1 else "the steady state"
     raised = ["  alert latency: " + "; ".join(map(_raised, rows))] if any(row.n for row in rows) else []
-    return [line for text in (f"  blind: {verdict.alerting.blind}", *raised) for line in block(text, 4)]
+    return [line for text in (f"  blind since {since}: {verdict.alerting.blind}", *raised) for line in block(text, 4)]
 
 
 def _raised(row: AlertLatency) -> str:
@@ -171,7 +172,7 @@ def _witness(witness: object) -> str:
 
 def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
     """The numbers of two runs side by side, one row a number; n = 1 each, so a difference may be chance."""
-    columns = [f"{v.scenario} {v.run_id}" + " (n=1)" for v in (a, b)]
+    columns = [f"{v.title} {v.run_id}" + " (n=1)" for v in (a, b)]
     rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
     return pd.DataFrame(rows, index=columns).T
 

@@ -233,6 +233,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     scenario: str
+    title: str
     run_id: str
     backend: str
     seed: int

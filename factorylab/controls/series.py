@@ -26,7 +26,7 @@ def carry_out(scenarios: Sequence[Scenario], say: Say) -> Iterator[Run | LabErro
     settings = load_settings()
     with _lab(settings, [fault for scenario in scenarios for fault in scenario.faults], say):
         for number, scenario in enumerate(scenarios, 1):
-            say(f"[{number}/{len(scenarios)}] {scenario.name} {scenario.variant}")
+            say(f"[{number}/{len(scenarios)}] {scenario.title}")
             yield _one(scenario, settings, say)
 
 

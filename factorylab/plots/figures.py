@@ -28,7 +28,7 @@ def subject(run: Run) -> str:
     """What was done, in a few words: the first part of every title."""
     windows = analysis.fault_windows(run)
     done = [f"{w.kind} {w.target}{sides(run.scenario.faults[w.fault])}" for w in each(windows)]
-    return f"{run.scenario.name.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
+    return f"{run.scenario.title.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
 
 
 def windows_s(run: Run) -> pd.DataFrame:
