@@ -139,7 +139,7 @@ VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
     "a second offset is a duplicate in the log, and here a change of payload": (
         lambda h: add_log(h, 0, 3), {"duplicate_in_log": 1, "corrupt": 1}),
     "a second row is a duplicate in the store": (
-        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=1.0), {"duplicate_in_store": 1}),
+        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=20.0), {"duplicate_in_store": 1}),
     "a payload that is not what was sent is corrupt, and a poll saw the true one": (
         set_cell("log", 4, "payload_hash", np.uint64(1)), {"corrupt": 1, "inconsistent_offset": 1}),
     "an ack for a place that holds another reading is inconsistent": (

@@ -158,7 +158,7 @@ TABLE: dict[str, Pair] = {
     "phantom": Pair(lambda h: add_log(h, -1, 0), lambda h: answer(h, 12, "unknown")),
     "duplicate_in_log": Pair(lambda h: add_log(h, 0, 3), lambda h: add_log(h, 0, 10_000)),
     "duplicate_in_store": Pair(
-        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=1.0), drop("rows", 6)),
+        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=20.0), drop("rows", 6)),
     "reordered_in_log": Pair(swapped(0, 5), lambda h: add_log(h, 0, 3)),
     "inconsistent_offset": Pair(set_cell("sends", 6, "offset", 0), two_acks),
     "dead_and_stored": Pair(lambda h: letter(h, 7), lambda h: dead_letter(h, 7)),
