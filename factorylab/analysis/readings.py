@@ -159,12 +159,15 @@ class Readings:
 
     @cached_property
     def dead_lettered(self) -> Mask:
-        """By key: its record went to the dead letters."""
+        """By key: its record went to the dead letters. What the log holds no more is placed by its acknowledgement."""
         dead = self.run.frame("dead_letters", "partition", "offset")
-        where = self.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
+        letters = place(dead["partition"].to_numpy(), dead["offset"].to_numpy())
+        where = self.at(letters)
         key = self.log_key[where[where >= 0]]
+        acknowledged = place(self.sends["partition"].to_numpy(), self.sends["offset"].to_numpy())
         found = np.zeros(self.size, dtype=bool)
         found[key[key >= 0]] = True
+        found[self.send_key[np.isin(acknowledged, letters[where < 0])]] = True
         return found
 
     @cached_property
