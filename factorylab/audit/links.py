@@ -23,12 +23,15 @@ def not_as_cut(run: Run, fault: Fault, window: Any) -> list[str]:
     rounds = _rounds(run, from_ns, _step_ns(run, window, "healing", window.healed_ns))
     rounds = rounds[rounds["t_ns"] < rounds["t_ns"].max()]
     others = {f.node for f in each(run.faults) if f.fault != window.fault}
+    own = {f.node for f in each(run.faults) if f.fault == window.fault}  # followers:P are two
     wrong, tried = [], 0
     for (source, target), mine in rounds.groupby(["source", "target"], observed=True):
         if fault.breaks(window.node, str(source), str(target)):
             tried += 1
             wrong += [f"{source}→{target} was open"] * bool(mine["ok"].any())
-        elif not {source, target} & others and mine["ok"].mean() < OFTEN:
+        elif any(fault.breaks(node, str(source), str(target)) for node in own) or {source, target} & others:
+            continue
+        elif mine["ok"].mean() < OFTEN:
             wrong.append(f"{source}→{target} was broken too")
     return wrong if tried else ["no link that it breaks was tried"]
 
