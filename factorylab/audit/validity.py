@@ -289,8 +289,7 @@ def died_unasked(e: Evidence) -> Found:
         asked = pd.Series(False, index=mine.index)
         for w in each(windows[windows["node"] == name]):
             asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else end)
-        replayed = e.run.scenario.workload.source is not None and str(name).startswith("fleet")
-        if not asked.all() and not replayed and str(name) not in OWN_WORKERS:
+        if not asked.all() and str(name) not in OWN_WORKERS:
             names.add(str(name))
     total = samples["name"].nunique()
     return Found(len(names), int(total), ", ".join(sorted(names)), _notes(sorted(names)))
