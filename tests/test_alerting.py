@@ -97,6 +97,7 @@ def test_a_declared_latency_is_the_allowance(tmp_path: Path, objective: float, h
     """Where the scenario promises a latency, later than that is late, in a healthy run too."""
     run = healthy(tmp_path, scenario(objectives={"latency_p99_s": objective})).saved()
     assert (told(run).hit, told(run).allowed_s) == (hit, objective)
+    assert told(run).before_s == 0, "without a fault there is no time before it"
 
 
 def test_what_goes_on_after_the_healing_belongs_to_the_fault(tmp_path: Path) -> None:

@@ -397,6 +397,9 @@ LOSSES: dict[str, Case] = {
         both(lambda h: retention(h, stored=True), lambda h: lose(h, 12, "log")), {"lost_in_log": 1, "final_read": 1}),
     "a dead letter whose record expired since is no loss": Case(
         both(lambda h: letter(h, 0), lambda h: retention(h, stored=False)), {"expired": 3}),
+    "a dead letter of the place that was wrongly acknowledged is another record's": Case(
+        lambda h: [set_cell("sends", 6, "offset", 0)(h), unread(h, 2), dead_letter(h, 0)],
+        {"lost_in_pipeline": 1, "inconsistent_offset": 1, "skipped": 1}),
     "what was never acknowledged may be passed over": Case(
         both(lambda h: answer(h, 12, "unknown"), lambda h: lose(h, 12, "rows")), {}),
     "what is stored beyond the position is stored": Case(set_cell("positions", 0, "next_offset", 380), {}),
