@@ -114,7 +114,7 @@ def dead_and_stored(e: Evidence) -> Found:
     """By place: a dead letter that was sent once more is another record."""
     letters = e.run.dead_letters
     dead = np.unique(place(letters["partition"].to_numpy(), letters["offset"].to_numpy()))
-    both = e.at(np.intersect1d(dead, e.row_places, assume_unique=True))
+    both = e.at(np.intersect1d(dead, e.row_places(), assume_unique=True))
     return Found(len(both), len(dead), "", e.log_witnesses(both[both >= 0], "stored, and a dead letter"))
 
 

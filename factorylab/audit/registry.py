@@ -63,10 +63,9 @@ class Evidence(Readings):
         """Ascending end-to-end latencies of the stored readings from the steady state on."""
         return np.sort(latencies(self.run, self)["latency_s"].to_numpy())
 
-    @cached_property
     def row_places(self) -> Ints:
-        """The places in the log that have a row in the store, sorted, each once. `numpy.unique` takes ten times as long
-        for a million: it hashes."""
+        """The places in the log that have a row in the store, sorted, each once. Not kept: to sort them twice costs
+        less than to hold them. `numpy.unique` takes ten times as long for a million: it hashes."""
         places = np.sort(place(self.rows["partition"].to_numpy(), self.rows["offset"].to_numpy()))
         return places[np.diff(places, prepend=-1) > 0]
 

@@ -87,9 +87,8 @@ def _miscounted(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     """Transactions that tell of more rows than they have offsets, or of fewer than the store holds of them; and more
     alerts than anybody knows."""
     partition = accepted["partition"].to_numpy()
-    low, high = (
-        np.searchsorted(e.row_places, place(partition, accepted[c].to_numpy())) for c in ("from_offset", "to_offset")
-    )
+    stored, edges = e.row_places(), ("from_offset", "to_offset")
+    low, high = (np.searchsorted(stored, place(partition, accepted[edge].to_numpy())) for edge in edges)
     span = accepted["to_offset"] - accepted["from_offset"]
     for c in each(accepted[(accepted["rows"] > span) | (accepted["rows"] < high - low)]):
         yield f"partition {c.partition}, {c.from_offset:,}–{c.to_offset - 1:,}: {c.worker} noted {c.rows:,} rows"
