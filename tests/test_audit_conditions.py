@@ -395,6 +395,14 @@ LOSSES: dict[str, Case] = {
         {"expired": 3, "not_drained": 1, "reordered_in_log": 1}),
     "what was acknowledged at the log's start and is not there is lost": Case(
         both(lambda h: retention(h, stored=True), lambda h: lose(h, 12, "log")), {"lost_in_log": 1, "final_read": 1}),
+    "what retention took of a place that only the store knows is no loss": Case(
+        both(set_cell("sends", 0, "offset", -1), lambda h: retention(h, stored=True)), {}),
+    "what retention took of a place that nobody knows may be a loss": Case(
+        both(set_cell("sends", 0, "offset", -1), lambda h: retention(h, stored=False)),
+        {"expired": 3, "lost_in_log": 1}),
+    "a place that its acknowledgement tells is not taken from the store": Case(
+        both(lambda h: lose(h, 18, "log"), set_cell("rows", 6, "offset", 0), lambda h: retention(h, stored=True)),
+        {"lost_in_log": 1}),
     "a dead letter whose record expired since is no loss": Case(
         both(lambda h: letter(h, 0), lambda h: retention(h, stored=False)), {"expired": 3}),
     "a dead letter of the place that was wrongly acknowledged is another record's": Case(
