@@ -445,6 +445,17 @@ def test_one_condition_decides(tmp_path: Path, claim: str) -> None:
     assert fired(history.saved().verdict) == case.fires
 
 
+def test_values_that_were_not_recorded_are_not_said_to_be_right(tmp_path: Path) -> None:
+    """Of a run without the log's values the check counts no row as compared, and says so."""
+    found = {}
+    for version in (3, 4):
+        history = healthy(tmp_path / str(version))
+        history.made_of["schema_version"] = version
+        (found[version],) = [c for c in history.saved().verdict.checks if c.name == "corrupt"]
+    assert found[4].n - found[3].n == len(history["rows"])
+    assert "not compared" in found[3].measured and "not compared" not in found[4].measured
+
+
 def test_a_run_that_failed_is_a_problem_of_the_lab(tmp_path: Path) -> None:
     """A run that left the reason of its failure in raw/ proves nothing, and the check gives that reason."""
     run = healthy(tmp_path).saved()

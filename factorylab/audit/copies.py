@@ -11,6 +11,7 @@ from factorylab.audit.verdict import Witness
 from factorylab.saved import each
 
 FIRST_WITH_VALUES = 4  # schema version
+NO_VALUES = "this run was recorded without the log's values, so the store's were not compared"
 
 
 def surplus(key: Ints, size: int) -> Ints:
@@ -128,23 +129,24 @@ def corrupt(e: Evidence) -> Found:
     where = e.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
     kept = dead["payload_hash"].to_numpy() != e.log["payload_hash"].to_numpy()[where] if len(e.log) else where < 0
     altered = (where >= 0) & kept
-    rows = _altered_rows(e)
+    compared, rows = _values(e)
     counted = {"dead letters": int(altered.sum()), "rows of the store": len(rows)}
-    detail = ", ".join(f"{n:,} of them {what}" for what, n in counted.items() if n)
+    words = [f"{n:,} of them {what}" for what, n in counted.items() if n]
+    words += [NO_VALUES] if e.run.manifest.schema_version < FIRST_WITH_VALUES else []
     witnesses = e.log_witnesses(wrong, "another payload than was sent")
     witnesses += e.witnesses(e.row_key[rows][:WITNESSES], "stored with another value")
     witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")
                   for d in each(dead[altered].head(WITNESSES))]  # fmt: skip
     count = len(wrong) + sum(counted.values())
-    return Found(count, len(known) + len(dead) + len(e.rows), detail, witnesses)
+    return Found(count, len(known) + int((where >= 0).sum()) + compared, ", ".join(words), witnesses)
 
 
-def _altered_rows(e: Evidence) -> Ints:
-    """Rows with another value than the record that they were stored from."""
+def _values(e: Evidence) -> tuple[int, Ints]:
+    """How many rows can be compared with the record that they were stored from, and those with another value."""
     if e.run.manifest.schema_version < FIRST_WITH_VALUES or not len(e.log):
-        return np.zeros(0, int)
+        return 0, np.zeros(0, int)
     at = e.at(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
     row = np.flatnonzero((at >= 0) & (e.row_key >= 0) & (e.log_key[at] == e.row_key))
     stored, sent = e.run.frame("rows", "value")["value"].to_numpy()[row], e.log_values()[at[row]]
     differ: Mask = (stored != sent) & ~(np.isnan(stored) & np.isnan(sent))
-    return row[differ]
+    return len(row), row[differ]
