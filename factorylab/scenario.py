@@ -214,7 +214,7 @@ class Objectives(Model):
 
 
 class Scenario(Model):
-    """One declared experiment. `expect` is "pass" or the names of the checks that must fire."""
+    """One declared experiment. `expect` is "pass", "invalid" or the names of the checks that must fire."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     variant: str = Field(default="", description="which one it is of several that share a name")
