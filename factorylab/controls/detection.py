@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pandas as pd
@@ -75,13 +76,13 @@ def conclusion(campaign: Campaign) -> str:
 
 
 def _share(judged: list[Result]) -> str:
-    """So many as declared of so many, with the lower end of Wilson's 95 % score interval (1927)."""
+    """So many as declared of so many, with the lower end of Wilson's 95 % score interval (1927), rounded down."""
     n, good = len(judged), sum(result.sort == "as declared" for result in judged)
     if not n:
         return "none"
     share, z2 = good / n, Z_95**2 / n
     low = (share + z2 / 2 - (z2 * (share * (1 - share) + z2 / 4)) ** 0.5) / (1 + z2)
-    return f"{good} of {n} (95 % interval from {low:.0%})"
+    return f"{good} of {n} (95 % interval from {math.floor(low * 1000) / 10} %)"
 
 
 def picture(campaign: Campaign) -> Picture:
