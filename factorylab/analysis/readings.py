@@ -157,6 +157,13 @@ class Readings:
     def stored(self) -> Mask:
         return self.row_row >= 0
 
+    def below_start(self, frame: pd.DataFrame) -> Mask:
+        """Rows of a frame whose place the log no longer goes down to."""
+        frozen, offset = self.run.frozen, frame["offset"].to_numpy()
+        starts = dict(zip(frozen["partition"], frozen["start"], strict=True))
+        below: Mask = (offset >= 0) & (offset < frame["partition"].map(starts).fillna(0).to_numpy())
+        return below
+
     @cached_property
     def dead_lettered(self) -> Mask:
         """By key: its record went to the dead letters. What the log holds no more is placed by its acknowledgement."""

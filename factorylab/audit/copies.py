@@ -8,9 +8,10 @@ import pandas as pd
 from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
 from factorylab.audit.verdict import Witness
+from factorylab.history import SINCE
 from factorylab.saved import each
 
-FIRST_WITH_VALUES = 4  # schema version
+FIRST_WITH_VALUES = SINCE["log.value"]
 NO_VALUES = "this run was recorded without the log's values, so the store's were not compared"
 
 
@@ -84,9 +85,7 @@ def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, there: Ints, lost: Int
     """Rows of a frame of whose place (`where`) the log holds nothing, though it is not below its start, nor lost."""
     row = np.flatnonzero((where >= 0) & (there < 0))
     row = row[~np.isin(where[row], lost)]
-    mine, frozen = frame.iloc[row], e.run.frozen
-    start = mine["partition"].map(dict(zip(frozen["partition"], frozen["start"], strict=True))).fillna(0)
-    return row[(mine["offset"] >= start).to_numpy()]
+    return row[~e.below_start(frame.iloc[row])]
 
 
 def polls(e: Evidence) -> pd.DataFrame:

@@ -6,7 +6,6 @@ A: acknowledged. I: unknown. F: failed or shed. L: in the log. S: stored. D: dea
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from factorylab.analysis.readings import FAIL, NEVER, SHED, UNKNOWN, Ints, Mask
 from factorylab.audit.registry import Evidence, Found, check
@@ -18,19 +17,11 @@ def expired_keys(e: Evidence) -> Mask:
     told = np.zeros(e.size, dtype=bool)
     told[e.send_key[e.sends["offset"].to_numpy() >= 0]] = True
     found = np.zeros(e.size, dtype=bool)
-    found[e.send_key[_below_start(e, e.sends)]] = True
-    row = np.flatnonzero(_below_start(e, e.rows) & (e.row_key >= 0))
+    found[e.send_key[e.below_start(e.sends)]] = True
+    row = np.flatnonzero(e.below_start(e.rows) & (e.row_key >= 0))
     row = row[~told[e.row_key[row]]]
     found[e.row_key[row]] = True
     return found & e.acked & ~e.in_log
-
-
-def _below_start(e: Evidence, frame: pd.DataFrame) -> Mask:
-    """Rows of a frame whose place the log no longer goes down to."""
-    frozen, offset = e.run.frozen, frame["offset"].to_numpy()
-    start = frame["partition"].map(dict(zip(frozen["partition"], frozen["start"], strict=True))).fillna(0).to_numpy()
-    below: Mask = (offset >= 0) & (offset < start)
-    return below
 
 
 @check("Every acknowledged reading is in the log.", "acknowledged readings are not in the log")
