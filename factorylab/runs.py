@@ -9,15 +9,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
+from factorylab import secret
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.scenario import Scenario, scenario_from
 
 SCHEMA_VERSION = 4
+SECRET_KEY = ".secret-key"  # beside the runs, never in one
+SECRET_KEY_BYTES = 32
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,10 @@ class RunFolder:
     def sealed(self) -> bool:
         return (self.raw / "seal.json").exists()
 
+    def masked(self, data: T) -> T:
+        """Plain data as it may stand in a file of this run: each secret is masked, with its digest."""
+        return data if secret.masked(data) == data else secret.masked(data, secret_key(self.path.parent.parent))
+
     def scenario(self) -> Scenario:
         """What was to be done.
 
@@ -80,6 +92,26 @@ def create(results: Path, scenario: Scenario) -> RunFolder:
         folder.mkdir(parents=True)
     (run.raw / "scenario.json").write_text(scenario.model_dump_json(indent=2) + "\n", encoding="utf-8")
     return run
+
+
+def secret_key(results: Path) -> bytes:
+    """The key of the digests of secrets in the runs under `results`; made at the first need, for its owner alone.
+
+    Raises:
+        UsageError: it cannot be made or read.
+    """
+    path = results / SECRET_KEY
+    try:
+        with suppress(FileExistsError):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(secrets.token_bytes(SECRET_KEY_BYTES))
+        key = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}, the key of the digests of secrets: {error.strerror}") from None
+    if len(key) != SECRET_KEY_BYTES:
+        raise UsageError(f"{path} is no key of {SECRET_KEY_BYTES} bytes: remove it, and a new one is made")
+    return key
 
 
 def digests(run: RunFolder) -> dict[str, str]:

@@ -29,7 +29,19 @@ FORBIDDEN: dict[str, tuple[str, ...]] = {
 }
 ORDER = ("saved", "analysis", "audit", "plots", "report")
 HEAVY = ("pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka")
-LIGHT = ("__init__", "errors", "waiting", "clock", "scenario", "scenarios", "history", "messages", "runs", "manifest")
+LIGHT = (
+    "__init__",
+    "errors",
+    "waiting",
+    "clock",
+    "scenario",
+    "scenarios",
+    "history",
+    "messages",
+    "runs",
+    "manifest",
+    "secret",
+)
 
 
 def part_of(file: Path) -> str:
