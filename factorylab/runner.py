@@ -98,7 +98,7 @@ class Experiment:
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.config = {
             "topic": self.admin.topic_config(self.names.sensors, changed),
-            "broker": self._without_paths(self.admin.broker_config(1)),
+            "broker": self.admin.broker_config(1),
         }
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
@@ -115,10 +115,6 @@ class Experiment:
     def _start_fleets(self) -> None:
         self.crew.start_fleets()
         self.events.note("start", workers=sorted(self.crew.fleets))
-
-    def _without_paths(self, config: dict[str, str]) -> dict[str, str]:
-        """Where this machine keeps its files is nobody's evidence; manifests are sent around."""
-        return {key: value for key, value in config.items() if str(self.home) not in value}
 
     def _wait_for_group(self, timeout_s: float) -> None:
         wanted, all_partitions = set(self.crew.processors), set(range(self.scenario.topology.partitions))

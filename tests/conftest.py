@@ -16,6 +16,8 @@ from factorylab.settings import Settings, load_settings, project_folder
 from tests.databases import database
 from tests.labs import left_of, wait_nothing_left
 
+UNEASY = "Prüfstand 7, x=1; #2 100%25 'q' \"r\" $h:i\\j"  # all that a program between us and a file might take apart
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs a Docker engine is skipped, with the reason, where none can be used."""
@@ -55,8 +57,9 @@ def database_url(labs_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def session_settings(labs_folder: Path) -> Settings:
-    """The user's settings with a home and results of the session's own."""
-    return load_settings().model_copy(update={"home": labs_folder / "shared", "results": labs_folder / "results"})
+    """The user's settings with a home and results of the session's own, in folders named as people name theirs."""
+    places = {"home": labs_folder / UNEASY, "results": labs_folder / f"Ergebnisse {UNEASY}"}
+    return load_settings().model_copy(update=places)
 
 
 @pytest.fixture(scope="session")

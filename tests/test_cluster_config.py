@@ -49,7 +49,7 @@ def test_the_cache_follows_xdg(tmp_path, monkeypatch):
 def test_three_nodes_agree_and_stay_on_loopback(tmp_path):
     """Every node has ports of its own on loopback, all name the same quorum, and inner topics have 3 copies."""
     places = ports.choose(tmp_path, None).brokers
-    nodes = [kafka_config.properties(place, places, tmp_path) for place in places]
+    nodes = [kafka_config.properties(place, places) for place in places]
     assert len({node["controller.quorum.voters"] for node in nodes}) == 1
     assert len({port for place in places for port in (place.port, place.quorum_port)}) == 6
     for node in nodes:
@@ -90,3 +90,23 @@ def test_a_lab_goes_round_a_taken_port(tmp_path):
     assert second.brokers[0].port > first.brokers[0].port or second.brokers[0].port < first.database_port
     assert first.brokers[0].port not in {place.port for place in second.brokers}
     assert ports.start_of(tmp_path / "a") != ports.start_of(tmp_path / "b")
+
+
+def test_a_nodes_files_name_no_folder_of_this_machine(tmp_path):
+    """Wherever a node lies, its files are the same ASCII: no name of a folder can be misread in them."""
+    places = ports.choose(tmp_path, None).brokers
+    written = []
+    for folder in (tmp_path / "plain", tmp_path / "Prüfstand 7, x=1;"):
+        kafka_config.write_node(folder, places[0], places, b"checkpoint")
+        written.append((folder / kafka_config.CONFIG).read_bytes())
+    assert written[0] == written[1]
+    assert written[0].isascii() and str(tmp_path).encode() not in written[0]
+
+
+def test_java_reads_back_what_was_written(tmp_path):
+    """Blanks at either end, backslashes and letters beyond ASCII are escaped as Java's .properties want them."""
+    values = {"a": " C:\\temp ", "b=c": "Prüfstand\t7", "#d": "!"}
+    kafka_config.write_properties(tmp_path / "file", values)
+    assert (tmp_path / "file").read_text(encoding="ascii").splitlines() == [
+        "\\#d=\\!", "a=\\ C\\:\\\\temp ", "b\\=c=Pr\\u00fcfstand\\t7"
+    ]  # fmt: skip

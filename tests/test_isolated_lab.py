@@ -50,9 +50,8 @@ def lab(labs_folder: Path, session_settings: Settings) -> Iterator[LocalCluster]
     """An isolated lab of this module's own, with topics."""
     if why := trouble():
         pytest.skip(why)
-    with LocalCluster.up(
-        session_settings.model_copy(update={"home": labs_folder / "walled"}), isolated=True
-    ) as cluster:
+    home = labs_folder / "getrennt, ü=1"
+    with LocalCluster.up(session_settings.model_copy(update={"home": home}), isolated=True) as cluster:
         with closing(Admin(cluster.endpoints.bootstrap)) as admin:
             admin.create_topics(Names.of().topics, Topology(profile="safe"))
             admin.wait_full_isr(Names.of().sensors, LONG_S)

@@ -5,7 +5,6 @@ All that takes long (downloads, the class cache) comes before anything starts, s
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import subprocess
@@ -86,11 +85,12 @@ class FreshLab:
         children = []
         for place in self.places.brokers:
             name = f"broker-{place.number}"
-            config = write_node(self.home / "data" / name, place, self.places.brokers, self.kit.checkpoint)
-            env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+            folder = self.home / "data" / name
+            write_node(folder, place, self.places.brokers, self.kit.checkpoint)
             log = self.home / "logs" / f"{name}.log"
-            argv = self.kit.command(config)
-            children.append(Child(name, "broker", argv, env, str(log), str(config.parent), stop_s=BROKER_STOP_S))
+            children.append(
+                Child(name, "broker", self.kit.command(), java.ENVIRONMENT, str(log), str(folder), stop_s=BROKER_STOP_S)
+            )
         return children
 
 

@@ -24,13 +24,25 @@ from pathlib import Path
 from factorylab.cluster import jars, ports
 from factorylab.cluster.base import Progress
 from factorylab.cluster.files import exclusive, last_lines
-from factorylab.cluster.kafka_config import CLUSTER_ID, HEAP_MB, BrokerPlace, as_text, properties, write_node
+from factorylab.cluster.kafka_config import (
+    CLUSTER_ID,
+    CONFIG,
+    DATA,
+    HEAP_MB,
+    LOGGING,
+    SCRATCH,
+    BrokerPlace,
+    write_config,
+    write_node,
+)
 from factorylab.errors import StartFailed, WaitTimeout
 from factorylab.waiting import wait_until
 
-LOGGING = Path(__file__).with_name("log4j2.properties")
 STARTED = "Kafka Server started"
 KEEP_CACHES = 3
+FORMAT_S = 120
+# With Java's own defaults for all but this: in another locale it cannot open a path with letters beyond ASCII.
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 # Brokers live for minutes and share two cores with what they serve: the optimizing compiler costs more than it returns.
 FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
 # JDK 25 names its adapters in the cache otherwise than it looks for them: it warns, and the start takes longer.
@@ -39,7 +51,8 @@ AOT_OPTIONS = ("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UnlockDiagnosticVMOptio
 
 @dataclass(frozen=True)
 class Kit:
-    """All that it takes to start a broker; `aot` is None where there is no cache, and `note` says why."""
+    """All that it takes to start a broker; `aot` is None where there is no cache, and `note` says why. Its commands are
+    run in the folder of a node."""
 
     java: Path
     class_path: tuple[Path, ...]
@@ -47,14 +60,13 @@ class Kit:
     aot: Path | None
     note: str = ""
 
-    def command(self, config: Path, *extra: str) -> list[str]:
+    def command(self, *extra: str) -> list[str]:
         """The command line of a broker; its temporary files stay beside its configuration."""
         aot = [f"-XX:AOTCache={self.aot}", *AOT_OPTIONS] if self.aot else []
-        scratch = f"-Djava.io.tmpdir={config.parent / 'tmp'}"
-        return [*self._jvm(), *aot, *extra, scratch, "kafka.Kafka", str(config)]
+        return [*self._jvm(), *aot, *extra, f"-Djava.io.tmpdir={SCRATCH}", "kafka.Kafka", CONFIG]
 
-    def format_command(self, config: Path) -> list[str]:
-        return [*self._jvm(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config)]
+    def format_command(self) -> list[str]:
+        return [*self._jvm(), "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", CONFIG]
 
     def _jvm(self) -> list[str]:
         return [
@@ -107,21 +119,26 @@ def _single() -> BrokerPlace:
 
 
 def _format(kit: Kit, scratch: Path) -> Path:
-    config, data = scratch / "format.properties", scratch / "formatted"
     place = _single()
-    config.write_text(as_text(properties(place, [place], data)))
-    done = subprocess.run(kit.format_command(config), capture_output=True, text=True, timeout=120, check=False)
+    write_config(scratch, place, [place])
+    done = subprocess.run(
+        kit.format_command(), cwd=scratch, env=ENVIRONMENT, capture_output=True, text=True, timeout=FORMAT_S,
+        check=False,
+    )  # fmt: skip
     if done.returncode != 0:
         raise StartFailed(f"{kit.java} cannot format a Kafka node; it needs Java 17 or newer:\n{done.stderr[-2000:]}")
-    return data / "bootstrap.checkpoint"
+    return scratch / DATA / "bootstrap.checkpoint"
 
 
 def _train(kit: Kit, scratch: Path, aot: Path, refused: Path) -> None:
     """Record a class cache from a broker that starts and stops; where that fails, write down why."""
-    place, fresh, log = _single(), scratch / "fresh.aot", scratch / "log"
-    command = kit.command(write_node(scratch / "node", place, [place], kit.checkpoint), f"-XX:AOTCacheOutput={fresh}")
+    place, node, fresh, log = _single(), scratch / "node", scratch / "fresh.aot", scratch / "log"
+    write_node(node, place, [place], kit.checkpoint)
     with log.open("wb") as output:
-        broker = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        broker = subprocess.Popen(
+            kit.command(f"-XX:AOTCacheOutput={fresh}"), cwd=node, env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
     try:
         wait_until(
             lambda: broker.poll() is not None or STARTED in log.read_text(errors="replace"),

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import javaproperties
 
 CLUSTER_ID = "ZmFjdG9yeWxhYi0wMDAwMQ"  # 16 bytes in base64, as Kafka wants it
 RESERVED_DIRECTORY_IDS = 100  # Kafka keeps the first hundred UUIDs for itself
 HEAP_MB = 384
+CONFIG, DATA, SCRATCH, LOGGING = "server.properties", "data", "tmp", "log4j2.properties"  # in a node's own folder
 CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
 
 
@@ -91,18 +95,19 @@ def replication(brokers: int) -> dict[str, str]:
     }
 
 
-def properties(place: BrokerPlace, places: Sequence[BrokerPlace], data: Path) -> dict[str, str]:
-    """server.properties of one node among `places`, with its log in the folder `data`."""
+def properties(place: BrokerPlace, places: Sequence[BrokerPlace]) -> dict[str, str]:
+    """server.properties of one node among `places`. It works in its own folder and names what is there relatively: to
+    Kafka and Log4j a comma in a path parts two paths."""
     return COMMON | replication(len(places)) | place.listeners() | {
         "node.id": str(place.number),
         "controller.quorum.voters": ",".join(f"{p.number}@{p.quorum}" for p in places),
-        "log.dirs": str(data),
+        "log.dirs": DATA,
     }  # fmt: skip
 
 
-def as_text(values: dict[str, str]) -> str:
-    """Java's .properties format; a backslash is the only thing in our values that it gives a meaning."""
-    return "".join(f"{key}={value.replace(chr(92), chr(92) * 2)}\n" for key, value in sorted(values.items()))
+def write_properties(path: Path, values: Mapping[str, str]) -> None:
+    """Write a .properties file as Java reads it."""
+    path.write_text(javaproperties.dumps(values, timestamp=None, sort_keys=True), encoding="ascii")
 
 
 def directory_id() -> str:
@@ -114,18 +119,21 @@ def directory_id() -> str:
             return text
 
 
-def write_node(folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace], checkpoint: bytes) -> Path:
-    """A formatted node in `folder`; returns its server.properties.
+def write_node(folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace], checkpoint: bytes) -> None:
+    """A formatted node in `folder`.
 
     `checkpoint` is a bootstrap.checkpoint made by Kafka's own StorageTool: without it all features are at level
     0, which switches KIP-848 and eligible leader replicas off.
     """
-    data, scratch = folder / "data", folder / "tmp"
-    data.mkdir(parents=True)
-    scratch.mkdir()
+    (folder / DATA).mkdir(parents=True)
+    (folder / SCRATCH).mkdir()
     meta = {"version": "1", "cluster.id": CLUSTER_ID, "node.id": str(place.number), "directory.id": directory_id()}
-    (data / "meta.properties").write_text(as_text(meta))
-    (data / "bootstrap.checkpoint").write_bytes(checkpoint)
-    config = folder / "server.properties"
-    config.write_text(as_text(properties(place, places, data)))
-    return config
+    write_properties(folder / DATA / "meta.properties", meta)
+    (folder / DATA / "bootstrap.checkpoint").write_bytes(checkpoint)
+    write_config(folder, place, places)
+
+
+def write_config(folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace]) -> None:
+    """The configuration of a node in `folder`, and that of its logging."""
+    shutil.copyfile(Path(__file__).with_name(LOGGING), folder / LOGGING)
+    write_properties(folder / CONFIG, properties(place, places))
