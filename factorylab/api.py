@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factorylab import runs
+from factorylab import runs, secret
 from factorylab.errors import UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario, scenario_from
@@ -72,6 +72,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     if run_dir and RunFolder(Path(run_dir)).sealed:
         return load(run_dir)
     check_source(wanted)
+    check_secrets(wanted)
     folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
 
     from factorylab.cluster.backends import bring_up
@@ -115,6 +116,16 @@ def check_source(wanted: Scenario) -> None:
             count_readings(workload.source, workload.time_column, workload.value_column)
         except OSError as error:
             raise UsageError(f"the source {workload.source} cannot be read: {error.strerror}") from None
+
+
+def check_secrets(wanted: Scenario) -> None:
+    """Refuse a scenario some of whose secrets are not given, before anything starts.
+
+    Raises:
+        UsageError: a variable that it refers to is not set, or it is that of a saved run, which keeps no secrets.
+    """
+    secret.resolved(wanted.clients.producer, "clients.producer")
+    secret.resolved(wanted.clients.consumer, "clients.consumer")
 
 
 def saved_runs(words: Sequence[str] = (), run_dir: str = "") -> list[Run]:

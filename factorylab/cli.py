@@ -23,6 +23,7 @@ from factorylab import (
     cli_trace,
     cli_watch,
     cli_witness,
+    secret,
 )
 from factorylab.errors import LabError
 from factorylab.interrupt import settle
@@ -76,11 +77,12 @@ _debug: list[bool] = []
 
 
 def main() -> None:
-    """Entry point: errors become one message and an exit code."""
+    """Entry point: errors become one message and an exit code; secrets are shown in neither form."""
+    secret.guard_tracebacks()
     try:
         app()
     except LabError as error:
         if any(_debug):
             raise
-        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        typer.secho(f"error: {secret.clean(str(error))}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from factorylab import runs as run_folders
+from factorylab import secret
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.settings import BackendChoice, Settings, choose_backend, load_settings
 
@@ -205,4 +206,4 @@ def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: boo
 
 def say(text: str) -> None:
     """News for a person; standard output is for results."""
-    typer.secho(text, err=True, dim=True)
+    typer.secho(secret.clean(text), err=True, dim=True)

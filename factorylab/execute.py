@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from factorylab import errors, runs
-from factorylab.api import check_source, scenario
+from factorylab import errors, runs, secret
+from factorylab.api import check_secrets, check_source, scenario
 from factorylab.errors import LabError, UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
@@ -40,6 +42,7 @@ class Job:
         """
         wanted = scenario(self.name, **self.parameters)
         check_source(wanted)
+        check_secrets(wanted)
         return wanted
 
     @property
@@ -69,7 +72,7 @@ class Lines:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             if line.strip():
-                self._say(line)
+                self._say(secret.clean(line))
         return len(text)
 
     def flush(self) -> None:
@@ -109,7 +112,25 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         if not folder.sealed:
             raise _as_lab_error(error.ename, error.evalue) from None
         say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
+    finally:
+        _clean(folder.derived / "notebook.ipynb", wanted)
     return folder
+
+
+def _clean(notebook: Path, wanted: Scenario) -> None:
+    """Take a scenario's secrets out of its executed notebook, where code may have shown one. Figures stay."""
+    data = wanted.model_dump(mode="json")
+    if not notebook.exists() or secret.masked(data) == data:
+        return
+    found = json.loads(notebook.read_text(encoding="utf-8"))
+    shown = secret.cleaned(found)
+    for was, output in zip(_outputs(found), _outputs(shown), strict=True):
+        output.get("data", {}).update({k: v for k, v in was.get("data", {}).items() if k.startswith("image/")})
+    notebook.write_text(json.dumps(shown, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _outputs(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
 
 
 def _plain(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

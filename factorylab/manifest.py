@@ -52,7 +52,9 @@ def path_of(run: RunFolder) -> Path:
 
 
 def write(run: RunFolder, manifest: Manifest) -> None:
-    path_of(run).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    """Write it with its secrets masked."""
+    shown = run.masked(msgspec.to_builtins(manifest))
+    path_of(run).write_bytes(msgspec.json.format(msgspec.json.encode(shown), indent=2) + b"\n")
 
 
 def read(run: RunFolder) -> Manifest:

@@ -24,6 +24,7 @@ import psutil
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from factorylab import secret
 from factorylab.clock import now_ns
 from factorylab.cluster import control
 from factorylab.cluster.admin import Admin, PartitionView
@@ -227,6 +228,7 @@ def links(home: Path) -> list[Link]:
 
 def main() -> None:
     """Sample until SIGTERM."""
+    secret.guard_tracebacks()
     config = ProbeConfig()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

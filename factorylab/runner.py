@@ -13,8 +13,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from factorylab import manifest, provenance, runs
+from factorylab import manifest, provenance, runs, secret
 from factorylab.clock import ClockStamp, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
@@ -60,7 +61,11 @@ class Experiment:
             LabError: the system could not be started. Faults are healed and workers stopped even then.
         """
         self.admin = Admin(self.cluster.endpoints.bootstrap)
-        self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home)
+        with TemporaryDirectory(dir=self.home, prefix="secrets-") as private:
+            self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home, Path(private))
+            self._perform()
+
+    def _perform(self) -> None:
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
             self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
@@ -270,7 +275,7 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
     try:
         Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
     except LabError as error:
-        (run.raw / "failed.txt").write_text(f"{error}\n", encoding="utf-8")
+        (run.raw / "failed.txt").write_text(f"{secret.clean(str(error))}\n", encoding="utf-8")
         with suppress(LabError, OSError):  # the lab itself may be gone
             copy_logs(cluster, run)
         raise

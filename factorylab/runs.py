@@ -85,12 +85,13 @@ class RunFolder:
 
 
 def create(results: Path, scenario: Scenario) -> RunFolder:
-    """A new folder with the resolved scenario in it."""
+    """A new folder with the resolved scenario in it; its secrets are masked."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     run = RunFolder(results / scenario.name / f"{stamp}-{secrets.token_hex(3)}")
     for folder in (run.history, run.logs, run.journals, run.figures):
         folder.mkdir(parents=True)
-    (run.raw / "scenario.json").write_text(scenario.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    shown = run.masked(scenario.model_dump(mode="json"))
+    (run.raw / "scenario.json").write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return run
 
 

@@ -6,14 +6,17 @@ anything starts. Precedence: defaults < YAML < `-p` on the command line.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from factorylab import secret
 from factorylab.errors import ScenarioError
 from factorylab.history import AwayFrom, Direction, WorkStep
+from factorylab.secret_text import SHOWN, is_secret
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -56,6 +59,10 @@ Target = Annotated[
 
 class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="strings")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """For `repr` and `str`: a secret is masked wherever a scenario is shown."""
+        return [(name, secret.masked({name: value})[name]) for name, value in super().__repr_args__()]
 
 
 class Topology(Model):
@@ -252,8 +259,9 @@ class Scenario(Model):
         return max(last_undo, len(self.workload.steps_per_s) * self.workload.step_s)
 
     def describe(self) -> str:
-        """The scenario as a short text for a person."""
-        return yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False).strip()
+        """The scenario as a short text for a person; secrets are masked."""
+        shown = secret.masked(self.model_dump(mode="json", exclude_defaults=True))
+        return yaml.safe_dump(shown, sort_keys=False).strip()
 
 
 def scenario_from(data: object, origin: str) -> Scenario:
@@ -262,6 +270,7 @@ def scenario_from(data: object, origin: str) -> Scenario:
     Raises:
         ScenarioError: naming `origin`, every wrong key with its value, and the rule it breaks.
     """
+    secret.remember(data)
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
@@ -269,11 +278,13 @@ def scenario_from(data: object, origin: str) -> Scenario:
 
 
 def explain(error: ValidationError) -> str:
-    """One line for each thing that is wrong: where, what was given, which rule."""
+    """One line for each thing that is wrong: where, what was given (a secret is masked), which rule."""
     lines = []
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"]) or "scenario"
-        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {item['input']!r})"
+        hidden = any(is_secret(str(part)) for part in item["loc"])
+        shown = SHOWN if hidden else secret.masked(item["input"])
+        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {shown!r})"
         rule = "there is no such key" if item["type"] == "extra_forbidden" else item["msg"]
         lines.append(f"  {where}: {rule}{given}")
     return "\n".join(lines)

@@ -15,53 +15,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
+import sys
+import traceback
 from collections.abc import Callable, Mapping
+from html import escape
+from types import TracebackType
 from typing import TypeVar, cast
 from urllib.parse import quote, unquote
 
+from factorylab.errors import UsageError
+from factorylab.secret_text import DIGITS, MASK, SHOWN, Hide, in_message, in_value, is_secret
+
 T = TypeVar("T")
-Hide = Callable[[str], str]
-
-SHOWN = "***"
-DIGITS = 12
-_SHOWN = rf"\*\*\*(?:\([0-9a-f]{{{DIGITS}}}\))?"
-MASK = re.compile(_SHOWN)
 REFERENCE = re.compile(r"\$\{env:(?P<variable>[A-Za-z_][A-Za-z0-9_]*)\}")
-
-ENDINGS = (
-    "password", "passwd", "passwort", "pwd", "pass", "passphrase", "secret", "token", "credential", "credentials",
-    "authorization", "jaasconfig", "oauthbearerconfig", "keypem", "keystorekey", "privatekey", "secretkey", "apikey",
-    "accesskey", "accountkey", "encryptionkey", "userinfo",
-)  # fmt: skip
-"""How the name of a secret ends, without its dots, dashes and underscores. `ssl.key.location` and the like are none."""
-
-_SHORT = 4  # a shorter secret is not looked for in texts: it would be found in every word
-_PEM = re.compile(
-    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----.*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|\Z)", re.DOTALL
-)
-_URL = re.compile(r"""(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*:/{1,3})(?P<user>[^\s:/@'"]*)(?::(?P<password>[^\s'"]*))?@""")
-_WHOLE_URL = re.compile(
-    r"\s*(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*:/{1,3})(?P<user>[^:/@]*)(?::(?P<password>.*))?@", re.DOTALL
-)
-_NAME = r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)"
-_QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
-_IN_QUERY = re.compile(rf"(?<=[?&]){_NAME}="), re.compile(r"[^\s&#'\"]+")
-_ASSIGNED = (
-    re.compile(rf"(?<![?&\w.-]){_NAME}(?:\s*=\s*|\\?[\"']\s*[:=]\s*)"),
-    re.compile(rf"{_SHOWN}(?!\S)|{_QUOTED}|{_SHOWN}(?=[\s'\")\]}}>,;])|\S*[^\s'\")\]}}>,;]"),
-)
-_IN_YAML = re.compile(rf"{_NAME}:[ \t]+"), re.compile(rf"{_QUOTED}|[^\n]*[^\s}}\]]")
-"""How the name of a secret begins in a text, and the value that follows it."""
-_BEARER = re.compile(r"\bBearer\s+(?P<value>[A-Za-z0-9._~+/=-]{12,})")
+SHORT = 4  # a shorter secret is not looked for in texts: it would be found in every word
+LINE = 12  # a line of a secret of several, such as a private key, is looked for from this length on
 
 _remembered: set[str] = set()
-
-
-def is_secret(name: str) -> bool:
-    """Whether the value of the key `name` is a secret: `sasl.password`, `PGPASSWORD`, `clientSecret`, …"""
-    plain = re.sub(r"[^a-z]", "", name.lower())
-    return plain.endswith(ENDINGS) or "passw" in plain
 
 
 def masked(data: T, key: bytes | None = None) -> T:
@@ -71,9 +43,13 @@ def masked(data: T, key: bytes | None = None) -> T:
 
 def clean(text: str) -> str:
     """A finished text (an error, a line of a log, a traceback) without the secrets that are found in it."""
-    if found := _pattern():
-        text = found.sub(SHOWN, text)
-    return _in_text(text, _mask)
+    found = _pattern()
+    return in_message(found.sub(SHOWN, text) if found else text, _mask)
+
+
+def cleaned(data: T) -> T:
+    """A copy of plain data, masked, whose texts are cleaned as well: for what is written for people."""
+    return cast(T, _walk(data, _mask, lambda text, hide: clean(in_value(text, hide))))
 
 
 def remember(data: object) -> None:
@@ -88,12 +64,38 @@ def masks(data: object, at: str = "") -> list[str]:
     return [at] if isinstance(data, str) and MASK.search(data) else []
 
 
-def _walk(data: object, hide: Hide) -> object:
+def resolved(settings: Mapping[str, str], where: str) -> dict[str, str]:
+    """Settings as a client needs them: each `${env:NAME}` is the value of that variable.
+
+    Raises:
+        UsageError: a variable is not set, or a mask stands where a secret should be. `where` names the settings.
+    """
+    if lacking := masks(settings, where):
+        raise UsageError(f"{', '.join(lacking)}: a saved run keeps a digest of a secret, not the secret: give it again")
+    variables = {name: REFERENCE.findall(value) for name, value in settings.items()}
+    for name, wanted in variables.items():
+        if unset := [variable for variable in wanted if not os.environ.get(variable)]:
+            raise UsageError(f"{where}.{name}: set the environment variable {', '.join(unset)}: it is unset or empty")
+    found = {k: REFERENCE.sub(lambda fits: os.environ[fits["variable"]], v) for k, v in settings.items()}
+    remember(found)
+    return found
+
+
+def guard_tracebacks() -> None:
+    """Have this process print the traceback of what nobody caught without secrets."""
+
+    def show(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+        print(clean("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
+
+    sys.excepthook = show
+
+
+def _walk(data: object, hide: Hide, in_text: Callable[[str, Hide], str] = in_value) -> object:
     if isinstance(data, Mapping):
-        return {k: _hidden(v, hide) if is_secret(str(k)) else _walk(v, hide) for k, v in data.items()}
+        return {k: _hidden(v, hide) if is_secret(str(k)) else _walk(v, hide, in_text) for k, v in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(_walk(item, hide) for item in data)
-    return _in_value(data, hide) if isinstance(data, str) else data
+        return type(data)(_walk(item, hide, in_text) for item in data)
+    return in_text(data, hide) if isinstance(data, str) else data
 
 
 def _hidden(value: object, hide: Hide) -> object:
@@ -103,52 +105,14 @@ def _hidden(value: object, hide: Hide) -> object:
 def _mask(value: str, key: bytes | None = None) -> str:
     if MASK.fullmatch(value) or REFERENCE.fullmatch(value):
         return value
-    return f"{SHOWN}({digest(value, key)})" if key else SHOWN
-
-
-def digest(value: str, key: bytes) -> str:
-    """The start of the HMAC-SHA256 of a secret, in hex digits."""
-    return hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:DIGITS]
-
-
-def _in_value(text: str, hide: Hide) -> str:
-    """A text that somebody gave, which may be a URL (also a wrong one), or lines of YAML or properties."""
-    text = _WHOLE_URL.sub(lambda fits: _url(fits, hide), text, count=1)
-    return _in_text(_named(_IN_YAML, text, hide), hide)
-
-
-def _in_text(text: str, hide: Hide) -> str:
-    text = _PEM.sub(lambda fits: hide(fits[0]), text)
-    text = _URL.sub(lambda fits: _url(fits, hide), text)
-    text = _BEARER.sub(lambda fits: f"Bearer {hide(fits['value'])}", text)
-    return _named(_ASSIGNED, _named(_IN_QUERY, text, hide), hide)
-
-
-def _url(fits: re.Match[str], hide: Hide) -> str:
-    scheme, user, password = fits["scheme"], fits["user"], fits["password"]
-    if password:
-        return f"{scheme}{user}:{hide(password)}@"
-    return f"{scheme}{hide(user)}@" if user and scheme.lower().startswith("http") else fits[0]  # a token as the user
-
-
-def _named(patterns: tuple[re.Pattern[str], re.Pattern[str]], text: str, hide: Hide) -> str:
-    """Hide what follows the name of a secret. Only secrets are consumed: a name may follow another one's colon."""
-    begins, is_value = patterns
-    done, parts = 0, []
-    for begin in begins.finditer(text):
-        value = is_value.match(text, begin.end())
-        if value and begin.start() >= done and is_secret(begin["name"]):
-            mark = value[0][0] if value[0][0] in "\"'" else ""
-            parts += [text[done : begin.end()], mark, hide(value[0].strip("\"'") if mark else value[0]), mark]
-            done = value.end()
-    return "".join(parts) + text[done:]
+    return f"{SHOWN}({hmac.new(key, value.encode(), hashlib.sha256).hexdigest()[:DIGITS]})" if key else SHOWN
 
 
 def _note(value: str) -> str:
     if not (MASK.fullmatch(value) or REFERENCE.fullmatch(value)):
-        plain = {value, unquote(value)}
-        quoted = {quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1]}
-        _remembered.update(form for form in plain | quoted if len(form) >= _SHORT)
+        plain = {value, unquote(value), *(line for line in value.splitlines() if len(line) >= LINE)}
+        quoted = {quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1], escape(value)}
+        _remembered.update(form for form in plain | quoted if len(form) >= SHORT)
     return value
 
 

@@ -20,6 +20,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from factorylab import secret
 from factorylab.errors import UsageError
 
 PREFIX = "FACTORYLAB_"
@@ -78,7 +79,9 @@ def read_properties(path: Path) -> dict[str, str]:
     entries, problems = read_entries(path)
     if problems:
         raise UsageError("\n".join(problems))
-    return {entry.key: entry.value for entry in entries}
+    found = {entry.key: entry.value for entry in entries}
+    secret.remember(found)
+    return found
 
 
 def settings_file() -> Path | None:
@@ -112,6 +115,12 @@ class Sourced(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, FileSource(settings_cls)
+
+    def model_post_init(self, context: object) -> None:
+        """Have the secrets among the settings hidden in whatever this process writes."""
+        del context
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        secret.remember({n: v.get_secret_value() for n, v in given.items() if isinstance(v, SecretStr)})
 
 
 Model = TypeVar("Model", bound=Sourced)
@@ -181,7 +190,7 @@ def _explain(error: ValidationError, model: type[Sourced], lines: Mapping[str, s
             problems.append(f"{where}: is required, here or as {name} in the file that {FILE_VARIABLE} names")
         else:
             kind = model.model_fields[name].annotation
-            secret = SecretStr in {kind, *get_args(kind)}
-            given = "" if secret else f" (given: {str(item['input'])!r})"
+            hidden = SecretStr in {kind, *get_args(kind)}
+            given = "" if hidden else f" (given: {secret.masked(str(item['input']))!r})"
             problems.append(f"{where}: {message}{given}")
     return problems

@@ -9,8 +9,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
+from factorylab import secret
 from factorylab.clock import NS
 from factorylab.cluster.base import Cluster, Role, Worker
+from factorylab.cluster.files import write_secret
 from factorylab.errors import ScenarioError
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
@@ -35,20 +37,24 @@ PROCESSORS: dict[ProcessorKind, str] = {
 
 @dataclass
 class Crew:
-    """The workers of a run. `problems` are failures of the lab's own ones, `died` those that ended unasked."""
+    """The workers of a run. `problems` are failures of the lab's own ones, `died` those that ended unasked.
+
+    `private` is a folder for what must not stand in the run: properties with secrets.
+    """
 
     scenario: Scenario
     run: RunFolder
     cluster: Cluster
     names: Names
     home: Path
+    private: Path
     problems: list[str] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
     _running: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         clients, workload = self.scenario.clients, self.scenario.workload
-        self._properties = write_properties(clients, self.run.raw)
+        self._properties = write_properties(clients, self.run, self.private)
         self.processors = {f"processor-{i}": self._processor(f"processor-{i}") for i in range(clients.processors)}
         self.fleets = {f"fleet-{i}": self._fleet(i) for i in range(workload.fleets)}
 
@@ -207,20 +213,31 @@ def paths_of(config: BaseSettings) -> tuple[Path, ...]:
     return tuple(value for _, value in config if isinstance(value, Path))
 
 
-def write_properties(clients: Clients, folder: Path) -> Path:
-    """The scenario's client settings as .properties files, as a user would give them; returns the folder.
+def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
+    """The scenario's client settings as .properties files, as a user would give them; returns the folder to use.
+
+    Secrets are masked in the run's own files; where there are any, the workers read those in `private` instead.
 
     Raises:
         ScenarioError: an override has a line break in it.
+        UsageError: a secret is not given.
     """
     producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
+    folder = run.raw
     for name, settings in (("producer", producer), ("consumer", clients.consumer)):
-        for key, value in settings.items():
-            if "\n" in key + value:
-                raise ScenarioError(f"clients.{name}: {key}={value!r} must fit on one line")
-        lines = [f"{key}={value}\n" for key, value in settings.items()]
-        (folder / f"{name}.properties").write_text("".join(lines))
+        real = secret.resolved(settings, f"clients.{name}")
+        shown = run.masked(real)
+        (run.raw / f"{name}.properties").write_text(_properties(name, shown))
+        write_secret(private / f"{name}.properties", _properties(name, real))
+        folder = private if shown != real else folder
     return folder
+
+
+def _properties(name: str, settings: dict[str, str]) -> str:
+    for key, value in secret.masked(settings).items():
+        if "\n" in key + value:
+            raise ScenarioError(f"clients.{name}: {key}={value!r} must fit on one line")
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
 def rate_plan(scenario: Scenario) -> str:

@@ -24,6 +24,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from factorylab import secret
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.factory.migrations import VERSIONS_TABLE, is_current
 
@@ -155,7 +156,7 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _line(error: BaseException | None) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return secret.clean(" ".join(str(error).split())) or type(error).__name__
 
 
 def plain(url: str) -> str:

@@ -10,7 +10,11 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
 
+from factorylab import secret
+
+OWN = ("event", "level", "timestamp", "worker")
 Logger = structlog.typing.FilteringBoundLogger
 
 
@@ -22,6 +26,7 @@ def configure(worker: str, level: str) -> Logger:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _without_secrets,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -30,6 +35,11 @@ def configure(worker: str, level: str) -> Logger:
     )
     logger: Logger = structlog.get_logger(worker=worker)
     return logger
+
+
+def _without_secrets(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """What the lab itself says of a line stays; the rest may quote anything."""
+    return {**secret.cleaned(dict(line)), **{name: line[name] for name in OWN if name in line}}
 
 
 class _ToStructlog(logging.Handler):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from factorylab import secret
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.config import Config, from_environment
@@ -36,12 +37,13 @@ class Stop:
 
 def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -> None:
     """Configure from the environment, do the work, exit."""
+    secret.guard_tracebacks()
     stop = Stop()
     stop.install()
     try:
         config = from_environment(kind)
     except LabError as error:
-        print(error, file=sys.stderr)
+        print(secret.clean(str(error)), file=sys.stderr)
         sys.exit(error.exit_code)
     logger = logs.configure(config.worker, config.log_level)
     try:
