@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factorylab import runs, secret
+from factorylab import folders, runs, secret
 from factorylab.errors import UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario, scenario_from
@@ -73,6 +73,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
         return load(run_dir)
     check_source(wanted)
     check_secrets(wanted)
+    folders.of_results(settings).check()
     folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
 
     from factorylab.cluster.backends import bring_up

@@ -25,7 +25,7 @@ from factorylab import (
     cli_witness,
     secret,
 )
-from factorylab.errors import LabError
+from factorylab.errors import LabError, refused
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
 
@@ -81,8 +81,9 @@ def main() -> None:
     secret.guard_tracebacks()
     try:
         app()
-    except LabError as error:
+    except (LabError, OSError) as problem:
         if any(_debug):
             raise
+        error = refused(problem) if isinstance(problem, OSError) else problem
         typer.secho(f"error: {secret.clean(str(error))}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)

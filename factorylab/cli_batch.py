@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from factorylab import folders
 from factorylab.cli_runs import AsJson, OnBackend, describe, judge, say, say_verdict
 from factorylab.settings import Settings, load_settings
 
@@ -45,6 +46,7 @@ def batch(  # noqa: PLR0917 (typer's options)
         for job in jobs:
             say(describe(job))
         return
+    folders.of_results(settings).check()
     record = batches.Record(settings.results, wanted)
     done = record.done() if resume else []
     record.write(done)

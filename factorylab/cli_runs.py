@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from factorylab import folders
 from factorylab import runs as run_folders
 from factorylab import secret
 from factorylab.errors import ScenarioError, UsageError
@@ -72,6 +73,7 @@ def run(
     settings = load_settings()
     job = Job(scenario, parse_parameters(parameter or []))
     wanted = job.scenario()  # refused before anything starts
+    folders.of_results(settings).check()
     if keep:
         _bring_up(settings, wanted)
     folder = execute(job, settings, say)

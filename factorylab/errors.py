@@ -5,6 +5,7 @@
     │   └── ScenarioError         2   a scenario that cannot mean anything
     └── EnvironmentUnfit          5   this machine cannot do it as it is
         ├── DownloadError         5   a package could not be fetched, or is not the one we locked
+        ├── JournalFull       5   the disk takes no more of what is recorded
         ├── PortTaken             5   another program listens where we must
         ├── LabBusy               5   another run uses this folder's lab
         ├── StartFailed           5   a child died or never became ready
@@ -42,6 +43,10 @@ class DownloadError(EnvironmentUnfit):
     """A download failed, or its checksum is not the locked one."""
 
 
+class JournalFull(EnvironmentUnfit):
+    """The disk cannot take a journal's next rows: without evidence a worker must stop."""
+
+
 class PortTaken(EnvironmentUnfit):
     """A port that the lab was told to use is in use."""
 
@@ -56,3 +61,9 @@ class StartFailed(EnvironmentUnfit):
 
 class WaitTimeout(EnvironmentUnfit):
     """A condition did not come true before its deadline; the message says what was seen last."""
+
+
+def refused(error: OSError) -> EnvironmentUnfit:
+    """What the operating system refused (a full disk, a folder of somebody else), as an error of the lab."""
+    where = f": {error.filename}" if error.filename else ""
+    return EnvironmentUnfit(f"{error.strerror or error}{where}")

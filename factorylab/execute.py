@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from factorylab import errors, runs, secret
+from factorylab import errors, folders, runs, secret
 from factorylab.api import check_secrets, check_source, scenario
 from factorylab.errors import LabError, UsageError
 from factorylab.runs import RunFolder
@@ -95,7 +95,7 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
     given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)
     try:
         # Unix sockets in a folder that is ours alone: neither an open port nor a clash with another kernel.
-        with tempfile.TemporaryDirectory(prefix="factorylab-") as private:
+        with tempfile.TemporaryDirectory(prefix="factorylab-", dir=folders.for_sockets()) as private:
             papermill.execute_notebook(
                 str(notebook),
                 str(folder.derived / "notebook.ipynb"),

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from factorylab.clock import now_ns, stamp
-from factorylab.errors import LabError
+from factorylab.errors import JournalFull
 from factorylab.history import ROW_TYPES, Row, Worker
 
 SEND = np.dtype(
@@ -41,10 +41,6 @@ CHUNK_ROWS = 1 << 18  # a multiple of every page size, whatever the row's width
 
 
 _decode_row = msgspec.json.Decoder(Union[ROW_TYPES]).decode  # noqa: UP007
-
-
-class JournalFull(LabError):
-    """The disk cannot take the journal's next chunk: without evidence the worker must stop."""
 
 
 class Journal:

@@ -21,7 +21,7 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
-from factorylab.errors import EnvironmentUnfit, LabError, WaitTimeout
+from factorylab.errors import EnvironmentUnfit, LabError, WaitTimeout, refused
 from factorylab.faults.events import SystemEvents
 from factorylab.faults.inject import Timeline, pause_until
 from factorylab.faults.targets import PATIENCE_S, Roles
@@ -274,11 +274,12 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
     """
     try:
         Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
-    except LabError as error:
-        (run.raw / "failed.txt").write_text(f"{secret.clean(str(error))}\n", encoding="utf-8")
-        with suppress(LabError, OSError):  # the lab itself may be gone
+    except (LabError, OSError) as problem:
+        error = refused(problem) if isinstance(problem, OSError) else problem
+        with suppress(LabError, OSError):  # the lab itself may be gone, or the disk full
+            (run.raw / "failed.txt").write_text(f"{secret.clean(str(error))}\n", encoding="utf-8")
             copy_logs(cluster, run)
-        raise
+        raise error from None
     return run
 
 

@@ -22,7 +22,7 @@ PASSWORD = "of-a-test"
 @contextmanager
 def database(folder: Path) -> Iterator[str]:
     """The URL of a server that keeps its data in `folder` and is gone afterwards."""
-    server = postgres.prepare(load_settings().postgres_bin, folder)
+    server = postgres.prepare(postgres.find(load_settings().postgres_bin), folder)
     server.initialise(PASSWORD)
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]

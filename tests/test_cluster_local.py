@@ -227,10 +227,10 @@ def test_a_kept_lab_is_whole_after_its_driver_was_killed(home, session_settings)
 def test_root_gives_its_rights_up(labs_folder):
     """As root, PostgreSQL gets an unprivileged account, and a user namespace where that account cannot come."""
     with tempfile.TemporaryDirectory(dir=labs_folder) as closed:  # mode 700
-        shut = postgres.prepare(None, Path(closed) / "database")
+        shut = postgres.prepare(postgres.find(None), Path(closed) / "database")
         assert (shut.user, shut.prefix[0]) == (None, "unshare")
         Path(closed).chmod(0o755)
-        opened = postgres.prepare(None, Path(closed) / "another")
+        opened = postgres.prepare(postgres.find(None), Path(closed) / "another")
         assert (opened.user, opened.prefix) in {(postgres.NOBODY, ()), (None, shut.prefix)}
         opened.initialise("secret")
         assert (opened.folder / "data").stat().st_uid == (opened.user or 0)

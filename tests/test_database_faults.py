@@ -38,7 +38,7 @@ class Lab:
         (home / "logs").mkdir()
         port, password = 20_000 + hash(str(home)) % 9_000, "of-a-test"
         self.url = postgres.url(port, password)
-        server = postgres.prepare(None, home / "data" / "database")
+        server = postgres.prepare(postgres.find(None), home / "data" / "database")
         server.initialise(password)
         boot.launch(home, boot.Known(bootstrap="", database_url=self.url))
         self.lease = control.Line(home, lease=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 import docker.errors
 import pytest
 
-from factorylab.cluster import boot, compose, control, engine, projects
+from factorylab import folders
+from factorylab.cluster import compose, control, engine, projects
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.settings import load_settings
 from tests.fake_engine import FakeEngine, answer, version
@@ -142,10 +143,10 @@ def test_a_full_disk_of_the_engine_is_named() -> None:
 
 def test_a_full_data_folder_of_the_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little space where the engine keeps its data is refused before anything is made, with how to make room."""
-    full = shutil.disk_usage(tmp_path)._replace(free=(boot.FREE_MB - 1) * 2**20)
+    full = shutil.disk_usage(tmp_path)._replace(free=(folders.LAB_MB - 1) * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(EnvironmentUnfit, match=r"has 1023 MB of free space .* 1024 MB: .*docker system prune"):
-        boot.check_space(tmp_path, engine.ROOM)
+        folders.check_room(tmp_path, "a lab", folders.LAB_MB, engine.ROOM)
 
 
 class Holding:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from factorylab import history, journal
 from factorylab.compact import compact
+from factorylab.errors import JournalFull
 from factorylab.journal import (
     ACK,
     CHUNK_ROWS,
@@ -23,7 +24,6 @@ from factorylab.journal import (
     AckJournal,
     BinaryJournal,
     Journal,
-    JournalFull,
     read_rows,
 )
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from factorylab.settings import Settings
 
 ENDPOINTS = "endpoints.json"
-FREE_MB = 1_024
 BROKER_STOP_S = 15
 LAUNCH_S = 30
 
@@ -102,16 +101,16 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
         EnvironmentUnfit: downloads, ports, accounts, write access or space are lacking; with the way out.
     """
     home = settings.home
+    binaries = postgres.find(settings.postgres_bin)
     left = remains.clear(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
-    check_space(home)
     kit = java.ensure(settings.java, settings.cache, progress)
     if kit.note:
         progress(kit.note, 0, 0)
     places = ports.choose(home, settings.port_base)
     empty(home)
-    server = postgres.prepare(settings.postgres_bin, home / "data" / "database")
+    server = postgres.prepare(binaries, home / "data" / "database")
     password = secrets.token_urlsafe(24)
     found = Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
     if own_network:
@@ -139,13 +138,6 @@ def known(home: Path) -> Known:
 def known_endpoints(home: Path) -> Endpoints:
     """Where programs of this host reach the lab that is up in `home`."""
     return known(home).endpoints
-
-
-def check_space(folder: Path, way_out: str = "make room, or set FACTORYLAB_HOME") -> None:
-    """Raises EnvironmentUnfit where too little space is left for a lab's data."""
-    free = shutil.disk_usage(folder).free // 2**20
-    if free < FREE_MB:
-        raise EnvironmentUnfit(f"{folder} has {free} MB of free space and a lab needs {FREE_MB} MB: {way_out}")
 
 
 def empty(home: Path) -> None:

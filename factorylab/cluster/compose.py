@@ -21,6 +21,7 @@ from typing import Self, get_args
 import msgspec
 import psutil
 
+from factorylab import folders
 from factorylab.cluster import boot, control, engine, images, ports, projects, remains
 from factorylab.cluster.base import Action, Progress, Role, Worker
 from factorylab.cluster.containers import INNER_PORT
@@ -152,9 +153,8 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
         left += projects.remove(client, project)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
-    boot.check_space(home)
     if data := engine.data_folder(client):
-        boot.check_space(data, engine.ROOM)
+        folders.check_room(data, "a lab", folders.LAB_MB, engine.ROOM)
     places = ports.choose(home, settings.port_base)
     boot.empty(home)
     password = secrets.token_urlsafe(24)

@@ -6,15 +6,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 
+from factorylab import folders
 from factorylab.cluster import compose, jars, java, network, ports, postgres
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
 
-NEEDED_DISK_MB = 2_048
 NEEDED_MEMORY_MB = 2_048
 PROBE_S = 10
 
@@ -32,7 +32,8 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; none of the checks changes anything."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _java, _jars, _class_cache, _postgres, _loopback, _disk, _memory, _docker, _networks,
+        _python, _java, _jars, _class_cache, _postgres, _loopback, _lab, _results, _cache, _names, _sockets,
+        _memory, _docker, _networks,
     )  # fmt: skip
     return [check(settings) for check in checks]
 
@@ -76,7 +77,7 @@ def _class_cache(settings: Settings) -> Finding:
 
 def _postgres(settings: Settings) -> Finding:
     try:
-        program = (settings.postgres_bin or postgres.packaged_binaries()) / "postgres"
+        program = postgres.find(settings.postgres_bin) / "postgres"
     except EnvironmentUnfit as error:
         return Finding("PostgreSQL", False, "none", str(error))
     done = _run(str(program), "--version")
@@ -92,10 +93,42 @@ def _loopback(settings: Settings) -> Finding:
     return Finding("loopback", ports.bindable("127.0.0.1", 0), ", ".join(addresses), "127.0.0.1 must be usable")
 
 
-def _disk(settings: Settings) -> Finding:
-    folder = next(place for place in (settings.home, *settings.home.parents) if place.exists())
-    free = shutil.disk_usage(folder).free >> 20
-    return Finding("disk", free >= NEEDED_DISK_MB, f"{free} MB free at {folder}", "make room, or set FACTORYLAB_HOME")
+def _lab(settings: Settings) -> Finding:
+    return _folder("lab's folder", folders.of_lab(settings))
+
+
+def _results(settings: Settings) -> Finding:
+    return _folder("results", folders.of_results(settings))
+
+
+def _cache(settings: Settings) -> Finding:
+    """Nothing is written to one that is full of all that it is for."""
+    found = _folder("cache", folders.of_cache(settings.cache))
+    there = _jars(settings).ok and java.cache_base(settings.java, settings.cache).with_suffix(".checkpoint").exists()
+    return replace(found, ok=None) if there and not found.ok else found
+
+
+def _folder(what: str, folder: folders.Folder) -> Finding:
+    try:
+        folder.check()
+    except EnvironmentUnfit as error:
+        return Finding(what, False, str(folder.path), str(error))
+    above = folders.existing(folder.path)
+    return Finding(what, True, f"{folder.path}, {shutil.disk_usage(above).free >> 20} MB free")
+
+
+def _names(settings: Settings) -> Finding:
+    del settings
+    encoding = sys.getfilesystemencoding()
+    return Finding("file names", encoding == "utf-8" or None, encoding, "keep to ASCII in names, or set LC_ALL=C.UTF-8")
+
+
+def _sockets(settings: Settings) -> Finding:
+    del settings
+    try:
+        return Finding("sockets", True, f"in {folders.for_sockets()}")
+    except EnvironmentUnfit as error:
+        return Finding("sockets", False, "no folder for them", str(error))
 
 
 def _memory(settings: Settings) -> Finding:

