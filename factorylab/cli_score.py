@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,8 @@ from factorylab.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from factorylab.scoring.recordings import Layout, Recording, Window
+    from factorylab.recordings.layout import Columns, Layout
+    from factorylab.recordings.recording import Recording
     from factorylab.scoring.table import Judged
 
 
@@ -32,12 +32,28 @@ def score(  # noqa: PLR0917 (typer's options)
         str | None, typer.Option(help="a detector, or several as a+b; default: chart for several columns, level+spike")
     ] = None,
     parameter: Given = None,
-    time_column: Annotated[str | None, typer.Option(help="default: timestamp, datetime, date or time")] = None,
-    value_column: Annotated[list[str] | None, typer.Option(help="may be repeated; default: all numbers")] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="or two of date and clock, as Date+Time; default: by its name")
+    ] = None,
+    value_column: Annotated[list[str] | None, typer.Option(help="may be repeated; default: all measurements")] = None,
     label_column: Annotated[
         str | None, typer.Option(help="0 or 1 a row; default: anomaly or label; of a rig: cooler, valve, pump …")
     ] = None,
-    windows: Annotated[Path | None, typer.Option(help="when it is wrong: JSON by file, or start,end")] = None,
+    faulty: Annotated[
+        list[str] | None, typer.Option(help="a value of the label that means a fault, may be repeated; default: 1")
+    ] = None,
+    windows: Annotated[Path | None, typer.Option(help="when it is wrong: JSON by file, or a table: start,end")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="the column that tells machines in one file apart, or column=machine for one")
+    ] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="a value that means no reading, may be repeated")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="of times without an offset; default: UTC")] = None,
+    date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd, where dates can be read in two ways")] = None,
+    decimal: Annotated[str | None, typer.Option(help="'.' or ',', where numbers can be read in two ways")] = None,
+    encoding: Annotated[str | None, typer.Option(help="of the text, where it is neither UTF-8 nor cp1252")] = None,
+    no_header: Annotated[bool, typer.Option("--no-header", help="columns are called 1, 2, …")] = False,
+    interval: Annotated[str | None, typer.Option(help="15min, 1s …: how far apart rows without times are")] = None,
+    start: Annotated[str | None, typer.Option(help="with --interval: the first row's time")] = None,
     plant: Annotated[int, typer.Option(min=0, help="plant so many known faults in recordings without labels")] = 0,
     seed: Annotated[int, typer.Option(help="of the planted faults")] = 1,
     part: Annotated[str, typer.Option(help="rows that count: all, first-half, second-half")] = "all",
@@ -51,12 +67,16 @@ def score(  # noqa: PLR0917 (typer's options)
     elif data is not None:
         _show_suite(data, as_json)
     elif files:
+        from factorylab.recordings.layout import Columns, layout_from
         from factorylab.scoring.plant import plant as planted
-        from factorylab.scoring.recordings import Layout
         from factorylab.scoring.table import judge
 
-        layout = Layout(time_column, tuple(value_column or ()), label_column)
-        recordings = [recording.part(part) for recording in _read(files, layout, windows)]
+        columns = Columns(time_column, tuple(value_column or ()), label_column, tuple(faulty or ()))
+        layout = layout_from(
+            header=not no_header, interval=interval, start=start, time_zone=time_zone, date_order=date_order,
+            decimal=decimal, missing=missing or (), encoding=encoding, by=by,
+        )  # fmt: skip
+        recordings = [recording.part(part) for recording in _read(files, columns, layout, windows)]
         if plant:
             recordings = [planted(recording, plant, seed) for recording in recordings]
         _show(judge(recordings, detector, dict(parse_parameters(parameter or []))), as_json)
@@ -64,20 +84,17 @@ def score(  # noqa: PLR0917 (typer's options)
         raise UsageError("name a recording, or --data FOLDER with the known ones, or ask for --parameters")
 
 
-def _read(files: list[Path], layout: Layout, windows: Path | None) -> list[Recording]:
+def _read(files: list[Path], columns: Columns, layout: Layout, windows: Path | None) -> list[Recording]:
+    from factorylab.recordings.collect import files_of, read_recordings
     from factorylab.scoring.hydraulic import is_rig, read_rig
-    from factorylab.scoring.recordings import files_of, read
-    from factorylab.scoring.windows import read_windows, windows_of
 
-    known: Mapping[str, tuple[Window, ...]] | None = read_windows(windows) if windows else None
-    rigs = [read_rig(path, layout.label) for path in files if is_rig(path)]
+    rigs = [read_rig(path, columns.label) for path in files if is_rig(path)]
     tables = files_of([path for path in files if not is_rig(path)])
-    if layout.label and windows:
-        raise UsageError("--label-column and --windows both say what is wrong: give one of them")
-    return rigs + [
-        read(file, layout, windows_of(known, file, windows) if known is not None and windows else None)
-        for file in tables
-    ]
+    found = rigs + read_recordings(tables, columns, layout, windows, say)
+    for recording in found:
+        for line in recording.account.lines() if recording.account else [recording.name]:
+            say(line)
+    return found
 
 
 def _show(judged: Judged, as_json: bool) -> None:
@@ -86,9 +103,10 @@ def _show(judged: Judged, as_json: bool) -> None:
 
     names = [recording.name for recording in judged.recordings]
     if as_json:
-        typer.echo(json.dumps({"recordings": names, "scores": [vars(row) for row in judged.scores]}, indent=2))
+        accounts = [r.account.as_dict() for r in judged.recordings if r.account]
+        rows = [vars(row) for row in judged.scores]
+        typer.echo(json.dumps({"recordings": names, "accounts": accounts, "scores": rows}, indent=2))
         return
-    say(f"{len(names)} recordings: {', '.join(names)}" if len(names) > 1 else f"{names[0]}")
     _print(frame(judged.scores))
     if judged.scores[0].method == "threshold":
         for recording in judged.recordings:

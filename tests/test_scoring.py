@@ -13,13 +13,16 @@ from typer.testing import CliRunner
 from factorylab.cli import app
 from factorylab.detectors.catalog import table
 from factorylab.errors import UsageError
+from factorylab.recordings.account import Notes
+from factorylab.recordings.collect import files_of, read_recordings
+from factorylab.recordings.layout import Columns, Layout
+from factorylab.recordings.recording import Recording
+from factorylab.recordings.windows import read_windows
 from factorylab.scoring import suite
 from factorylab.scoring.detect import Detection
 from factorylab.scoring.measures import count, score
 from factorylab.scoring.plant import plant
-from factorylab.scoring.recordings import Layout, Recording, files_of, read
 from factorylab.scoring.table import judge
-from factorylab.scoring.windows import read_windows, windows_of
 from tests.recorded import MACHINE, machine_file
 
 DATA = MACHINE.parents[1]
@@ -29,6 +32,12 @@ QUIET = [0.0, 0.3, -0.2, 0.1, -0.3, 0.2]
 def written(path: Path, lines: list[str]) -> Path:
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def read(path: Path, columns: Columns | None = None) -> Recording:
+    """The only recording of a file."""
+    (found,) = read_recordings([path], columns or Columns(), Layout())
+    return found
 
 
 def recording(truth: list[int], start: str = "2024-01-01") -> Recording:
@@ -78,13 +87,13 @@ def test_everything_anomalous_has_no_j() -> None:
             ["2024-01-01 00:00;1.5;0.0;0", "2024-01-01 00:05;2;1.0;1"],
         ),
         ("c.csv", "\ufefftime\tvalue\tlabel", ["2024-01-01T00:00:00Z\t1.5\tFalse", "2024-01-01T00:05:00Z\t2\tTrue"]),
-        ("d.csv", "date,value,label", ["1704067200,1.5,normal", "1704067500,2,anomaly"]),
+        ("d.csv", "date,value,label", ["1704067200,1.5,no", "1704067500,2,Yes"]),
         ("e.csv", "date,value,label", ["1/1/2024 0:00,1.5,0", "1/1/2024 0:05,2,1"]),
     ],
 )
 def test_layouts_are_found_out(tmp_path: Path, name: str, header: str, rows: list[str]) -> None:
     """Separators, a mark at the start, ways to write times and labels: the same recording comes out."""
-    found = read(written(tmp_path / name, [header, *rows]), Layout())
+    found = read(written(tmp_path / name, [header, *rows]))
     assert found.channels == ("value",) and found.values[:, 0].tolist() == [1.5, 2.0]
     assert found.times.tolist() == np.array(["2024-01-01T00:00", "2024-01-01T00:05"], "datetime64[us]").tolist()
     assert found.truth is not None and found.truth.tolist() == [False, True] and found.interval_s == 300
@@ -94,38 +103,38 @@ def test_midnight_belongs_to_the_next_day(tmp_path: Path) -> None:
     """A recorder that writes 0:00 under the date of the day that ends is put right, days before months."""
     minutes = range(15, 1441, 15)
     quarters = [f"{day}/1/2018 {at // 60 % 24}:{at % 60:02d}" for day in (1, 2, 13) for at in minutes]
-    found = read(written(tmp_path / "s.csv", ["date,value", *(f"{stamp},1" for stamp in quarters)]), Layout())
+    found = read(written(tmp_path / "s.csv", ["date,value", *(f"{stamp},1" for stamp in quarters)]))
     steps = np.diff(found.times).astype("timedelta64[m]").astype(int)
     assert (steps == 15).sum() == 286 and steps.max() == 15 + 10 * 1440
 
 
 @pytest.mark.parametrize(
-    ("header", "row", "layout", "said"),
+    ("header", "row", "columns", "said"),
     [
-        ("when,value", "2024-01-01,1", Layout(), "--time-column"),
-        ("date,value", "yesterday,1", Layout(), "'yesterday' in column 'date' is no time"),
-        ("date,value", "2024-01-01,1", Layout(values=("heat",)), "no column 'heat'"),
-        ("date,value,label", "2024-01-01,1,odd", Layout(), "'odd'"),
-        ("date,value", "2024-01-01,cold", Layout(values=("value",)), "holds no number"),
-        ("date,name", "2024-01-01,x", Layout(), "--value-column"),
+        ("when,value", "2024-01-01,1", Columns(), "--time-column"),
+        ("date,value", "yesterday,1", Columns(), "'yesterday' in column 'date' is no time"),
+        ("date,value", "2024-01-01,1", Columns(values=("heat",)), "no column 'heat'"),
+        ("date,value,label", "2024-01-01,1,odd", Columns(), "'odd'"),
+        ("date,value", "2024-01-01,cold", Columns(values=("value",)), "holds no number"),
+        ("date,name", "2024-01-01,x", Columns(), "--value-column"),
     ],
 )
-def test_what_cannot_be_read_is_said(tmp_path: Path, header: str, row: str, layout: Layout, said: str) -> None:
+def test_what_cannot_be_read_is_said(tmp_path: Path, header: str, row: str, columns: Columns, said: str) -> None:
     """A wrong column, time, label or value is an error that names it and the way out."""
     with pytest.raises(UsageError, match=said):
-        read(written(tmp_path / "r.csv", [header, row]), layout)
+        read(written(tmp_path / "r.csv", [header, row]), columns)
 
 
 def test_windows_are_found_by_the_files_name(tmp_path: Path) -> None:
     """Windows come from a JSON object by file, from a list, or from a CSV file; a recording without any is an error."""
     pair = ["2024-01-01 00:00:00", "2024-01-02 00:00:00"]
-    by_file = read_windows(written(tmp_path / "w.json", [json.dumps({"x/a.csv": [pair]})]))
-    assert len(windows_of(by_file, Path("a.csv"), Path("w.json"))) == 1
+    by_file = read_windows(written(tmp_path / "w.json", [json.dumps({"x/a.csv": [pair]})]), Layout(), Notes())
+    assert len(by_file.of(Path("a.csv"), "")) == 1
     with pytest.raises(UsageError, match=r"no windows for b\.csv"):
-        windows_of(by_file, Path("b.csv"), Path("w.json"))
+        by_file.of(Path("b.csv"), "")
     for text in (json.dumps([pair]), f"start,end\n{','.join(pair)}"):
         file = written(tmp_path / ("w.json" if text[0] == "[" else "w.csv"), [text])
-        assert len(windows_of(read_windows(file), Path("any.csv"), file)) == 1
+        assert len(read_windows(file, Layout(), Notes()).of(Path("any.csv"), "")) == 1
 
 
 def test_planted_faults_are_as_many_as_asked_for_and_apart() -> None:
@@ -179,7 +188,7 @@ def test_the_machines_failures_are_found() -> None:
 def test_the_pumps_faults_are_found_on_files_that_chose_nothing() -> None:
     """F1 ≥ 0.78 and J ≥ 0.50 over the files with odd numbers, and better than both baselines."""
     machine_file()
-    files = [read(file, Layout()) for file in files_of([DATA / "skab" / "valve1"])][1::2]
+    files = [read(file) for file in files_of([DATA / "skab" / "valve1"])][1::2]
     detector, *baselines = judge(files).scores
     assert detector.f1 is not None and detector.f1 >= 0.78
     assert detector.j is not None and detector.j >= 0.50

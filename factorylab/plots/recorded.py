@@ -13,8 +13,8 @@ from factorylab.plots.style import BLUE, FAULT_EDGE, FAULT_FILL, RED, Picture, s
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from factorylab.recordings.recording import Recording
     from factorylab.scoring.detect import Detection
-    from factorylab.scoring.recordings import Recording
 
 POINTS = 4000  # more than a screen has columns
 

@@ -12,7 +12,7 @@ from factorylab.detectors.energy import Energy
 from factorylab.detectors.levels import Level, LevelDetector, Rule
 from factorylab.detectors.streaming import Detector
 from factorylab.errors import UsageError
-from factorylab.scoring.recordings import Bools, Floats, Recording
+from factorylab.recordings.recording import Bools, Floats, Recording
 
 DAY_S, HOUR_S, WEEK_HOURS = 86_400, 3_600, 168
 Given = Mapping[str, object]
@@ -74,7 +74,8 @@ def scores_of(recording: Recording, detector: Detector) -> Floats:
 
 def _bins(recording: Recording, detector: Detector, rows: int) -> np.ndarray | None:
     if detector.NAME == "energy":  # a stamp is the end of its interval
-        middle = recording.times - np.timedelta64(round(recording.interval_s * 500_000), "us")
+        stamps = recording.times if recording.clock is None else recording.clock
+        middle = stamps - np.timedelta64(round(recording.interval_s * 500_000), "us")
         hours = (middle - np.datetime64("1970-01-05")) // np.timedelta64(1, "h")  # a Monday
         return Energy.bin_of(hours.astype(np.int64) % WEEK_HOURS, np.ones(rows, bool))
     return np.zeros(rows, np.int64) if detector.BINS > 1 else None

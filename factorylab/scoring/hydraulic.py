@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from factorylab.errors import UsageError
-from factorylab.scoring.recordings import Recording
+from factorylab.recordings.recording import Recording
 
 PROFILE = "profile.txt"
 HEALTHY = {"cooler": (0, 100), "valve": (1, 100), "pump": (2, 0), "accumulator": (3, 130)}  # column, healthy value

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factorylab.recordings.recording import Bools, Recording, Window
 from factorylab.scoring.detect import Detection
-from factorylab.scoring.recordings import Bools, Recording, Window
 
 WEEK_S = 7 * 86_400
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 import numpy as np
 
 from factorylab.errors import UsageError
-from factorylab.scoring.recordings import Bools, Recording, Window
+from factorylab.recordings.collect import inside
+from factorylab.recordings.recording import Bools, Recording, Window
 
 LEFT_ON_H, OUTAGE_H, NOISE = 6, 4, 0.1
 
@@ -28,7 +29,7 @@ def plant(recording: Recording, count: int, seed: int) -> Recording:
     if recording.truth is not None:
         raise UsageError(f"{recording.name} has labels: faults are planted only where there are none")
     rng = np.random.default_rng(seed)
-    values, windows = recording.values.copy(), []
+    values, windows = recording.values.copy(), list[Window]()
     low, high = np.quantile(values[:, 0], (0.05, 0.95))
     free = recording.scored.copy()
     for number in range(count):
@@ -43,17 +44,10 @@ def plant(recording: Recording, count: int, seed: int) -> Recording:
         windows.append((recording.times[first], recording.times[first + size - 1]))
         day = round(86_400 / recording.interval_s)
         free[max(0, first - day) : first + size + day] = False
-    return replace(recording, values=values, truth=_inside(recording, windows), windows=tuple(sorted(windows)))
+    return replace(recording, values=values, truth=inside(recording.times, windows), windows=tuple(sorted(windows)))
 
 
 def _stretches(wanted: Bools, size: int, share: float) -> Bools:
     """Rows from which on at least `share` of `size` rows are wanted."""
     enough: Bools = np.convolve(wanted, np.ones(size), "full")[size - 1 :] >= share * size
     return enough
-
-
-def _inside(recording: Recording, windows: list[Window]) -> Bools:
-    truth = np.zeros(len(recording.times), bool)
-    for start, end in windows:
-        truth |= (recording.times >= start) & (recording.times <= end)
-    return truth

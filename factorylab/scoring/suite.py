@@ -20,12 +20,13 @@ import pandas as pd
 
 from factorylab.detectors.levels import Level, Rule
 from factorylab.errors import UsageError
+from factorylab.recordings.collect import files_of, read_recordings
+from factorylab.recordings.layout import Columns, Layout
+from factorylab.recordings.recording import Recording
 from factorylab.scoring.detect import episodes
 from factorylab.scoring.hydraulic import is_rig, read_rig
 from factorylab.scoring.plant import plant
-from factorylab.scoring.recordings import Layout, Recording, files_of, read
 from factorylab.scoring.table import Judged, judge
-from factorylab.scoring.windows import read_windows, windows_of
 
 MACHINE, WINDOWS = "nab/machine_temperature_system_failure.csv", "nab/combined_windows.json"
 PUMP, RIG, STEEL = "skab/valve1", "hydraulic", "steel/Steel_industry_data.csv"
@@ -41,13 +42,12 @@ class Case:
 
 def machine(folder: Path) -> Recording:
     """The machine's temperature with the windows around its known failures."""
-    windows = folder / WINDOWS
-    return read(folder / MACHINE, Layout(), windows_of(read_windows(windows), folder / MACHINE, windows))
+    return _read([folder / MACHINE], windows=folder / WINDOWS)[0]
 
 
 def pump(folder: Path) -> list[Recording]:
     """The test bed's recordings, in the order of their numbers."""
-    return [read(file, Layout()) for file in files_of([folder / PUMP])]
+    return _read(files_of([folder / PUMP]))
 
 
 def rig(folder: Path) -> Recording:
@@ -57,7 +57,11 @@ def rig(folder: Path) -> Recording:
 
 def steel(folder: Path, part: str) -> Recording:
     """The plant's energy with faults planted in one half."""
-    return plant(read(folder / STEEL, Layout(values=("Usage_kWh",))).part(part), PLANTED, SEED)
+    return plant(_read([folder / STEEL], ("Usage_kWh",))[0].part(part), PLANTED, SEED)
+
+
+def _read(files: list[Path], values: tuple[str, ...] = (), windows: Path | None = None) -> list[Recording]:
+    return read_recordings(files, Columns(values=values), Layout(), windows)
 
 
 def cases(folder: Path) -> Iterator[Case]:

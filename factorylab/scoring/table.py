@@ -10,9 +10,9 @@ from operator import add
 import pandas as pd
 
 from factorylab.errors import UsageError
+from factorylab.recordings.recording import Recording
 from factorylab.scoring.detect import Detection, Given, detect, everything, three_sigma, usual
 from factorylab.scoring.measures import Counts, Score, count, score
-from factorylab.scoring.recordings import Recording
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,142 @@
+"""Which columns of a table are measurements. What is left out is told, with the reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from factorylab.errors import UsageError
+from factorylab.recordings.account import Notes, listed
+from factorylab.recordings.header import plain
+from factorylab.recordings.labels import tells
+from factorylab.recordings.layout import Layout
+from factorylab.recordings.numbers import Numbers, read_numbers, without
+from factorylab.recordings.table import Table
+
+COUNTERS = {"id", "index", "idx", "no", "nr", "row", "record", "unnamed0", "lfdnr", "seq", "counter"}
+MACHINES = re.compile(
+    r"(machine|unit|asset|device|engine|turbine|station|equipment|pump|sensor|motor)(id|number|no|nr)|machine|tag"
+)
+SENTINELS = (-9, -99, -999, -9999, -99999, 9999, 99999, 999999)
+LEAST = 3  # rows that make a counter, or a sentinel
+
+
+def read_channels(
+    table: Table, layout: Layout, wanted: Sequence[str], others: Sequence[str], notes: Notes
+) -> dict[str, Numbers]:
+    """The numbers of the columns that were named, or of all that look like measurements; never of `others`.
+
+    Raises:
+        UsageError: a named column is not there, is not mostly numbers or tells what is wrong; or none is left.
+    """
+    names = [table.find(name, "--value-column") for name in wanted]
+    names = names or [name for name in table.cells.columns if name not in others]
+    numbers = read_numbers(table, [name for name in names if name not in others], layout.decimal, notes)
+    numbers = {name: without(n, table.cells[name], layout.missing) for name, n in numbers.items()}
+    chosen = _named(table, names, others, numbers) if wanted else _measurements(table, layout, numbers, notes)
+    if not chosen:
+        raise UsageError(
+            f"{table.path}: it has no column of numbers besides times and labels: name it with --value-column"
+        )
+    for name, its in chosen.items():
+        _tell_holes(name, its, notes)
+        _tell_sentinels(name, its.values, layout, notes)
+    return chosen
+
+
+def _named(table: Table, names: list[str], others: Sequence[str], numbers: dict[str, Numbers]) -> dict[str, Numbers]:
+    for name in names:
+        if name in others:
+            raise UsageError(f"{table.path}: the column {name!r} holds times, labels or machines: it is no value")
+        its = numbers[name]
+        if not its.count:
+            raise UsageError(f"{table.path}: the column {name!r} holds no number, but {_words(its) or 'nothing'}")
+        if not its.measured:
+            word = next(iter(its.words))
+            row = int(np.argmax((table.cells[name] == word).to_numpy()))
+            raise UsageError(f"{table.where(row)}: {word!r} is no number, as most of the column {name!r}")
+        if tells(name) and len(np.unique(its.values[np.isfinite(its.values)])) <= 2:
+            raise UsageError(f"{table.path}: the column {name!r} tells what is wrong: it is no input of a detector")
+    return {name: numbers[name] for name in names}
+
+
+def _measurements(table: Table, layout: Layout, numbers: dict[str, Numbers], notes: Notes) -> dict[str, Numbers]:
+    reasons = {name: _unfit(table, name, its) for name, its in numbers.items()}
+    fit = [name for name, why in reasons.items() if why is None]
+    weak = {name: why for name in fit if (why := _tells_nothing(name, numbers[name].values))}
+    if len(weak) < len(fit):  # a recording of one constant channel is one all the same
+        reasons |= weak
+    for why in dict.fromkeys(filter(None, reasons.values())):
+        notes.left_out.append(f"{listed([name for name in reasons if reasons[name] == why])}: {why}")
+    chosen = {name: its for name, its in numbers.items() if reasons[name] is None}
+    machines = [name for name in chosen if MACHINES.fullmatch(plain(name))]
+    if machines and not layout.by:
+        raise UsageError(
+            f"{table.path}: {machines[0]!r} looks like what tells machines apart: say so with --by {machines[0]}, or "
+            "name the columns of values with --value-column"
+        )
+    return chosen
+
+
+def _unfit(table: Table, name: str, its: Numbers) -> str | None:
+    if its.count == 0 and not its.words:
+        return "empty"
+    if name in table.nameless:
+        return "without a name"
+    if tells(name):
+        return "tells by its name what is wrong, which is never an input; --label-column scores against it"
+    if not its.measured:
+        return f"no numbers ({_words(its)})" if not its.count else f"mostly words ({_words(its)})"
+    return None
+
+
+def _words(its: Numbers) -> str:
+    return listed([repr(word) for word in list(its.words)[:3]])
+
+
+def _tells_nothing(name: str, values: NDArray[np.float64]) -> str | None:
+    steps = np.diff(values)
+    if len(values) >= LEAST and not np.isnan(values).any():
+        if not steps.any():
+            return "constant"
+        counted = (steps == steps[0]).all() or (plain(name) in COUNTERS and (steps > 0).all())
+        if counted and float(steps[0]).is_integer():
+            return "counts the rows"
+    return None
+
+
+def _tell_holes(name: str, its: Numbers, notes: Notes) -> None:
+    parts = [f"{count:,} times {word!r}" for word, count in its.words.items()]
+    if its.empty:
+        parts.append(f"{its.empty:,} empty cells")
+    if parts:
+        notes.assumed.append(f"holes in {name!r}: {listed(parts)}")
+
+
+def _tell_sentinels(name: str, values: NDArray[np.float64], layout: Layout, notes: Notes) -> None:
+    """Values far beyond all others that loggers write for "no reading"."""
+    for sentinel in SENTINELS:
+        same = values == sentinel
+        rest = values[~same & np.isfinite(values)]
+        if same.sum() >= LEAST and len(rest) and abs(sentinel - np.median(rest)) > 3 * (np.ptp(rest) or 1):
+            notes.assumed.append(
+                f"{name!r} is {sentinel} in {int(same.sum()):,} rows, far from all other values; if that means "
+                f"'no reading', say --missing {sentinel}"
+            )
+
+
+def leaks(channels: dict[str, NDArray[np.float64]], truth: NDArray[np.bool_]) -> list[str]:
+    """Channels that hold the truth itself: two values, one in every faulty row and the other in every healthy one."""
+    if truth.all() or not truth.any():
+        return []
+    faulty, healthy = int(np.argmax(truth)), int(np.argmin(truth))
+    return [
+        name
+        for name, values in channels.items()
+        if values[faulty] != values[healthy]
+        and {float(values[faulty]), float(values[healthy])} <= {*range(-1, 10)}
+        and np.array_equal(np.where(truth, values[faulty], values[healthy]), values)
+    ]
