@@ -6,20 +6,33 @@ anything starts. Precedence: defaults < YAML < `-p` on the command line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from factorylab import secret
+from factorylab.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.errors import ScenarioError
 from factorylab.history import AwayFrom, Direction, WorkStep
+from factorylab.limits import (
+    DAY_S,
+    FAULTS_MAX,
+    STEPS_MAX,
+    YEAR_S,
+    Count,
+    Milliseconds,
+    Number,
+    Rate,
+    Seconds,
+    Share,
+    SomeSeconds,
+    Whole,
+)
 from factorylab.secret_text import SHOWN, is_secret
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def _acks_as_text(value: object) -> object:
@@ -33,8 +46,44 @@ ProcessorKind = Literal["fenced", "naive"]
 FaultKind = Literal["kill", "terminate", "pause"]
 NetworkFault = Literal["partition", "disconnect"]
 DatabaseFault = Literal["refuse", "fill"]  # it lives, and takes no connections; has no room left
+CHECKS = (
+    "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
+    "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
+    "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
+    "latency_p99_s", "shed", "unstored", "died_unasked",
+)  # fmt: skip
+"""The audit's checks that can find something; those of the others say that a run is INVALID."""
+
+
+def _known(value: object) -> object:
+    """A list of checks has at least one, each once and spelt right; a word is one of the two."""
+    words: list[Any] = list(value) if isinstance(value, list | tuple) else []
+    if isinstance(value, list | tuple) and not words:
+        raise ValueError("an empty list names no check: write pass")
+    if twice := sorted({str(word) for word in words if words.count(word) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    if isinstance(value, str) and value in CHECKS:
+        raise ValueError(f"checks are a list: write [{value}]")
+    wrong = [word for word in words if word not in CHECKS]
+    if isinstance(value, str) and value not in {"pass", "invalid"}:
+        wrong = [value]
+    if wrong:
+        raise ValueError("; ".join(map(_no_check, wrong)))
+    return value
+
+
+def _no_check(word: object) -> str:
+    if word in {"pass", "invalid"}:
+        return f"{word} stands alone, not in a list"
+    near = difflib.get_close_matches(str(word), ("pass", "invalid", *CHECKS), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"write pass, invalid or a list of {', '.join(CHECKS)}"
+    return f"there is no check {word!r}: {hint}"
+
+
 Expect = Annotated[
-    Literal["pass", "invalid"] | tuple[str, ...], Field(description="how the run must end; a list names checks")
+    Literal["pass", "invalid"] | tuple[str, ...],
+    BeforeValidator(_known),
+    Field(description="how the run must end; a list names checks"),
 ]
 
 STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
@@ -68,10 +117,12 @@ class Model(BaseModel):
 class Topology(Model):
     """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2."""
 
-    partitions: int = Field(default=3, ge=1, le=64)
+    partitions: Whole = Field(default=3, ge=1, le=64)
     profile: Profile = "factory"
     unclean_election: bool = False
-    retention_s: Positive | None = Field(default=None, description="of the readings' topic; None: the broker's, 7 days")
+    retention_s: Annotated[Number, Field(gt=0, le=YEAR_S)] | None = Field(
+        default=None, description="of the readings' topic; None: the broker's, 7 days"
+    )
 
     @property
     def replication(self) -> int:
@@ -89,16 +140,14 @@ class Workload(Model):
     step for `step_s` seconds. With `source` the readings come from a CSV file instead of the simulators.
     """
 
-    rate_per_s: Positive = 2_000
-    steps_per_s: tuple[Positive, ...] = ()
-    step_s: Positive = 6
-    sensors: int = Field(default=300, ge=3, le=100_000)
-    anomaly_rate: float = Field(default=0.02, ge=0, le=1)
-    seed: int = 1
-    fleets: int = Field(default=1, ge=1, le=16)
-    poison_rate: float = Field(
-        default=0, ge=0, le=1, description="share of ticks whose readings carry an impossible time"
-    )
+    rate_per_s: Rate = 2_000
+    steps_per_s: tuple[Rate, ...] = Field(default=(), max_length=STEPS_MAX)
+    step_s: Seconds = 6
+    sensors: Whole = Field(default=300, ge=3, le=100_000)
+    anomaly_rate: Share = 0.02
+    seed: Count = 1
+    fleets: Whole = Field(default=1, ge=1, le=16)
+    poison_rate: Share = Field(default=0, description="share of ticks whose readings carry an impossible time")
     source: Path | None = None
     time_column: str = "timestamp"
     value_column: str = "value"
@@ -110,21 +159,65 @@ class Workload(Model):
         return self
 
 
+Overrides = Annotated[
+    dict[str, Annotated[str, BeforeValidator(as_text)]],
+    AfterValidator(spelled),
+    Field(description="settings of librdkafka"),
+]
+TWINS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "acks": ("acks", lambda text: text.replace("-1", "all")),
+    "enable.idempotence": ("idempotence", lambda text: text.lower() in TRUE),
+    "linger.ms": ("linger_ms", float),
+    "compression.type": ("compression", str),
+}
+"""Settings of a producer that have a key of their own, and what their text says in the key's terms."""
+COMMITS = ("enable.auto.commit", "enable.auto.offset.store")
+
+
 class Clients(Model):
     """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
 
     acks: Acks = "all"
     idempotence: bool | None = Field(default=None, description="None: on when acks=all")
-    linger_ms: NotNegative = 20
+    linger_ms: Milliseconds = 20
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
-    processors: int = Field(default=2, ge=1, le=16)
+    processors: Whole = Field(default=2, ge=1, le=16)
     processor: ProcessorKind = Field(
         default="fenced", description="the factory's own, or one without a fence that loses"
     )
     protocol: Protocol = "range"
-    session_timeout_s: float | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
-    producer: dict[str, str] = {}
-    consumer: dict[str, str] = {}
+    session_timeout_s: Number | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
+    producer: Overrides = {}
+    consumer: Overrides = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _taken_from_the_producer(cls, given: Any) -> Any:
+        """What has a key of its own may be given as an override instead; the key then says it, too."""
+        own = given.get("producer") if isinstance(given, dict) else None
+        if not isinstance(own, dict):
+            return given
+        names = {SPELLINGS.get(str(name), str(name)): as_text(value) for name, value in own.items()}
+        taken = {key: names[name] for name, (key, _) in TWINS.items() if name in names and given.get(key) is None}
+        return given | taken | ({"acks": "all"} if taken.get("acks") == "-1" else {})
+
+    @model_validator(mode="after")
+    def _says_each_thing_once(self) -> Clients:
+        for name, (key, read) in TWINS.items():
+            if name in self.producer and read(self.producer[name]) != getattr(self, key):
+                given = f"{key}={getattr(self, key)} and producer {name}={self.producer[name]}"
+                raise ValueError(f"{given} say two things: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _positions_are_the_stores(self) -> Clients:
+        commits = [name for name in COMMITS if self.consumer.get(name, "").lower() in TRUE]
+        if commits and self.processor == "fenced":
+            raise ValueError(
+                f"consumer {commits[0]}: the fenced processor's position is in the store, not in Kafka: "
+                'leave it out, or take processor="naive"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _idempotence_needs_all(self) -> Clients:
@@ -152,8 +245,8 @@ class Fault(Model):
 
     kind: FaultKind | NetworkFault | DatabaseFault
     target: Target
-    at_s: NotNegative = 0
-    hold_s: Positive = 12
+    at_s: SomeSeconds = 0
+    hold_s: Seconds = 12
     away_from: AwayFrom = "brokers"
     direction: Direction = "both"
     step: WorkStep | None = None
@@ -202,33 +295,33 @@ class Fault(Model):
 class Schedule(Model):
     """How long each phase lasts. The fault window opens when `steady_s` is over."""
 
-    backlog_s: NotNegative = Field(default=0, description="the group joins so long after the first readings")
-    warm_up_s: Positive = 4
-    steady_s: Positive = 8
-    after_s: NotNegative = 8
-    recover_s: Positive = 60
-    drain_s: Positive = 150
+    backlog_s: SomeSeconds = Field(default=0, description="the group joins so long after the first readings")
+    warm_up_s: Seconds = 4
+    steady_s: Seconds = 8
+    after_s: SomeSeconds = 8
+    recover_s: Seconds = 60
+    drain_s: Seconds = 150
 
 
 class Objectives(Model):
     """What the system promised. A missed objective fails the run like a lost record does; None is not asked."""
 
-    recovery_s: Positive | None = None
-    ack_gap_s: Positive | None = None
-    latency_p99_s: Positive | None = None
-    shed: int | None = Field(default=None, ge=0)
-    unstored: int | None = Field(default=None, ge=0, description="readings offered that are not stored at the end")
+    recovery_s: Seconds | None = None
+    ack_gap_s: Seconds | None = None
+    latency_p99_s: Seconds | None = None
+    shed: Count | None = None
+    unstored: Count | None = Field(default=None, description="readings offered that are not stored at the end")
 
 
 class Scenario(Model):
     """One declared experiment. `expect` is "pass", "invalid" or the names of the checks that must fire."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    variant: str = Field(default="", description="which one it is of several that share a name")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    variant: str = Field(default="", max_length=60, description="which one it is of several that share a name")
     topology: Topology = Topology()
     workload: Workload = Workload()
     clients: Clients = Clients()
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Fault, ...] = Field(default=(), max_length=FAULTS_MAX)
     schedule: Schedule = Schedule()
     objectives: Objectives = Objectives()
     expect: Expect = "pass"
@@ -247,6 +340,15 @@ class Scenario(Model):
                 raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
         return self
 
+    @model_validator(mode="after")
+    def _ends_within_a_day(self) -> Scenario:
+        if self.longest_s > DAY_S:
+            raise ValueError(
+                f"it may last {self.longest_s:,.0f} s, all phases together with the fault window, and a run lasts at "
+                f"most {DAY_S:,} s, a day: shorten a phase, a fault or the steps"
+            )
+        return self
+
     @property
     def title(self) -> str:
         """The name, with the variant if there is one."""
@@ -257,6 +359,13 @@ class Scenario(Model):
         """Seconds from the end of the steady state to the last undo or the last rate step."""
         last_undo = max((f.at_s + f.hold_s for f in self.faults), default=0.0)
         return max(last_undo, len(self.workload.steps_per_s) * self.workload.step_s)
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds from the first reading to the end of the drain, where recovery and drain take all that they may."""
+        plan = self.schedule
+        quiet_s = plan.backlog_s + plan.warm_up_s + plan.steady_s
+        return quiet_s + self.fault_window_s + plan.after_s + plan.recover_s + plan.drain_s
 
     def describe(self) -> str:
         """The scenario as a short text for a person; secrets are masked."""

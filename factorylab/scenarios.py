@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, validate_call
 from factorylab.controls.declared import control
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.history import AwayFrom, Direction
+from factorylab.limits import Count, Milliseconds, Number, Rate, Seconds, Whole
 from factorylab.scenario import (
     Acks,
     Clients,
@@ -23,7 +24,6 @@ from factorylab.scenario import (
     Fault,
     FaultKind,
     Objectives,
-    Positive,
     Profile,
     Protocol,
     Scenario,
@@ -36,15 +36,18 @@ from factorylab.scenario import (
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
+Refresh = Annotated[
+    Number, Field(ge=0.001, le=3_600)
+]  # of whole milliseconds, and librdkafka takes no more than an hour
 
 
 def baseline(
     *,
-    rate_per_s: float = 2_000,
-    seconds_s: float = 16,
-    sensors: int = 300,
+    rate_per_s: Rate = 2_000,
+    seconds_s: Seconds = 16,
+    sensors: Whole = 300,
     profile: Profile = "factory",
-    seed: int = 1,
+    seed: Count = 1,
 ) -> Scenario:
     """No fault: what healthy looks like, and how much it varies."""
     return Scenario(
@@ -60,11 +63,11 @@ def broker_loss(
     *,
     target: Target = "leader:0",
     kind: FaultKind = "kill",
-    hold_s: float = 14,
+    hold_s: Seconds = 14,
     profile: Profile = "factory",
     acks: Acks = "all",
-    rate_per_s: float = 2_000,
-    seed: int = 1,
+    rate_per_s: Rate = 2_000,
+    seed: Count = 1,
     expect: Expect = "pass",
 ) -> Scenario:
     """A broker is killed, stopped or frozen, and comes back after `hold_s`."""
@@ -83,13 +86,13 @@ def consumer_loss(
     *,
     target: Target = "owner:0",
     kind: FaultKind = "kill",
-    hold_s: float = 12,
+    hold_s: Seconds = 12,
     protocol: Protocol = "range",
-    session_timeout_s: float | None = None,
-    processors: int = 2,
+    session_timeout_s: Number | None = None,
+    processors: Whole = 2,
     profile: Profile = "factory",
-    rate_per_s: float = 2_000,
-    seed: int = 1,
+    rate_per_s: Rate = 2_000,
+    seed: Count = 1,
 ) -> Scenario:
     """A processor is killed, stopped or frozen, and comes back after `hold_s`."""
     chosen = 6 if session_timeout_s is None and protocol != "consumer" else session_timeout_s
@@ -106,11 +109,11 @@ def consumer_loss(
 def database_loss(
     *,
     kind: FaultKind | DatabaseFault = "pause",
-    hold_s: float = 16,
-    processors: int = 2,
+    hold_s: Seconds = 16,
+    processors: Whole = 2,
     profile: Profile = "factory",
-    rate_per_s: float = 2_000,
-    seed: int = 1,
+    rate_per_s: Rate = 2_000,
+    seed: Count = 1,
 ) -> Scenario:
     """PostgreSQL is frozen, killed or stopped, or takes no connections, and is back after `hold_s`."""
     return Scenario(
@@ -128,12 +131,12 @@ def network_partition(
     target: Target = "leader:0",
     away_from: AwayFrom = "brokers",
     direction: Direction = "both",
-    hold_s: float = 20,
+    hold_s: Seconds = 20,
     acks: Acks = "all",
     profile: Profile = "safe",
-    refresh_s: Positive = 10,
-    rate_per_s: float = 1_000,
-    seed: int = 1,
+    refresh_s: Refresh = 10,
+    rate_per_s: Rate = 1_000,
+    seed: Count = 1,
     expect: Expect = "pass",
 ) -> Scenario:
     """A living broker is cut off from its peers by the network, or a consumer from the brokers, for `hold_s`."""
@@ -150,13 +153,13 @@ def network_partition(
 
 def high_load(
     *,
-    steps_per_s: tuple[float, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
-    step_s: float = 6,
-    rate_per_s: float = 5_000,
-    processors: int = 3,
+    steps_per_s: tuple[Rate, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
+    step_s: Seconds = 6,
+    rate_per_s: Rate = 5_000,
+    processors: Whole = 3,
     profile: Profile = "safe",
-    linger_ms: float = 50,
-    seed: int = 1,
+    linger_ms: Milliseconds = 50,
+    seed: Count = 1,
 ) -> Scenario:
     """The offered rate rises step by step, up to where the lag no longer returns."""
     return Scenario(
@@ -172,9 +175,9 @@ def recorded_machine(
     source: Annotated[str, Field(description="path of a CSV file")],
     time_column: str = "timestamp",
     value_column: str = "value",
-    rate_per_s: float = 600,
+    rate_per_s: Rate = 600,
     profile: Profile = "safe",
-    hold_s: float = 12,
+    hold_s: Seconds = 12,
 ) -> Scenario:
     """Readings of a real machine from a CSV file, while a broker and a processor are killed."""
     return Scenario(

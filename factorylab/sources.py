@@ -71,12 +71,16 @@ def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """Keys and values of a .properties file as they are; the last of equal keys wins.
+    """Keys and values of a .properties file as they are.
 
     Raises:
-        UsageError: all lines that are wrong.
+        UsageError: all lines that are wrong, a key that is there twice among them.
     """
     entries, problems = read_entries(path)
+    lines: dict[str, int] = {}
+    for entry in entries:
+        if lines.setdefault(entry.key, entry.line) != entry.line:
+            problems.append(f"{path}, line {entry.line}: {entry.key!r} is on line {lines[entry.key]} already")
     if problems:
         raise UsageError("\n".join(problems))
     found = {entry.key: entry.value for entry in entries}

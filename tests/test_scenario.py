@@ -188,7 +188,7 @@ def some_scenario(dice: random.Random) -> Scenario:
         workload=workload,
         schedule=some(warm_up_s=seconds(), steady_s=seconds(), after_s=0, recover_s=seconds(), drain_s=seconds()),
         objectives=some(recovery_s=seconds(), ack_gap_s=seconds(), latency_p99_s=seconds(), shed=dice.randrange(9)),
-        expect=dice.choice(["pass", "invalid", ["lost_in_log"], []]),
+        expect=dice.choice(["pass", "invalid", ["lost_in_log"], ["shed", "lost_in_log"]]),
     )
     topology = {"partitions": partitions, "profile": dice.choice(["factory", "safe"])}
     return scenario_from({"name": "some", "topology": topology, "clients": clients, "faults": faults, **data}, "drawn")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from factorylab.limits import Count
 from factorylab.scenario import Clients, Expect, Fault, Objectives, Scenario, Schedule, Topology, Workload
 
 ControlName = Literal[
@@ -283,7 +284,7 @@ CONTROLS: dict[ControlName, Control] = {
 }  # fmt: skip
 
 
-def control(*, which: ControlName = "P1", repaired: bool = False, seed: int = 1) -> Scenario:
+def control(*, which: ControlName = "P1", repaired: bool = False, seed: Count = 1) -> Scenario:
     """A set-up that must fail in a known way, or with `repaired` its twin that must pass."""
     return seeded(CONTROLS[which].scenarios[-1 if repaired else 0], seed)
 

@@ -12,9 +12,11 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
+from factorylab.client_settings import ONLY_ERRORS, TRUE, spelled
 from factorylab.errors import UsageError
-from factorylab.factory import logs
+from factorylab.factory import librdkafka, logs
 from factorylab.factory.config import FleetConfig, ProcessorConfig
+from factorylab.factory.librdkafka import Role
 from factorylab.sources import read_properties
 
 SESSION_S = 14.0
@@ -54,7 +56,7 @@ CONSUMER: Mapping[str, str | int | float | bool] = {
 def fleet_producer(config: FleetConfig) -> Settings:
     """The producer of a fleet: many small readings, so batches are given a moment to fill."""
     own: Settings = {"linger.ms": config.linger_ms, "compression.type": config.compression}
-    return _merged(config.bootstrap, config.worker, {**PRODUCER, **own}, config.producer_config)
+    return _merged(config.bootstrap, config.worker, {**PRODUCER, **own}, "producer", config.producer_config)
 
 
 def alert_producer(config: ProcessorConfig) -> Settings:
@@ -69,7 +71,7 @@ def alert_producer(config: ProcessorConfig) -> Settings:
         "message.max.bytes": 1_048_000,  # a dead letter is a little larger than the record that caused it
         "delivery.timeout.ms": int(config.produce_deadline_s * 1000),
     }
-    return _merged(config.bootstrap, f"{config.worker}-alerts", {**PRODUCER, **own}, config.producer_config)
+    return _merged(config.bootstrap, f"{config.worker}-alerts", {**PRODUCER, **own}, "producer", config.producer_config)
 
 
 def processor_consumer(config: ProcessorConfig) -> Settings:
@@ -84,12 +86,23 @@ def processor_consumer(config: ProcessorConfig) -> Settings:
             "heartbeat.interval.ms": int(session_s * 1000 / 6),
         }
     own = {**CONSUMER, **protocol, "group.id": config.group}
-    return _merged(config.bootstrap, config.worker, own, config.consumer_config)
+    return _merged(config.bootstrap, config.worker, own, "consumer", config.consumer_config)
 
 
-def _merged(bootstrap: str, client_id: str, own: Settings, overrides: Path | None) -> Settings:
-    user: dict[str, str] = {} if overrides is None else read_properties(overrides)
+def _merged(bootstrap: str, client_id: str, own: Settings, role: Role, overrides: Path | None) -> Settings:
+    user = {} if overrides is None else _overrides(overrides, role)
     return {"bootstrap.servers": bootstrap, "client.id": client_id, **CONNECTION, **own, **user}
+
+
+def _overrides(path: Path, role: Role) -> Settings:
+    try:
+        given = spelled(read_properties(path))
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
+    if wrong := librdkafka.problems(role, given):
+        raise UsageError("\n".join(f"{path}: {problem}" for problem in wrong))
+    # The one setting that the client takes as a truth value of Python's alone.
+    return {name: value.lower() in TRUE if name == ONLY_ERRORS else value for name, value in given.items()}
 
 
 def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Logger) -> Client:
@@ -100,7 +113,7 @@ def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Log
     """
     try:
         return kind(settings, logger=logs.client_logger(logger))
-    except KafkaException as error:
+    except (KafkaException, TypeError, ValueError) as error:
         raise UsageError(
-            f"Kafka client settings: {error.args[0].str()}; see producer_config and consumer_config"
+            f"Kafka client settings: {librdkafka.reason(error)}; see producer_config and consumer_config"
         ) from None
