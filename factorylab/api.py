@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factorylab import folders, runs, secret
+from factorylab import folders, runs
 from factorylab.errors import UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario, scenario_from
 from factorylab.scenarios import build
 from factorylab.settings import load_settings
+from factorylab.yaml_file import read_mapping
 
 if TYPE_CHECKING:
     from factorylab.saved import Run
@@ -43,13 +44,7 @@ def scenario_file(path: Path) -> Scenario:
         UsageError: the file cannot be read.
         ScenarioError: it is no scenario.
     """
-    import yaml
-
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read as YAML: {error}") from None
-    found = scenario_from(data, str(path))
+    found = scenario_from(read_mapping(path), str(path))
     source = found.workload.source
     if source is None or source.is_absolute():
         return found
@@ -72,7 +67,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     if run_dir and RunFolder(Path(run_dir)).sealed:
         return load(run_dir)
     check_source(wanted)
-    check_secrets(wanted)
+    check_clients(wanted)
     folders.of_results(settings).check()
     folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
 
@@ -119,14 +114,16 @@ def check_source(wanted: Scenario) -> None:
             raise UsageError(f"the source {workload.source} cannot be read: {error.strerror}") from None
 
 
-def check_secrets(wanted: Scenario) -> None:
-    """Refuse a scenario some of whose secrets are not given, before anything starts.
+def check_clients(wanted: Scenario) -> None:
+    """Refuse client settings that no client takes, or whose secrets are not given, before anything starts.
 
     Raises:
-        UsageError: a variable that it refers to is not set, or it is that of a saved run, which keeps no secrets.
+        UsageError: naming each of them; see `factorylab.client_check`.
     """
-    secret.resolved(wanted.clients.producer, "clients.producer")
-    secret.resolved(wanted.clients.consumer, "clients.consumer")
+    if wanted.clients.producer or wanted.clients.consumer:  # the import is not light
+        from factorylab.client_check import check_clients as check
+
+        check(wanted.clients)
 
 
 def saved_runs(words: Sequence[str] = (), run_dir: str = "") -> list[Run]:

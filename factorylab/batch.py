@@ -14,12 +14,13 @@ import random
 from pathlib import Path
 
 import msgspec
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from factorylab.errors import LabError, ScenarioError, UsageError
 from factorylab.execute import Job, Parameter
+from factorylab.limits import ROUNDS_MAX, RUNS_MAX, Count, Whole
 from factorylab.scenario import explain
+from factorylab.yaml_file import read_mapping
 
 
 class Entry(BaseModel):
@@ -36,10 +37,10 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    repeat: int = Field(default=1, ge=1, le=1000)
-    seed: int = 1
-    runs: tuple[Entry, ...] = Field(min_length=1)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    repeat: Whole = Field(default=1, ge=1, le=ROUNDS_MAX)
+    seed: Count = 1
+    runs: tuple[Entry, ...] = Field(min_length=1, max_length=RUNS_MAX)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -58,9 +59,7 @@ def load_batch(path: Path) -> Batch:
         ScenarioError: one of its runs is wrong; the message names all that are.
     """
     try:
-        batch = Batch.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"{path} cannot be read as YAML: {error}") from None
+        batch = Batch.model_validate(read_mapping(path))
     except ValidationError as error:
         raise UsageError(f"{path}:\n{explain(error)}") from None
     wrong = [f"runs.{number}: {problem}" for number, e in enumerate(batch.runs) if (problem := _problem(e, path))]

@@ -11,6 +11,7 @@ import typer
 
 from factorylab import folders
 from factorylab.cli_runs import AsJson, OnBackend, describe, judge, say, say_verdict
+from factorylab.limits import ROUNDS_MAX
 from factorylab.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def batch(  # noqa: PLR0917 (typer's options)
     file: Annotated[Path, typer.Argument(help="for example experiments/quick.yaml")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="validate and list, run nothing")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="skip what an earlier attempt finished")] = False,
-    repeat: Annotated[int | None, typer.Option("--repeat", min=1, help="rounds, interleaved at random")] = None,
+    repeat: Annotated[
+        int | None, typer.Option("--repeat", min=1, max=ROUNDS_MAX, help="rounds, interleaved at random")
+    ] = None,
     backend: OnBackend = None,
     as_json: AsJson = False,
 ) -> None:

@@ -161,16 +161,18 @@ def parse_parameters(given: list[str]) -> dict[str, Parameter]:
     """name=value pairs; a value is JSON where it reads as such, else text.
 
     Raises:
-        UsageError: a pair has no "=".
+        UsageError: a pair has no "=", or a name is there twice.
     """
     found: dict[str, Parameter] = {}
     for pair in given:
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise UsageError(f"-p {pair!r}: write name=value")
+        if name in found:
+            raise UsageError(f"-p {pair!r}: {name} is given twice")
         try:
             found[name] = json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # not JSON, or no number that Python reads: too many digits
             found[name] = text
     return found
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from factorylab import errors, folders, runs, secret
-from factorylab.api import check_secrets, check_source, scenario
+from factorylab.api import check_clients, check_source, scenario
 from factorylab.errors import LabError, UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
@@ -42,7 +42,7 @@ class Job:
         """
         wanted = scenario(self.name, **self.parameters)
         check_source(wanted)
-        check_secrets(wanted)
+        check_clients(wanted)
         return wanted
 
     @property

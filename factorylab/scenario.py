@@ -171,6 +171,7 @@ TWINS: dict[str, tuple[str, Callable[[str], object]]] = {
     "compression.type": ("compression", str),
 }
 """Settings of a producer that have a key of their own, and what their text says in the key's terms."""
+GIVEN_MAX = 200  # characters of a wrong value in a message
 COMMITS = ("enable.auto.commit", "enable.auto.offset.store")
 
 
@@ -207,6 +208,12 @@ class Clients(Model):
             if name in self.producer and read(self.producer[name]) != getattr(self, key):
                 given = f"{key}={getattr(self, key)} and producer {name}={self.producer[name]}"
                 raise ValueError(f"{given} say two things: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _workers_keep_their_names(self) -> Clients:
+        if "client.id" in {*self.producer, *self.consumer}:
+            raise ValueError("client.id is the worker's name, by which its part in the group is known: leave it out")
         return self
 
     @model_validator(mode="after")
@@ -393,7 +400,13 @@ def explain(error: ValidationError) -> str:
         where = ".".join(str(part) for part in item["loc"]) or "scenario"
         hidden = any(is_secret(str(part)) for part in item["loc"])
         shown = SHOWN if hidden else secret.masked(item["input"])
-        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {shown!r})"
-        rule = "there is no such key" if item["type"] == "extra_forbidden" else item["msg"]
+        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {_short(repr(shown))})"
+        rule = (
+            "there is no such key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        )
         lines.append(f"  {where}: {rule}{given}")
     return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= GIVEN_MAX else f"{text[:GIVEN_MAX]}…"

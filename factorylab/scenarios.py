@@ -36,9 +36,7 @@ from factorylab.scenario import (
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
-Refresh = Annotated[
-    Number, Field(ge=0.001, le=3_600)
-]  # of whole milliseconds, and librdkafka takes no more than an hour
+Refresh = Annotated[Number, Field(gt=0, le=3_600)]  # librdkafka takes no more than an hour
 
 
 def baseline(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,61 @@ def test_a_pair_without_a_name_or_sign_is_refused(given: str) -> None:
         parse_parameters([given])
 
 
-def test_the_last_of_two_values_counts() -> None:
-    """A parameter given twice has its last value, and the job reads as it would be typed."""
-    job = Job("broker_loss", parse_parameters(["hold_s=1", "kind=pause", "hold_s=2"]))
-    assert describe(job) == "broker_loss -p hold_s=2 -p kind=pause"
-    assert job.scenario().faults[0].hold_s == 2
+def test_a_parameter_is_given_once() -> None:
+    """A parameter that is given twice is refused, even with one value; a job reads as it would be typed."""
+    with pytest.raises(UsageError, match="-p 'hold_s=1': hold_s is given twice"):
+        parse_parameters(["hold_s=1", "kind=pause", "hold_s=1"])
+    assert describe(Job("broker_loss", parse_parameters(["hold_s=2", "kind=pause"]))) == (
+        "broker_loss -p hold_s=2 -p kind=pause"
+    )
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000])
+def test_a_value_that_no_number_or_list_can_have_is_refused(text: str) -> None:
+    """More digits or brackets than Python reads are a wrong value with a short message, and no traceback."""
+    with pytest.raises(ScenarioError, match="rate_per_s") as refused:
+        Job("baseline", parse_parameters([f"rate_per_s={text}"])).scenario()
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("clients", "words"),
+    [
+        ({"producer": {"liner.ms": 5}}, ["clients.producer: liner.ms", "did you mean linger.ms?"]),
+        ({"producer": {"retires": 5}}, ["did you mean retries?"]),
+        ({"producer": {"fetch.min.bytes": 1}}, ["fetch.min.bytes: is no setting of a producer"]),
+        ({"consumer": {"acks": 1}}, ["clients.consumer: acks: is no setting of a consumer"]),
+        ({"producer": {"batch.size": "1e5"}}, ["batch.size=1e5", "from 1 to 2147483647, in plain digits"]),
+        ({"producer": {"batch.size": "1_000"}}, ["batch.size=1_000"]),
+        ({"producer": {"batch.size": "010"}}, ["batch.size=010"]),
+        ({"producer": {"batch.size": 2**32 + 100}}, ["batch.size=4294967396"]),
+        ({"producer": {"batch.size": 5.5}}, ["batch.size=5.5", "a whole number"]),
+        ({"consumer": {"fetch.wait.max.ms": "5 s"}}, ["fetch.wait.max.ms=5 s"]),
+        ({"consumer": {"fetch.min.bytes": "many"}}, ["the client refuses", "fetch.min.bytes"]),
+        ({"consumer": {"auto.offset.reset": "newest"}}, ["the client refuses", '"newest"']),
+        ({"consumer": {"check.crcs": "yes"}}, ["the client refuses", "check.crcs"]),
+        ({"idempotence": True, "producer": {"max.in.flight": 9}}, ["the client refuses", "max.in.flight"]),
+        ({"producer": {"delivery.timeout.ms": 10}}, ["the client refuses", "`message.timeout.ms` must be greater"]),
+        ({"producer": {"dr_msg_cb": "x"}}, ["dr_msg_cb is a function of the program"]),
+    ],
+)
+def test_what_no_client_takes_is_refused(tmp_path: Path, clients: dict[str, object], words: list[str]) -> None:
+    """A setting that librdkafka does not know, would read as another number, or refuses beside the others is refused
+    before anything starts, with the nearest name, the range or the client's own words."""
+    (tmp_path / "own.yaml").write_text(json.dumps({"name": "own", "clients": clients}))
+    with pytest.raises(ScenarioError) as refused:
+        Job(str(tmp_path / "own.yaml"), {}).scenario()
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_what_a_client_takes_is_taken(tmp_path: Path) -> None:
+    """Numbers and truth values without quotes, words for numbers, and a truth value of Python's pass the client."""
+    producer = {"linger.ms": 5, "enable.idempotence": False, "acks": 1, "delivery.report.only.error": False}
+    consumer = {"fetch.min.bytes": 1, "check.crcs": True, "queued.min.messages": 1e5, "group.instance.id": "010"}
+    clients = {"producer": producer, "consumer": consumer}
+    (tmp_path / "own.yaml").write_text(json.dumps({"name": "own", "clients": clients}))
+    made = Job(str(tmp_path / "own.yaml"), {}).scenario()
+    assert made.clients.consumer["queued.min.messages"] == "100000"
 
 
 def test_each_job_has_its_notebook() -> None:

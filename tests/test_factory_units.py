@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from factorylab.client_settings import SPELLINGS
 from factorylab.clock import NS
 from factorylab.errors import UsageError
-from factorylab.factory import profiles
+from factorylab.factory import librdkafka, profiles
 from factorylab.factory.config import FleetConfig, ProcessorConfig, RateStage, from_environment, parse_rate
 from factorylab.factory.copy_binary import HEADER, TRAILER, copy_bytes
 from factorylab.factory.intake import Records, take_in
@@ -90,14 +92,49 @@ def test_rates_are_stages() -> None:
 def test_properties_of_the_user_win_over_the_safe_profile(tmp_path: Path) -> None:
     """Java-style files are read with comments and continued lines, and win key by key."""
     file = tmp_path / "x.properties"
-    file.write_text("# a comment\nacks = 1\nlinger.ms: 7\n! another\nclient.id=\\\n   mine\nacks=0\n")
+    file.write_text("# a comment\nretries = 1\nqueue.buffering.max.ms: 7\n! another\nclient.id=\\\n   mine\nacks=0\n")
     config = FleetConfig(bootstrap="a:1", worker="f", producer_config=file)
     settings = profiles.fleet_producer(config)
     assert (settings["acks"], settings["linger.ms"], settings["client.id"]) == ("0", "7", "mine")
-    assert settings["partitioner"] == "murmur2_random"
+    assert settings["partitioner"] == "murmur2_random" and settings["message.send.max.retries"] == "1"
     file.write_text("acks")
     with pytest.raises(UsageError, match="line 1"):
         profiles.fleet_producer(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("acks=1\n\nacks=1", "line 3: 'acks' is on line 1 already"),
+        ("retries=1\nmessage.send.max.retries=2", "retries and message.send.max.retries are the same setting"),
+        ("bootstrap.servers=b:1", "FACTORYLAB_BOOTSTRAP"),
+        ("liner.ms=1", "did you mean linger.ms?"),
+        ("batch.size=1e5", "in plain digits"),
+        ("delivery.report.only.error=true", "keeps confirmations back"),
+    ],
+)
+def test_a_wrong_file_of_a_client_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    """A key that is there twice, or under two names, the lab's own, unknown or read as another number is refused with
+    the file."""
+    file = tmp_path / "x.properties"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(words)) as refused:
+        profiles.fleet_producer(FleetConfig(bootstrap="a:1", worker="f", producer_config=file))
+    assert str(file) in str(refused.value)
+
+
+def test_a_truth_value_of_python_comes_from_a_text(tmp_path: Path) -> None:
+    """The one setting that the client takes as True or False alone is given as a word like all others."""
+    (tmp_path / "x.properties").write_text("delivery.report.only.error=false\n")
+    config = FleetConfig(bootstrap="a:1", worker="f", producer_config=tmp_path / "x.properties")
+    assert profiles.fleet_producer(config)["delivery.report.only.error"] is False
+
+
+def test_other_spellings_are_those_of_the_client() -> None:
+    """Each setting that librdkafka calls an alias has one spelling here."""
+    aliases = re.findall(r"^([\w.]+) .*Alias for `([\w.]+)`", librdkafka.table(), re.MULTILINE)
+    assert len(aliases) > 10
+    assert set(map(frozenset, aliases)) == set(map(frozenset, SPELLINGS.items()))
 
 
 def test_the_safe_profile_is_safe() -> None:

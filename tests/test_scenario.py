@@ -71,6 +71,63 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"objectives": {"recovery_s": 0}}, ["objectives.recovery_s", "greater than 0"]),
     ({"objectives": {"shed": -1}}, ["objectives.shed", "greater than or equal to 0"]),
     ({"expect": "fine"}, ["expect", "'fine'"]),
+    ({"expect": "pas"}, ["expect", "'pas'", "did you mean 'pass'"]),
+    ({"expect": "invalide"}, ["did you mean 'invalid'"]),
+    ({"expect": []}, ["expect", "an empty list names no check: write pass"]),
+    ({"expect": ["lost_in_lgo"]}, ["'lost_in_lgo'", "did you mean 'lost_in_log'"]),
+    ({"expect": ["seal"]}, ["there is no check 'seal'"]),
+    ({"expect": ["pass"]}, ["pass stands alone"]),
+    ({"expect": ["shed", "shed"]}, ["shed stands there twice"]),
+    ({"expect": "shed"}, ["checks are a list: write [shed]"]),
+    ({"expect": [1]}, ["there is no check 1"]),
+    ({"workload": {"rate_per_s": 1e12}}, ["workload.rate_per_s", "less than or equal to 1000000"]),
+    ({"workload": {"rate_per_s": True}}, ["workload.rate_per_s", "true is no number"]),
+    ({"workload": {"steps_per_s": [1] * 1001}}, ["workload.steps_per_s", "at most 1000"]),
+    ({"workload": {"steps_per_s": [1e12]}}, ["workload.steps_per_s.0", "less than or equal to 1000000"]),
+    ({"workload": {"step_s": 1e9}}, ["workload.step_s", "less than or equal to 86400"]),
+    ({"workload": {"seed": -1}}, ["workload.seed", "greater than or equal to 0"]),
+    ({"workload": {"seed": 2**63}}, ["workload.seed", "less than 9223372036854"]),
+    ({"workload": {"anomaly_rate": float("nan")}}, ["workload.anomaly_rate", "finite"]),
+    ({"topology": {"partitions": True}}, ["topology.partitions", "true is no number"]),
+    ({"topology": {"retention_s": 1e12}}, ["topology.retention_s", "less than or equal to 31536000"]),
+    ({"faults": [{**KILL, "hold_s": 1e9}]}, ["faults.0.hold_s", "less than or equal to 86400"]),
+    ({"faults": [{**KILL, "at_s": 1e9}]}, ["faults.0.at_s", "less than or equal to 86400"]),
+    ({"faults": [{**KILL, "hold_s": 86_400}]}, ["it may last 86,630 s", "at most 86,400 s, a day"]),
+    ({"schedule": {"warm_up_s": 50_000, "steady_s": 50_000}}, ["at most 86,400 s, a day"]),
+    ({"schedule": {"drain_s": float("inf")}}, ["schedule.drain_s", "finite"]),
+    ({"objectives": {"latency_p99_s": 1e9}}, ["objectives.latency_p99_s", "less than or equal to 86400"]),
+    ({"objectives": {"shed": 2**70}}, ["objectives.shed"]),
+    ({"clients": {"linger_ms": 1e9}}, ["clients.linger_ms", "less than or equal to 900000"]),
+    ({"name": "a" * 61}, ["name", "at most 60"]),
+    (
+        {"clients": {"consumer": {"group.id": "mine"}}},
+        ["clients.consumer", "group.id is the lab's own", "leave it out"],
+    ),
+    ({"clients": {"producer": {"metadata.broker.list": "a:1"}}}, ["metadata.broker.list is the lab's own"]),
+    ({"clients": {"consumer": {"client.id": "x"}}}, ["client.id is the worker's name"]),
+    ({"clients": {"consumer": {"group.protocol": "consumer"}}}, ["group.protocol is said by clients.protocol"]),
+    ({"clients": {"consumer": {"session.timeout.ms": 9000}}}, ["said by clients.session_timeout_s"]),
+    ({"clients": {"producer": {"transactional.id": "t"}}}, ["transactional.id", "leave it out"]),
+    ({"clients": {"producer": {"test.mock.num.brokers": 3}}}, ["test.mock.num.brokers", "makes up"]),
+    ({"clients": {"producer": {"plugin.library.paths": "x"}}}, ["plugin.library.paths"]),
+    (
+        {"clients": {"producer": {"error_cb": "x", "stats_cb": "y"}}},
+        ["error_cb is a function", "stats_cb is a function"],
+    ),
+    ({"clients": {"producer": {"delivery.report.only.error": True}}}, ["keeps confirmations back"]),
+    ({"clients": {"consumer": {"enable.auto.commit": True}}}, ["position is in the store", 'processor="naive"']),
+    ({"clients": {"consumer": {"auto.commit.enable": "true"}}}, ["position is in the store"]),
+    ({"clients": {"acks": "all", "producer": {"acks": 1}}}, ["acks=all", "acks=1", "leave one of them out"]),
+    ({"clients": {"acks": "all", "producer": {"request.required.acks": "0"}}}, ["leave one of them out"]),
+    ({"clients": {"linger_ms": 20, "producer": {"queue.buffering.max.ms": 5}}}, ["leave one of them out"]),
+    ({"clients": {"idempotence": False, "producer": {"enable.idempotence": True}}}, ["leave one of them out"]),
+    ({"clients": {"compression": "lz4", "producer": {"compression.codec": "zstd"}}}, ["leave one of them out"]),
+    ({"clients": {"producer": {"acks": 7}}}, ["clients.acks", "'0', '1' or 'all'", "'7'"]),
+    ({"clients": {"producer": {"linger.ms": "abc"}}}, ["clients.linger_ms", "valid number", "'abc'"]),
+    ({"clients": {"producer": {"retries": 1, "message.send.max.retries": 2}}}, ["are the same setting"]),
+    ({"clients": {"producer": {"linger.ms": float("nan")}}}, ["clients.producer.linger.ms", "valid string", "nan"]),
+    ({"clients": {"producer": {"linger.ms": None}}}, ["clients.producer.linger.ms", "valid string"]),
+    ({"clients": {"producer": [1]}}, ["clients.producer", "valid dictionary"]),
     ({"name": "Broker Loss"}, ["name", "pattern", "'Broker Loss'"]),
     ({"name": None}, ["name", "valid string", "None"]),
 ]
@@ -143,6 +200,39 @@ def test_idempotence_follows_acks(acks: object, given: bool | None, idempotent: 
     """Idempotence is on with acks=all unless it was switched off; acks may be written as a number."""
     made = scenario_from({"name": "test", "clients": {"acks": acks, "idempotence": given}}, "x")
     assert made.clients.idempotent is idempotent and made.clients.acks == str(acks)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [(5, "5"), (5.0, "5"), (5.5, "5.5"), (1e5, "100000"), (1e-7, "9.9999999999999995e-08"), (True, "true"),
+     (False, "false"), ("010", "010"), (" a", " a"), (-1, "-1"), (2**31, "2147483648")],
+)  # fmt: skip
+def test_what_is_no_text_is_written_as_a_client_reads_it(given: object, text: str) -> None:
+    """Numbers and truth values of YAML become the text that librdkafka takes; text stays as it is."""
+    made = scenario_from({"name": "test", "clients": {"consumer": {"any": given}}}, "x")
+    assert made.clients.consumer == {"any": text}
+
+
+def test_an_override_with_a_key_of_its_own_is_said_by_that_key_too() -> None:
+    """acks, idempotence, linger and compression may be overrides, under each of their names; the keys then say the
+    same, so that whoever asks the scenario learns what ran."""
+    own = {"request.required.acks": 1, "linger.ms": 5, "compression.codec": "zstd", "enable.idempotence": False}
+    clients = scenario_from({"name": "test", "clients": {"producer": own}}, "x").clients
+    assert (clients.acks, clients.idempotent, clients.linger_ms, clients.compression) == ("1", False, 5, "zstd")
+    assert clients.producer == {
+        "acks": "1", "linger.ms": "5", "compression.type": "zstd", "enable.idempotence": "false"
+    }  # fmt: skip
+    weak = scenario_from({"name": "test", "clients": {"acks": "all", "producer": {"acks": "-1"}}}, "x").clients
+    assert weak.acks == "all"
+
+
+def test_the_checks_of_expect_are_those_of_the_audit() -> None:
+    """The names that a scenario may expect are those of the audit's checks, but for those that say INVALID."""
+    from factorylab import audit
+    from factorylab.audit.registry import CHECKS
+    from factorylab.scenario import CHECKS as NAMES
+
+    assert audit.judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(NAMES)
 
 
 def test_profiles() -> None:

@@ -16,8 +16,6 @@ from typing import Literal, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, cimpl
 
-from factorylab.client_settings import SPELLINGS
-
 Role = Literal["producer", "consumer"]
 ROW = re.compile(r"^(?P<name>[\w.]+) +\| *(?P<roles>[CP*]) *\| *(?P<range>.*?) *\|.*\*Type: (?P<type>[^*]+)\*$", re.M)
 NUMBERS = {"integer": r"-?(0|[1-9]\d*)", "float": r"-?(0|[1-9]\d*)(\.\d+)?"}
@@ -33,9 +31,8 @@ class Setting(NamedTuple):
     high: float
 
 
-@cache
-def known() -> dict[str, Setting]:
-    """All settings by name, other spellings included."""
+def table() -> str:
+    """librdkafka's own table of its settings, as in its CONFIGURATION.md."""
     client, libc = ctypes.CDLL(cimpl.__file__), ctypes.CDLL(None)
     libc.fopen.restype, libc.fopen.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_char_p]
     libc.fclose.argtypes = client.rd_kafka_conf_properties_show.argtypes = [ctypes.c_void_p]
@@ -43,7 +40,13 @@ def known() -> dict[str, Setting]:
         stream = libc.fopen(file.name.encode(), b"w")
         client.rd_kafka_conf_properties_show(stream)
         libc.fclose(stream)
-        rows = ROW.finditer(file.read().decode())
+        return file.read().decode()
+
+
+@cache
+def known() -> dict[str, Setting]:
+    """All settings by name, other spellings included."""
+    rows = ROW.finditer(table())
     return {row["name"]: Setting(row["roles"], row["type"], *_span(row["range"])) for row in rows}
 
 
@@ -60,7 +63,7 @@ def problems(role: Role, given: Mapping[str, str]) -> list[str]:
 def _problem(role: Role, name: str, value: str) -> str:
     setting = known().get(name)
     if setting is None:
-        names = sorted(n for n, its in known().items() if its.roles in {"*", role[0].upper()} and n not in SPELLINGS)
+        names = sorted(n for n, its in known().items() if its.roles in {"*", role[0].upper()})
         near = difflib.get_close_matches(name, names, 1)
         hint = f"did you mean {near[0]}?" if near else "the names are those of librdkafka's CONFIGURATION.md"
         return f"{name}: there is no such setting: {hint}"
@@ -92,6 +95,5 @@ def refusal(role: Role, settings: Mapping[str, str | int | float | bool]) -> str
 
 def reason(error: Exception) -> str:
     """The client's own words for its refusal, on one line."""
-    said = error.args[0] if error.args else error
-    text = said.str() if isinstance(error, KafkaException) else str(said)
+    text = error.args[0].str() if isinstance(error, KafkaException) else str(error)
     return " ".join(text.split())

@@ -54,9 +54,14 @@ CONSUMER: Mapping[str, str | int | float | bool] = {
 
 
 def fleet_producer(config: FleetConfig) -> Settings:
-    """The producer of a fleet: many small readings, so batches are given a moment to fill."""
-    own: Settings = {"linger.ms": config.linger_ms, "compression.type": config.compression}
-    return _merged(config.bootstrap, config.worker, {**PRODUCER, **own}, "producer", config.producer_config)
+    """The producer of a fleet."""
+    own = fleet_defaults(config.linger_ms, config.compression)
+    return _merged(config.bootstrap, config.worker, own, "producer", config.producer_config)
+
+
+def fleet_defaults(linger_ms: float, compression: str) -> Settings:
+    """Many small readings, so batches are given a moment to fill."""
+    return {**CONNECTION, **PRODUCER, "linger.ms": linger_ms, "compression.type": compression}
 
 
 def alert_producer(config: ProcessorConfig) -> Settings:
@@ -71,37 +76,54 @@ def alert_producer(config: ProcessorConfig) -> Settings:
         "message.max.bytes": 1_048_000,  # a dead letter is a little larger than the record that caused it
         "delivery.timeout.ms": int(config.produce_deadline_s * 1000),
     }
-    return _merged(config.bootstrap, f"{config.worker}-alerts", {**PRODUCER, **own}, "producer", config.producer_config)
+    return _merged(
+        config.bootstrap,
+        f"{config.worker}-alerts",
+        {**CONNECTION, **PRODUCER, **own},
+        "producer",
+        config.producer_config,
+    )
 
 
 def processor_consumer(config: ProcessorConfig) -> Settings:
-    """The consumer of a processor. KIP-848 (`consumer`) takes session and assignor from the broker."""
-    if config.protocol == "consumer":
-        protocol: Settings = {"group.protocol": "consumer"}
-    else:
-        session_s = config.session_timeout_s or SESSION_S
-        protocol = {
-            "partition.assignment.strategy": config.protocol,
-            "session.timeout.ms": int(session_s * 1000),
-            "heartbeat.interval.ms": int(session_s * 1000 / 6),
-        }
-    own = {**CONSUMER, **protocol, "group.id": config.group}
+    """The consumer of a processor."""
+    own = {**consumer_defaults(config.protocol, config.session_timeout_s), "group.id": config.group}
     return _merged(config.bootstrap, config.worker, own, "consumer", config.consumer_config)
+
+
+def consumer_defaults(protocol: str, session_timeout_s: float | None) -> Settings:
+    """KIP-848 (`consumer`) takes session and assignor from the broker."""
+    if protocol == "consumer":
+        return {**CONNECTION, **CONSUMER, "group.protocol": "consumer"}
+    session_s = session_timeout_s or SESSION_S
+    return {
+        **CONNECTION,
+        **CONSUMER,
+        "partition.assignment.strategy": protocol,
+        "session.timeout.ms": int(session_s * 1000),
+        "heartbeat.interval.ms": int(session_s * 1000 / 6),
+    }
 
 
 def _merged(bootstrap: str, client_id: str, own: Settings, role: Role, overrides: Path | None) -> Settings:
     user = {} if overrides is None else _overrides(overrides, role)
-    return {"bootstrap.servers": bootstrap, "client.id": client_id, **CONNECTION, **own, **user}
+    return {"bootstrap.servers": bootstrap, "client.id": client_id, **own, **user}
 
 
 def _overrides(path: Path, role: Role) -> Settings:
+    given, wrong = read_properties(path), []
     try:
-        given = spelled(read_properties(path))
+        given = spelled(given)
+        wrong = librdkafka.problems(role, given)
     except ValueError as error:
-        raise UsageError(f"{path}: {error}") from None
-    if wrong := librdkafka.problems(role, given):
+        wrong = [str(error)]
+    if wrong:
         raise UsageError("\n".join(f"{path}: {problem}" for problem in wrong))
-    # The one setting that the client takes as a truth value of Python's alone.
+    return typed(given)
+
+
+def typed(given: Mapping[str, str]) -> Settings:
+    """Text as the client takes it: one setting is a truth value of Python's to it, and of a text it takes none."""
     return {name: value.lower() in TRUE if name == ONLY_ERRORS else value for name, value in given.items()}
 
 
