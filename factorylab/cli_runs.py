@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from factorylab import folders
+from factorylab import folders, secret
 from factorylab import runs as run_folders
-from factorylab import secret
 from factorylab.errors import ScenarioError, UsageError
 from factorylab.settings import BackendChoice, Settings, choose_backend, load_settings
 
