@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from factorylab.detectors import catalog
-from factorylab.scoring.detect import episodes
 from factorylab.recordings.recording import Floats, Recording
+from factorylab.scoring.detect import episodes
 from factorylab.scoring.table import judge
 
 DAY, HOUR = np.timedelta64(86_400_000_000, "us"), np.timedelta64(3_600_000_000, "us")
