@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import psycopg2
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extras import execute_values
@@ -170,7 +170,10 @@ class DeadLetters:
             on_delivery = partial(answered, letter.origin)
             if len(producer) >= IN_FLIGHT:
                 producer.flush(DEADLINE_S)
-            producer.produce(topic, letter.value, letter.key, partition, on_delivery, headers=headers)
+            try:
+                producer.produce(topic, letter.value, letter.key, partition, on_delivery, headers=headers)
+            except (BufferError, KafkaException) as error:
+                answers[letter.origin] = str(error)
         producer.flush(DEADLINE_S + 1)
         return [(letter, answers.get(letter.origin, "no answer")) for letter in letters]
 

@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from factorylab.clock import NS, now_ns
 from factorylab.cluster.admin import client_config
 from factorylab.compact import schema
+from factorylab.factory.client_errors import sorted_out
 from factorylab.messages import payload_hash
 
 Spans = Mapping[int, tuple[int, int]]  # partition → (first offset, end)
@@ -159,6 +160,9 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
     """Batches of all records with start ≤ offset < end of each partition, by a fresh consumer outside any group.
 
     Ends early where nothing comes for IDLE_S: what is missing then is missing in the evidence, too.
+
+    Raises:
+        ClientDead: the consumer is.
     """
     left = {p: end for p, (start, end) in spans.items() if end > start}
     consumer = Consumer(
@@ -176,7 +180,8 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
         consumer.assign([TopicPartition(topic, p, spans[p][0]) for p in left])
         idle_since_ns = now_ns()
         while left and now_ns() - idle_since_ns < IDLE_S * NS:
-            batch = [m for m in consumer.consume(BATCH, 0.5) if within(m, spans)]
+            records, _ = sorted_out(consumer.consume(BATCH, 0.5))
+            batch = [message for message in records if within(message, spans)]
             if batch:
                 idle_since_ns = now_ns()
                 yield batch

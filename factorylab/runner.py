@@ -21,6 +21,7 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.base import Cluster
 from factorylab.compact import compact
+from factorylab.deaths import DeathWatch
 from factorylab.errors import EnvironmentUnfit, LabError, WaitTimeout, refused
 from factorylab.faults.events import SystemEvents
 from factorylab.faults.inject import Timeline, pause_until
@@ -71,6 +72,7 @@ class Experiment:
             self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
             stack.callback(self._try, self.crew.stop_all)
             stack.callback(self._try, self.cluster.heal)
+            stack.enter_context(DeathWatch(self.crew.deaths, self.say))
             self._start()
             self._try(self._experiment)
         self._seal()
@@ -110,7 +112,7 @@ class Experiment:
             self._wait_for_readings()
             pause_until(time.monotonic() + backlog_s)
         self.crew.start_processors()
-        self._wait_for_group(START_S)
+        self._wait_for_group(START_S, self.crew.check)
         self.crew.start_probe()
         wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
         if not backlog_s:
@@ -121,10 +123,12 @@ class Experiment:
         self.crew.start_fleets()
         self.events.note("start", workers=sorted(self.crew.fleets))
 
-    def _wait_for_group(self, timeout_s: float) -> None:
+    def _wait_for_group(self, timeout_s: float, check: Callable[[], None] = lambda: None) -> None:
+        """Until every processor is a member and every partition has one; `check` raises what makes waiting vain."""
         wanted, all_partitions = set(self.crew.processors), set(range(self.scenario.topology.partitions))
 
         def complete() -> bool:
+            check()
             group = self.admin.group(self.names.group)
             return wanted <= {member.name for member in group.members} and set(group.owners) == all_partitions
 
@@ -138,8 +142,13 @@ class Experiment:
 
     def _wait_for_readings(self) -> None:
         partitions = range(self.scenario.topology.partitions)
+
+        def begun() -> bool:
+            self.crew.check()
+            return any(self.admin.ends(self.names.sensors, partitions).values())
+
         wait_until(
-            lambda: any(self.admin.ends(self.names.sensors, partitions).values()),
+            begun,
             what="the first readings in the log",
             timeout_s=START_S,
             last_seen=self.crew.last_words,

@@ -13,7 +13,8 @@ from factorylab import secret
 from factorylab.clock import NS
 from factorylab.cluster.base import Cluster, Role, Worker
 from factorylab.cluster.files import write_secret
-from factorylab.errors import ScenarioError
+from factorylab.deaths import ASKED, last_error
+from factorylab.errors import ScenarioError, StartFailed
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.schema import create_schema
@@ -193,6 +194,20 @@ class Crew:
 
     def _fleet_rows(self) -> list[Row]:
         return [row for name in self.fleets for row in read_journal(self.run.journals, name)]
+
+    def check(self) -> None:
+        """Raises StartFailed where a worker has ended that should run, with its reason."""
+        for death in self.deaths():
+            raise StartFailed(f"{death}; see {self.run.logs}")
+
+    def deaths(self) -> list[str]:
+        """Each running worker that has ended by itself and not well, with its exit code and its reason."""
+        found = {name: self.cluster.exit_code(name) for name in list(self._running)}
+        return [
+            f"{name} ended with exit code {code}: {last_error(self.run.logs / f'{name}.jsonl')}"
+            for name, code in found.items()
+            if code not in ASKED
+        ]
 
     def last_words(self) -> str:
         """The end of each fleet's log, for an error message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -64,6 +65,30 @@ def test_who_finds_nobody_says_so_and_stops_when_told(module: str, said: str, tm
         process.kill()
         process.wait()
     assert "secret" not in log.read_text() and "Traceback" not in log.read_text()
+
+
+def test_a_client_that_waits_tells_its_log_as_it_comes(tmp_path: Path) -> None:
+    """While brokers are away their client's lines come with their own times; none is kept until the stop, nor counted as
+    a reading without an answer."""
+    env = {"FACTORYLAB_WORKER": "w", "FACTORYLAB_BOOTSTRAP": f"127.0.0.1:{closed_port()}"}
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "factorylab.factory.fleet"], env=environment() | env, stdout=out, stderr=out
+        )
+    try:
+        wait_until(lambda: "Connection refused" in log.read_text(), what="a line of the client", timeout_s=LONG_S)
+        wait_until(lambda: log.read_text().count('"waiting"') > 1, what="another look", timeout_s=LONG_S)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LONG_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (stopping,) = (line for line in lines if line["event"] == "stopping")
+    told = {line["timestamp"] for line in lines if line["event"] == "kafka_client"}
+    assert stopping["waiting_for"] == 0
+    assert min(told) < max(line["timestamp"] for line in lines if line["event"] == "waiting")
 
 
 def test_a_database_that_is_no_address_is_refused() -> None:

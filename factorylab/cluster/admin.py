@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError
 
+from factorylab.cluster.python_client import FAILURES, admin_client
 from factorylab.errors import WaitTimeout
 from factorylab.scenario import Topology
 from factorylab.waiting import wait_until
@@ -91,7 +93,7 @@ class Admin:
         while True:
             try:
                 return question(self._connected())
-            except (KafkaError, OSError) as error:
+            except FAILURES as error:
                 self.close()
                 self._brokers = [*self._brokers[1:], self._brokers[0]]
                 if time.monotonic() >= deadline:
@@ -100,20 +102,14 @@ class Admin:
 
     def _connected(self) -> KafkaAdminClient:
         if self._client is None:
-            wait_ms = int(self._answer_s * 1000)
-            self._client = KafkaAdminClient(
-                bootstrap_servers=self._brokers[0],
-                client_id="factorylab",
-                request_timeout_ms=wait_ms,
-                bootstrap_timeout_ms=wait_ms,
-            )
+            self._client = admin_client(self._brokers[0], self._answer_s)
         return self._client
 
     def close(self) -> None:
         """Give the connection up; the next question makes a new one."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def topics(self) -> set[str]:
         """The names of all topics, inner ones included."""
@@ -212,7 +208,10 @@ class Admin:
     def _group_of_kip848(self, name: str) -> GroupView:
         """kafka-python cannot describe these groups. librdkafka can, with a time limit that no fault outlasts."""
         client = AdminClient(client_config(self.bootstrap, "factorylab"))
-        described = client.describe_consumer_groups([name], request_timeout=120)[name].result()
+        try:
+            described = client.describe_consumer_groups([name], request_timeout=120)[name].result()
+        except KafkaException as error:
+            raise WaitTimeout(f"no broker of {self.bootstrap} answered: group {name} ({error})") from None
         members = [
             Member(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
             for m in described.members

@@ -22,6 +22,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab.clock import now_ns
 from factorylab.errors import WaitTimeout
 from factorylab.factory import logs
+from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.database import StoreUnavailable, plain
 from factorylab.factory.evidence import Evidence, GroupEvent
@@ -64,7 +65,7 @@ class Naive:
 
     def run(self) -> None:
         """Work until told to stop, then leave the group."""
-        wait_for_topics(self._consumer, [self._config.sensor_topic], self._log, self._stop)
+        wait_for_topics([self._consumer], [self._config.sensor_topic], self._log, self._stop)
         self._consumer.subscribe(
             [self._config.sensor_topic],
             on_assign=self._assigned,
@@ -96,12 +97,12 @@ class Naive:
         if not polled:
             return
         reached("polled")
+        records, errors = sorted_out(polled)
         for partition in list(self._owned):
-            if share := [m for m in polled if m.error() is None and m.partition() == partition]:
+            if share := [message for message in records if message.partition() == partition]:
                 self._handle(self._owned[partition], share)
-        for message in polled:
-            if error := message.error():
-                self._log.error("client_error", error=str(error), partition=message.partition())
+        for error, partition_of in errors:
+            self._log.error("client_error", error=str(error), partition=partition_of)
 
     def _handle(self, owned: Owned, share: Sequence[Message]) -> None:
         records = records_of(owned.partition, share)

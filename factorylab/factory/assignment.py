@@ -1,27 +1,34 @@
 """Which partitions a processor has: assigned by the group, taken in the store, or waiting to be taken.
 
 Callbacks fire only inside a poll. A partition that could not be taken is paused and waits in `pending`; after each
-poll taking is tried again, so one that meanwhile went to another member is not taken back from it.
+poll taking is tried again, so one that meanwhile went to another member is not taken back from it. One that another
+owner has taken in the store is taken again only after the group has said that it is this member's: see `contest`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from factorylab.factory import logs
 from factorylab.factory.backoff import Backoff
+from factorylab.factory.contest import Contests
 from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.partition import Owned
+from factorylab.factory.positions import At
 from factorylab.factory.steps import reached
 from factorylab.factory.store import Store
 
 
 class Assignment:
-    """`owned` are the partitions to work on; `rebalances` counts assignments, `gone` the ends of such by reason."""
+    """`owned` are the partitions to work on; `rebalances` counts assignments, `gone` the ends of such by reason.
+
+    `contests` hear of the consumer's offset commits.
+    """
 
     def __init__(
         self,
@@ -32,6 +39,7 @@ class Assignment:
         store: Store,
         evidence: Evidence,
         logger: logs.Logger,
+        contests: Contests | None = None,
     ) -> None:
         self.owned: dict[int, Owned] = {}
         self.pending: set[int] = set()
@@ -43,6 +51,7 @@ class Assignment:
         self._reason: str | None = None
         self._consumer, self._topic, self._incremental = consumer, topic, incremental
         self._store, self._evidence, self._log = store, evidence, logger
+        self._contests = contests or Contests()
 
     def subscribe(self) -> None:
         """Join the group."""
@@ -59,6 +68,7 @@ class Assignment:
         partitions = sorted(at.partition for at in assigned)
         self._record("assigned", partitions)
         for partition in partitions:
+            self._contests.settle(partition)
             self._take(partition)
         start = [self._start(p) for p in partitions]
         if self._incremental:
@@ -72,10 +82,18 @@ class Assignment:
 
     def _gone(self, event: GroupEvent, gone: Sequence[TopicPartition]) -> None:
         reached("revoking")
-        partitions = sorted(at.partition for at in gone)
+        self._end(event, sorted(at.partition for at in gone))
+
+    def end(self) -> None:
+        """The client is dead: whatever this member had belongs to others by now."""
+        self.expect_loss("client_dead")
+        self._end("lost", sorted({*self.owned, *self.pending}))
+
+    def _end(self, event: GroupEvent, partitions: list[int]) -> None:
         for partition in partitions:
             self.owned.pop(partition, None)
             self.pending.discard(partition)
+            self._contests.settle(partition)
         reason, self._reason = self._reason or event, None
         self.gone[reason] += 1
         self._record(event, partitions, reason=reason)
@@ -119,12 +137,34 @@ class Assignment:
             self._consumer.pause([TopicPartition(self._topic, partition)])
         self.backoff.failed()
 
+    def contest(self, at: At) -> None:
+        """Another owner has taken a partition in the store: ask the group whose it is, and take it again if it is ours.
+
+        Raises:
+            OwnershipLost: that does not help.
+        """
+        losses = self._contests.lost(at)
+        self._log.warning("contested", partition=at.partition, losses=losses)
+        self.give_up(at.partition)
+        self._ask_group(at)
+
+    def _ask_group(self, at: At) -> None:
+        """The answer comes in a later poll."""
+        with suppress(KafkaException):  # it cannot be asked now: later
+            self._consumer.commit(offsets=[TopicPartition(self._topic, at.partition, at.offset)], asynchronous=True)
+
+    def _is_ours(self, partition: int) -> bool:
+        """Whether a partition may be taken: one that is contested after the group has said that it is this member's."""
+        if asking := self._contests.to_ask(partition):
+            self._ask_group(asking)
+        return self._contests.is_ours(partition)
+
     def take_pending(self) -> None:
         """Try to take what waits. Call it after a poll, when callbacks have had their chance."""
         if not (self.pending and self.backoff.ready and self._store.ready):
             return
         self._number += 1
-        for partition in sorted(self.pending):
+        for partition in filter(self._is_ours, sorted(self.pending)):
             if not self._take(partition):
                 return
             if self.rewind(partition):

@@ -5,6 +5,7 @@
 
 Rules:
 - Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
+  Where the store's fence refused it, it is taken again if the group confirms this member: see `contest`.
 - Where that does not help, the partition is worked on with care, piece by piece, until the record that is to blame is
   a dead letter: see `care`.
 """
@@ -24,7 +25,7 @@ from factorylab.factory.intake import Records
 from factorylab.factory.member import Member
 from factorylab.factory.outbox import Undelivered, printable
 from factorylab.factory.partition import Owned, Prepared
-from factorylab.factory.positions import Fenced
+from factorylab.factory.positions import At, Fenced
 from factorylab.factory.process import Stop
 from factorylab.factory.rows import Batch
 from factorylab.factory.steps import reached
@@ -63,7 +64,10 @@ class Batches:
         if care.concerns(piece):
             try:
                 self._store.begin(owned.at, piece.last_offset + 1)
-            except (Fenced, StoreUnavailable, psycopg2.Error) as error:
+            except Fenced as error:
+                self._fenced(owned.at, error)
+                return None
+            except (StoreUnavailable, psycopg2.Error) as error:
                 self._failed(owned.partition, error)
                 return None
         return self._prepare(piece)
@@ -122,8 +126,7 @@ class Batches:
             new = self._store.commit(batch)
         except Fenced as error:
             self._evidence.refused(prepared)
-            self._store.note("refused", partition=batch.partition, epoch=batch.epoch, position=batch.from_offset)
-            self._failed(batch.partition, error)
+            self._fenced(At(batch.partition, batch.from_offset, batch.epoch), error)
             return
         except Exception as error:  # the database says no, or a value cannot even be sent to it
             self._failed(batch.partition, error)
@@ -139,15 +142,23 @@ class Batches:
             self._consumer.commit(offsets=[self._position(batch)], asynchronous=True)
         reached("after_commit")
 
+    def _fenced(self, at: At, error: Fenced) -> None:
+        self._store.note("refused", partition=at.partition, epoch=at.epoch, position=at.offset)
+        self._tell(at.partition, error, blamed=False)
+        self._assignment.contest(at)
+
     def _failed(self, partition: int, error: Exception) -> None:
-        self._counts["errors"] += 1
-        what = {"partition": partition, "error_type": type(error).__name__, "error": printable(error)}
         blamed = is_the_records_fault(error)
         if blamed:
             self._faults[partition] = error
+        self._tell(partition, error, blamed=blamed)
+        self._assignment.give_up(partition, forgive=not blamed)
+
+    def _tell(self, partition: int, error: Exception, *, blamed: bool) -> None:
+        self._counts["errors"] += 1
+        what = {"partition": partition, "error_type": type(error).__name__, "error": printable(error)}
         self._log.warning("batch_failed", **what, exc_info=error if blamed else None)
         self._store.note("batch_failed", **what)
-        self._assignment.give_up(partition, forgive=not blamed)
 
     def _position(self, batch: Batch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from factorylab import messages
 from factorylab.clock import NS, now_ns
 from factorylab.factory import logs
+from factorylab.factory.client_errors import is_dead, raise_if_dead
 from factorylab.factory.config import FleetConfig
 from factorylab.factory.metrics import Endpoint, FleetCounts, FleetMetrics
 from factorylab.factory.needs import wait_for_topics
@@ -83,21 +84,27 @@ class Fleet:
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
         self._dice = random.Random(config.seed)
         self._counts: Counter[str] = Counter()
-        self._acked, self._ready = 0, False
+        self._acked, self._unanswered, self._ready = 0, 0, False
+        self._dead: KafkaError | None = None
         self._metrics = None if config.metrics_port is None else FleetMetrics(self._look)
         self._offered = self._journals.sends.count if self._journals else 0
         self._slot = self._journals.next_slot(self._index) if self._journals else 0  # a restarted fleet goes on
 
     def run(self) -> None:
-        """Offer readings until told to stop or the source ends, then wait for the answers."""
+        """Offer readings until told to stop or the source ends, then wait for the answers.
+
+        Raises:
+            ClientDead: the producer can send nothing any more.
+        """
         endpoint = Endpoint(self._config, self._log, *filter(None, [self._metrics]))
         self._announce()
-        wait_for_topics(self._producer, [self._config.sensor_topic], self._log, self._stop)
+        wait_for_topics([self._producer], [self._config.sensor_topic], self._log, self._stop)
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
         schedule = Schedule(self._config.stages, share, now_ns(), self._slot)
         try:
             self._offer_all(schedule)
             self._flush()
+            raise_if_dead(self._dead)
         finally:
             self._report("stopped")
             endpoint.close()
@@ -122,7 +129,7 @@ class Fleet:
         total = self._source.total
         steps = list(schedule.steps)
         report_at = time.monotonic() + self._config.report_every_s
-        while not self._stop and (total is None or self._slot < total):
+        while not self._stop and not self._dead and (total is None or self._slot < total):
             now = now_ns()
             while steps and steps[0].t_ns <= now:
                 self._stage(steps.pop(0).rate_per_s, now)
@@ -160,6 +167,7 @@ class Fleet:
         for value, local in zip(values, block.local.tolist(), strict=True):
             try:
                 produce(topic, value, keys[local], on_delivery=answered)
+                self._unanswered += 1
             except (BufferError, KafkaException) as error:
                 self._refused(value, error)
         self._label(block)
@@ -174,6 +182,7 @@ class Fleet:
 
     def _answered(self, error: KafkaError | None, message: Message) -> None:
         """Delivery report of one reading: called for each, so it does as little as it can."""
+        self._unanswered -= 1
         if error is None:
             code = 0
             self._acked += 1
@@ -182,6 +191,7 @@ class Fleet:
         else:
             code = error.code()
             self._counts[error.name()] += 1
+            self._note_death(error)
         if self._journals:
             offset, partition = message.offset(), message.partition()
             self._journals.acks.add(
@@ -196,8 +206,16 @@ class Fleet:
         reason = error.args[0]
         code = reason.code() if isinstance(reason, KafkaError) else KafkaError._QUEUE_FULL
         self._counts["shed" if code == KafkaError._QUEUE_FULL else "refused"] += 1
+        if isinstance(reason, KafkaError):
+            self._note_death(reason)
         if self._journals:
             self._journals.acks.add(messages.payload_hash(value), NOWHERE, REFUSED, code)
+
+    def _note_death(self, error: KafkaError) -> None:
+        """The loop ends with the block that is being offered; answers that are out may still come."""
+        if is_dead(error) and self._dead is None:
+            self._dead = error
+            self._log.error("client_dead", error=error.str())
 
     def _note_ready(self) -> None:
         if self._acked and not self._ready:
@@ -205,7 +223,7 @@ class Fleet:
             self._log.info("ready")
 
     def _flush(self) -> None:
-        self._log.info("stopping", waiting_for=len(self._producer))
+        self._log.info("stopping", waiting_for=self._unanswered)
         deadline = time.monotonic() + self._flush_s
         while self._producer.flush(0.2) and time.monotonic() < deadline and self._stop.signals < 2:
             self._note_ready()
@@ -213,13 +231,13 @@ class Fleet:
 
     def _look(self) -> FleetCounts:
         """For whoever asks for metrics, from another thread."""
-        return FleetCounts(self._offered, self._acked, len(self._producer), dict(self._counts))
+        return FleetCounts(self._offered, self._acked, self._unanswered, dict(self._counts))
 
     def _report(self, event: str, **more: float) -> None:
         if self._metrics:
             self._metrics.settle()
         cpu_s = round(time.process_time(), 3)
-        counts = {"offered": self._offered, "acked": self._acked, "queued": len(self._producer), **self._counts}
+        counts = {"offered": self._offered, "acked": self._acked, "queued": self._unanswered, **self._counts}
         self._log.info(event, **counts, cpu_s=cpu_s, **more)
 
 

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, Producer
 from factorylab.factory import logs
 from factorylab.factory.assignment import Assignment
 from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.contest import Contests
 from factorylab.factory.evidence import Evidence
 from factorylab.factory.outbox import Outbox
 from factorylab.factory.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
@@ -25,6 +26,7 @@ class Member:
     config: ProcessorConfig
     log: logs.Logger
     consumer: Consumer
+    producer: Producer
     store: Store
     outbox: Outbox
     assignment: Assignment
@@ -45,7 +47,8 @@ class Member:
             config.store_deadline_s,
         )
         settings = processor_consumer(config)
-        consumer = new_client(Consumer, settings, logger)
+        contests = Contests()
+        consumer = new_client(Consumer, settings, logger, on_commit=contests.heard)
         pace = Pace(float(settings.get(POLL_INTERVAL, POLL_INTERVAL_MS)) / 1000)
         producer = new_client(Producer, alert_producer(config), logger)
         outbox = Outbox(producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
@@ -56,5 +59,6 @@ class Member:
             store=store,
             evidence=evidence,
             logger=logger,
+            contests=contests,
         )
-        return cls(config, logger, consumer, store, outbox, assignment, evidence, pace)
+        return cls(config, logger, consumer, producer, store, outbox, assignment, evidence, pace)

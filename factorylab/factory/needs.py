@@ -12,16 +12,18 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.backoff import Backoff
+from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.database import StoreUnavailable, ensure_schema
 from factorylab.factory.process import Stop
 
-LOOK_S = 3.0
+LOOK_S = 1.0  # while a client asks it tells no log line, so the lines of a wait come this late at most
+Client = Producer | Consumer
 VARIABLES = "FACTORYLAB_SENSOR_TOPIC, FACTORYLAB_ALERT_TOPIC, FACTORYLAB_DEAD_LETTER_TOPIC"
 
 
@@ -29,9 +31,9 @@ class Missing(LabError):
     """Brokers or topics are not there yet."""
 
 
-def wait_for_topics(client: Producer | Consumer, topics: Sequence[str], logger: logs.Logger, stop: Stop) -> None:
-    """Until a broker answers and every topic is there."""
-    _wait_for(partial(_look_for_topics, client, topics), logger, stop)
+def wait_for_topics(clients: Sequence[Client], topics: Sequence[str], logger: logs.Logger, stop: Stop) -> None:
+    """Until a broker answers the first of the clients and every topic is there. All of them tell their log lines."""
+    _wait_for(partial(_look_for_topics, clients[0], topics), logger, stop, partial(_serve, clients))
 
 
 def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
@@ -44,7 +46,17 @@ def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) ->
     _wait_for(partial(ensure_schema, url, config.db_schema), logger, stop)
 
 
-def _wait_for(look: Callable[[], None], logger: logs.Logger, stop: Stop) -> None:
+def _serve(clients: Sequence[Client]) -> None:
+    """Have clients tell what they logged: they keep their lines until they are polled, and stamp them then."""
+    for client in clients:
+        polled = client.poll(0)
+        if isinstance(polled, Message):  # nothing is subscribed to yet, so it can only be an error
+            sorted_out([polled])
+
+
+def _wait_for(
+    look: Callable[[], None], logger: logs.Logger, stop: Stop, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Until `look` raises nothing any more, or the process is told to stop."""
     backoff = Backoff(first_s=0.5, cap_s=10)
     while not stop:
@@ -55,10 +67,11 @@ def _wait_for(look: Callable[[], None], logger: logs.Logger, stop: Stop) -> None
             except (Missing, StoreUnavailable) as error:
                 logger.warning("waiting", error=str(error))
                 backoff.failed()
+        meanwhile()
         time.sleep(0.05)
 
 
-def _look_for_topics(client: Producer | Consumer, topics: Sequence[str]) -> None:
+def _look_for_topics(client: Client, topics: Sequence[str]) -> None:
     """All topics are asked for: asking for one by name could create it, with the broker's defaults."""
     try:
         known = client.list_topics(timeout=LOOK_S).topics

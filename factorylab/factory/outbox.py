@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from factorylab import messages
 from factorylab.errors import LabError
+from factorylab.factory.client_errors import raise_if_dead
 from factorylab.factory.intake import Bad
 
 RECORD_MAX = 1_046_000  # key and value; with headers just below max.message.bytes, 1,048,588 by default
@@ -65,6 +66,7 @@ class Outbox:
             except BufferError:  # a burst of alerts: wait for room
                 self._producer.poll(0.05)
             except KafkaException as error:
+                raise_if_dead(error.args[0])
                 self._failures.append(error.args[0])
                 return
         self._open += 1
@@ -79,6 +81,7 @@ class Outbox:
 
         Raises:
             Undelivered: something was refused or not confirmed in time.
+            ClientDead: nothing will ever be confirmed.
         """
         since = time.monotonic()
         while self._open:
@@ -87,6 +90,8 @@ class Outbox:
             if waited_s > self._deadline_s or (hurry() and waited_s > GIVE_UP_S):
                 break
         failures, self._failures = self._failures, []
+        for failure in failures:
+            raise_if_dead(failure)
         if failures or self._open:
             why = failures[0].str() if failures else "no answer"
             raise Undelivered(f"{len(failures)} alerts or dead letters refused, {self._open} without an answer: {why}")

@@ -3,7 +3,7 @@
 Rules:
 - Messages that do not continue at the expected offset (left over from before a seek or a revocation) are dropped.
 - A hole in the offsets is fetched again; if it is still there it is one of the log, and is noted.
-- A position that is not in the log any more ends the process: see `position`.
+- A position that is not in the log any more ends the process (see `position`), and so does a dead client.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict
 import numpy as np
 from confluent_kafka import KafkaError, Message, TopicPartition
 
-from factorylab.errors import LabError
+from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.intake import Records
 from factorylab.factory.member import Member
 from factorylab.factory.partition import Owned
@@ -30,13 +30,18 @@ class Polls:
         self._consumer, self._store, self._assignment = member.consumer, member.store, member.assignment
 
     def shares(self, polled: Sequence[Message]) -> list[Records]:
-        """The records of each owned partition that go on where it stands."""
+        """The records of each owned partition that go on where it stands.
+
+        Raises:
+            ClientDead: the consumer is; its partitions have gone to other members.
+            PositionLost: see `position`.
+        """
         shares: dict[int | None, list[Message]] = defaultdict(list)
-        for message in polled:
-            if message.error() is None:
-                shares[message.partition()].append(message)
-            else:
-                self._client_error(message)
+        messages, errors = sorted_out(polled)
+        for error, partition in errors:
+            self._client_error(error, partition)
+        for message in messages:
+            shares[message.partition()].append(message)
         found = []
         for partition, share in shares.items():
             owned = self._assignment.owned.get(partition) if partition is not None else None
@@ -57,19 +62,16 @@ class Polls:
         self._store.note("gap", **gap)
         return going_on
 
-    def _client_error(self, message: Message) -> None:
-        error, partition = message.error(), message.partition()
-        if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
+    def _client_error(self, error: KafkaError, partition: int | None) -> None:
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED:
             self._log.info("left_group", error=str(error))  # `too_slow` has explained it, and the loss came before
             self._assignment.expect_loss(None)
             return
         self._counts["errors"] += 1
         self._log.error("client_error", error=str(error), partition=partition)
         self._store.note("error", error=str(error), partition=partition)
-        if error is not None and error.fatal():
-            raise LabError(f"the Kafka client cannot go on: {error.str()}")
         owned = self._assignment.owned.get(partition) if partition is not None else None
-        if error is not None and owned:  # perhaps its position is not in the log: never skip silently
+        if owned:  # perhaps its position is not in the log: never skip silently
             self._stop_where_lost(owned, error)
             self._assignment.give_up(owned.partition)
 

@@ -1,7 +1,8 @@
 """What every process of the factory does around its work: configuration, logger, signals, exit code.
 
 Exit codes: 0 it stopped when told to (or had nothing more to do), 2 its configuration is wrong, 5 what it needs is not
-there and waiting cannot mend it, 1 anything else.
+there and waiting cannot mend it, 1 anything else: a client that is dead, a partition that was lost in the store again
+and again, a position that is not in the log any more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
+
+from confluent_kafka import KafkaException
 
 from factorylab import secret
 from factorylab.errors import LabError
@@ -51,3 +54,6 @@ def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -
     except LabError as error:
         logger.error("failed", error=str(error))
         sys.exit(error.exit_code)
+    except KafkaException as error:  # a call of a client that may not fail
+        logger.error("failed", error=f"a Kafka client refused a call: {error}", exc_info=error)
+        sys.exit(LabError.exit_code)

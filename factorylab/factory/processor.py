@@ -22,7 +22,9 @@ from confluent_kafka import KafkaException, TopicPartition
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.batches import Batches
+from factorylab.factory.client_errors import ClientDead
 from factorylab.factory.config import ProcessorConfig
+from factorylab.factory.contest import OwnershipLost
 from factorylab.factory.member import Member
 from factorylab.factory.metrics import Endpoint, ProcessorCounts, ProcessorMetrics
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
@@ -41,21 +43,26 @@ class Processor:
     def __init__(self, config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
         member = Member.of(config, logger)
         self._config, self._log, self._counts, self._stop = config, logger, member.counts, stop
-        self._consumer, self._store, self._assignment = member.consumer, member.store, member.assignment
+        self._consumer, self._producer = member.consumer, member.producer
+        self._store, self._assignment = member.store, member.assignment
         self._pace = member.pace
         self._polls, self._batches = Polls(member), Batches(member, stop)
         self._busy_s = 0.0
         self._metrics = ProcessorMetrics()
 
     def run(self) -> None:
-        """Work until told to stop, then leave the group."""
+        """Work until told to stop, then leave the group.
+
+        Raises:
+            ClientDead, OwnershipLost, PositionLost: going on would not help, or harm others; noted in the store.
+        """
         self._log.info("start", group=self._config.group, protocol=self._config.protocol)
         self._store.note("start")
         if warning := self._pace.too_short_for(self._config.produce_deadline_s, self._config.store_deadline_s):
             self._log.warning("deadlines", text=warning)
         endpoint = Endpoint(self._config, self._log, self._metrics)
         topics = (self._config.sensor_topic, self._config.alert_topic, self._config.dead_letter_topic)
-        wait_for_topics(self._consumer, topics, self._log, self._stop)
+        wait_for_topics([self._consumer, self._producer], topics, self._log, self._stop)
         self._assignment.subscribe()
         report_at = time.monotonic() + self._config.report_every_s
         try:
@@ -65,6 +72,13 @@ class Processor:
                 if time.monotonic() >= report_at:
                     report_at += self._config.report_every_s
                     self._report("counters")
+        except ClientDead as error:
+            self._store.note("client_dead", error=str(error))
+            self._assignment.end()
+            raise
+        except OwnershipLost as error:
+            self._store.note("ownership_lost", error=str(error))
+            raise
         finally:
             endpoint.close()
             self._leave()
@@ -72,6 +86,7 @@ class Processor:
     def _round(self) -> None:
         if self._pace.late:
             self._too_slow()
+        self._producer.poll(0)  # for its log lines: batches without an alert do not wait for it
         first = self._consumer.poll(POLL_S)
         self._pace.begin()
         self._assignment.take_pending()

@@ -23,6 +23,9 @@ SESSION_S = 14.0
 """Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
 dead follower, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
 
+REFUSALS = (KafkaException, TypeError, ValueError, AttributeError)
+"""What the constructors raise: the last three for settings that they take as Python objects, as callbacks and flags."""
+
 Settings = dict[str, str | int | float | bool]
 Client = TypeVar("Client")
 
@@ -127,15 +130,17 @@ def typed(given: Mapping[str, str]) -> Settings:
     return {name: value.lower() in TRUE if name == ONLY_ERRORS else value for name, value in given.items()}
 
 
-def new_client(kind: Callable[..., Client], settings: Settings, logger: logs.Logger) -> Client:
-    """A producer or consumer that logs through `logger`.
+def new_client(
+    kind: Callable[..., Client], settings: Settings, logger: logs.Logger, **callbacks: Callable[..., None]
+) -> Client:
+    """A producer or consumer that logs through `logger`, and calls back while it is polled.
 
     Raises:
         UsageError: the client does not know a setting, or refuses its value.
     """
     try:
-        return kind(settings, logger=logs.client_logger(logger))
-    except (KafkaException, TypeError, ValueError) as error:
+        return kind(settings, logger=logs.client_logger(logger), **callbacks)
+    except REFUSALS as error:
         raise UsageError(
             f"Kafka client settings: {librdkafka.reason(error)}; see producer_config and consumer_config"
         ) from None

@@ -1,0 +1,46 @@
+"""kafka-python's admin client, made so that a failure leaves nothing behind.
+
+Its constructor looks for a broker with a thread and sockets of its own. Where it finds none it raises and leaves them
+as they are (3.0.12): a thread and five descriptors a try, so that who tries again and again runs out of both. The inner
+client that has them is made by a factory here, so that it can be closed.
+"""
+
+from __future__ import annotations
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
+
+from factorylab.cluster.ready import listens
+
+FAILURES = (KafkaError, OSError, RuntimeError)
+"""What its calls raise when nobody answers; the bare RuntimeError where the client is closed or knows no controller."""
+
+
+def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:
+    """A client that has reached the broker at `bootstrap`, and waits at most `answer_s` for each answer.
+
+    Raises:
+        FAILURES: nobody answers there.
+    """
+    if not listens(bootstrap):  # the client leaves each socket that was refused to the garbage collector
+        raise ConnectionRefusedError(f"nobody listens at {bootstrap}")
+    inner: list[KafkaNetClient] = []
+
+    def made(**settings: object) -> KafkaNetClient:
+        inner.append(KafkaNetClient(**settings))
+        return inner[-1]
+
+    wait_ms = int(answer_s * 1000)
+    try:
+        return KafkaAdminClient(
+            kafka_client=made,
+            bootstrap_servers=bootstrap,
+            client_id="factorylab",
+            request_timeout_ms=wait_ms,
+            bootstrap_timeout_ms=wait_ms,
+        )
+    except BaseException:
+        for client in inner:
+            client.close()
+        raise
