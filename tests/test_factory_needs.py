@@ -68,8 +68,8 @@ def test_who_finds_nobody_says_so_and_stops_when_told(module: str, said: str, tm
 
 
 def test_a_client_that_waits_tells_its_log_as_it_comes(tmp_path: Path) -> None:
-    """While brokers are away their client's lines come with their own times; none is kept until the stop, nor counted as
-    a reading without an answer."""
+    """While brokers are away the client's lines come with their own times; none is kept until the stop, nor counted
+    as a reading without an answer."""
     env = {"FACTORYLAB_WORKER": "w", "FACTORYLAB_BOOTSTRAP": f"127.0.0.1:{closed_port()}"}
     log = tmp_path / "log"
     with log.open("wb") as out:
