@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from factorylab import analysis, scoring, signals, tables
     from factorylab import plots as plot
-    from factorylab.api import example_recording, run, saved_runs, scenario, write_report
+    from factorylab.api import example_recording, load, run, saved_runs, scenario, write_report
     from factorylab.controls import campaign, crash, detection
-    from factorylab.saved import load
 
 __version__ = "0.1.0"
 __all__ = [
@@ -39,8 +38,7 @@ _MODULES = {
     "signals": "factorylab.signals",
     "tables": "factorylab.tables",
 }
-_FUNCTIONS = dict.fromkeys(("example_recording", "run", "saved_runs", "write_report"), "factorylab.api")
-_FUNCTIONS["load"] = "factorylab.saved"
+_FUNCTIONS = dict.fromkeys(("example_recording", "load", "run", "saved_runs", "write_report"), "factorylab.api")
 
 
 def __getattr__(name: str) -> object:

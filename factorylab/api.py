@@ -126,14 +126,26 @@ def check_clients(wanted: Scenario) -> None:
         check(wanted.clients)
 
 
-def saved_runs(words: Sequence[str] = (), run_dir: str = "") -> list[Run]:
-    """The runs that `words` (and `run_dir`) name, or the latest finished one of each scenario.
+def load(run: str | Path) -> Run:
+    """The saved run that a path, an id, a scenario's name or `latest` names, as on the command line.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from factorylab.saved import load as opened
+
+    return opened(runs.find(load_settings().results, str(run)).path)
+
+
+def saved_runs(words: str | Sequence[str] = (), run_dir: str = "") -> list[Run]:
+    """The runs that `words` (one word, or several) and `run_dir` name, or the latest finished one of each scenario.
 
     Raises:
         UsageError: a word fits no run, or there is none at all.
     """
     from factorylab.saved import load
 
+    words = [words] if isinstance(words, str) else words
     results = load_settings().results
     chosen = [runs.find(results, word) for word in [*words, *([run_dir] if run_dir else [])]]
     latest = {folder.path.parent.name: folder for folder in runs.list_runs(results) if folder.sealed}

@@ -128,6 +128,7 @@ _decoder = msgspec.json.Decoder(AnyReading)
 _alert_decoder = msgspec.json.Decoder(Alert)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+UTC_ENDINGS = ("Z", "+00:00", "-00:00", "z")
 
 encode = _encoder.encode
 decode = _decoder.decode  # raises msgspec.DecodeError / ValidationError on a bad record
@@ -159,11 +160,13 @@ def timestamp_text(wall_us: int) -> str:
 def timestamp_us(text: str) -> int:
     """UTC microseconds since the epoch of an RFC 3339 time in UTC between the years 1970 and 2099.
 
+    UTC is written `Z`, `+00:00`, or `-00:00` (UTC, whatever the local time is); T and Z may be small letters.
+
     Raises:
         ValueError: the text is no such time.
     """
-    if not text.endswith("Z"):
-        raise ValueError(f"timestamp {text!r} does not end in Z: times are UTC")
+    if not text.endswith(UTC_ENDINGS):
+        raise ValueError(f"timestamp {text!r} ends neither in Z nor in +00:00: times are UTC")
     try:
         moment = msgspec.convert(text, datetime)
     except msgspec.ValidationError as error:

@@ -147,20 +147,26 @@ def list_runs(results: Path) -> list[RunFolder]:
 
 
 def find(results: Path, word: str) -> RunFolder:
-    """The run that `word` names: a path, a run id, a scenario's latest, or `latest`.
+    """The run that `word` names: a path, a run id, a scenario (its latest finished run), or `latest` (that of all).
+
+    A run that is going on or did not finish is found by its path and its id alone.
 
     Raises:
         UsageError: nothing, or more than one run, fits.
     """
-    if (Path(word) / "raw" / "scenario.json").exists():
+    if os.path.exists(os.path.join(word, "raw", "scenario.json")):  # noqa: PTH110, PTH118 (Path raises for a name too long)
         return RunFolder(Path(word).resolve())
     known = list_runs(results)
     fits = [run for run in known if word in {run.run_id, run.path.name}]
-    latest = [run for run in known if word in {"latest", run.path.parent.name}]
+    named = [run for run in known if word in {"latest", run.path.parent.name}]
+    finished = [run for run in named if run.sealed]
     if len(fits) == 1:
         return fits[0]
-    if latest:
-        return latest[-1]
-    raise UsageError(
-        f"no run fits {word!r}: give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'"
-    )
+    if finished:
+        return finished[-1]
+    hint = "give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'"
+    if named:
+        hint = f"none of these {len(named)} has finished; {named[-1].run_id} is the latest: name it so"
+    elif len(fits) > 1:
+        hint = f"{len(fits)} runs have these digits: give the path of one; see 'factorylab runs'"
+    raise UsageError(f"no run fits {word!r}: {hint}")

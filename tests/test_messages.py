@@ -77,6 +77,14 @@ def test_times_go_both_ways() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["2024-01-31T23:59:00.000001+00:00", "2024-01-31T23:59:00.000001-00:00", "2024-01-31t23:59:00.000001z"]
+)
+def test_utc_has_several_spellings(text: str) -> None:
+    """RFC 3339's other ways of writing UTC are the same moment."""
+    assert messages.timestamp_us(text) == 1_706_745_540_000_001
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",
@@ -86,6 +94,10 @@ def test_times_go_both_ways() -> None:
         "2024-02-30T00:00:00Z",
         "2024-01-01T00:00:00",
         "2024-01-01T00:00:00+01:00",
+        "2024-01-01T00:00:00-00:30",
+        "2024-01-01T00:00:00+0000",
+        "2024-01-01T00:00:00+00",
+        "2024-01-01+00:00",
         "1969-12-31T23:59:59Z",
         "2100-01-01T00:00:00Z",
     ],

@@ -77,7 +77,10 @@ def three(tmp_path: Path) -> list[RunFolder]:
         renamed(made(tmp_path), "20260101T000000Z-aaaaaa"),
         renamed(made(tmp_path), "20260103T000000Z-cccccc"),
     )
-    return [first, renamed(made(tmp_path, "broker_loss"), "20260102T000000Z-bbbbbb"), second]
+    three = [first, renamed(made(tmp_path, "broker_loss"), "20260102T000000Z-bbbbbb"), second]
+    for run in three:
+        runs.seal(run)
+    return three
 
 
 def test_runs_are_listed_oldest_first(tmp_path: Path, three: list[RunFolder]) -> None:
@@ -103,8 +106,44 @@ def test_what_names_no_run_is_refused(tmp_path: Path, three: list[RunFolder], wo
 def test_an_ambiguous_id_is_refused(tmp_path: Path, three: list[RunFolder]) -> None:
     """Two runs with the same six digits are not told apart by luck."""
     renamed(made(tmp_path), "20260104T000000Z-aaaaaa")
-    with pytest.raises(UsageError, match="no run fits 'aaaaaa'"):
+    with pytest.raises(UsageError, match="no run fits 'aaaaaa': 2 runs have these digits"):
         runs.find(tmp_path, "aaaaaa")
+
+
+def test_the_latest_run_is_one_that_has_finished(tmp_path: Path, three: list[RunFolder]) -> None:
+    """A run that is going on, or stopped in the middle, is found by its id and its path, and never as the latest."""
+    going_on = renamed(made(tmp_path), "20260105T000000Z-eeeeee")
+    assert [runs.find(tmp_path, word) for word in ("latest", "baseline")] == [three[2], three[2]]
+    assert [runs.find(tmp_path, word) for word in ("eeeeee", str(going_on.path))] == [going_on, going_on]
+
+
+def test_runs_none_of_which_has_finished_are_said(tmp_path: Path) -> None:
+    """Where nothing has finished, the refusal says so and names the latest run by its id."""
+    renamed(made(tmp_path), "20260105T000000Z-eeeeee")
+    for word in ("latest", "baseline"):
+        with pytest.raises(UsageError, match="none of these 1 has finished; eeeeee is the latest"):
+            runs.find(tmp_path, word)
+
+
+def test_a_run_is_loaded_by_the_words_of_the_command_line(
+    tmp_path: Path, three: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`lab.load` takes each of a run's names, and one word for `saved_runs` is no list of letters."""
+    import factorylab as lab
+
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
+    given: list[str | Path] = ["latest", "cccccc", "baseline", three[2].path]
+    assert {lab.load(word).folder.run_id for word in given} == {"cccccc"}
+    assert [run.folder for run in lab.saved_runs("broker_loss")] == [three[1]]
+    with pytest.raises(UsageError, match="no run fits 'nothing'"):
+        lab.load("nothing")
+
+
+@pytest.mark.parametrize("word", ["x" * 5000, "a\0b"])
+def test_a_word_that_can_name_no_file_names_no_run(tmp_path: Path, word: str) -> None:
+    """What no file system takes as a name is refused like any other word."""
+    with pytest.raises(UsageError, match="no run fits"):
+        runs.find(tmp_path, word)
 
 
 def test_no_folder_of_results_is_no_run(tmp_path: Path) -> None:
