@@ -85,5 +85,5 @@ def main() -> None:
         if any(_debug):
             raise
         error = refused(problem) if isinstance(problem, OSError) else problem
-        typer.secho(f"error: {secret.clean(str(error))}", err=True, fg=typer.colors.RED)
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)

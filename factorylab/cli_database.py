@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from factorylab import secret
 from factorylab.cli_cluster import AsJson
 from factorylab.errors import UsageError
+from factorylab.factory.config import check_url
 from factorylab.settings import load_settings
 from factorylab.sources import PREFIX
 
@@ -30,6 +32,11 @@ def _url() -> str:
 
     home = load_settings().home
     if found := os.environ.get(URL):
+        secret.remember({URL: found})
+        try:
+            check_url(found)
+        except ValueError as error:
+            raise UsageError(f"{URL}: {error}") from None
         return found
     if control.living_state(home) is None:
         raise UsageError(f"no lab is up in {home}: start one with 'factorylab up', or name a database in {URL}")

@@ -126,6 +126,8 @@ def show(run: Named) -> None:
 
 def replay(run: Named, as_json: AsJson = False) -> None:
     """Judge a saved run again from its raw history alone: no cluster is needed."""
+    from factorylab.references import AGAIN, missing
+
     folder = run_folders.find(load_settings().results, run)
     before = folder.derived / "verdict.json"
     was = before.read_bytes() if before.exists() else b""
@@ -133,6 +135,8 @@ def replay(run: Named, as_json: AsJson = False) -> None:
     say_verdict(verdict, folder, as_json=as_json)
     if was:
         say("the same verdict as before, byte for byte" if was == before.read_bytes() else "NOT the verdict of before")
+    if lacking := missing(folder.scenario()):
+        say(f"{', '.join(lacking)}: {AGAIN}")
     raise typer.Exit(verdict.exit_code)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from factorylab import secret
 from factorylab.errors import ScenarioError
 from factorylab.factory import librdkafka
 from factorylab.factory.profiles import Settings, consumer_defaults, fleet_defaults, typed
+from factorylab.references import resolved
 from factorylab.scenario import Clients
 
 
@@ -24,7 +24,7 @@ def check_clients(clients: Clients) -> None:
     overrides: dict[librdkafka.Role, dict[str, str]] = {"producer": clients.producer, "consumer": clients.consumer}
     wrong = []
     for role, own in overrides.items():
-        given = secret.resolved(own, f"clients.{role}")
+        given = resolved(own, f"clients.{role}")
         problems = librdkafka.problems(role, given)
         if given and not problems:
             refused = librdkafka.refusal(role, {**defaults[role], **typed(given)})

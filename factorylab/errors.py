@@ -16,11 +16,16 @@ Each message names the value, the rule and the way out; the command line prints 
 
 from __future__ import annotations
 
+from factorylab import secret
+
 
 class LabError(Exception):
-    """Root of the tree. `exit_code` is what the command line returns."""
+    """Root of the tree. `exit_code` is what the command line returns. Its text shows no secret, whoever prints it."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return secret.clean(super().__str__())
 
 
 class UsageError(LabError):

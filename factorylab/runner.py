@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from factorylab import manifest, provenance, runs, secret
+from factorylab import manifest, provenance, runs
 from factorylab.clock import ClockStamp, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
@@ -286,7 +286,7 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
     except (LabError, OSError) as problem:
         error = refused(problem) if isinstance(problem, OSError) else problem
         with suppress(LabError, OSError):  # the lab itself may be gone, or the disk full
-            (run.raw / "failed.txt").write_text(f"{secret.clean(str(error))}\n", encoding="utf-8")
+            (run.raw / "failed.txt").write_text(f"{error}\n", encoding="utf-8")
             copy_logs(cluster, run)
         raise error from None
     return run

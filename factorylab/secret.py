@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 import sys
 import traceback
@@ -25,13 +24,12 @@ from types import TracebackType
 from typing import TypeVar, cast
 from urllib.parse import quote, unquote
 
-from factorylab.errors import UsageError
-from factorylab.secret_text import DIGITS, MASK, SHOWN, Hide, in_message, in_value, is_secret
+from factorylab.secret_text import DIGITS, MASK, REFERENCE, SHOWN, Hide, in_message, in_value, is_secret
 
 T = TypeVar("T")
-REFERENCE = re.compile(r"\$\{env:(?P<variable>[A-Za-z_][A-Za-z0-9_]*)\}")
 SHORT = 4  # a shorter secret is not looked for in texts: it would be found in every word
 LINE = 12  # a line of a secret of several, such as a private key, is looked for from this length on
+YAML_SIGNS = ("*", "&", "!", "@", "`", "%")
 
 _remembered: set[str] = set()
 
@@ -64,23 +62,6 @@ def masks(data: object, at: str = "") -> list[str]:
     return [at] if isinstance(data, str) and MASK.search(data) else []
 
 
-def resolved(settings: Mapping[str, str], where: str) -> dict[str, str]:
-    """Settings as a client needs them: each `${env:NAME}` is the value of that variable.
-
-    Raises:
-        UsageError: a variable is not set, or a mask stands where a secret should be. `where` names the settings.
-    """
-    if lacking := masks(settings, where):
-        raise UsageError(f"{', '.join(lacking)}: a saved run keeps a digest of a secret, not the secret: give it again")
-    variables = {name: REFERENCE.findall(value) for name, value in settings.items()}
-    for name, wanted in variables.items():
-        if unset := [variable for variable in wanted if not os.environ.get(variable)]:
-            raise UsageError(f"{where}.{name}: set the environment variable {', '.join(unset)}: it is unset or empty")
-    found = {k: REFERENCE.sub(lambda fits: os.environ[fits["variable"]], v) for k, v in settings.items()}
-    remember(found)
-    return found
-
-
 def guard_tracebacks() -> None:
     """Have this process print the traceback of what nobody caught without secrets."""
 
@@ -111,6 +92,8 @@ def _mask(value: str, key: bytes | None = None) -> str:
 def _note(value: str) -> str:
     if not (MASK.fullmatch(value) or REFERENCE.fullmatch(value)):
         plain = {value, unquote(value), *(line for line in value.splitlines() if len(line) >= LINE)}
+        if value.startswith(YAML_SIGNS):  # YAML's own error names what follows the sign
+            plain |= {value[1:], value[1:].split(maxsplit=1)[0]} if value[1:].strip() else set()
         quoted = {quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1], escape(value)}
         _remembered.update(form for form in plain | quoted if len(form) >= SHORT)
     return value

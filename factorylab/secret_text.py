@@ -17,6 +17,12 @@ _SHOWN = rf"\*\*\*(?:\([0-9a-f]{{{DIGITS}}}\))?"
 MASK = re.compile(_SHOWN)
 """What stands in place of a secret; with the start of its digest in a file of a run."""
 
+REFERENCE = re.compile(r"\$\{env:(?P<variable>[A-Za-z_][A-Za-z0-9_]*)\}")
+"""Where a secret is, and not the secret itself: an environment variable, written as Java's clients write it."""
+
+PLACEHOLDER = "password"
+"""What our own messages write where a password goes in a URL."""
+
 ENDINGS = (
     "password", "passwd", "passwort", "pwd", "pass", "passphrase", "secret", "token", "credential", "credentials",
     "authorization", "jaasconfig", "oauthbearerconfig", "keypem", "keystorekey", "privatekey", "secretkey", "apikey",
@@ -58,7 +64,7 @@ def in_value(text: str, hide: Hide) -> str:
 def in_message(text: str, hide: Hide) -> str:
     """A finished text, in which `password: must be …` is a sentence and no secret."""
     text = _PEM.sub(lambda fits: hide(fits[0]), text)
-    text = _URL.sub(lambda fits: _url(fits, hide), text)
+    text = _URL.sub(lambda fits: fits[0] if fits["password"] == PLACEHOLDER else _url(fits, hide), text)
     text = _BEARER.sub(lambda fits: f"Bearer {hide(fits['value'])}", text)
     return _named(_ASSIGNED, _named(_IN_QUERY, text, hide), hide)
 

@@ -23,6 +23,7 @@ from factorylab.history import ProcessSample, Row, Sensor, Stage
 from factorylab.journal import journal_path, read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
+from factorylab.references import resolved
 from factorylab.runs import RunFolder
 from factorylab.scenario import Clients, ProcessorKind, Scenario, Workload
 from factorylab.waiting import wait_until
@@ -240,7 +241,7 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
     folder = run.raw
     for name, settings in (("producer", producer), ("consumer", clients.consumer)):
-        real = secret.resolved(settings, f"clients.{name}")
+        real = resolved(settings, f"clients.{name}")
         shown = run.masked(real)
         (run.raw / f"{name}.properties").write_text(_properties(name, shown))
         write_secret(private / f"{name}.properties", _properties(name, real))

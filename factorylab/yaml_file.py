@@ -17,6 +17,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
+from factorylab import secret
 from factorylab.errors import UsageError
 
 BYTES_MAX = 128 * 1024  # PyYAML takes seconds for it
@@ -61,6 +62,7 @@ def parse_mapping(data: bytes, origin: str) -> dict[str, object]:
     """
     if len(data) > BYTES_MAX:
         raise UsageError(f"{origin} cannot be read as YAML: it is larger than {BYTES_MAX:,} bytes")
+    secret.remember(data.decode(errors="replace"))  # an error may quote the text
     try:
         node = yaml.compose(data, Loader=_Loader)
         if not isinstance(node, MappingNode):

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from factorylab import runs, secret
+import factorylab as lab
+from factorylab import cli_database, manifest, runs, secret
 from factorylab.errors import UsageError
+from factorylab.execute import Job, _clean
+from factorylab.factory import logs
+from factorylab.manifest import Host, Manifest
+from factorylab.references import missing, resolved
 from factorylab.scenarios import build
+from factorylab.workers import write_properties
 
 KEY = b"k" * 32
 PLANTED = "pl4nted-Secret"
@@ -39,6 +50,12 @@ VALUES = (
     f"Authorization: Bearer {PLANTED}",
     f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}\n-----END RSA PRIVATE KEY-----\n",
 )
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins like a process: what another one remembered would hide a leak."""
+    monkeypatch.setattr(secret, "_remembered", set())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -105,3 +122,133 @@ def test_a_broken_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / runs.SECRET_KEY).write_bytes(b"short")
     with pytest.raises(UsageError, match="is no key of 32 bytes"):
         runs.secret_key(tmp_path)
+
+
+PLACES = {
+    "producer": {
+        "sasl.password": f"{PLANTED}-a", "ssl.key.password": f"{PLANTED}=b c", "ssl.keystore.password": f"{PLANTED}\\c",
+        "sasl.oauthbearer.client.secret": f"{PLANTED}'d\"", "ssl.key.pem": f"-----BEGIN PRIVATE KEY-----{PLANTED}",
+        "sasl.oauthbearer.token.endpoint.url": f"https://me:{PLANTED}-f@example.org/?client_secret={PLANTED}-g",
+    },
+    "consumer": {"sasl.password": f"{PLANTED}-h"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Path:
+    """A scenario file full of secrets."""
+    file = tmp_path / "planted.yaml"
+    file.write_text(yaml.safe_dump({"name": "planted", "clients": PLACES}))
+    return file
+
+
+def test_a_scenario_never_shows_its_secrets(planted: Path) -> None:
+    """Neither `repr` nor `str` nor the text for a person shows a secret; the clients are given the real ones."""
+    made = lab.scenario(str(planted))
+    assert PLANTED not in f"{made!r} {made} {made.clients} {made.describe()}"
+    assert resolved(made.clients.producer, "clients.producer") == PLACES["producer"]
+
+
+def test_files_of_a_run_hold_digests(planted: Path, tmp_path: Path) -> None:
+    """No file of a run's folder holds a secret. The workers' own files do: for their owner alone, outside the run."""
+    made = lab.scenario(str(planted))
+    run = runs.create(tmp_path / "results", made)
+    private = tmp_path / "private"
+    private.mkdir()
+    assert write_properties(made.clients, run, private) == private
+    host = Host(cores=1, memory_bytes=1, system=f"password={PLANTED}")
+    facts: dict[str, Any] = {"scenario": "planted", "backend": "local", "started_wall_ns": 1, "boot_id": "", "seed": 1}
+    effective = Manifest(run_id=run.run_id, host=host, **PLACES, problems=[f"postgresql://u:{PLANTED}@h"], **facts)
+    manifest.write(run, effective)
+    written = {file: file.read_text() for file in run.path.rglob("*") if file.is_file()}
+    assert len(written) == 4 and [file for file, text in written.items() if PLANTED in text] == []
+    assert manifest.read(run).consumer == run.masked(PLACES["consumer"])
+    assert {file.stat().st_mode & 0o777 for file in private.iterdir()} == {0o600}
+    assert all(PLANTED in file.read_text() for file in private.iterdir())
+
+
+def test_a_saved_scenario_asks_for_its_secrets_again(planted: Path, tmp_path: Path) -> None:
+    """The scenario of a saved run is shown and judged as it is, and refused where it would be run."""
+    saved = runs.create(tmp_path / "results", lab.scenario(str(planted))).scenario()
+    assert len(missing(saved)) == 7 and "sasl.password: '***(" in saved.describe()
+    with pytest.raises(UsageError, match=r"clients\.producer\.sasl\.password, .*give them again"):
+        lab.run(saved)
+
+
+def test_a_secret_may_come_from_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`${env:NAME}` keeps a secret out of the scenario; a variable that is unset or empty is refused at once."""
+    file = tmp_path / "by_reference.yaml"
+    file.write_text(yaml.safe_dump({"name": "r", "clients": {"producer": {"sasl.password": "${env:OUR_PW}"}}}))
+    monkeypatch.setenv("OUR_PW", PLANTED)
+    made = Job(str(file), {}).scenario()
+    assert "${env:OUR_PW}" in made.describe() and missing(made) == []
+    assert resolved(made.clients.producer, "p") == {"sasl.password": PLANTED}
+    monkeypatch.setenv("OUR_PW", "")
+    with pytest.raises(UsageError, match=r"clients\.producer\.sasl\.password: .* OUR_PW.* unset or empty"):
+        Job(str(file), {}).scenario()
+
+
+WRONG = (
+    f"clients: {{producer: {{sasl.password: [{PLANTED}]}}}}",
+    f"clients: {{kafka: {{sasl.password: {PLANTED}}}}}",
+    f"clients: {{producer: ['sasl.password={PLANTED}']}}",
+    f"clients: {{producer: 'http://me:{PLANTED}@proxy'}}",
+    f"workload: {{source: 1, url: 'postgresql://u:p/{PLANTED} 1@h/d'}}",
+    f"clients:\n  producer:\n    sasl.password: {PLANTED}: x",
+    f"clients:\n  producer:\n    sasl.password: *{PLANTED}",
+    f"clients:\n  producer:\n    sasl.password: !{PLANTED} x",
+)
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_no_error_of_a_scenario_shows_a_secret(tmp_path: Path, text: str) -> None:
+    """An error names the key and the rule, whatever is wrong with the file."""
+    file = tmp_path / "wrong.yaml"
+    file.write_text(f"name: wrong\n{text}\n")
+    with pytest.raises(UsageError) as caught:
+        lab.scenario(str(file))
+    assert PLANTED not in str(caught.value)
+
+
+WRONG_URLS = (f"postgresql:/u:{PLANTED}@h/d", f"postgresql://u:{PLANTED}/x@h", f"u:{PLANTED}%zz@h/d")
+
+
+@pytest.mark.parametrize("url", WRONG_URLS)
+def test_a_wrong_url_of_the_database_is_not_shown(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says how a URL is written, and shows no part of what was given."""
+    monkeypatch.setenv("FACTORYLAB_DATABASE_URL", url)
+    with pytest.raises(UsageError, match="write postgresql://user:password@host") as caught:
+        cli_database.upgrade()
+    assert PLANTED not in str(caught.value)
+
+
+def test_no_traceback_shows_a_secret() -> None:
+    """What nobody caught is printed with its causes, and without the secrets that they quote."""
+    program = (
+        "from factorylab import secret; from factorylab.errors import LabError; secret.guard_tracebacks()\n"
+        "secret.remember({'sasl.password': 'word-1'})\n"
+        f"raise LabError('word-1 fails') from ValueError('postgresql://u:{PLANTED}@h word-1')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert done.returncode == 1 and "LabError: *** fails" in done.stderr and "u:***@h" in done.stderr
+    assert "word-1" not in done.stderr.replace(program, "") and PLANTED not in done.stderr
+
+
+def test_logs_show_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of a log hides a secret by its name, in a URL, and where a library's error quotes it; its event stays."""
+    secret.remember({"sasl.password": "kafka-client"})
+    log = logs.configure("w", "info")
+    log.info("kafka-client", error="bad kafka-client", url=f"postgresql://u:{PLANTED}@h", settings=PLACES)
+    line = json.loads(capsys.readouterr().out)
+    assert PLANTED not in str(line) and line["event"] == "kafka-client" and line["error"] == "bad ***"
+
+
+def test_an_executed_notebook_is_cleaned(planted: Path, tmp_path: Path) -> None:
+    """What code of a notebook shows of its scenario's secrets goes from the executed copy; its figures stay."""
+    made, notebook, figure = lab.scenario(str(planted)), tmp_path / "n.ipynb", {"image/png": f"{PLANTED}-a"}
+    output = {"output_type": "display_data", "data": {"text/plain": [f"it is {PLANTED}-a"], **figure}}
+    notebook.write_text(json.dumps({"cells": [{"outputs": [output]}], "metadata": {"parameters": PLACES}}))
+    _clean(notebook, made)
+    left = json.loads(notebook.read_text())
+    assert left["cells"][0]["outputs"][0]["data"] == {"text/plain": ["it is ***"], **figure}
+    assert PLANTED not in str(left["metadata"])

@@ -19,6 +19,7 @@ from factorylab import messages, sources
 from factorylab.sources import PREFIX, Sourced
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")
 Kind = Literal["temperature", "vibration", "energy"]
 
 
@@ -45,6 +46,27 @@ def parse_rate(text: str) -> tuple[RateStage, ...]:
     if any(stage.lasts_s is None for stage in stages[:-1]):
         raise ValueError(f"{text!r}: every stage but the last needs its seconds, as in '2000:12,5000'")
     return (*stages[:-1], RateStage(stages[-1].rate_per_s, None))
+
+
+def check_url(url: str) -> None:
+    """Refuse what libpq does not read, or reads as another address because a sign in the password is not encoded.
+
+    Raises:
+        ValueError: saying how to write it; the URL, which holds a password, is not shown.
+    """
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    try:
+        parts = parse_dsn(re.sub(r"^postgresql\+psycopg2://", "postgresql://", url)) if DATABASE_URL.match(url) else {}
+    except ProgrammingError:
+        parts = {}
+    address = parts.get("host", "") + parts.get("dbname", "")
+    if not parts or "@" in address or not re.fullmatch(r"[\d,]*", parts.get("port", "")):
+        raise ValueError(
+            "write postgresql://user:password@host:port/database, in the password %40 for @, %2F for /, %25 for %, and "
+            "after a ? only options of libpq"
+        )
 
 
 class FactoryConfig(Sourced):
@@ -154,8 +176,7 @@ class ProcessorConfig(FactoryConfig):
     @field_validator("database_url")
     @classmethod
     def _is_a_url(cls, value: SecretStr) -> SecretStr:
-        if not re.match(r"postgresql(\+psycopg2)?://.", value.get_secret_value()):
-            raise ValueError("write postgresql://user:password@host:port/database")
+        check_url(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

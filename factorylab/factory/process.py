@@ -46,7 +46,7 @@ def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -
     try:
         config = from_environment(kind)
     except LabError as error:
-        print(secret.clean(str(error)), file=sys.stderr)
+        print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     logger = logs.configure(config.worker, config.log_level)
     try:

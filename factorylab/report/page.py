@@ -12,6 +12,7 @@ from factorylab.audit.text import EXPECTED, alerting, expectation, numbers, stor
 from factorylab.audit.verdict import Explanation, Verdict
 from factorylab.errors import UsageError
 from factorylab.manifest import Manifest
+from factorylab.references import missing
 from factorylab.report import reproduce
 from factorylab.saved import Run
 from factorylab.scenarios import SCENARIOS
@@ -43,6 +44,7 @@ class Section:
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
+    secrets: str
     data: str
 
 
@@ -66,6 +68,7 @@ def section(run: Run, out: Path) -> Section:
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),
+        secrets=", ".join(missing(run.scenario)),
         data=Path(os.path.relpath(run.folder.path, out.resolve().parent)).as_posix(),
     )
 
