@@ -88,6 +88,24 @@ def test_an_unclean_election_is_named_by_the_brokers_log_and_by_the_isr(tmp_path
     assert quoted.endswith('leaderEpoch: 0 -> 1"')
 
 
+@pytest.mark.parametrize(
+    ("logs", "event", "cure"),
+    [
+        ([unclean(9, 1)], "broker 2, not in sync, was elected as an eligible replica or as the last", "min.insync."),
+        ([], "truncated to the end of the new leader, broker 2", "acks=all"),
+    ],
+)
+def test_what_is_off_already_prevents_nothing(tmp_path: Path, logs: list[str], event: str, cure: str) -> None:
+    """Where unclean elections are off, the log calls the return of the last leader known UNCLEAN; a look of the probe
+    that did not see a new leader in sync is no unclean election."""
+    history = isolated(tmp_path, objectives={})
+    in_sync(history, 5, 1)
+    history.made_of["topic_config"] = {"unclean.leader.election.enable": "false"}
+    history.logs = {"broker-3": logs}
+    (story,) = told(history.saved().verdict, "lost_in_log")
+    assert story.event.startswith(event) and story.prevented_by.startswith(cure)
+
+
 def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
     """The only replica in sync leads again in a new epoch, whose log begins below what it had confirmed."""
     history = isolated(tmp_path)

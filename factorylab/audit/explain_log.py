@@ -17,6 +17,8 @@ from factorylab.audit.verdict import Explanation
 from factorylab.saved import each
 
 ACKS_ALL = "acks=all"
+UNCLEAN = "unclean.leader.election.enable"
+LAST_KNOWN = "was elected as an eligible replica or as the last leader known, and lacked them"
 
 
 @explains("lost_in_log")
@@ -50,7 +52,7 @@ def _cut(case: Case, change: Change, lost: pd.DataFrame) -> Explanation:
         f"replicas in sync before: {list(before.isr_last)}; after: {list(after.isr_first)}",
         *case.quoted((emptied or unclean or began)[:1] + trimmed[:1]),
         *([f"{late:,} of them were confirmed after that, by a leader that had not heard of it"] if late else []),
-        *case.settings(case.producer | case.topic, "acks", "min.insync.replicas", "unclean.leader.election.enable"),
+        *case.settings(case.producer | case.topic, "acks", "min.insync.replicas", UNCLEAN),
         *case.faults_near(before.first_ns, after.first_ns),
     ]
     return case.tell("lost_in_log", lost, event=event, evidence=evidence, cure=cure, epoch=before.epoch)
@@ -60,7 +62,9 @@ def _event(case: Case, change: Change, lost: pd.DataFrame, *, unclean: bool, emp
     """(what happened, what prevents it).
 
     The order matters. Who had no copy any more comes before how it was elected: a broker that lost its disk leads again
-    by an election that the controller calls unclean, with unclean.leader.election.enable=false.
+    by an election that the controller calls unclean, with unclean.leader.election.enable=false. With it the controller
+    also elects the last leader known when that returns, and calls it unclean; what it confirmed it has, unless its disk
+    lost it.
     """
     before, after = change.before, change.after
     if lost["t_ns"].min() > after.first_ns:
@@ -68,11 +72,14 @@ def _event(case: Case, change: Change, lost: pd.DataFrame, *, unclean: bool, emp
     if change.clean and (emptied or len(before.isr_last) <= 1):
         only = ", the only replica in sync," if len(before.isr_last) <= 1 else ""
         return f"broker {after.leader}{only} came back without its records", COPIES
-    if unclean or not change.clean:
+    asked_no_isr, off = unclean or not change.clean, case.topic.get(UNCLEAN) == "false"
+    if asked_no_isr and not off:
         return (
             f"unclean election: broker {after.leader} became leader although it was not in sync",
-            f"unclean.leader.election.enable=false, or {COPIES}",
+            f"{UNCLEAN}=false, or {COPIES}",
         )
+    if unclean or (asked_no_isr and case.evidence.acks == "all"):
+        return f"broker {after.leader}, not in sync, {LAST_KNOWN}", COPIES
     if case.evidence.acks != "all":
         return f"truncated to the end of the new leader, broker {after.leader}, which had not copied them yet", ACKS_ALL
     return f"missing after a clean election of broker {after.leader}, which was in sync", UNKNOWN_CURE
