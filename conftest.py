@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.control import environment
+from factorylab import environment
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.house import House, forget
 from factorylab.runs import list_runs
@@ -50,7 +50,12 @@ def trouble() -> str:
     """Why nodes cannot have networks of their own here; empty where they can. Asked in a process apart: it forks."""
     program = "from factorylab.cluster import network; print(network.trouble())"
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program],
+        env=environment.python(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout.strip()
 

@@ -17,7 +17,7 @@ from factorylab.errors import UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario, scenario_from
 from factorylab.scenarios import build
-from factorylab.settings import load_settings
+from factorylab.settings import left_out, load_settings
 from factorylab.yaml_file import read_mapping
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     from factorylab.cluster.backends import bring_up
     from factorylab.runner import perform
 
+    if unheeded := left_out():
+        say(unheeded)
     cluster = bring_up(settings, faults=wanted.faults, progress=milestones(say))
     try:
         perform(wanted, folder, cluster, settings.home, say)

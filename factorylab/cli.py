@@ -23,6 +23,7 @@ from factorylab import (
     cli_trace,
     cli_watch,
     cli_witness,
+    environment,
     secret,
 )
 from factorylab.errors import LabError, refused
@@ -79,6 +80,7 @@ _debug: list[bool] = []
 def main() -> None:
     """Entry point: errors become one message and an exit code; secrets are shown in neither form."""
     secret.guard_tracebacks()
+    environment.forget_foreign()
     try:
         app()
     except (LabError, OSError) as problem:

@@ -15,7 +15,7 @@ import typer
 from factorylab import runs as run_folders
 from factorylab.cli_runs import OnBackend, say
 from factorylab.errors import UsageError
-from factorylab.settings import load_settings
+from factorylab.settings import left_out, load_settings
 
 if TYPE_CHECKING:
     from factorylab.cluster.base import Progress
@@ -76,6 +76,8 @@ def up(
     with progress_bar() as progress:
         cluster = bring_up(settings, isolated=isolated, small_disk=small_disk, keep=True, progress=progress)
         if factory:
+            if unheeded := left_out():
+                progress(unheeded, 0, 0)
             progress("the factory", 0, 1)
             standing.start(cluster, settings.home)
             progress("the factory", 1, 1)

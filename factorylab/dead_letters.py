@@ -25,8 +25,9 @@ from psycopg2.extras import execute_values
 from factorylab.cluster.admin import Admin, client_config
 from factorylab.cluster.base import Endpoints
 from factorylab.errors import LabError
-from factorylab.factory.database import CONNECT_S, plain
+from factorylab.factory.database import CONNECT_S
 from factorylab.factory.outbox import KEY_CUT, VALUE_CUT
+from factorylab.libpq import connect
 from factorylab.log_scan import as_bytes, header_pairs, read_topic
 from factorylab.names import Names
 
@@ -179,7 +180,7 @@ class DeadLetters:
 
     def _connect(self) -> Connection:
         try:
-            return psycopg2.connect(plain(self._endpoints.database_url), connect_timeout=CONNECT_S)
+            return connect(self._endpoints.database_url, connect_timeout=CONNECT_S)
         except psycopg2.OperationalError as error:
             raise LabError(f"the database does not answer ({error}): 'factorylab status', 'factorylab heal'") from None
 

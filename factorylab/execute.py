@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from factorylab import errors, folders, runs, secret
+from factorylab import environment, errors, folders, runs, secret
 from factorylab.api import check_clients, check_source, scenario
 from factorylab.errors import LabError, UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
-from factorylab.settings import Settings, project_folder
+from factorylab.secret_text import REFERENCE
+from factorylab.settings import Settings, left_out, project_folder
 
 Say = Callable[[str], None]
 Parameter = str | int | float | bool | list[float] | list[str]
@@ -88,25 +89,29 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
     import papermill
     from traitlets.config import Config
 
+    from factorylab.kernel import OwnKernel
+
     # An interrupt ends the kernel, and with it tasks whose errors nobody will ask for.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     wanted, notebook = job.scenario(), job.notebook
+    if unheeded := left_out():
+        say(unheeded)
     folder = runs.create(settings.results, wanted)
     given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)
     try:
-        # Unix sockets in a folder that is ours alone: neither an open port nor a clash with another kernel.
         with tempfile.TemporaryDirectory(prefix="factorylab-", dir=folders.for_sockets()) as private:
             papermill.execute_notebook(
                 str(notebook),
                 str(folder.derived / "notebook.ipynb"),
                 parameters={**given, "run_dir": str(folder.path)},
                 kernel_name="python3",
+                kernel_manager_class=OwnKernel,
                 progress_bar=False,
                 stdout_file=Lines(say),
                 start_timeout=START_KERNEL_S,
                 extra_arguments=["--log-level=CRITICAL"],  # when interrupted it complains of its closed sockets
                 cwd=str(Path.cwd()),
-                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{private}/kernel"}}),
+                config=Config({"OwnKernel": {"folder": private, "env": _variables(wanted, settings)}}),
             )
     except papermill.PapermillExecutionError as error:
         if not folder.sealed:
@@ -131,6 +136,12 @@ def _clean(notebook: Path, wanted: Scenario) -> None:
 
 def _outputs(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+
+
+def _variables(wanted: Scenario, settings: Settings) -> dict[str, str]:
+    """What the kernel gets: the lab's settings, the way to what it needs, and what the scenario refers to."""
+    named = REFERENCE.findall(wanted.clients.model_dump_json())
+    return environment.given(*named) | environment.driver() | settings.environ()
 
 
 def _plain(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:

@@ -31,6 +31,7 @@ from factorylab.errors import WaitTimeout
 from factorylab.factory.intake import POISON_STAGE
 from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, Sink, SystemEvent
 from factorylab.journal import Journal
+from factorylab.libpq import connect
 from factorylab.log_scan import WORKER, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.names import Names
 from factorylab.waiting import wait_until
@@ -94,7 +95,7 @@ class FinalRead:
         return sql.Identifier(self.names.schema, name)
 
     def _connect(self) -> psycopg2.extensions.connection:
-        return psycopg2.connect(self.database_url, connect_timeout=10)
+        return connect(self.database_url, connect_timeout=10)
 
     def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
         """Read the whole log into `log.parquet`, where its leader epochs lie, and which alerts one pass over it gives;

@@ -5,16 +5,28 @@ python -m factorylab.furnish        in a container, configured by the environmen
 
 from __future__ import annotations
 
-import os
+import sys
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
+from factorylab.errors import LabError
+from factorylab.factory.config import known_names
 from factorylab.factory.reader import make_reader
 from factorylab.factory.schema import create_schema
 from factorylab.names import Names
-from factorylab.scenario import Topology
+from factorylab.scenario import Profile, Topology
+from factorylab.sources import Sourced, load
+
+
+class FurnishConfig(Sourced):
+    """Where it works, and what is made there."""
+
+    bootstrap: str = Field(min_length=3)
+    database_url: SecretStr
+    profile: Profile = "factory"
+    reader_password: SecretStr | None = None
 
 
 def furnish(endpoints: Endpoints, topology: Topology, reader_password: SecretStr | None = None) -> None:
@@ -34,10 +46,13 @@ def furnish(endpoints: Endpoints, topology: Topology, reader_password: SecretStr
 
 def main() -> None:
     """The service `setup` of compose.yaml."""
-    topology = Topology.model_validate({"profile": os.environ["FACTORYLAB_PROFILE"]})
-    endpoints = Endpoints(os.environ["FACTORYLAB_BOOTSTRAP"], os.environ["FACTORYLAB_DATABASE_URL"])
-    password = os.environ.get("FACTORYLAB_READER_PASSWORD")
-    furnish(endpoints, topology, SecretStr(password) if password else None)
+    try:
+        config = load(FurnishConfig, {*known_names(), "profile"})
+        endpoints = Endpoints(config.bootstrap, config.database_url.get_secret_value())
+        furnish(endpoints, Topology(profile=config.profile), config.reader_password)
+    except LabError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import msgspec
 
 from factorylab.errors import UsageError
 from factorylab.runs import SCHEMA_VERSION, RunFolder
+from factorylab.sources import Shown
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +24,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`topics` maps the plain name (sensor-data) to the run's own; configurations are the effective ones.
 
     `problems` are the lab's own failures: each makes the run invalid. `workers_died` names processes that
-    ended unasked.
+    ended unasked. `workers` are the settings of each fleet, each processor and the probe, by name.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -38,6 +39,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     topics: dict[str, str] = {}
     group: str = ""
+    workers: dict[str, dict[str, Shown]] = {}
     db_schema: str = ""
     producer: dict[str, str] = {}
     consumer: dict[str, str] = {}

@@ -22,7 +22,7 @@ from threading import Event
 import msgspec
 import psutil
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from factorylab import secret
 from factorylab.clock import now_ns
@@ -42,6 +42,7 @@ from factorylab.history import (
     ViewSample,
 )
 from factorylab.journal import Journal
+from factorylab.sources import PREFIX, Sourced, variables
 from factorylab.watch import Answer, Views, Watch, ends_of, newest, views_of
 
 PERIOD_S = 0.2
@@ -50,10 +51,10 @@ DATABASE_S = 0.5
 REACH_S = 1.0  # each time, every node tries to connect to every broker
 
 
-class ProbeConfig(BaseSettings):
+class ProbeConfig(Sourced):
     """What to look at and where to write it: FACTORYLAB_PROBE_BOOTSTRAP and so on."""
 
-    model_config = SettingsConfigDict(env_prefix="FACTORYLAB_PROBE_")
+    model_config = SettingsConfigDict(env_prefix=PREFIX + "PROBE_")
 
     bootstrap: str
     topic: str
@@ -63,13 +64,6 @@ class ProbeConfig(BaseSettings):
     journal_dir: Path
     network: bool = False  # is the network part of the experiment?
     database_url: SecretStr | None = None  # given where the database is
-
-    def environ(self) -> dict[str, str]:
-        """The same as environment variables of a child process."""
-        given = {key: value for key, value in self.model_dump().items() if value is not None}
-        if self.database_url is not None:
-            given["database_url"] = self.database_url.get_secret_value()
-        return {f"FACTORYLAB_PROBE_{key.upper()}": str(value) for key, value in given.items()}
 
 
 class Probe:
@@ -229,7 +223,7 @@ def links(home: Path) -> list[Link]:
 def main() -> None:
     """Sample until SIGTERM."""
     secret.guard_tracebacks()
-    config = ProbeConfig()
+    config = ProbeConfig(**variables(ProbeConfig))
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

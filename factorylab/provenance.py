@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from factorylab import environment
 from factorylab.manifest import Host
 
 PACKAGES = (
@@ -32,6 +33,7 @@ def commit() -> str:
         found = subprocess.run(
             ["git", "describe", "--always", "--abbrev=12", "--dirty=+"],
             cwd=here,
+            env=environment.tool(),  # not GIT_DIR, which a hook would leave
             capture_output=True,
             text=True,
             check=True,

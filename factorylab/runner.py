@@ -266,6 +266,7 @@ class Experiment:
             },
             group=self.names.group,
             db_schema=self.names.schema,
+            workers=self.crew.settings(),
             producer=self.crew.producer_config(),
             consumer=self.crew.consumer_config(),
             topic_config=self.config["topic"],

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from factorylab import secret
 from factorylab.client_settings import SPELLINGS, TRUE, as_text, spelled
@@ -149,8 +158,8 @@ class Workload(Model):
     fleets: Whole = Field(default=1, ge=1, le=16)
     poison_rate: Share = Field(default=0, description="share of ticks whose readings carry an impossible time")
     source: Path | None = None
-    time_column: str = "timestamp"
-    value_column: str = "value"
+    time_column: str = Field(default="timestamp", min_length=1)
+    value_column: str = Field(default="value", min_length=1)
 
     @model_validator(mode="after")
     def _source_is_steady(self) -> Workload:
@@ -225,6 +234,15 @@ class Clients(Model):
                 'leave it out, or take processor="naive"'
             )
         return self
+
+    @field_validator("producer", "consumer")
+    @classmethod
+    def _has_no_end(cls, settings: dict[str, str]) -> dict[str, str]:
+        """The client takes a NUL for the end of a text, and would go on with what stands before it."""
+        for key, value in settings.items():
+            if "\0" in key + value:
+                raise ValueError(f"{key}={value!r} holds the sign NUL, which no setting can have: leave it out")
+        return settings
 
     @model_validator(mode="after")
     def _idempotence_needs_all(self) -> Clients:

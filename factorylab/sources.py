@@ -1,9 +1,13 @@
-"""Where settings come from: arguments, the environment (`FACTORYLAB_<NAME>`), a .properties file, defaults.
+"""Where settings come from: the environment (`FACTORYLAB_<NAME>`), a .properties file, defaults.
+
+Only `load` and `variables` look there. Settings that are made in Python are what they are given and nothing else, so
+what is left in a shell changes no process that is started with them.
 
 FACTORYLAB_CONFIG names the file. A key of it is a setting's name, also in the Java manner: `database_url`,
 `database.url` and `factorylab.database.url` are the same. One file may serve all processes: a key that belongs to
-another one is left alone, one that belongs to none is an error. Everything that is wrong is told at once, each with its
-variable or with its file and line; values of secrets are never told.
+another one is left alone, one that belongs to none is an error. An empty value is none, in the environment and in the
+file. Everything that is wrong is told at once, each with its variable or with its file and line; values of secrets are
+never told.
 """
 
 from __future__ import annotations
@@ -17,11 +21,11 @@ from typing import Any, TypeVar, get_args
 
 from javaproperties import InvalidUEscapeError, KeyValue, parse
 from pydantic import SecretStr, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from factorylab import secret
 from factorylab.errors import UsageError
+from factorylab.secret_text import SHOWN
 
 PREFIX = "FACTORYLAB_"
 FILE_VARIABLE = PREFIX + "CONFIG"
@@ -36,7 +40,7 @@ PROBE = "probe_"
 
 @dataclass(frozen=True)
 class Entry:
-    """One key of a .properties file, with the line (from 1) that it begins on."""
+    """One key of a .properties file with its value as it stands, and the line (from 1) that it begins on."""
 
     key: str
     value: str
@@ -54,12 +58,12 @@ def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
     problems: list[str] = []
     line = 1
     try:
-        for element in parse(path.read_text(encoding="utf-8")):
+        for element in parse(path.read_text(encoding="utf-8-sig")):
             if isinstance(element, KeyValue):
                 if not element.value and not any(sign in element.source for sign in "=:"):
                     problems.append(f"{path}, line {line}: no 'key=value'")
                 else:
-                    entries.append(Entry(element.key, element.value.strip(), line))
+                    entries.append(Entry(element.key, element.value, line))
             line += max(1, element.source.count("\n"))
     except InvalidUEscapeError as error:
         problems.append(f"{path}, line {line}: {error.escape!r} is no character: write \\\\ for a backslash")
@@ -71,7 +75,7 @@ def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
 
 
 def read_properties(path: Path) -> dict[str, str]:
-    """Keys and values of a .properties file as they are.
+    """Keys and values of a .properties file as they stand: like Java, with the blanks at the end of a value.
 
     Raises:
         UsageError: all lines that are wrong, a key that is there twice among them.
@@ -94,20 +98,13 @@ def settings_file() -> Path | None:
     return Path(given) if given else None
 
 
-class FileSource(PydanticBaseSettingsSource):
-    """The entries of the file that are fields of the model."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        raise NotImplementedError  # all fields are given at once
-
-    def __call__(self) -> dict[str, Any]:
-        path = settings_file()
-        entries = read_entries(path)[0] if path else []
-        return {e.name: e.value for e in entries if e.name in self.settings_cls.model_fields}
+Shown = str | int | float | bool | list[str] | None
 
 
 class Sourced(BaseSettings):
-    """Settings with the sources of this module."""
+    """Settings of one process."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(
@@ -118,13 +115,30 @@ class Sourced(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, FileSource(settings_cls)
+        return (init_settings,)
 
     def model_post_init(self, context: object) -> None:
         """Have the secrets among the settings hidden in whatever this process writes."""
         del context
         given = {name: getattr(self, name) for name in type(self).model_fields}
         secret.remember({n: v.get_secret_value() for n, v in given.items() if isinstance(v, SecretStr)})
+
+    def environ(self) -> dict[str, str]:
+        """Variables that make a child process read the same settings, secrets included: never log them."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        prefix = self.model_config["env_prefix"]
+        return {prefix + name.upper(): _text(value) for name, value in given.items() if value is not None}
+
+    def shown(self) -> dict[str, Shown]:
+        """All settings by name, secrets masked."""
+        hidden = {name: SHOWN for name in type(self).model_fields if isinstance(getattr(self, name), SecretStr)}
+        return self.model_dump(mode="json") | hidden
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
 Model = TypeVar("Model", bound=Sourced)
@@ -140,13 +154,19 @@ def load(model: type[Model], known: Iterable[str]) -> Model:
     path = settings_file()
     entries, problems = read_entries(path) if path else ([], [])
     problems += [*_unknown(path, entries, names), *_misspelt(os.environ, names)]
+    file = {e.name: e.value.strip() for e in entries if e.name in model.model_fields and e.value.strip()}
     try:
-        found = model()
+        found = model(**file | variables(model))
     except ValidationError as error:
         problems += _explain(error, model, {e.name: f"{path}, line {e.line}: {e.key}" for e in entries})
     if problems:
         raise UsageError("the settings are wrong:\n" + "\n".join(f"  {problem}" for problem in problems))
     return found
+
+
+def variables(model: type[Sourced]) -> dict[str, Any]:
+    """What the environment gives of the fields of `model`."""
+    return EnvSettingsSource(model)()
 
 
 def _unknown(path: Path | None, entries: Iterable[Entry], names: list[str]) -> list[str]:
@@ -170,7 +190,7 @@ def _nearest(name: str, names: list[str]) -> str:
 
 def _misspelt(environ: Mapping[str, str], names: list[str]) -> list[str]:
     """Variables that are almost one of ours: others may have variables with our prefix, so the rest is left alone."""
-    given = [v.removeprefix(PREFIX).lower() for v in environ if v.startswith(PREFIX)]
+    given = [name.removeprefix(PREFIX).lower() for name, value in environ.items() if name.startswith(PREFIX) and value]
     others = [n for n in given if n not in names and n not in ELSEWHERE and not n.startswith(PROBE)]
     near = {name: difflib.get_close_matches(name, names, 1, LIKE) for name in sorted(others)}
     return [
@@ -186,7 +206,7 @@ def _explain(error: ValidationError, model: type[Sourced], lines: Mapping[str, s
     for item in error.errors():
         name = str(item["loc"][0]) if item["loc"] else ""
         variable = PREFIX + name.upper()
-        where = lines.get(name, variable) if variable not in os.environ else variable
+        where = lines.get(name, variable) if not os.environ.get(variable) else variable
         message = item["msg"].removeprefix("Value error, ")
         if not name:
             problems.append(message)

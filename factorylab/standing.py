@@ -16,6 +16,7 @@ from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.furnish import furnish
 from factorylab.messages import KINDS
 from factorylab.names import Names
+from factorylab.programs import FLEET, PROCESSOR
 from factorylab.scenario import Topology
 from factorylab.settings import load_settings
 from factorylab.waiting import wait_until
@@ -68,14 +69,8 @@ def _workers(cluster: Cluster, home: Path) -> list[Worker]:
         )
         for name in PROCESSORS
     ]
-    found = [
-        Worker(c.worker, "fleet", "factorylab.factory.fleet", c.environ(), _log(home, c.worker), FLUSH_S)
-        for c in fleets
-    ]
-    return found + [
-        Worker(c.worker, "processor", "factorylab.factory.processor", c.environ(), _log(home, c.worker))
-        for c in processors
-    ]
+    found = [Worker(c.worker, "fleet", FLEET, c.environ(), _log(home, c.worker), FLUSH_S) for c in fleets]
+    return found + [Worker(c.worker, "processor", PROCESSOR, c.environ(), _log(home, c.worker)) for c in processors]
 
 
 def _log(home: Path, worker: str) -> Path:

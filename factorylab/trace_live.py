@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg2
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 from psycopg2 import sql
 
@@ -23,7 +22,7 @@ from factorylab.cluster import logs
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
 from factorylab.errors import UsageError
-from factorylab.factory.database import plain
+from factorylab.libpq import connect
 from factorylab.log_scan import identify, payload, read_topic
 from factorylab.names import Names
 from factorylab.tracing import Step, Trace
@@ -66,7 +65,7 @@ def _ask(url: str, schema: str, sensor: str, seq: int) -> tuple[Stored | None, l
             **{table: sql.Identifier(schema, table) for table in ("sensors", "readings", "alerts")}
         )
 
-    with closing(psycopg2.connect(plain(url))) as connection, connection, connection.cursor() as cursor:
+    with closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(of("SELECT name FROM {sensors}"))
         known = [str(row[0]) for row in cursor.fetchall()]
         cursor.execute(

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from javaproperties import dumps
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings
 
-from factorylab import secret
 from factorylab.clock import NS
 from factorylab.cluster.base import Cluster, Role, Worker
 from factorylab.cluster.files import write_secret
 from factorylab.deaths import ASKED, last_error
-from factorylab.errors import ScenarioError, StartFailed
+from factorylab.errors import StartFailed
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.schema import create_schema
@@ -23,17 +22,16 @@ from factorylab.history import ProcessSample, Row, Sensor, Stage
 from factorylab.journal import journal_path, read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
+from factorylab.programs import FLEET, NAIVE, PROBE, PROCESSOR
 from factorylab.references import resolved
 from factorylab.runs import RunFolder
 from factorylab.scenario import Clients, ProcessorKind, Scenario, Workload
+from factorylab.sources import Shown, Sourced
 from factorylab.waiting import wait_until
 
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
 SOURCE_MARGIN_S = 150.0
-PROCESSORS: dict[ProcessorKind, str] = {
-    "fenced": "factorylab.factory.processor",
-    "naive": "factorylab.controls.naive",
-}
+PROCESSORS: dict[ProcessorKind, str] = {"fenced": PROCESSOR, "naive": NAIVE}
 """The program of each kind of processor."""
 
 
@@ -59,6 +57,7 @@ class Crew:
         self._properties = write_properties(clients, self.run, self.private)
         self.processors = {f"processor-{i}": self._processor(f"processor-{i}") for i in range(clients.processors)}
         self.fleets = {f"fleet-{i}": self._fleet(i) for i in range(workload.fleets)}
+        self.probe = self._probe()
 
     def _processor(self, name: str) -> ProcessorConfig:
         clients, endpoints = self.scenario.clients, self.cluster.worker_endpoints
@@ -110,11 +109,14 @@ class Crew:
         hit = any(fault.target == "database" for fault in self.scenario.faults)
         return SecretStr(self.cluster.endpoints.database_url) if hit else None
 
-    def start_fleets(self) -> None:
-        self._start("fleet", "factorylab.factory.fleet", self.fleets, stop_s=FLUSH_S)
-
     def start_probe(self) -> None:
-        config = ProbeConfig(
+        self._start("probe", PROBE, {"probe": self.probe})
+
+    def start_fleets(self) -> None:
+        self._start("fleet", FLEET, self.fleets, stop_s=FLUSH_S)
+
+    def _probe(self) -> ProbeConfig:
+        return ProbeConfig(
             bootstrap=self.cluster.endpoints.bootstrap,
             topic=self.names.sensors,
             group=self.names.group,
@@ -124,7 +126,6 @@ class Crew:
             network=any(fault.on_network for fault in self.scenario.faults),
             database_url=self._asked_database(),
         )
-        self._start("probe", "factorylab.probe", {"probe": config})
 
     def _start(
         self,
@@ -215,6 +216,14 @@ class Crew:
         logs = [self.run.logs / f"{name}.jsonl" for name in self.fleets]
         return " | ".join(log.read_text(errors="replace")[-400:] for log in logs if log.exists())
 
+    def settings(self) -> dict[str, dict[str, Shown]]:
+        """The effective settings of each worker, secrets masked, paths without this machine's folders."""
+        configs: dict[str, Sourced] = {**self.fleets, **self.processors, "probe": self.probe}
+        return {
+            worker: {name: portable(value, self.run.path) for name, value in config.shown().items()}
+            for worker, config in configs.items()
+        }
+
     def producer_config(self) -> dict[str, str]:
         """The effective configuration of the fleets' producers, the user's overrides included."""
         return {key: str(value) for key, value in sorted(fleet_producer(self.fleets["fleet-0"]).items())}
@@ -224,7 +233,15 @@ class Crew:
         return {key: str(value) for key, value in sorted(processor_consumer(self.processors["processor-0"]).items())}
 
 
-def paths_of(config: BaseSettings) -> tuple[Path, ...]:
+def portable(value: Shown, folder: Path) -> Shown:
+    """A path of this machine as a manifest may have it: from the run's folder on, or its last name alone."""
+    if not isinstance(value, str) or not Path(value).is_absolute():
+        return value
+    path = Path(value)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name
+
+
+def paths_of(config: Sourced) -> tuple[Path, ...]:
     """The files and folders that a process of this configuration opens."""
     return tuple(value for _, value in config if isinstance(value, Path))
 
@@ -233,9 +250,9 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     """The scenario's client settings as .properties files, as a user would give them; returns the folder to use.
 
     Secrets are masked in the run's own files; where there are any, the workers read those in `private` instead.
+    `sources.read_properties` gives back every value as it was.
 
     Raises:
-        ScenarioError: an override has a line break in it.
         UsageError: a secret is not given.
     """
     producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
@@ -243,17 +260,10 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     for name, settings in (("producer", producer), ("consumer", clients.consumer)):
         real = resolved(settings, f"clients.{name}")
         shown = run.masked(real)
-        (run.raw / f"{name}.properties").write_text(_properties(name, shown))
-        write_secret(private / f"{name}.properties", _properties(name, real))
+        (run.raw / f"{name}.properties").write_text(dumps(shown, timestamp=None))
+        write_secret(private / f"{name}.properties", dumps(real, timestamp=None))
         folder = private if shown != real else folder
     return folder
-
-
-def _properties(name: str, settings: dict[str, str]) -> str:
-    for key, value in secret.masked(settings).items():
-        if "\n" in key + value:
-            raise ScenarioError(f"clients.{name}: {key}={value!r} must fit on one line")
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
 def rate_plan(scenario: Scenario) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from factorylab import environment
 from factorylab.cluster import boot, control
 from factorylab.cluster.base import Role
 from factorylab.cluster.control import Child
@@ -45,11 +47,16 @@ time.sleep(600)
 """
 
 
+def shell() -> dict[str, str]:
+    """The variables of whoever runs the tests, with this checkout importable: for programs that a person starts."""
+    return os.environ | {"PYTHONPATH": environment.PACKAGE_HOME}
+
+
 def tiny(name: str, home: Path, code: str = SLEEP, role: Role | None = None, stop_s: float = 5) -> Child:
     """A child that is only a Python program."""
     kind: Role = role or name.partition("-")[0]  # type: ignore[assignment]
     log = str(home / "logs" / f"{name}.log")
-    return Child(name, kind, [sys.executable, "-c", code], control.environment(), log, str(home), stop_s=stop_s)
+    return Child(name, kind, [sys.executable, "-c", code], shell(), log, str(home), stop_s=stop_s)
 
 
 def bare_lab(home: Path) -> control.Recorded:
@@ -65,7 +72,7 @@ def driver(home: Path, step: str, *words: str) -> subprocess.Popen[str]:
     """A driver in a process of its own that went as far as `step` and waits there."""
     command = [sys.executable, "-c", DRIVER, str(home), step, *words]
     root = Path(__file__).parents[1]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=control.environment())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=shell())
     assert process.stdout is not None
     said = process.stdout.readline()
     if said != "reached\n":  # left running, it would end in the garbage collector, during some other test

@@ -13,20 +13,21 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from factorylab.cluster import boot, control, manage
+from factorylab.cluster import boot, manage
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.furnish import furnish
 from factorylab.house import House
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
+from tests.labs import shell
 
 COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault"]
 
 
 def typed(home: Path, *words: str) -> tuple[int, str]:
     """Exit code and standard error of `factorylab fault` in another process."""
-    env = control.environment() | {"FACTORYLAB_HOME": str(home)}
+    env = shell() | {"FACTORYLAB_HOME": str(home)}
     done = subprocess.run([*COMMAND, *words], env=env, capture_output=True, text=True, timeout=180, check=False)
     return done.returncode, done.stderr
 
@@ -98,7 +99,7 @@ def test_a_fault_without_a_victim_says_so(standing: Path, words: tuple[str, ...]
 def test_a_fault_by_hand_is_healed_when_its_command_ends(standing: Path, number: signal.Signals) -> None:
     """Ctrl-C, and even a SIGKILL, in mid-fault leave every node running and the lab up; who was only interrupted has
     written the healing down."""
-    env = control.environment() | {"FACTORYLAB_HOME": str(standing)}
+    env = shell() | {"FACTORYLAB_HOME": str(standing)}
     words = [*COMMAND, "broker", "pause", "--target", "broker:2", "--hold", "300"]
     with subprocess.Popen(words, env=env, stderr=subprocess.PIPE, text=True) as process:
         wait_until(lambda: status(standing, "broker-2") == "paused", what="broker-2 to be paused", timeout_s=60)

@@ -20,7 +20,7 @@ from factorylab.cluster.base import Worker
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import LabBusy, LabError, StartFailed, UsageError
 from factorylab.waiting import wait_until
-from tests.labs import kill, left_of, listening, wait_nothing_left, wait_said, wait_status
+from tests.labs import kill, left_of, listening, shell, wait_nothing_left, wait_said, wait_status
 
 pytestmark = pytest.mark.cluster
 NODES = ["broker-1", "broker-2", "broker-3", "database"]
@@ -60,7 +60,7 @@ def query(url: str, sql: str) -> object:
 def faulty_driver(home: Path, *words: str) -> subprocess.Popen[str]:
     """A driver in a process of its own, in the middle of two faults."""
     command = [sys.executable, "-c", DRIVER, str(home), *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=control.environment())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell())
     assert process.stdout is not None
     said = process.stdout.readline()
     if said != "reached\n":

@@ -25,7 +25,7 @@ from factorylab.saved import Run, load
 from factorylab.scenario import Fault, Scenario, Schedule, Workload
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
-from tests.labs import kill, left_of, wait_said
+from tests.labs import kill, left_of, shell, wait_said
 
 pytestmark = pytest.mark.compose
 BROKERS = ["broker-1", "broker-2", "broker-3"]
@@ -384,7 +384,7 @@ def own_home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path
 def driver_at(home: Path, last: str, *words: str) -> subprocess.Popen[str]:
     """A driver in a process of its own, as far as step `last`."""
     command = [sys.executable, "-c", DRIVER, str(home), last, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=control.environment())
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell())
     if last == "starting":
         wait_until(lambda: of_project(home), what="the first containers", timeout_s=90)
         return process

@@ -21,6 +21,7 @@ from factorylab.cluster.compose import ComposeCluster, project_of
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
+from tests.labs import shell
 from tests.small_engine import small_engine
 from tests.test_compose import NODES, of_project, wait_nothing_of, wait_status
 from tests.test_driver_death import command, driver
@@ -46,7 +47,7 @@ def test_an_interrupted_start_leaves_nothing(labs_folder: Path, tmp_path: Path, 
     """Ctrl-C at any moment of `factorylab up` ends it with exit code 130 and one last line, and nothing of the lab is
     left: no container, network, volume or process."""
     home, log = labs_folder / f"interrupted-{moment.replace(' ', '-')}", tmp_path / "up.log"
-    env = control.environment() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "compose"}
+    env = shell() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "compose"}
     with driver(command("up"), env, log, reached="") as process:
         wait_until(lambda: MOMENTS[moment](home), what=moment, timeout_s=90)
         os.killpg(process.pid, signal.SIGINT)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab import runs
+from factorylab import environment, runs
 from factorylab.cluster import control, engine, images, manage, remains
 from factorylab.cluster.compose import ComposeCluster, resolve
 from factorylab.cluster.files import last_lines
@@ -181,7 +181,7 @@ def test_the_file_wants_a_password_and_nothing_else(tmp_path: Path) -> None:
     words = ["docker", "compose", "--file", str(FILE), "--env-file", os.devnull, "--profile", "*", "config", "--format"]
 
     def config(**given: str) -> subprocess.CompletedProcess[str]:
-        env = engine.cli_environment() | given
+        env = environment.docker() | given
         return subprocess.run([*words, "json"], env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     bare = config()

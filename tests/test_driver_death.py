@@ -17,7 +17,7 @@ from factorylab.cluster import boot, control, manage
 from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.runs import list_runs
 from factorylab.waiting import wait_until
-from tests.labs import left_of, listening, wait_nothing_left
+from tests.labs import left_of, listening, shell, wait_nothing_left
 
 pytestmark = pytest.mark.cluster
 ROOT = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ STOPPED = "interrupted; the lab was healed and stopped\n"
 @pytest.fixture
 def env(home: Path, tmp_path: Path) -> dict[str, str]:
     where = {"FACTORYLAB_HOME": str(home), "FACTORYLAB_RESULTS": str(tmp_path / "results"), "PYTHONUNBUFFERED": "1"}
-    return control.environment() | where
+    return shell() | where
 
 
 @contextmanager

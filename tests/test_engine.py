@@ -21,8 +21,10 @@ from factorylab.cluster import attempts, compose, control, engine, images, kafka
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.making import FILE, LOCKED_DOWN
 from factorylab.errors import EnvironmentUnfit
+from factorylab.programs import FLEET, OF_IMAGES
 from factorylab.scenario import Fault
 from factorylab.settings import Settings, load_settings
+from factorylab.workers import PROCESSORS
 
 COMPOSE: Mapping[str, Any] = MappingProxyType(yaml.safe_load(FILE.read_text()))
 
@@ -181,17 +183,29 @@ def test_services_are_locked_down(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
-def test_the_code_that_is_compared_is_what_workers_run() -> None:
-    """Everything of the package that a fleet or a processor imports belongs to what an image is checked for."""
-    program = "import sys, factorylab.factory.fleet, factorylab.factory.processor; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    used = [name.partition(".")[2].replace(".", "/") for name in done.stdout.split() if name.startswith("factorylab.")]
-    unchecked = [name for name in used if not f"{name}.py".startswith(images.RUN_BY_WORKERS)]
-    assert used and set(unchecked) <= {
-        "detectors",
-        "factory",
-    }  # whose files are named on their own
-    assert {"factory/fleet.py", "messages.py"} <= images.code_here().keys()
+@pytest.mark.parametrize("program", OF_IMAGES)
+def test_the_code_that_is_compared_is_what_workers_run(program: str) -> None:
+    """Every file of the package that Python loads for a program belongs to what an image is checked for."""
+    code = f"import sys, {program}; print(*(m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {
+        str(Path(f).relative_to(images.PACKAGE)) for f in done.stdout.split() if f.startswith(f"{images.PACKAGE}/")
+    }
+    assert {"__init__.py", program.partition(".")[2].replace(".", "/") + ".py"} <= loaded <= images.code_here().keys()
+
+
+def test_what_is_imported_later_or_found_in_a_folder_is_compared() -> None:
+    """Steps of the schema, detectors and what a function imports count; what no worker runs does not."""
+    found = images.code_here().keys()
+    steps = {str(path.relative_to(images.PACKAGE)) for path in images.PACKAGE.glob("factory/migrations/versions/*.py")}
+    assert steps and steps | {"detectors/energy.py", "factory/schema.py", "controls/naive.py"} <= found
+    assert not {"runner.py", "probe.py", "cluster/supervisor.py", "audit/verdict.py"} & found
+
+
+def test_the_image_runs_the_programs_that_are_followed() -> None:
+    """No processor of a run and no service of compose.yaml is a program whose code goes uncompared."""
+    commands = [service["command"] for service in COMPOSE["services"].values() if "-m" in service.get("command", ())]
+    assert {*PROCESSORS.values(), *(command[-1] for command in commands)} | {FLEET} == set(OF_IMAGES)
 
 
 def test_the_labs_services_are_there() -> None:

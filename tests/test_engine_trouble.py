@@ -16,10 +16,11 @@ import docker.errors
 import pytest
 
 from factorylab import folders
-from factorylab.cluster import compose, control, engine, projects
+from factorylab.cluster import compose, engine, projects
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.settings import load_settings
 from tests.fake_engine import FakeEngine, answer, version
+from tests.labs import shell
 
 COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()"]
 PATIENCE_S = 0.5
@@ -57,7 +58,7 @@ def test_an_engine_that_is_none_is_refused_in_time(socket_path: Path, trouble: s
 def test_the_command_line_says_it_in_one_line(tmp_path: Path, socket_path: Path) -> None:
     """`up` without a usable engine ends with exit code 5 and one line; nothing is started, and only a lock is left."""
     home = tmp_path / "lab"
-    env = control.environment() | {"FACTORYLAB_HOME": str(home)}
+    env = shell() | {"FACTORYLAB_HOME": str(home)}
     with FakeEngine(socket_path, version("19.03.15", "1.40")):
         done = subprocess.run(
             [*COMMAND, "up", "--backend", "compose"], env=env, capture_output=True, text=True, timeout=60, check=False

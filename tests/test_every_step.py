@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster import boot, control, manage, ready
+from factorylab.cluster import boot, manage, ready
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import Backend, bring_up
 from factorylab.names import Names
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
-from tests.labs import left_of
+from tests.labs import left_of, shell
 from tests.test_netns import trouble
 
 HEALED_WITHIN_S = 30.0
@@ -85,7 +85,7 @@ def die_at(settings: Settings, step: int, amid_s: float) -> str:
     words = [str(settings.home), settings.backend, str(step), str(amid_s)]
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, *words],
-        stdout=subprocess.PIPE, text=True, env=control.environment(), timeout=120, check=False,
+        stdout=subprocess.PIPE, text=True, env=shell(), timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == -9, done.stdout
     return next(line for line in done.stdout.splitlines() if line.startswith(STEPS[step]))

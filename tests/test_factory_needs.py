@@ -17,11 +17,11 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from psycopg2 import sql
 from pydantic import SecretStr
 
-from factorylab.cluster.control import environment
 from factorylab.cluster.local import LocalCluster
 from factorylab.factory.position import lost
 from factorylab.waiting import wait_until
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
+from tests.labs import shell
 from tests.test_factory_units import wire
 
 
@@ -55,7 +55,7 @@ def test_who_finds_nobody_says_so_and_stops_when_told(module: str, said: str, tm
     log = tmp_path / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"factorylab.factory.{module}"], env=environment() | env, stdout=out, stderr=out
+            [sys.executable, "-m", f"factorylab.factory.{module}"], env=shell() | env, stdout=out, stderr=out
         )
     try:
         wait_until(lambda: said in log.read_text(), what=said, timeout_s=LONG_S, last_seen=log.read_text)
@@ -74,7 +74,7 @@ def test_a_client_that_waits_tells_its_log_as_it_comes(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "factorylab.factory.fleet"], env=environment() | env, stdout=out, stderr=out
+            [sys.executable, "-m", "factorylab.factory.fleet"], env=shell() | env, stdout=out, stderr=out
         )
     try:
         wait_until(lambda: "Connection refused" in log.read_text(), what="a line of the client", timeout_s=LONG_S)
@@ -99,7 +99,7 @@ def test_a_database_that_is_no_address_is_refused() -> None:
         "FACTORYLAB_DATABASE_URL": "postgres:/u:secret@h/d",
     }
     command = [sys.executable, "-m", "factorylab.factory.processor"]
-    done = subprocess.run(command, env=environment() | env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=shell() | env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "postgresql://user:password@host" in done.stderr
     assert "secret" not in done.stderr + done.stdout

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, inspect, make_url
 
 from factorylab import house
-from factorylab.cluster import control, manage
+from factorylab.cluster import manage
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.local import LocalCluster, quiet
 from factorylab.errors import LabBusy
@@ -20,7 +20,7 @@ from factorylab.names import Names
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
-from tests.labs import wait_nothing_left
+from tests.labs import shell, wait_nothing_left
 
 pytestmark = pytest.mark.cluster
 HOLDER = """
@@ -40,7 +40,7 @@ with House(load_settings().model_copy(update={"home": Path(sys.argv[1])}), quiet
 def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with an open house in `home`."""
     command = [sys.executable, "-c", HOLDER, str(home)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=control.environment()) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell()) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "open\n"
         yield process

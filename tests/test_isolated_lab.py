@@ -14,14 +14,13 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Cut, Worker
-from factorylab.cluster.control import environment
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import EnvironmentUnfit
 from factorylab.names import Names
 from factorylab.scenario import Topology
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
-from tests.labs import wait_said
+from tests.labs import shell, wait_said
 from tests.test_netns import PEERS_OF_1, trouble
 
 pytestmark = pytest.mark.cluster
@@ -94,7 +93,7 @@ def test_both_sides_use_it(lab: LocalCluster, tmp_path: Path) -> None:
     inner = lab.worker_endpoints
     given = {"BOOTSTRAP": inner.bootstrap, "DATABASE": inner.database_url, "TOPIC": Names.of().sensors}
     (tmp_path / "clients.py").write_text(CLIENTS)
-    env = given | {"RECORDS": str(RECORDS), "PYTHONPATH": f"{tmp_path}:{environment()['PYTHONPATH']}"}
+    env = given | {"RECORDS": str(RECORDS), "PYTHONPATH": f"{tmp_path}:{shell()['PYTHONPATH']}"}
     lab.start([Worker("processor-0", "processor", "clients", env, tmp_path / "processor-0.log")])
     wait_said(tmp_path / "processor-0.log", "database sees 10.77.0.")
     wait_said(tmp_path / "processor-0.log", "read all")

@@ -32,7 +32,7 @@ from factorylab.cluster.undo import UndoRecords
 from factorylab.errors import EnvironmentUnfit, UsageError
 from factorylab.settings import load_settings
 from factorylab.waiting import wait_until
-from tests.labs import bare_lab, kill, tiny, wait_nothing_left, wait_said
+from tests.labs import bare_lab, kill, shell, tiny, wait_nothing_left, wait_said
 
 BROKERS = ("broker-1", "broker-2", "broker-3")
 WORKERS = ("processor-0", "fleet-0")
@@ -214,7 +214,7 @@ def test_an_ordinary_user_can_do_it_too(can_isolate: None) -> None:
         "os.setuid(65534)\nnetns.LIBC.prctl(4, 1, 0, 0, 0)  # as after an exec: its /proc is its own\n"
         "print(netns.make.__name__, repr(network.trouble()))"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd="/", env=control.environment(), capture_output=True,
+    done = subprocess.run([sys.executable, "-c", program], cwd="/", env=shell(), capture_output=True,
                           text=True, timeout=60, check=False)  # fmt: skip
     if "sysctl" in done.stdout:
         pytest.skip(done.stdout)
@@ -471,7 +471,7 @@ def cutter(can_isolate: None, home: Path, request: pytest.FixtureRequest) -> Ite
     """A driver in a process of its own, in mid-partition."""
     command = [sys.executable, "-c", DRIVER, str(home), *getattr(request, "param", ())]
     root = Path(__file__).parents[1]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=control.environment()) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root, env=shell()) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "reached\n"
         yield process

@@ -11,12 +11,13 @@ import psycopg2
 import pytest
 
 from factorylab import standing
-from factorylab.cluster import boot, control, manage
+from factorylab.cluster import boot, manage
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.driver import quiet
 from factorylab.house import House
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until
+from tests.labs import shell
 
 EVERYBODY = {"fleet-temperature", "fleet-vibration", "fleet-energy", "processor-a", "processor-b"}
 
@@ -54,7 +55,7 @@ def test_the_factory_works_on_when_its_driver_is_gone(home: Path) -> None:
 def test_a_processor_of_it_is_killed_by_hand(home: Path) -> None:
     """`factorylab fault consumer kill` finds the owner of a partition, shows that it is dead, and it runs again."""
     command = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault", "consumer", "kill"]
-    env = control.environment() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "auto"}
+    env = shell() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "auto"}
     words = [*command, "--target", "owner:sensor-data/0", "--hold", "2"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, " is dead" in done.stderr) == (0, True), done.stderr

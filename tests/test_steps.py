@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab.cluster.control import environment
 from factorylab.factory import steps
 from factorylab.waiting import wait_until
+from tests.labs import shell
 
 WORKER = """
 from factorylab.factory.steps import reached
@@ -25,7 +25,7 @@ for step in ("polled", "prepared", "polled"):
 
 def worker(**given: str) -> subprocess.Popen[str]:
     """A process that goes through three steps; it has said that it is there."""
-    env = environment() | given
+    env = shell() | given
     process = subprocess.Popen([sys.executable, "-c", WORKER], stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None and process.stdout.readline() == "here\n"
     return process

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from factorylab import environment
 from factorylab.cluster import control, isolated, java, ports, postgres, remains, volume
 from factorylab.cluster.able import OF_PROCESSES
 from factorylab.cluster.base import Action, Endpoints, Progress
@@ -161,9 +162,10 @@ def launch(home: Path, known: Known) -> None:
     write_secret(home / control.TOKEN, secrets.token_urlsafe(32))
     log = home / "logs" / "supervisor.log"
     command = [sys.executable, "-m", "factorylab.cluster.supervisor", str(home), known.backend]
+    given = environment.python() | environment.docker()
     with log.open("ab") as output:
         done = subprocess.run(
-            command, cwd=home, env=control.environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command, cwd=home, env=given, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             timeout=LAUNCH_S, check=False,
         )  # fmt: skip
     if done.returncode != 0:

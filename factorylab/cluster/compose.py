@@ -21,7 +21,7 @@ from typing import Self, get_args
 import msgspec
 import psutil
 
-from factorylab import folders
+from factorylab import environment, folders
 from factorylab.cluster import boot, control, engine, images, ports, projects, remains
 from factorylab.cluster.base import Action, Progress, Role, Worker
 from factorylab.cluster.containers import INNER_PORT
@@ -234,7 +234,7 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
         "--profile",
         "*",
     ]
-    done = engine.command(*words, "config", "--format", "json", env=engine.cli_environment() | dict(settings))
+    done = engine.command(*words, "config", "--format", "json", env=environment.docker() | dict(settings))
     if "unknown flag" in done.stderr or "unknown shorthand" in done.stderr:
         raise EnvironmentUnfit(
             f"Docker's plugin 'compose' is too old ({done.stderr.strip()}): update it, {engine.INSTEAD}"

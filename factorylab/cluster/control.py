@@ -7,7 +7,6 @@ closes for whatever reason, the supervisor heals and stops what the driver used.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import time
@@ -284,10 +283,3 @@ def wait_gone(supervisor: Recorded, timeout_s: float = GONE_S) -> None:
         if time.monotonic() > deadline:
             process.kill()
         time.sleep(0.02)
-
-
-def environment() -> dict[str, str]:
-    """This process's environment for a child, with this very package importable."""
-    package_home = str(Path(__file__).parents[2])
-    paths = [package_home, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}

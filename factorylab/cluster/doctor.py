@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import psutil
 
-from factorylab import folders
+from factorylab import environment, folders
 from factorylab.cluster import compose, jars, java, network, ports, postgres
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
@@ -41,7 +41,9 @@ def examine(settings: Settings) -> list[Finding]:
 def _run(*command: str) -> subprocess.CompletedProcess[str] | None:
     """The finished command; None where it cannot be run or takes too long."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PROBE_S, check=False)
+        return subprocess.run(
+            command, env=environment.tool(), capture_output=True, text=True, timeout=PROBE_S, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
 

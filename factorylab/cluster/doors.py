@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from factorylab import environment
 from factorylab.cluster.begin import Beginning
-from factorylab.cluster.control import Door, environment
+from factorylab.cluster.control import Door
 from factorylab.cluster.netns import Namespace
 from factorylab.errors import PortTaken
 
@@ -29,7 +30,7 @@ def open_doors(doors: Sequence[Door], inside: Namespace, log: Path) -> subproces
         output = stack.enter_context(log.open("ab"))
         return subprocess.Popen(
             [sys.executable, "-m", "factorylab.cluster.forward", json.dumps(plan)],
-            env=environment(), cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env=environment.python(), cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             pass_fds=[one.fileno() for one in listening],
             preexec_fn=Beginning(os.getpid(), inside),  # noqa: PLW1509 (one thread)
         )  # fmt: skip

@@ -27,7 +27,7 @@ from typing import IO, Protocol, Self
 import msgspec
 import psutil
 
-from factorylab import folders
+from factorylab import environment, folders
 from factorylab.cluster import boot, control, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
@@ -206,12 +206,12 @@ class Driver:
 
 
 def process_of(worker: Worker) -> Child:
-    """A worker as a process of this host, with this process's environment and Python."""
+    """A worker as a process of this host, with this process's Python and its own settings."""
     return Child(
         name=worker.name,
         role=worker.role,
         argv=[sys.executable, "-m", worker.module],
-        env=control.environment() | dict(worker.env),
+        env=environment.python() | dict(worker.env),
         log=str(worker.log),
         cwd=str(Path.cwd()),
         stop_s=worker.stop_s,

@@ -194,13 +194,3 @@ def command(*words: str, env: Mapping[str, str], timeout_s: float = 60) -> subpr
     if any(sign in done.stderr for sign in NO_PLUGIN):
         raise EnvironmentUnfit(f"Docker has no plugin '{words[0]}': install docker-{words[0]}-plugin, {INSTEAD}")
     return done
-
-
-def cli_environment() -> dict[str, str]:
-    """What `docker` needs of this process's environment, and nothing that would change a lab's settings."""
-    wanted = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
-    return {
-        key: value
-        for key, value in os.environ.items()
-        if key in wanted or (key.startswith("DOCKER_") and key != "DOCKER_DEFAULT_PLATFORM")
-    }

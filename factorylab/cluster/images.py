@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
 
-from factorylab.cluster import engine, registry
+from factorylab import environment
+from factorylab.cluster import engine, imports, registry
 from factorylab.cluster.base import Progress
 from factorylab.cluster.making import FILE
 from factorylab.errors import EnvironmentUnfit
+from factorylab.programs import OF_IMAGES
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -33,8 +35,6 @@ BUILD_ARGUMENTS = ("PYTHON_IMAGE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY",
 BUILD_S = 1_200.0
 PACKAGE = Path(__file__).parents[1]
 INSIDE = "/app/factorylab"
-RUN_BY_WORKERS = ("clock.py", "errors.py", "history.py", "journal.py", "messages.py", "sources.py",
-                  "detectors/", "factory/")  # fmt: skip
 WITHOUT_REGISTRY = "where there is no registry, .ci/images makes all images"
 PULL_S = 600.0
 
@@ -42,7 +42,7 @@ PULL_S = 600.0
 def chosen() -> dict[str, str]:
     """The image names that somebody chose, in the environment or in .env beside compose.yaml."""
     written = dotenv_values(FILE.with_name(".env"), interpolate=False)
-    return {key: value for key in VARIABLES if (value := os.environ.get(key) or written.get(key))}
+    return {key: value for key in VARIABLES if (value := written.get(key))} | environment.given(*VARIABLES)
 
 
 def ensure(client: DockerClient, names: Mapping[str, str], progress: Progress) -> None:
@@ -100,8 +100,8 @@ def build(name: str, target: str) -> None:
     words = ["build", "--quiet", "--tag", name, "--target", target]
     for argument in BUILD_ARGUMENTS:
         words += ["--build-arg", argument]
-    given = {key: os.environ[key] for key in BUILD_ARGUMENTS if key in os.environ}
-    done = engine.command(*words, str(DOCKERFILE.parent), env=engine.cli_environment() | given, timeout_s=BUILD_S)
+    given = environment.docker() | environment.given(*BUILD_ARGUMENTS, "DOCKER_BUILDKIT")
+    done = engine.command(*words, str(DOCKERFILE.parent), env=given, timeout_s=BUILD_S)
     if done.returncode != 0:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
         raise EnvironmentUnfit(
@@ -110,7 +110,7 @@ def build(name: str, target: str) -> None:
 
 
 def differing(client: DockerClient, name: str) -> list[str]:
-    """The files that workers run and that are not the same in the image as here."""
+    """The files that workers run, by their path in the package, that are not the same in the image as here."""
     theirs, ours = code_of(client, name), code_here()
     return sorted(path for path in theirs.keys() | ours.keys() if theirs.get(path) != ours.get(path))
 
@@ -130,8 +130,7 @@ def check_code(client: DockerClient, name: str) -> None:
 
 def code_here() -> dict[str, bytes]:
     """The files that workers run, by their path in the package."""
-    paths = {str(path.relative_to(PACKAGE)): path for path in PACKAGE.rglob("*.py")}
-    return {name: path.read_bytes() for name, path in paths.items() if name.startswith(RUN_BY_WORKERS)}
+    return imports.reached({str(p.relative_to(PACKAGE)): p.read_bytes() for p in PACKAGE.rglob("*.py")}, OF_IMAGES)
 
 
 def code_of(client: DockerClient, name: str) -> dict[str, bytes]:
@@ -147,6 +146,6 @@ def code_of(client: DockerClient, name: str) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         for member in tar:
             path = member.name.partition("/")[2]
-            if path.endswith(".py") and path.startswith(RUN_BY_WORKERS) and (content := tar.extractfile(member)):
+            if path.endswith(".py") and (content := tar.extractfile(member)):
                 found[path] = content.read()
-    return found
+    return imports.reached(found, OF_IMAGES)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from factorylab import environment
 from factorylab.cluster import engine
 from factorylab.cluster.container import Container
 from factorylab.cluster.control import Child
@@ -60,7 +61,7 @@ class Composing:
             StartFailed: it took too long.
         """
         self._running = await asyncio.create_subprocess_exec(
-            "docker", *self._words, "--pull", "never", *names, env=engine.cli_environment(), cwd=self._home,
+            "docker", *self._words, "--pull", "never", *names, env=environment.docker(), cwd=self._home,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -93,6 +94,7 @@ def create_worker(client: DockerClient, plan: Plan, spec: Child, hosts: Mapping[
             plan.application_image, spec.argv, name=f"{plan.project}-{spec.name}", hostname=spec.name,
             environment=spec.env, user=f"{spec.user}:{spec.user}", network=plan.network, mounts=mounts,
             extra_hosts=dict(hosts), labels=plan.labels(spec.name), tmpfs={"/tmp": "size=16m"}, mem_limit="512m",
+            use_config_proxy=False,  # the account's proxies are no setting of a run
             **LOCKED_DOWN,
         )  # fmt: skip
     return Container(client, spec, str(container.id), plan.network)

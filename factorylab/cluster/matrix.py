@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from factorylab import environment
 from factorylab.cluster.base import Link
 from factorylab.cluster.begin import Beginning
-from factorylab.cluster.control import environment
 from factorylab.cluster.netns import Namespace
 from factorylab.errors import LabError
 
@@ -60,7 +60,8 @@ class Matrix:
         command = [sys.executable, "-m", "factorylab.cluster.reach", str(theirs.fileno()), json.dumps(plan)]
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command, env=environment(), cwd=self._log.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                command, env=environment.python(), cwd=self._log.parent,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 pass_fds=(theirs.fileno(), *(place.net for place in networks.values())),
                 preexec_fn=Beginning(os.getpid(), next(iter(networks.values())), capable=True),  # noqa: PLW1509
             )  # fmt: skip

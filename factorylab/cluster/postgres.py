@@ -109,11 +109,12 @@ def use_small_disk(url: str, folder: Path) -> None:
     import psycopg2
     from psycopg2 import sql
 
+    from factorylab.libpq import connect
     from factorylab.waiting import wait_until
 
     def done() -> bool:
         try:
-            connection = psycopg2.connect(url, connect_timeout=5)
+            connection = connect(url, connect_timeout=5)
         except psycopg2.OperationalError:
             return False
         connection.autocommit = True

@@ -8,6 +8,7 @@ import psycopg2
 
 from factorylab.factory.database import cut_after
 from factorylab.history import DatabaseAnswer
+from factorylab.libpq import connect
 
 WRITE = "CREATE TABLE pulse (n int); INSERT INTO pulse VALUES (1)"
 """Never committed. Not UNLOGGED: killed in one on a full disk, PostgreSQL 18 did not start again ("File exists")."""
@@ -17,9 +18,7 @@ ANSWER_S = 2  # libpq takes no less for connecting
 def pulse(url: str) -> DatabaseAnswer:
     """ok; refused: it answers that it takes nobody; full: it has no room to write; none: no answer in ANSWER_S."""
     try:
-        with closing(
-            psycopg2.connect(url, connect_timeout=ANSWER_S, application_name="factorylab-pulse")
-        ) as connection:
+        with closing(connect(url, connect_timeout=ANSWER_S, application_name="factorylab-pulse")) as connection:
             with cut_after(ANSWER_S, connection), connection.cursor() as cursor:
                 cursor.execute(WRITE)
             connection.rollback()

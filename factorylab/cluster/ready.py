@@ -52,8 +52,10 @@ def database_answers(url: str) -> bool:
     """Does an authenticated query come back?"""
     import psycopg2
 
+    from factorylab.libpq import connect
+
     try:
-        connection = psycopg2.connect(url, connect_timeout=2, options="-c statement_timeout=1000")
+        connection = connect(url, connect_timeout=2, options="-c statement_timeout=1000")
     except psycopg2.OperationalError:
         return False
     try:

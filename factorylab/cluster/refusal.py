@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+from factorylab import environment
 from factorylab.cluster.postgres import DATABASE
 from factorylab.errors import LabError
 
@@ -25,7 +26,8 @@ Deed = Literal["shut", "lift"]
 
 def begin(home: Path, deed: Deed) -> subprocess.Popen[bytes]:
     """Start doing it to the database of the lab in `home`; it ends with 0 when it is done."""
-    return subprocess.Popen([sys.executable, "-m", "factorylab.cluster.refusal", str(home), deed])
+    command = [sys.executable, "-m", "factorylab.cluster.refusal", str(home), deed]
+    return subprocess.Popen(command, env=environment.python())
 
 
 def do(url: str, deed: Deed) -> None:
@@ -37,8 +39,10 @@ def do(url: str, deed: Deed) -> None:
     import psycopg2
     from psycopg2 import sql
 
+    from factorylab.libpq import connect
+
     try:
-        connection = psycopg2.connect(url, dbname=BESIDE, connect_timeout=CONNECT_S)
+        connection = connect(url, dbname=BESIDE, connect_timeout=CONNECT_S)
         connection.autocommit = True
         with closing(connection), connection.cursor() as cursor:
             allow = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")

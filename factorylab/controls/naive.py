@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 
-import psycopg2
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -24,7 +23,7 @@ from factorylab.errors import WaitTimeout
 from factorylab.factory import logs
 from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
-from factorylab.factory.database import StoreUnavailable, plain
+from factorylab.factory.database import StoreUnavailable
 from factorylab.factory.evidence import Evidence, GroupEvent
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.partition import Owned
@@ -36,6 +35,7 @@ from factorylab.factory.rows import Batch
 from factorylab.factory.steps import ordered, reached
 from factorylab.factory.store import Store
 from factorylab.journal import Journal
+from factorylab.libpq import connect
 from factorylab.waiting import wait_until
 
 COMMITTED_WITHIN_S = 30.0  # the client commits every 5 s by default
@@ -151,7 +151,7 @@ class Naive:
 def drop_key(url: str, schema: str) -> None:
     """Take the unique key of the table `readings` away."""
     statement = sql.SQL("ALTER TABLE {} DROP CONSTRAINT IF EXISTS readings_pkey")
-    with closing(psycopg2.connect(plain(url))) as connection, connection, connection.cursor() as cursor:
+    with closing(connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute(statement.format(sql.Identifier(schema, "readings")))
 
 

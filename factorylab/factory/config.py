@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from factorylab import messages, sources
-from factorylab.sources import PREFIX, Sourced
+from factorylab.sources import Sourced
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")
@@ -72,8 +72,6 @@ def check_url(url: str) -> None:
 class FactoryConfig(Sourced):
     """What fleets and processors share."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
-
     bootstrap: str = Field(min_length=3)
     sensor_topic: Topic = messages.SENSOR_TOPIC
     worker: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
@@ -91,17 +89,6 @@ class FactoryConfig(Sourced):
             raise ValueError(f"there is no file {str(path)!r}")
         return path
 
-    def environ(self) -> dict[str, str]:
-        """Variables for a child process, secrets included: never log them."""
-        given = {name: getattr(self, name) for name in type(self).model_fields}
-        return {PREFIX + name.upper(): _text(value) for name, value in given.items() if value is not None}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return ",".join(value) if isinstance(value, tuple) else str(value)
-
 
 class FleetConfig(FactoryConfig):
     """A fleet of sensors. `rate` is that of the whole factory; fleet i of n has every n-th sensor and its share."""
@@ -115,8 +102,8 @@ class FleetConfig(FactoryConfig):
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
     label_topic: Topic | None = None
     source: Path | None = None
-    time_column: str = "timestamp"
-    value_column: str = "value"
+    time_column: str = Field(default="timestamp", min_length=1)
+    value_column: str = Field(default="value", min_length=1)
     source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
     linger_ms: float = Field(default=5, ge=0)
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"

@@ -27,6 +27,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab import secret
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.factory.migrations import VERSIONS_TABLE, is_current
+from factorylab.libpq import connect
 
 CONNECT_S = 5
 APPLICATION = "factorylab-"
@@ -49,12 +50,12 @@ class Database:
     """One connection in the name of `owner`. Not for several threads."""
 
     def __init__(self, url: str, owner: str, deadline_s: float) -> None:
-        self._url, self._owner, self._deadline_s = plain(url), owner, deadline_s
+        self._url, self._owner, self._deadline_s = url, owner, deadline_s
         self._connection: Connection | None = None
 
     def _connect(self) -> Connection:
         if self._connection is None:
-            self._connection = psycopg2.connect(
+            self._connection = connect(
                 self._url,
                 connect_timeout=min(CONNECT_S, int(self._deadline_s)),
                 application_name=APPLICATION + self._owner,
@@ -123,7 +124,7 @@ def ensure_schema(url: str, schema: str) -> None:
     versions = sql.Identifier(schema, VERSIONS_TABLE)
     found = ""
     try:
-        connection = psycopg2.connect(plain(url), connect_timeout=CONNECT_S)
+        connection = connect(url, connect_timeout=CONNECT_S)
         with closing(connection), connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{VERSIONS_TABLE}",))
             if cursor.fetchone() != (None,):
@@ -157,8 +158,3 @@ def _first(error: BaseException) -> BaseException:
 
 def _line(error: BaseException | None) -> str:
     return secret.clean(" ".join(str(error).split())) or type(error).__name__
-
-
-def plain(url: str) -> str:
-    """A database URL without SQLAlchemy's name of the driver."""
-    return url.replace("postgresql+psycopg2://", "postgresql://", 1)

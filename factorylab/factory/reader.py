@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import closing
 
-import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 from pydantic import SecretStr
 
-from factorylab.factory.database import CONNECT_S, plain
+from factorylab.factory.database import CONNECT_S
+from factorylab.libpq import connect
 
 READER = "factorylab_reader"
 LOCK = "factorylab_reader"
@@ -25,7 +25,7 @@ def make_reader(url: str, schema: str, password: SecretStr) -> None:
     Schemas that are created or upgraded later can be read as well. `url` is that of an account that may create roles.
     """
     role = sql.Identifier(READER)
-    with closing(psycopg2.connect(plain(url), connect_timeout=CONNECT_S)) as connection:
+    with closing(connect(url, connect_timeout=CONNECT_S)) as connection:
         verifier = encrypt_password(password.get_secret_value(), READER, connection, "scram-sha-256")
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (LOCK,))

@@ -13,11 +13,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg2
 from psycopg2 import sql
 
 from factorylab.errors import UsageError
-from factorylab.factory.database import CONNECT_S, plain
+from factorylab.factory.database import CONNECT_S
+from factorylab.libpq import connect
 
 OF_A_RUN = "run_"
 COUNT = "SELECT recorded_at FROM {readings} WHERE recorded_at < %s"
@@ -50,7 +50,7 @@ def drop_readings(url: str, schema: str, before: datetime, *, dry_run: bool = Fa
     names = {name: sql.Identifier(schema, name) for name in ("readings", "system_events")}
     query = sql.SQL(SUMMARY).format(gone=sql.SQL(COUNT if dry_run else DROP).format(**names))
     with (
-        closing(psycopg2.connect(plain(url), connect_timeout=CONNECT_S)) as connection,
+        closing(connect(url, connect_timeout=CONNECT_S)) as connection,
         connection,
         connection.cursor() as cursor,
     ):

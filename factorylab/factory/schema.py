@@ -33,7 +33,6 @@ from sqlalchemy import (
     create_engine,
     func,
     insert,
-    make_url,
     select,
     text,
 )
@@ -44,6 +43,7 @@ from sqlalchemy.schema import CreateSchema, DropSchema
 from factorylab.factory import migrations
 from factorylab.factory.migrations import FIRST, HEAD, VERSIONS_TABLE, is_current
 from factorylab.factory.reader import GRANTS, READER
+from factorylab.libpq import connect
 
 # A whole state does not become smaller, and PostgreSQL's attempt to compress it took nearly half of the time of writing
 # it. Changes would become smaller, by a quarter, but they are small.
@@ -199,4 +199,4 @@ def drop_schema(url: str, schema: str) -> None:
 
 
 def _engine(url: str) -> Engine:
-    return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), poolclass=NullPool)
+    return create_engine("postgresql+psycopg2://", creator=lambda: connect(url), poolclass=NullPool)
