@@ -158,12 +158,19 @@ def logs(  # noqa: PLR0917 (typer's options)
         raise UsageError(f"--grep {grep!r} is not a regular expression: {error}") from None
     if follow and run is not None:
         raise UsageError("a run's logs are complete: --follow is for the lab that is up")
-    for line in reading.followed(logs_of_lab, choose) if follow else reading.merged(_log_paths(run), choose):
-        sys.stdout.write(line.show() + "\n")
-        if follow:
-            sys.stdout.flush()
     if follow:
+        for line in reading.followed(logs_of_lab, choose):
+            sys.stdout.write(line.show() + "\n")
+            sys.stdout.flush()
         say("no lab is up any more")
+        return
+    paths = _log_paths(run)
+    found = False
+    for line in reading.merged(paths, choose):
+        sys.stdout.write(line.show() + "\n")
+        found = True
+    if not found:
+        say(f"nothing found: {reading.why_nothing(paths, level, worker)}")
 
 
 def _log_paths(run: str | None) -> list[Path]:
@@ -174,7 +181,9 @@ def _log_paths(run: str | None) -> list[Path]:
     """
     settings = load_settings()
     if run is not None:
-        return sorted(p for p in run_folders.find(settings.results, run).logs.iterdir() if p.is_file())
+        if kept := sorted(p for p in run_folders.find(settings.results, run).logs.glob("*") if p.is_file()):
+            return kept
+        raise UsageError(f"the run {run} has no logs: its folder raw/logs is empty or gone")
     if paths := logs_of_lab():
         return paths
     if last := sorted((settings.home / "logs").glob("*.*")):

@@ -17,6 +17,7 @@ from factorylab.settings import load_settings
 from factorylab.sources import PREFIX
 
 URL = PREFIX + "DATABASE_URL"
+DAYS_MAX = 36_500  # no reading is older than 1970
 Schema = Annotated[str, typer.Option("--schema", envvar=PREFIX + "DB_SCHEMA", help="that of the factory, or run_…")]
 
 app = typer.Typer(no_args_is_help=True, help=f"The tables of the lab that is up, or of the database that {URL} names.")
@@ -67,7 +68,7 @@ def reader(schema: Schema = "factory") -> None:
 
 @app.command()
 def retain(
-    older_than_days: Annotated[float, typer.Option("--older-than-days", min=0, help="age of what goes, in days")],
+    older_than_days: Annotated[float, typer.Option("--older-than-days", help="age of what goes, in days")],
     schema: Schema = "factory",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and drop nothing")] = False,
     as_json: AsJson = False,
@@ -75,6 +76,8 @@ def retain(
     """Drop readings that were recorded too long ago, and say what went. Everything else stays."""
     from factorylab.factory.retention import drop_readings
 
+    if not 0 < older_than_days <= DAYS_MAX:  # NaN is neither
+        raise UsageError(f"--older-than-days {older_than_days:g}: must be above 0 and at most {DAYS_MAX:,} days")
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     dropped = drop_readings(_url(), schema, before, dry_run=dry_run)
     span = [None if at is None else at.isoformat() for at in (dropped.oldest, dropped.newest)]

@@ -10,7 +10,8 @@ import msgspec
 import typer
 
 from factorylab.cli_runs import AsJson
-from factorylab.errors import EnvironmentUnfit
+from factorylab.errors import EnvironmentUnfit, UsageError
+from factorylab.limits import DAY_S
 from factorylab.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Throughput, lag, owners, alerts and events of the lab that is up, until Ctrl-C or its end."""
+    if not every <= DAY_S:  # NaN is not
+        raise UsageError(f"--every {every:g}: at most {DAY_S:,} seconds")
     if as_json:
         for look, rate in _looks(every, run):
             line = {"look": look, "rates": rate, "lag_records": look.lag_records}

@@ -13,7 +13,7 @@ from typing import Any
 
 from factorylab import environment, errors, folders, runs, secret
 from factorylab.api import check_clients, check_source, scenario
-from factorylab.errors import LabError, UsageError
+from factorylab.errors import EnvironmentUnfit, LabError, UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
 from factorylab.secret_text import REFERENCE
@@ -117,6 +117,9 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         if not folder.sealed:
             raise _as_lab_error(error.ename, error.evalue) from None
         say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
+    except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
+        hint = "its kernel python3 must be this environment's: 'jupyter kernelspec list' shows which one is taken"
+        raise EnvironmentUnfit(f"the notebook {notebook.name} could not be run ({error}); {hint}") from None
     finally:
         _clean(folder.derived / "notebook.ipynb", wanted)
     return folder

@@ -21,6 +21,7 @@ from factorylab import messages
 from factorylab.cluster import logs
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
+from factorylab.dead_letters import DeadLetters
 from factorylab.errors import UsageError
 from factorylab.libpq import connect
 from factorylab.log_scan import identify, payload, read_topic
@@ -52,7 +53,8 @@ def trace(endpoints: Endpoints, names: Names, files: list[Path], sensor: str, se
         near = difflib.get_close_matches(sensor, known, 3)
         hint = "" if sensor in known else f"; the database knows {', '.join(near) or f'{len(known)} other sensors'}"
         raise UsageError(f"there is no trace of {word}: it is neither stored nor in {names.sensors}{hint}")
-    steps = [*_steps(names, stored, record), *_log_lines(files, word)]
+    letter = _letter(endpoints, names, record) if stored is None and record is not None else []
+    steps = [*_steps(names, stored, record), *letter, *_log_lines(files, word)]
     timed = sorted((step for step in steps if step.at), key=lambda step: step.at or datetime.max)
     return Trace.of(word, "the lab that is up", [*timed, *(step for step in steps if not step.at), *alerts])
 
@@ -118,6 +120,21 @@ def _steps(names: Names, stored: Stored | None, record: Message | None) -> Itera
         yield Step("in_store", where=f"{names.schema}.readings", detail=f"from {where}")
     else:
         yield Step("not_in_store", where=f"{names.schema}.readings")
+
+
+def _letter(endpoints: Endpoints, names: Names, record: Message) -> list[Step]:
+    """The dead letter that a record in the log became; none where it did not."""
+    origin = (names.sensors, record.partition(), record.offset())
+    letters = [letter for letter in DeadLetters(endpoints, names).read() if letter.origin == origin]
+    return [
+        Step(
+            "dead_letter",
+            datetime.fromtimestamp(letter.at_ms / 1000, UTC),
+            where=names.dead_letters,
+            detail=f"{letter.error_class}: {letter.error}",
+        )
+        for letter in letters
+    ]
 
 
 def _log_lines(files: list[Path], word: str) -> Iterator[Step]:

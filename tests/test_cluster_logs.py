@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factorylab.cluster.logs import Reader, chooser, followed, merged, whole_word
+from factorylab.cluster.logs import Reader, chooser, followed, merged, whole_word, why_nothing
 
 BROKER = """[0.388s][warning][aot] a line of the JVM before any other
 2026-11-24T16:50:00.773Z INFO  [main] kafka.server.BrokerServer - starting
@@ -47,6 +47,18 @@ def test_lines_are_chosen(tmp_path):
     assert {line.level for line in merged(paths, chooser("error", None, None))} == {"error", "critical"}
     assert {line.worker for line in merged(paths, chooser("info", "broker", None))} == {"broker-1"}
     assert [line.worker for line in merged(paths, chooser("info", None, "c-17"))] == ["processor-0"]
+
+
+def test_finding_nothing_has_a_reason(tmp_path):
+    """Where no line fits, it is said whether there is no such node, no such level, or nothing of the kind."""
+    paths = written(tmp_path)
+    assert why_nothing(paths, "info", "brokr") == (
+        "no node's name begins with 'brokr': did you mean 'broker-1'? There are: broker-1, database, processor-0"
+    )
+    assert why_nothing(paths, "error", "processor") == "no line of level error or above: the highest is info"
+    assert "see 'trace'" in why_nothing(paths, "info", None)
+    (tmp_path / "empty.log").write_text("")
+    assert why_nothing([tmp_path / "empty.log"], "debug", None) == "the logs are empty"
 
 
 def test_a_half_line_waits_for_its_end(tmp_path):

@@ -5,6 +5,7 @@ A line that carries no time of its own (a stack trace) belongs to the line befor
 
 from __future__ import annotations
 
+import difflib
 import heapq
 import re
 import time
@@ -108,6 +109,22 @@ def whole_word(correlation_id: str) -> str:
 def merged(paths: Sequence[Path], choose: Choose) -> Iterator[LogLine]:
     """The chosen lines of all files by time."""
     return filter(choose, heapq.merge(*(Reader(path).new_lines() for path in paths)))
+
+
+def why_nothing(paths: Sequence[Path], level: str, worker: str | None) -> str:
+    """Why no line was chosen from these files: there is no such node, or what there is says nothing of the kind."""
+    lines = list(merged(paths, chooser("debug")))
+    nodes = sorted({line.worker for line in lines} | {path.stem for path in paths})
+    if worker is not None and not any(node.startswith(worker) for node in nodes):
+        near = difflib.get_close_matches(worker, nodes, 1)
+        hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+        return f"no node's name begins with {worker!r}: {hint}: {', '.join(nodes) or 'none'}"
+    seen = {line.level for line in lines if worker is None or line.worker.startswith(worker)}
+    if not seen:
+        return "the logs are empty"
+    if not seen & set(LEVELS[LEVELS.index(level) :]):
+        return f"no line of level {level} or above: the highest is {max(seen, key=LEVELS.index)}"
+    return f"no line of level {level} or above fits; an ordinary reading leaves none at level info: see 'trace'"
 
 
 def followed(find: Callable[[], Sequence[Path]], choose: Choose) -> Iterator[LogLine]:
