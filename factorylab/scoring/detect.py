@@ -15,6 +15,7 @@ from factorylab.errors import UsageError
 from factorylab.recordings.recording import Bools, Floats, Recording
 
 DAY_S, HOUR_S, WEEK_HOURS = 86_400, 3_600, 168
+SHARE_LEARNT = 0.4  # of a recording, at most, for the baseline of the chart
 Given = Mapping[str, object]
 
 
@@ -92,10 +93,12 @@ def _built(recording: Recording, name: str, given: Given) -> Detector:
     if name not in detectors():
         build(name)  # says which there are
     fields = detectors()[name].Parameters.model_fields
-    of_recording = {
+    of_recording: dict[str, object] = {
         "day_readings": DAY_S / recording.interval_s,
         "hour_readings": max(1, round(HOUR_S / recording.interval_s)),
     }
+    if name == "chart":  # of a short recording the greater part is to be scored
+        of_recording["baseline"] = max(10, min(fields["baseline"].default, int(SHARE_LEARNT * len(recording.times))))
     parameters = {key: value for key, value in {**of_recording, **given}.items() if key in fields}
     return build(name, parameters, len(recording.channels) if detectors()[name].MULTICHANNEL else 1)
 
