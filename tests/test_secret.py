@@ -18,6 +18,7 @@ from factorylab.execute import Job, _clean
 from factorylab.factory import logs
 from factorylab.manifest import Host, Manifest
 from factorylab.references import missing, resolved
+from factorylab.scenario import scenario_from
 from factorylab.scenarios import build
 from factorylab.workers import write_properties
 
@@ -208,6 +209,16 @@ def test_no_error_of_a_scenario_shows_a_secret(tmp_path: Path, text: str) -> Non
     with pytest.raises(UsageError) as caught:
         lab.scenario(str(file))
     assert PLANTED not in str(caught.value)
+
+
+@pytest.mark.parametrize("given", ["pw1", "pw1-" * 200])
+@pytest.mark.parametrize("where", [("producer", "sasl.password"), ("kafka", "sasl.password")])
+def test_a_secret_is_hidden_by_its_key(given: str, where: tuple[str, str]) -> None:
+    """One that is too short to be looked for in a text, or is cut where it is shown, is hidden by its key alone."""
+    group, key = where
+    with pytest.raises(UsageError, match=r"given: .*\*\*\*") as caught:
+        scenario_from({"name": "wrong", "clients": {group: {key: [given]}}}, "x")
+    assert "pw1" not in str(caught.value)
 
 
 WRONG_URLS = (f"postgresql:/u:{PLANTED}@h/d", f"postgresql://u:{PLANTED}/x@h", f"u:{PLANTED}%zz@h/d")
