@@ -59,21 +59,36 @@ class Answer(Generic[T]):
 
 
 class Watch(Thread, Generic[T]):
-    """Asks one question again and again, and keeps the latest answer."""
+    """Asks one question again and again, and keeps the latest answer.
+
+    What it cannot ask for another reason than that nobody answers, it raises in the thread that looks at the answers.
+    """
 
     def __init__(self, stop: Event, question: Callable[[], T], every_s: float) -> None:
         super().__init__(daemon=True)
         self._ended, self._question, self._every_s = stop, question, every_s  # _stop would hide a method of Thread
         self._latest: Answer[T] | None = None
         self._told: Answer[T] | None = None
+        self._broken: Exception | None = None
         self.start()
 
     def run(self) -> None:
+        try:
+            self._ask_on()
+        except Exception as error:  # a thread that dies alone would leave its answers missing without a word
+            self._broken = error
+
+    def _ask_on(self) -> None:
         while not self._ended.is_set():
             asked_s, asked_ns = time.monotonic(), now_ns()
             with suppress(LabError):  # asked again next time; until then the answer grows old
                 self._latest = Answer(self._question(), asked_ns, time.monotonic())
             self._ended.wait(max(0.0, asked_s + self._every_s - time.monotonic()))
+
+    def _seen(self) -> Answer[T] | None:
+        if self._broken is not None:
+            raise self._broken
+        return self._latest
 
     def fresh(self) -> T | None:
         """What was answered, unless it is older than FRESH_S."""
@@ -82,12 +97,12 @@ class Watch(Thread, Generic[T]):
 
     def answer(self) -> Answer[T] | None:
         """The answer, unless it is older than FRESH_S."""
-        latest = self._latest
+        latest = self._seen()
         return latest if latest is not None and time.monotonic() - latest.came_s <= FRESH_S else None
 
     def news(self) -> Answer[T] | None:
         """The latest answer, once."""
-        latest = self._latest
+        latest = self._seen()
         if latest is self._told:
             return None
         self._told = latest

@@ -111,6 +111,20 @@ def ended(probe: Probe, wanted: int = PARTITIONS) -> bool:
     return sum(len(watch.fresh() or {}) for watch in probe._ends.values()) >= wanted
 
 
+def test_a_question_that_cannot_be_asked_ends_the_probe() -> None:
+    """Where nobody answers the watch asks again; anything else is raised where its answers are looked at."""
+    stop, failures = Event(), [WaitTimeout("no answer"), ValueError("wrong question")]
+
+    def ask() -> None:
+        raise failures.pop(0)
+
+    watch = Watch(stop, ask, 0.0)
+    watch.join(20)
+    stop.set()
+    with pytest.raises(ValueError, match="wrong question"):
+        watch.fresh()
+
+
 def test_a_sample_holds_all_answers(answers: dict[str, object], tmp_path: Path) -> None:
     """One tick writes leaders, ISR, ends, committed offsets (none: 0) and members."""
     rows = sampled(tmp_path, complete)

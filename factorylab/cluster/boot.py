@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from factorylab import environment
-from factorylab.cluster import control, isolated, java, ports, postgres, remains, volume
+from factorylab.cluster import control, descriptors, isolated, java, ports, postgres, remains, volume
 from factorylab.cluster.able import OF_PROCESSES
 from factorylab.cluster.base import Action, Endpoints, Progress
 from factorylab.cluster.control import Child
@@ -99,9 +99,10 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
     whose tables have a small file system of their own.
 
     Raises:
-        EnvironmentUnfit: downloads, ports, accounts, write access or space are lacking; with the way out.
+        EnvironmentUnfit: downloads, ports, accounts, write access, space or open files are lacking; with the way out.
     """
     home = settings.home
+    descriptors.check()
     binaries = postgres.find(settings.postgres_bin)
     left = remains.clear(home)
     if left:

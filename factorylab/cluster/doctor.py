@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import psutil
 
 from factorylab import environment, folders
-from factorylab.cluster import compose, jars, java, network, ports, postgres
+from factorylab.cluster import compose, descriptors, jars, java, network, ports, postgres
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import Settings
 
@@ -33,7 +33,7 @@ def examine(settings: Settings) -> list[Finding]:
     """All findings; none of the checks changes anything."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
         _python, _java, _jars, _class_cache, _postgres, _loopback, _lab, _results, _cache, _names, _sockets,
-        _memory, _docker, _networks,
+        _memory, _open_files, _docker, _networks,
     )  # fmt: skip
     return [check(settings) for check in checks]
 
@@ -137,6 +137,11 @@ def _memory(settings: Settings) -> Finding:
     del settings
     free = psutil.virtual_memory().available >> 20
     return Finding("memory", free >= NEEDED_MEMORY_MB, f"{free} MB available", f"{NEEDED_MEMORY_MB} MB are needed")
+
+
+def _open_files(settings: Settings) -> Finding:
+    del settings
+    return Finding("open files", not descriptors.trouble(), f"{descriptors.allowed()} allowed", descriptors.trouble())
 
 
 def _docker(settings: Settings) -> Finding:

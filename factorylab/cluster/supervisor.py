@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from factorylab.cluster import control
+from factorylab.cluster import control, descriptors
 from factorylab.cluster.children import Children
 from factorylab.cluster.control import Recorded, Reply, State
 from factorylab.cluster.files import write_durably
@@ -261,6 +261,7 @@ def main() -> None:
         os._exit(0 if os.read(reader, 1) else 1)
     os.close(reader)
     os.setsid()
+    descriptors.take_all()
     if backend == "compose":  # containers do not die with this process
         from factorylab.cluster.remains import guard
 

@@ -1,0 +1,44 @@
+"""Open files: raised to what is allowed, and too few are told before anything starts."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from factorylab.cluster import descriptors, doctor
+from factorylab.cluster.control import environment
+from factorylab.errors import EnvironmentUnfit
+from factorylab.settings import load_settings
+
+
+def limits(monkeypatch: pytest.MonkeyPatch, hard: int) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (min(hard, 100), hard))
+
+
+def test_too_few_open_files_are_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One less than a broker needs is an unfit machine, for a start and for the doctor; as many are none."""
+    limits(monkeypatch, descriptors.NEEDED)
+    descriptors.check()
+    limits(monkeypatch, descriptors.NEEDED - 1)
+    with pytest.raises(EnvironmentUnfit, match=r"255 open files .* 'ulimit -n 4096'"):
+        descriptors.check()
+    finding = doctor._open_files(load_settings())
+    assert (finding.what, finding.ok) == ("open files", False)
+    limits(monkeypatch, resource.RLIM_INFINITY)
+    assert doctor._open_files(load_settings()).ok
+
+
+def test_a_lab_takes_what_it_may() -> None:
+    """A shell that grants few and allows more: a lab's processes have what is allowed."""
+    program = (
+        "import resource; from factorylab.cluster import descriptors as d;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 300)); d.take_all();"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "(300, 300)"
