@@ -33,8 +33,8 @@ def test_only_who_ended_by_itself_and_not_well_is_named(tmp_path: Path) -> None:
     codes = {"lives": None, "done": 0, "killed": -signal.SIGKILL, "failed": 1, "crashed": -signal.SIGSEGV}
     told = crew(tmp_path, codes).deaths()
     assert told == [
-        "failed ended with exit code 1: failed error=fenced",
-        "crashed ended with exit code -11: failed error=fenced",
+        "failed ended with exit code 1: fenced",
+        "crashed ended with exit code -11: fenced",
     ]
 
 
