@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from factorylab import environment
 from factorylab.cluster import descriptors, doctor
-from factorylab.cluster.control import environment
 from factorylab.errors import EnvironmentUnfit
 from factorylab.settings import load_settings
 
@@ -39,6 +39,6 @@ def test_a_lab_takes_what_it_may() -> None:
         "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment.python(), capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "(300, 300)"

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from kafka.errors import KafkaError
 
+from factorylab import environment
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.control import environment
 from factorylab.errors import WaitTimeout
 from tests.test_factory_needs import closed_port
 
@@ -41,7 +41,12 @@ for address, tries in zip(addresses, (12, 40)):
 def test_who_asks_the_dead_again_and_again_runs_out_of_nothing() -> None:
     """With 48 descriptors at most, a broker that is frozen or dead may be asked as often as one likes."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=environment(), capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PROGRAM],
+        env=environment.python(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 
