@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def trace(
     sensor: Annotated[str, typer.Argument(help="a sensor's id, as temperature-00003")],
-    seq: Annotated[int, typer.Argument(help="the number of its reading, from 0", min=0)],
+    seq: Annotated[int, typer.Argument(help="the number of its reading, from 0", min=0, max=2**63 - 1)],
     run: Annotated[str | None, typer.Option("--run", help="a saved run; none: the lab that is up")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -142,6 +142,12 @@ class Topology(Model):
         return {"factory": 1, "safe": 2}[self.profile]
 
 
+def _names_a_file(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("NUL is in no file's name")
+    return path
+
+
 class Workload(Model):
     """Offered traffic: open loop, so a stall does not slow the sensors down.
 
@@ -157,7 +163,7 @@ class Workload(Model):
     seed: Count = 1
     fleets: Whole = Field(default=1, ge=1, le=16)
     poison_rate: Share = Field(default=0, description="share of ticks whose readings carry an impossible time")
-    source: Path | None = None
+    source: Annotated[Path, AfterValidator(_names_a_file)] | None = None
     time_column: str = Field(default="timestamp", min_length=1)
     value_column: str = Field(default="value", min_length=1)
 

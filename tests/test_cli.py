@@ -116,6 +116,7 @@ def test_help_is_light() -> None:
         (["report"], ["no finished run yet"]),
         (["report", "dddddd"], ["no run fits 'dddddd'"]),
         (["explode"], ["No such command"]),
+        (["trace", "temperature-00001", "9" * 20, "--run", "latest"], ["seq", "less than"]),
         (["run", "broker_loss", "-p", "hold_s=1e9"], ["hold_s", "less than or equal to 86400"]),
         (["run", "broker_loss", "-p", "rate_per_s=NaN"], ["rate_per_s", "finite"]),
         (["run", "broker_loss", "-p", "seed=-1"], ["seed", "greater than or equal to 0"]),

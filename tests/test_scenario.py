@@ -98,6 +98,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"objectives": {"latency_p99_s": 1e9}}, ["objectives.latency_p99_s", "less than or equal to 86400"]),
     ({"objectives": {"shed": 2**70}}, ["objectives.shed"]),
     ({"clients": {"linger_ms": 1e9}}, ["clients.linger_ms", "less than or equal to 900000"]),
+    ({"workload": {"source": "a\0b"}}, ["workload.source", "NUL"]),
     ({"name": "a" * 61}, ["name", "at most 60"]),
     (
         {"clients": {"consumer": {"group.id": "mine"}}},
