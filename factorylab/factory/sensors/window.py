@@ -70,16 +70,21 @@ def features(window: Floats, rate_hz: float = RATE_HZ) -> Features:
     motion has crest factor and kurtosis 0.
     """
     x = window - window.mean(axis=-1, keepdims=True)
-    count = x.shape[-1]
-    hann = np.hanning(count)
-    power = 2 * np.abs(np.fft.rfft(x * hann)) ** 2 / (count * (hann**2).sum())
-    frequency = np.fft.rfftfreq(count, 1 / rate_hz)
+    frequency, power = spectrum(x, rate_hz)
     band = (BAND_HZ[0] <= frequency) & (frequency <= BAND_HZ[1])
     speed = power[..., band] * (GRAVITY_MM_S2 / (2 * pi * frequency[band])) ** 2
     rms = np.sqrt((x**2).mean(axis=-1))
     unit = x / np.where(rms > STILL_G, rms, np.inf)[..., None]
     crest = np.abs(unit).max(axis=-1)
     return Features(np.sqrt(speed.sum(axis=-1)), rms, crest, (unit**4).mean(axis=-1))
+
+
+def spectrum(centred: Floats, rate_hz: float) -> tuple[Floats, Floats]:
+    """Frequencies (Hz) and powers (g²) of windows without their mean, along the last axis, under a Hann window."""
+    count = centred.shape[-1]
+    hann = np.hanning(count)
+    power: Floats = 2 * np.abs(np.fft.rfft(centred * hann)) ** 2 / (count * (hann**2).sum())
+    return np.asarray(np.fft.rfftfreq(count, 1 / rate_hz)), power
 
 
 def synthesise(machine: Machine, dice: np.random.Generator) -> Floats:
