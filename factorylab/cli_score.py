@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from factorylab.cli_runs import AsJson, Given, parse_parameters, say
+from factorylab.cli_waves import HealthyFiles, LoadColumn, RateHz, WindowSize, refuse, score_waves, wanted_of
 from factorylab.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
     from factorylab.recordings.layout import Columns, Layout
     from factorylab.recordings.recording import Recording
     from factorylab.scoring.table import Judged
+
+LabelColumn = Annotated[
+    str | None, typer.Option(help="0 or 1 a row; default: anomaly or label; of a rig: cooler, valve, pump …")
+]
+FaultyValues = Annotated[
+    list[str] | None,
+    typer.Option(help="a value of the label that means a fault (default: 1); of raw vibration: as --healthy"),
+]
+Machines = Annotated[
+    str | None, typer.Option(help="the column that tells machines in one file apart, or column=machine for one")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -36,16 +49,10 @@ def score(  # noqa: PLR0917 (typer's options)
         str | None, typer.Option(help="or two of date and clock, as Date+Time; default: by its name")
     ] = None,
     value_column: Annotated[list[str] | None, typer.Option(help="may be repeated; default: all measurements")] = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="0 or 1 a row; default: anomaly or label; of a rig: cooler, valve, pump …")
-    ] = None,
-    faulty: Annotated[
-        list[str] | None, typer.Option(help="a value of the label that means a fault, may be repeated; default: 1")
-    ] = None,
+    label_column: LabelColumn = None,
+    faulty: FaultyValues = None,
     windows: Annotated[Path | None, typer.Option(help="when it is wrong: JSON by file, or a table: start,end")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="the column that tells machines in one file apart, or column=machine for one")
-    ] = None,
+    by: Machines = None,
     missing: Annotated[list[str] | None, typer.Option(help="a value that means no reading, may be repeated")] = None,
     time_zone: Annotated[str | None, typer.Option(help="of times without an offset; default: UTC")] = None,
     date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd, where dates can be read in two ways")] = None,
@@ -54,6 +61,10 @@ def score(  # noqa: PLR0917 (typer's options)
     no_header: Annotated[bool, typer.Option("--no-header", help="columns are called 1, 2, …")] = False,
     interval: Annotated[str | None, typer.Option(help="15min, 1s …: how far apart rows without times are")] = None,
     start: Annotated[str | None, typer.Option(help="with --interval: the first row's time")] = None,
+    rate_hz: RateHz = None,
+    window: WindowSize = None,
+    healthy: HealthyFiles = None,
+    load_column: LoadColumn = None,
     plant: Annotated[int, typer.Option(min=0, help="plant so many known faults in recordings without labels")] = 0,
     seed: Annotated[int, typer.Option(help="of the planted faults")] = 1,
     part: Annotated[str, typer.Option(help="rows that count: all, first-half, second-half")] = "all",
@@ -68,18 +79,20 @@ def score(  # noqa: PLR0917 (typer's options)
         _show_suite(data, as_json)
     elif files:
         from factorylab.recordings.layout import Columns, layout_from
-        from factorylab.scoring.plant import plant as planted
-        from factorylab.scoring.table import judge
 
         columns = Columns(time_column, tuple(value_column or ()), label_column, tuple(faulty or ()))
         layout = layout_from(
             header=not no_header, interval=interval, start=start, time_zone=time_zone, date_order=date_order,
             decimal=decimal, missing=missing or (), encoding=encoding, by=by,
         )  # fmt: skip
-        recordings = [recording.part(part) for recording in _read(files, columns, layout, windows)]
-        if plant:
-            recordings = [planted(recording, plant, seed) for recording in recordings]
-        _show(judge(recordings, detector, dict(parse_parameters(parameter or []))), as_json)
+        given = dict(parse_parameters(parameter or []))
+        raw = wanted_of(rate_hz, window, healthy or (), load_column, columns, layout)
+        if raw is not None:
+            refuse(windows=windows, plant=plant, part=part != "all")
+            score_waves(files, raw, detector, given, as_json=as_json)
+        else:
+            recordings = [recording.part(part) for recording in _read(files, columns, layout, windows)]
+            _show_scores(recordings, (plant, seed), detector, given, as_json=as_json)
     else:
         raise UsageError("name a recording, or --data FOLDER with the known ones, or ask for --parameters")
 
@@ -95,6 +108,22 @@ def _read(files: list[Path], columns: Columns, layout: Layout, windows: Path | N
         for line in recording.account.lines() if recording.account else [recording.name]:
             say(line)
     return found
+
+
+def _show_scores(
+    recordings: list[Recording],
+    plant: tuple[int, int],
+    detector: str | None,
+    given: Mapping[str, object],
+    *,
+    as_json: bool,
+) -> None:
+    from factorylab.scoring.plant import plant as planted
+    from factorylab.scoring.table import judge
+
+    if plant[0]:
+        recordings = [planted(recording, *plant) for recording in recordings]
+    _show(judge(recordings, detector, given), as_json)
 
 
 def _show(judged: Judged, as_json: bool) -> None:

@@ -16,7 +16,7 @@ SEPARATORS = (";", "\t", "|", ",")
 TIME_NAME = re.compile(
     r"(timestamp|date|datum)?(time|zeit|zeitstempel|uhrzeit|stamp|stempel)?(utc|gmt|local|unix|epoch|s|sec|seconds|ms|us|ns)?"
 )
-NUMBER = re.compile(r"[+-−]?(\d[\d.,'  \u202f’]*|[.,]\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+\-−]?(\d[\d.,'  \u202f’]*|[.,]\d+)([eE][+-]?\d+)?")
 MOMENT = re.compile(r"\d{1,2}:\d{2}|^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}|^\d{1,2}[-. /][A-Za-zäÄ]{3,}[-. /]+\d{2,4}")
 UNIT_LINES = 3  # that are looked at
 
