@@ -17,7 +17,7 @@ from factorylab.errors import UsageError
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario, scenario_from
 from factorylab.scenarios import build
-from factorylab.settings import left_out, load_settings
+from factorylab.settings import Settings, left_out, load_settings
 from factorylab.yaml_file import read_mapping
 
 if TYPE_CHECKING:
@@ -69,10 +69,16 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     check_source(wanted)
     check_clients(wanted)
     folders.of_results(settings).check()
-    folder = RunFolder(Path(run_dir)) if run_dir else runs.create(settings.results, wanted)
+    if run_dir:
+        return _carry_out(wanted, RunFolder(Path(run_dir)), settings, keep, say)
+    with runs.made(settings.results, wanted) as folder:
+        return _carry_out(wanted, folder, settings, keep, say)
 
+
+def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bool, say: Callable[[str], None]) -> Run:
     from factorylab.cluster.backends import bring_up
     from factorylab.runner import perform
+    from factorylab.saved import load
 
     if unheeded := left_out():
         say(unheeded)

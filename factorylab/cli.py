@@ -26,11 +26,10 @@ from factorylab import (
     environment,
     secret,
 )
+from factorylab.__main__ import INTERRUPTED
 from factorylab.errors import LabError, refused
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
-
-INTERRUPTED = 130
 
 DRIVERS = {"up", "run", "batch", "fault"}
 
@@ -43,9 +42,17 @@ class Interruptible(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             pass  # what its frames hold, a lease among it, is let go before we look
-        left = settle(load_settings().home) if ctx.invoked_subcommand in DRIVERS else ""
+        left = settled() if ctx.invoked_subcommand in DRIVERS else ""
         typer.secho("; ".join(filter(None, ("interrupted", left))), err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(INTERRUPTED)
+
+
+def settled() -> str:
+    """How the lab is left; whoever is in a hurry is told who goes on."""
+    try:
+        return settle(load_settings().home)
+    except KeyboardInterrupt:
+        return "the lab's supervisor goes on to heal and stop it: 'factorylab status' shows how far it is"
 
 
 app = typer.Typer(

@@ -66,6 +66,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run one scenario through its notebook and judge it."""
+    from factorylab.cluster import manage
     from factorylab.execute import Job, execute
 
     del backend  # the settings have it
@@ -73,6 +74,7 @@ def run(
     job = Job(scenario, parse_parameters(parameter or []))
     wanted = job.scenario()  # refused before anything starts
     folders.of_results(settings).check()
+    manage.check_free(settings.home)
     if keep:
         _bring_up(settings, wanted)
     folder = execute(job, settings, say)
@@ -100,8 +102,8 @@ def runs(as_json: AsJson = False) -> None:
         typer.echo(json.dumps([_listed(r) for r in found], indent=2))
         return
     for folder in found:
-        line = f"{folder.path.parent.name:<18} did not finish"
         try:
+            line = f"{folder.path.parent.name:<18} did not finish: {folder.unfinished.splitlines()[0]}"
             line = one_line(load(folder.path).verdict) if folder.sealed else line
         except ScenarioError as error:
             line = f"{folder.path.parent.name:<18} {error}"

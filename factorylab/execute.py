@@ -87,42 +87,49 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         LabError: the run could not be carried out (of the kind that the kernel reported).
     """
     import papermill
+
+    wanted, notebook = job.scenario(), job.notebook
+    if unheeded := left_out():
+        say(unheeded)
+    with runs.made(settings.results, wanted) as folder:
+        try:
+            _run_notebook(job, folder, _variables(wanted, settings), say)
+        except papermill.PapermillExecutionError as error:
+            if not folder.sealed:
+                raise _as_lab_error(error.ename, error.evalue) from None
+            say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
+        except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
+            hint = "its kernel python3 must be this environment's: 'jupyter kernelspec list' shows which one is taken"
+            raise EnvironmentUnfit(f"the notebook {notebook.name} could not be run ({error}); {hint}") from None
+        finally:
+            _clean(folder.derived / "notebook.ipynb", wanted)
+        return folder
+
+
+def _run_notebook(job: Job, folder: RunFolder, variables: Mapping[str, str], say: Say) -> None:
+    import papermill
     from traitlets.config import Config
 
     from factorylab.kernel import OwnKernel
 
-    # An interrupt ends the kernel, and with it tasks whose errors nobody will ask for.
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    wanted, notebook = job.scenario(), job.notebook
-    if unheeded := left_out():
-        say(unheeded)
-    folder = runs.create(settings.results, wanted)
+    # An interrupt ends the kernel, and with it tasks whose errors nobody will ask for; that it died is no news.
+    for name in ("asyncio", "papermill"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     given = {"scenario_file": str(Path(job.name).resolve())} if job.from_file else _plain(job.parameters)
-    try:
-        with tempfile.TemporaryDirectory(prefix="factorylab-", dir=folders.for_sockets()) as private:
-            papermill.execute_notebook(
-                str(notebook),
-                str(folder.derived / "notebook.ipynb"),
-                parameters={**given, "run_dir": str(folder.path)},
-                kernel_name="python3",
-                kernel_manager_class=OwnKernel,
-                progress_bar=False,
-                stdout_file=Lines(say),
-                start_timeout=START_KERNEL_S,
-                extra_arguments=["--log-level=CRITICAL"],  # when interrupted it complains of its closed sockets
-                cwd=str(Path.cwd()),
-                config=Config({"OwnKernel": {"folder": private, "env": _variables(wanted, settings)}}),
-            )
-    except papermill.PapermillExecutionError as error:
-        if not folder.sealed:
-            raise _as_lab_error(error.ename, error.evalue) from None
-        say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
-    except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
-        hint = "its kernel python3 must be this environment's: 'jupyter kernelspec list' shows which one is taken"
-        raise EnvironmentUnfit(f"the notebook {notebook.name} could not be run ({error}); {hint}") from None
-    finally:
-        _clean(folder.derived / "notebook.ipynb", wanted)
-    return folder
+    with tempfile.TemporaryDirectory(prefix="factorylab-", dir=folders.for_sockets()) as private:
+        papermill.execute_notebook(
+            str(job.notebook),
+            str(folder.derived / "notebook.ipynb"),
+            parameters={**given, "run_dir": str(folder.path)},
+            kernel_name="python3",
+            kernel_manager_class=OwnKernel,
+            progress_bar=False,
+            stdout_file=Lines(say),
+            start_timeout=START_KERNEL_S,
+            extra_arguments=["--log-level=CRITICAL"],  # when interrupted it complains of its closed sockets
+            cwd=str(Path.cwd()),
+            config=Config({"OwnKernel": {"folder": private, "env": variables}}),
+        )
 
 
 def _clean(notebook: Path, wanted: Scenario) -> None:

@@ -287,7 +287,7 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
     except (LabError, OSError) as problem:
         error = refused(problem) if isinstance(problem, OSError) else problem
         with suppress(LabError, OSError):  # the lab itself may be gone, or the disk full
-            (run.raw / "failed.txt").write_text(f"{error}\n", encoding="utf-8")
+            (run.raw / runs.FAILED).write_text(f"{error}\n", encoding="utf-8")
             copy_logs(cluster, run)
         raise error from None
     return run

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import secrets
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ from factorylab.errors import ScenarioError, UsageError
 from factorylab.scenario import Scenario, scenario_from
 
 SCHEMA_VERSION = 4
+FAILED = "failed.txt"
 SECRET_KEY = ".secret-key"  # beside the runs, never in one
 SECRET_KEY_BYTES = 32
 
@@ -71,6 +74,17 @@ class RunFolder:
         """Plain data as it may stand in a file of this run: each secret is masked, with its digest."""
         return data if secret.masked(data) == data else secret.masked(data, secret_key(self.path.parent.parent))
 
+    @property
+    def begun(self) -> bool:
+        """Is there anything to keep: readings that were sent, or logs of a system that did not start?"""
+        return any(self.journals.glob("*.sends.bin")) or any(self.history.iterdir()) or any(self.logs.iterdir())
+
+    @property
+    def unfinished(self) -> str:
+        """Why an unsealed run did not finish, as far as that was written down."""
+        file = self.raw / FAILED
+        return file.read_text(encoding="utf-8").strip() if file.exists() else "it was killed, or goes on"
+
     def scenario(self) -> Scenario:
         """What was to be done.
 
@@ -113,6 +127,28 @@ def secret_key(results: Path) -> bytes:
     if len(key) != SECRET_KEY_BYTES:
         raise UsageError(f"{path} is no key of {SECRET_KEY_BYTES} bytes: remove it, and a new one is made")
     return key
+
+
+@contextmanager
+def made(results: Path, scenario: Scenario) -> Iterator[RunFolder]:
+    """A new folder for a run that is made in this context. Where that fails the folder says why, and it goes where the
+    run never began."""
+    run = create(results, scenario)
+    try:
+        yield run
+    except BaseException as error:
+        if not run.sealed:
+            with suppress(OSError):  # the disk may be full, which is what is told then
+                _give_up(run, "interrupted" if isinstance(error, KeyboardInterrupt) else secret.clean(str(error)))
+        raise
+
+
+def _give_up(run: RunFolder, why: str) -> None:
+    if not run.begun:
+        shutil.rmtree(run.path)
+        run.path.parent.rmdir()  # that of the scenario, unless it has other runs
+    else:
+        (run.raw / FAILED).write_text(f"{why}\n", encoding="utf-8")
 
 
 def digests(run: RunFolder) -> dict[str, str]:

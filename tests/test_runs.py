@@ -12,6 +12,7 @@ from factorylab import messages, provenance, runs
 from factorylab.errors import UsageError
 from factorylab.names import Names
 from factorylab.runs import RunFolder
+from factorylab.saved import load
 from factorylab.scenarios import build
 
 
@@ -178,3 +179,22 @@ def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
     """Where there is no git, a run says so and goes on."""
     monkeypatch.setenv("PATH", "")
     assert provenance.commit() == "unknown"
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    """A refusal or Ctrl-C before the first reading leaves neither the run's folder nor an empty one of its scenario."""
+    for error in (KeyboardInterrupt(), UsageError("refused")):
+        with pytest.raises(type(error)), runs.made(tmp_path / "results", build("baseline", {})):
+            raise error
+    assert list((tmp_path / "results").rglob("*")) == []
+
+
+@pytest.mark.parametrize(("error", "why"), [(KeyboardInterrupt(), "interrupted"), (UsageError("no lab"), "no lab")])
+def test_a_run_that_was_broken_off_says_so(tmp_path: Path, error: BaseException, why: str) -> None:
+    """What has readings stays, with the reason; it is not judged, and so accused of nothing."""
+    with pytest.raises(type(error)), runs.made(tmp_path, build("baseline", {})) as run:
+        (run.journals / "fleet-0.sends.bin").touch()
+        raise error
+    assert run.unfinished == why
+    with pytest.raises(UsageError, match=f"the run did not finish: {why}"):
+        _ = load(run.path).verdict

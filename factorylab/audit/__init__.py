@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 
+from factorylab import manifest
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit import consumers, copies, loss, objectives, validity, whole
@@ -44,7 +45,13 @@ _MODULES = (loss, copies, consumers, objectives, validity, whole)  # importing t
 
 
 def judge(run: Run) -> Verdict:
-    """The verdict on a saved run."""
+    """The verdict on a saved run.
+
+    Raises:
+        UsageError: the run did not finish. What was broken off is evidence of nothing.
+    """
+    if not run.folder.sealed:
+        manifest.read(run.folder)
     evidence, checks = run_checks(run, _MODULES)
     outcome = worst([c.verdict for c in checks])
     declared = run.scenario.expect

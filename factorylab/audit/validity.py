@@ -87,7 +87,7 @@ def complete(e: Evidence) -> Found:
 
 @check("The lab could do all that it had to.", "things the lab could not do", "INVALID")
 def no_problems(e: Evidence) -> Found:
-    failed = e.run.folder.raw / "failed.txt"
+    failed = e.run.folder.raw / runs.FAILED
     if failed.exists():
         return Found(1, 1, failed.read_text(encoding="utf-8").strip())
     problems = list(e.run.manifest.problems)

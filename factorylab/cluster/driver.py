@@ -31,8 +31,8 @@ from factorylab import environment, folders
 from factorylab.cluster import boot, control, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
-from factorylab.cluster.manage import LOCK_FILE
-from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
+from factorylab.cluster.manage import LOCK_FILE, busy
+from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 from factorylab.history import ProcessStatus
 from factorylab.settings import Settings
 
@@ -233,9 +233,7 @@ def _lock(home: Path) -> IO[str]:
         lock.seek(0)
         holder = lock.read().strip()
         lock.close()
-        raise LabBusy(
-            f"the lab in {home} is used by process {holder}: wait for it, end it, or set FACTORYLAB_HOME elsewhere"
-        ) from None
+        raise busy(home, holder) from None
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()

@@ -51,6 +51,18 @@ def driver_of(home: Path) -> str | None:
     return None
 
 
+def busy(home: Path, driver: str) -> LabBusy:
+    return LabBusy(
+        f"the lab in {home} is used by process {driver}: wait for it, end it, or set FACTORYLAB_HOME elsewhere"
+    )
+
+
+def check_free(home: Path) -> None:
+    """Raises LabBusy while a living process drives the lab of `home`."""
+    if driver := driver_of(home):
+        raise busy(home, driver)
+
+
 def look(home: Path) -> list[Seen]:
     """Every node of the lab that is up in `home`; empty when none is."""
     if control.living_state(home) is None:

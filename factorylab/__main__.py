@@ -1,0 +1,33 @@
+"""The command line's beginning, which imports little: loading the commands takes a second, and Ctrl-C may come in it.
+
+`python -m factorylab` is the command `factorylab`.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+INTERRUPTED = 130
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a command as Ctrl-C does: healed, and said."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Load the commands and do what was typed."""
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        from factorylab.cli import main as command
+
+        command()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
