@@ -103,7 +103,7 @@ def runs(as_json: AsJson = False) -> None:
         return
     for folder in found:
         try:
-            line = f"{folder.path.parent.name:<18} did not finish: {folder.unfinished.splitlines()[0]}"
+            line = f"{folder.path.parent.name:<18} {folder.unfinished.splitlines()[0]}"
             line = one_line(load(folder.path).verdict) if folder.sealed else line
         except ScenarioError as error:
             line = f"{folder.path.parent.name:<18} {error}"

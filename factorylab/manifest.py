@@ -69,8 +69,7 @@ def read(run: RunFolder) -> Manifest:
     try:
         manifest = msgspec.json.decode(path_of(run).read_bytes(), type=Manifest)
     except OSError as error:
-        why = f"the run did not finish: {run.unfinished}"
-        raise UsageError(f"{name} cannot be read ({error.strerror}); {why}") from None
+        raise UsageError(f"{name} cannot be read ({error.strerror}): the run {run.unfinished}") from None
     except msgspec.DecodeError as error:
         raise UsageError(f"{name} is no manifest: {error}") from None
     if manifest.schema_version > SCHEMA_VERSION:

@@ -81,9 +81,9 @@ class RunFolder:
 
     @property
     def unfinished(self) -> str:
-        """Why an unsealed run did not finish, as far as that was written down."""
+        """That an unsealed run did not finish, and why, as far as that was written down."""
         file = self.raw / FAILED
-        return file.read_text(encoding="utf-8").strip() if file.exists() else "it was killed, or goes on"
+        return "did not finish" + (f": {file.read_text(encoding='utf-8').strip()}" if file.exists() else "")
 
     def scenario(self) -> Scenario:
         """What was to be done.

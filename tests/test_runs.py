@@ -195,6 +195,6 @@ def test_a_run_that_was_broken_off_says_so(tmp_path: Path, error: BaseException,
     with pytest.raises(type(error)), runs.made(tmp_path, build("baseline", {})) as run:
         (run.journals / "fleet-0.sends.bin").touch()
         raise error
-    assert run.unfinished == why
+    assert run.unfinished == f"did not finish: {why}"
     with pytest.raises(UsageError, match=f"the run did not finish: {why}"):
         _ = load(run.path).verdict
