@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from factorylab.cluster import attempts, compose, control, engine, images, kafka_config
+from factorylab.cluster import attempts, compose, control, engine, images, imports, kafka_config
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.making import FILE, LOCKED_DOWN
 from factorylab.errors import EnvironmentUnfit
@@ -192,6 +192,25 @@ def test_the_code_that_is_compared_is_what_workers_run(program: str) -> None:
         str(Path(f).relative_to(images.PACKAGE)) for f in done.stdout.split() if f.startswith(f"{images.PACKAGE}/")
     }
     assert {"__init__.py", program.partition(".")[2].replace(".", "/") + ".py"} <= loaded <= images.code_here().keys()
+
+
+def test_imports_are_followed_wherever_they_stand() -> None:
+    """Inside a function, through a package, by another module; not for types alone, and not outside of the package."""
+    files = {
+        "__init__.py": "",
+        "main.py": "if TYPE_CHECKING:\n import factorylab.types\ndef f():\n import os\n from factorylab.a import b",
+        "types.py": "",
+        "a/__init__.py": "from factorylab.c import thing",
+        "a/b.py": "try:\n    import factorylab.d\nexcept ImportError: pass",
+        "a/unused.py": "",
+        "c.py": "from factorylab import whole",
+        "d.py": "",
+        "whole/__init__.py": "",
+        "whole/one.py": "from factorylab import e",
+        "e.py": "",
+    }
+    found = imports.reached({path: text.encode() for path, text in files.items()}, ["factorylab.main"])
+    assert files.keys() - found.keys() == {"types.py", "a/unused.py"}
 
 
 def test_what_is_imported_later_or_found_in_a_folder_is_compared() -> None:

@@ -324,6 +324,14 @@ def test_client_settings_come_through_as_they_are(tmp_path: Path) -> None:
     assert file and read_properties(file) == VALUES and file.read_bytes().isascii()
 
 
+def test_a_secret_comes_through_as_it_is(tmp_path: Path) -> None:
+    """A password with signs that .properties gives a meaning reaches the client, from a file outside of the run."""
+    password = "  \\t=ü\n"
+    wanted = scenario_from({"name": "one", "clients": {"consumer": {"sasl.password": password}}}, "one.yaml")
+    file = crew(tmp_path, wanted).processors["processor-0"].consumer_config
+    assert file and file.is_relative_to(tmp_path / "private") and read_properties(file) == {"sasl.password": password}
+
+
 def test_a_sign_that_no_client_takes_is_refused() -> None:
     """A NUL would end the value for the client: refused before anything starts, naming key and value."""
     with pytest.raises(ScenarioError, match=r"client\.id='a\\x00b' holds the sign NUL"):
