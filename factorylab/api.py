@@ -66,7 +66,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     settings = load_settings()
     if run_dir and RunFolder(Path(run_dir)).sealed:
         return load(run_dir)
-    check_source(wanted)
+    check_source(wanted, say)
     check_clients(wanted)
     folders.of_results(settings).check()
     if run_dir:
@@ -106,20 +106,18 @@ def milestones(say: Callable[[str], None]) -> Callable[[str, int, int], None]:
     return progress
 
 
-def check_source(wanted: Scenario) -> None:
-    """Refuse a recorded source that cannot be replayed, before anything starts.
+def check_source(wanted: Scenario, say: Callable[[str], None] = lambda line: None) -> None:
+    """Say what is read of a recorded source, or refuse one that cannot be replayed, before anything starts.
 
     Raises:
         UsageError: naming the file and what is wrong with it.
     """
-    workload = wanted.workload
-    if workload.source is not None:
-        from factorylab.factory.sensors.recorded import count_readings
+    if wanted.workload.source is not None:
+        from factorylab.factory.sensors.recorded import source_of
 
-        try:
-            count_readings(workload.source, workload.time_column, workload.value_column)
-        except OSError as error:
-            raise UsageError(f"the source {workload.source} cannot be read: {error.strerror}") from None
+        source = source_of(wanted.workload)
+        for line in source.account.lines() if source else []:
+            say(line)
 
 
 def check_clients(wanted: Scenario) -> None:

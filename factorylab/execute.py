@@ -20,7 +20,7 @@ from factorylab.secret_text import REFERENCE
 from factorylab.settings import Settings, left_out, project_folder
 
 Say = Callable[[str], None]
-Parameter = str | int | float | bool | list[float] | list[str]
+Parameter = str | int | float | bool | list[float] | list[str] | dict[str, object]
 START_KERNEL_S = 120
 
 

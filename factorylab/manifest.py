@@ -22,6 +22,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`topics` maps the plain name (sensor-data) to the run's own; configurations are the effective ones.
+    `recording` is the account of a recorded source: what was read of the file, left out and assumed.
 
     `problems` are the lab's own failures: each makes the run invalid. `workers_died` names processes that
     ended unasked. `workers` are the settings of each fleet, each processor and the probe, by name.
@@ -45,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     consumer: dict[str, str] = {}
     topic_config: dict[str, str] = {}
     broker_config: dict[str, str] = {}
+    recording: dict[str, object] | None = None
     problems: list[str] = []
     workers_died: list[str] = []
 

@@ -16,7 +16,13 @@ from pydantic import TypeAdapter
 from factorylab.scenario import Scenario
 
 UNITS = {"_per_s": "readings per second", "_s": "seconds", "_ms": "milliseconds"}  # the first that fits
-TYPES = {"number": "number", "integer": "whole number", "string": "text", "boolean": "true or false"}
+TYPES = {
+    "number": "number",
+    "integer": "whole number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "mapping",
+}
 
 
 class Parameter(msgspec.Struct, frozen=True):

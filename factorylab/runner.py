@@ -271,6 +271,7 @@ class Experiment:
             consumer=self.crew.consumer_config(),
             topic_config=self.config["topic"],
             broker_config=self.config["broker"],
+            recording=self.crew.account.as_dict() if self.crew.account else None,
             problems=self.problems,
             workers_died=self.crew.died,
         )

@@ -41,6 +41,7 @@ from factorylab.limits import (
     SomeSeconds,
     Whole,
 )
+from factorylab.recordings.layout import Layout
 from factorylab.secret_text import SHOWN, is_secret
 
 
@@ -164,8 +165,13 @@ class Workload(Model):
     fleets: Whole = Field(default=1, ge=1, le=16)
     poison_rate: Share = Field(default=0, description="share of ticks whose readings carry an impossible time")
     source: Annotated[Path, AfterValidator(_names_a_file)] | None = None
-    time_column: str = Field(default="timestamp", min_length=1)
-    value_column: str = Field(default="value", min_length=1)
+    time_column: str | None = Field(
+        default=None, min_length=1, description="None: by its name, as timestamp, Date or time"
+    )
+    value_column: str | None = Field(
+        default=None, min_length=1, description="None: the only one of numbers, or the one called value"
+    )
+    layout: Layout = Field(default=Layout(), description="how the file is laid out, where that cannot be found out")
 
     @model_validator(mode="after")
     def _source_is_steady(self) -> Workload:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, validate_call
 
@@ -171,8 +171,9 @@ def high_load(
 def recorded_machine(
     *,
     source: Annotated[str, Field(description="path of a CSV file")],
-    time_column: str = "timestamp",
-    value_column: str = "value",
+    time_column: Annotated[str | None, Field(description="default: by its name")] = None,
+    value_column: Annotated[str | None, Field(description="default: the only one of numbers")] = None,
+    layout: Annotated[dict[str, Any] | None, Field(description="time_zone, decimal, missing, by, …")] = None,
     rate_per_s: Rate = 600,
     profile: Profile = "safe",
     hold_s: Seconds = 12,
@@ -182,7 +183,11 @@ def recorded_machine(
         name="recorded_machine",
         topology=Topology(profile=profile),
         workload=Workload(
-            rate_per_s=rate_per_s, source=Path(source), time_column=time_column, value_column=value_column
+            rate_per_s=rate_per_s,
+            source=Path(source),
+            time_column=time_column,
+            value_column=value_column,
+            layout=layout or {},
         ),
         faults=(
             Fault(kind="kill", target="leader:busiest", at_s=0, hold_s=hold_s),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from javaproperties import InvalidUEscapeError, KeyValue, parse
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from factorylab import secret
@@ -138,6 +138,8 @@ class Sourced(BaseSettings):
 def _text(value: object) -> str:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return value.model_dump_json(exclude_defaults=True)
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from javaproperties import dumps
@@ -17,12 +18,13 @@ from factorylab.errors import StartFailed
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.schema import create_schema
-from factorylab.factory.sensors.recorded import count_readings
+from factorylab.factory.sensors.recorded import source_of
 from factorylab.history import ProcessSample, Row, Sensor, Stage
 from factorylab.journal import journal_path, read_journal
 from factorylab.names import Names
 from factorylab.probe import ProbeConfig
 from factorylab.programs import FLEET, NAIVE, PROBE, PROCESSOR
+from factorylab.recordings.account import Account
 from factorylab.references import resolved
 from factorylab.runs import RunFolder
 from factorylab.scenario import Clients, ProcessorKind, Scenario, Workload
@@ -95,6 +97,7 @@ class Crew:
             source=workload.source,
             time_column=workload.time_column,
             value_column=workload.value_column,
+            layout=workload.layout,
             linger_ms=clients.linger_ms,
             compression=clients.compression,
         )
@@ -146,15 +149,21 @@ class Crew:
         begun = journal_path(self.run.journals, "probe").exists()
         return begun and any(isinstance(row, ProcessSample) for row in read_journal(self.run.journals, "probe"))
 
+    @cached_property
+    def account(self) -> Account | None:
+        """What is read of a recorded source; None without one."""
+        source = source_of(self.scenario.workload)
+        return None if source is None else source.account
+
     def wait_for_source(self) -> None:
         """With a recorded source, wait until every reading of it was offered."""
         workload = self.scenario.workload
-        if workload.source is None:
+        if self.account is None:
             return
-        readings = count_readings(workload.source, workload.time_column, workload.value_column)
+        readings = self.account.kept
         wait_until(
             lambda: all(self.cluster.exit_code(name) is not None for name in self.fleets),
-            what=f"the {readings} readings of {workload.source.name} to be offered",
+            what=f"the {readings} readings of {Path(self.account.file).name} to be offered",
             timeout_s=readings / workload.rate_per_s + SOURCE_MARGIN_S,
             every_s=0.2,
         )

@@ -22,7 +22,8 @@ from factorylab.factory.partition import Owned
 from factorylab.factory.polls import records_of
 from factorylab.factory.positions import Taken
 from factorylab.factory.schedule import Schedule
-from factorylab.factory.sensors.recorded import Recording, count_readings
+from factorylab.factory.sensors.recorded import Recording, Source
+from factorylab.recordings.layout import Layout
 
 
 @pytest.fixture
@@ -192,8 +193,8 @@ def csv_file(folder: Path, text: str) -> Path:
 def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
     """Values, order and times of the file are kept, duplicates and steps back included; seq is the row's number."""
     file = csv_file(tmp_path, "when,v\n2014-01-01 00:05:00,81.5\n2014-01-01 00:00:00,7\n2014-01-01 00:00:00,7\n")
-    source = Recording(file, "when", "v")
-    assert source.total == count_readings(file, "when", "v") == 3
+    source = Recording(Source(file, "when", "v"))
+    assert source.total == source.account.kept == 3
     readings = source.block(0, 3, "ignored").readings
     assert [r.readings.temperature_c for r in readings] == [81.5, 7, 7]  # type: ignore[union-attr]
     assert [r.timestamp for r in readings][:2] == ["2014-01-01T00:05:00.000000Z", "2014-01-01T00:00:00.000000Z"]
@@ -204,21 +205,48 @@ def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
     ("text", "rule"),
     [
         ("when,x\n2014-01-01,1\n", "no column 'v'; its columns are when, x"),
-        ("", "no column 'when'; its columns are none"),
+        ("", "is empty"),
         ("when,v\n", "no reading"),
         ("when,v\n2014-01-01,1\n2014-01-01,warm\n", "line 3: 'warm' is no number"),
-        ("when,v\n2014-01-01,nan\n", "line 2: 'nan' is no temperature"),
-        ("when,v\n2014-01-01,-400\n", "line 2: '-400' is no temperature"),
-        ("when,v\nyesterday,1\n", "line 2: 'yesterday' is no time"),
-        ("when,v\n2014-01-01\n", "line 2: None is no number"),
+        ("when,v\n2014-01-01,nan\n", "holds no number, but 'nan'"),
+        ("when,v\n2014-01-01,-400\n", "line 2: -400 is no temperature"),
+        ("when,v\nyesterday,1\n", "line 2: 'yesterday' in column 'when' is no time"),
+        ("when,v\n2014-01-01\n", "line 2: 1 fields where the header has 2"),
     ],
 )
 def test_a_wrong_recording_is_refused(tmp_path: Path, text: str, rule: str) -> None:
     """The error names the file, the line and the rule, before anything starts."""
     with pytest.raises(UsageError) as caught:
-        Recording(csv_file(tmp_path, text), "when", "v")
+        Recording(Source(csv_file(tmp_path, text), "when", "v"))
     assert "pump 7.csv" in str(caught.value)
     assert rule in str(caught.value)
+
+
+def test_a_recording_is_read_as_its_layout_says(tmp_path: Path) -> None:
+    """One machine of several, in local time, with decimal commas: rows without a number are left out and said."""
+    rows = ["1;31.03.2024 01:30;70,5", "2;31.03.2024 01:30;1,5", "1;31.03.2024 03:30;Bad", "1;31.03.2024 04:00;-999"]
+    file = csv_file(tmp_path, "\n".join(["pump;Zeit;Wert", *rows, "1;31.03.2024 05:00;71,5"]) + "\n")
+    layout = Layout(by="pump=1", time_zone="Europe/Berlin", missing=("-999",))
+    source = Recording(Source(file, layout=layout))
+    readings = source.block(0, 9, "ignored").readings
+    assert [r.readings.temperature_c for r in readings] == [70.5, 71.5]  # type: ignore[union-attr]
+    assert [r.timestamp[:16] for r in readings] == ["2024-03-31T00:30", "2024-03-31T03:00"]
+    assert "2 rows without a number" in source.account.left_out
+    with pytest.raises(UsageError, match="by: pump=1"):
+        Recording(Source(file, layout=Layout(by="pump")))
+
+
+def test_a_layout_reaches_a_fleet_through_its_environment(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A layout is JSON in a variable and comes out as it went in; an unknown key of it is refused."""
+    file = csv_file(tmp_path, "when,v\n2014-01-01,1\n")
+    layout = Layout(time_zone="Europe/Berlin", missing=("-999", "Bad"), header=True)
+    given = FleetConfig(bootstrap="b:1", worker="w", source=file, layout=layout).environ()
+    for name, value in given.items():
+        clean.setenv(name, value)
+    assert from_environment(FleetConfig).layout == layout
+    clean.setenv("FACTORYLAB_LAYOUT", '{"zone": "UTC"}')
+    with pytest.raises(UsageError, match="FACTORYLAB_LAYOUT"):
+        from_environment(FleetConfig)
 
 
 # ---- intake

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from factorylab import messages, sources
+from factorylab.recordings.layout import Layout
 from factorylab.sources import Sourced
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
@@ -102,8 +103,9 @@ class FleetConfig(FactoryConfig):
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
     label_topic: Topic | None = None
     source: Path | None = None
-    time_column: str = Field(default="timestamp", min_length=1)
-    value_column: str = Field(default="value", min_length=1)
+    time_column: str | None = Field(default=None, min_length=1)
+    value_column: str | None = Field(default=None, min_length=1)
+    layout: Annotated[Layout, NoDecode] = Layout()
     source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
     linger_ms: float = Field(default=5, ge=0)
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
@@ -112,6 +114,11 @@ class FleetConfig(FactoryConfig):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("layout", mode="before")
+    @classmethod
+    def _is_json(cls, value: object) -> object:
+        return Layout.model_validate_json(value) if isinstance(value, str) else value
 
     @field_validator("rate")
     @classmethod

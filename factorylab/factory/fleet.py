@@ -27,8 +27,8 @@ from factorylab.factory.needs import wait_for_topics
 from factorylab.factory.process import Stop, run
 from factorylab.factory.profiles import fleet_producer, new_client
 from factorylab.factory.schedule import Schedule
+from factorylab.factory.sensors import recorded
 from factorylab.factory.sensors.base import Block, Source
-from factorylab.factory.sensors.recorded import Recording
 from factorylab.factory.sensors.simulate import Simulation
 from factorylab.history import Sensor, Stage
 from factorylab.journal import REFUSED, SEND, AckJournal, BinaryJournal, Journal, acks_path, sends_path
@@ -113,6 +113,8 @@ class Fleet:
 
     def _announce(self) -> None:
         self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_slot=self._slot)
+        if isinstance(self._source, recorded.Recording):
+            self._log.info("recording", **self._source.account.as_dict())
         if self._journals:
             for s in self._source.sensors:
                 row = Sensor(
@@ -247,8 +249,9 @@ def make_source(config: FleetConfig) -> Source:
     Raises:
         UsageError: the recording breaks a rule.
     """
-    if config.source is not None:
-        return Recording(config.source, config.time_column, config.value_column, config.source_sensor)
+    source = recorded.source_of(config)
+    if source is not None:
+        return recorded.Recording(source, config.source_sensor)
     return Simulation(
         sensors=config.sensors,
         kinds=config.kinds,

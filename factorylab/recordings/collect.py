@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +114,7 @@ def _without_leaks(path: Path, rows: Rows, truth: Bools | None) -> Rows:
     for why, names in (("no number for this machine", empty), ("the label once more; that is never an input", telling)):
         if {*names} & {*gone}:
             rows.notes.left_out.append(f"{listed(names)}: {why}")
-    kept = [at for at, name in enumerate(rows.channels) if name not in gone]
-    return replace(rows, values=rows.values[:, kept], channels=tuple(rows.channels[at] for at in kept))
+    return rows.only_channels([name for name in rows.channels if name not in gone])
 
 
 def _newest_first(times: Times) -> bool:

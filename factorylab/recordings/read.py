@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -40,8 +40,27 @@ class Rows:
     truth: Bools | None
     known: Bools
     convention: Convention
+    table: Table
     read: int
     notes: Notes
+
+    def where(self, row: int) -> str:
+        """File and line of a row."""
+        return self.table.where(row)
+
+    def only(self, rows: Bools) -> Rows:
+        """Some of the rows."""
+        truth = None if self.truth is None else self.truth[rows]
+        clock = None if self.clock is None else self.clock[rows]
+        return replace(
+            self, times=self.times[rows], clock=clock, values=self.values[rows], truth=truth, known=self.known[rows],
+            table=self.table.only(rows),
+        )  # fmt: skip
+
+    def only_channels(self, names: Sequence[str]) -> Rows:
+        """Some of the channels."""
+        at = [self.channels.index(name) for name in names]
+        return replace(self, values=self.values[:, at], channels=tuple(names))
 
     def account(self, path: Path) -> Account:
         return Account(
@@ -80,8 +99,9 @@ def read_rows(path: Path, columns: Columns, layout: Layout, *, windows: bool = F
         if times:
             check_repeats(moments, name, _hint(table, others), own)
         truth, known = read_truth(part, label, columns.faulty, own) if label else (None, np.ones(len(moments), bool))
+        known_by = (label, truth, known)
         found.append(
-            Rows(name, machine, moments, clock, values[its], tuple(numbers), label, truth, known, convention, rows, own)
+            Rows(name, machine, moments, clock, values[its], tuple(numbers), *known_by, convention, part, rows, own)
         )
     return found
 

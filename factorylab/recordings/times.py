@@ -274,10 +274,10 @@ def check_repeats(times: Times, name: str, hint: str, notes: Notes) -> None:
     """Say how many times repeat or step back.
 
     Raises:
-        UsageError: a third or more of them stood there before.
+        UsageError: two in five or more of them stood there before.
     """
     repeated = len(times) - len(np.unique(times))
-    if len(times) > 2 and repeated * 3 >= len(times):
+    if len(times) > 2 and repeated * 5 >= 2 * len(times):
         raise UsageError(
             f"{name}: {repeated:,} of {len(times):,} rows repeat a time that another row has: are they several "
             f"machines in turn? Say which column tells them apart with --by COLUMN (by){hint}; rows of one machine "

@@ -1,97 +1,134 @@
-"""A recorded machine: a CSV file replayed as the temperature readings of one sensor, in the file's order.
+"""A recorded machine: a file replayed as the temperature readings of one sensor, in the file's order.
 
-The whole file is checked before anything starts. Times without a zone are UTC; they may repeat or step back, as
-recorders' clocks do. `seq` is the row's number, so the n-th reading of the file is reading n.
+The whole file is checked before anything starts; `factorylab.recordings` reads it. Rows without a number are left out.
+Times without an offset are UTC unless the layout names a time zone; they may repeat or step back, as recorders' clocks
+do. `seq` counts the readings, so the n-th of the file is reading n.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from factorylab import messages
 from factorylab.errors import UsageError
 from factorylab.factory.sensors.base import Block, SensorInfo
+from factorylab.recordings.account import Account, listed
+from factorylab.recordings.layout import Columns, Layout
+from factorylab.recordings.read import Rows, read_rows
 
 LOCATION = "recorded"
+USUAL = "value"  # the column that is taken where several hold numbers and none is named
+
+
+class Settings(Protocol):
+    """What names a source: a workload or a fleet's configuration."""
+
+    @property
+    def source(self) -> Path | None: ...
+    @property
+    def time_column(self) -> str | None: ...
+    @property
+    def value_column(self) -> str | None: ...
+    @property
+    def layout(self) -> Layout: ...
+
+
+def source_of(settings: Settings) -> Source | None:
+    """The source that was named, if one was."""
+    if settings.source is None:
+        return None
+    return Source(settings.source, settings.time_column, settings.value_column, settings.layout)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a recorded machine is: a file, its columns (None: found out) and its layout."""
+
+    path: Path
+    time_column: str | None = None
+    value_column: str | None = None
+    layout: Layout = field(default_factory=Layout)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The readings, all of them checked; `values` has one channel and no holes.
+
+        Raises:
+            UsageError: naming file, line and the rule that it breaks.
+        """
+        columns = Columns(self.time_column, (self.value_column,) if self.value_column else ())
+        machines = read_rows(self.path, columns, self.layout, windows=True)
+        if len(machines) > 1:
+            names = listed([rows.machine for rows in machines])
+            one = f"{self.layout.by}={machines[0].machine}"
+            raise UsageError(f"{self.path} holds several machines ({names}), and one is replayed: name it as by: {one}")
+        return _checked(_measured(_one_channel(machines[0], self.path)))
+
+    @property
+    def account(self) -> Account:
+        return self.rows.account(self.path)
+
+
+def _one_channel(rows: Rows, path: Path) -> Rows:
+    if len(rows.channels) > 1 and USUAL not in rows.channels:
+        raise UsageError(
+            f"{path}: {listed(rows.channels)} hold numbers, and one column is replayed: name it with value_column"
+        )
+    return rows.only_channels([USUAL if USUAL in rows.channels else rows.channels[0]])
+
+
+def _measured(rows: Rows) -> Rows:
+    holes = np.isnan(rows.values[:, 0])
+    if holes.any():
+        rows.notes.left_out.append(f"{int(holes.sum()):,} rows without a number")
+    return rows.only(~holes)
+
+
+def _checked(rows: Rows) -> Rows:
+    values = rows.values[:, 0]
+    for at in (int(values.argmin()), int(values.argmax())):
+        try:
+            msgspec.convert(float(values[at]), messages.Celsius)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"{rows.where(at)}: {values[at]:g} is no temperature in °C: {error}") from None
+    return rows
 
 
 class Recording:
-    """All readings of one file."""
+    """All readings of one source."""
 
-    def __init__(self, path: Path, time_column: str, value_column: str, sensor: str | None = None) -> None:
-        name = sensor or path.stem
-        self.sensors: Sequence[SensorInfo] = [SensorInfo(0, name, "temperature", LOCATION)]
-        self._readings: list[messages.AnyReading] = [
-            messages.TemperatureReading(
-                timestamp=timestamp, sensor_id=name, location=LOCATION, seq=seq, readings=messages.Temperature(value)
-            )
-            for seq, (timestamp, value) in enumerate(read_csv(path, time_column, value_column))
-        ]
+    def __init__(self, source: Source, sensor: str | None = None) -> None:
+        self._name = sensor or source.rows.name
+        self.account = source.account
+        self.sensors: Sequence[SensorInfo] = [SensorInfo(0, self._name, "temperature", LOCATION)]
+        self._values: NDArray[np.float64] = source.rows.values[:, 0]
+        self._times = source.rows.times
 
     @property
     def total(self) -> int:
-        return len(self._readings)
+        return len(self._values)
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
         """The file's own times are sent, not `timestamp`."""
-        readings = self._readings[first : first + count]
-        seq = np.arange(first, first + len(readings), dtype=np.int64)
-        return Block(np.zeros(len(readings), np.int64), seq, readings, [])
-
-
-def count_readings(path: Path, time_column: str, value_column: str) -> int:
-    """How many readings a file holds, all of it checked.
-
-    Raises:
-        UsageError: naming file, line and the rule that it breaks.
-    """
-    return sum(1 for _ in read_csv(path, time_column, value_column))
-
-
-def read_csv(path: Path, time_column: str, value_column: str) -> Iterator[tuple[str, float]]:
-    """(RFC 3339 time, °C) of each row; empty lines are passed over.
-
-    Raises:
-        UsageError: naming file, line and the rule that it breaks.
-    """
-    rows = 0
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream, strict=True)
-        try:
-            for column in (time_column, value_column):
-                if column not in (reader.fieldnames or ()):
-                    there = ", ".join(reader.fieldnames or ()) or "none"
-                    raise UsageError(f"{path}: there is no column {column!r}; its columns are {there}")
-            for row in reader:
-                rows += 1
-                yield _time(row[time_column]), _celsius(row[value_column])
-        except (ValueError, csv.Error) as error:
-            raise UsageError(f"{path}, line {reader.line_num}: {error}") from None
-    if not rows:
-        raise UsageError(f"{path}: there is no reading in it, only a header")
-
-
-def _time(text: str | None) -> str:
-    try:
-        moment = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is no time: write it like 2024-01-31 23:59:00") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    stamp = aware.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    messages.timestamp_us(stamp)
-    return stamp
-
-
-def _celsius(text: str | None) -> float:
-    try:
-        return msgspec.convert(float(text or ""), messages.Celsius)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{text!r} is no temperature in °C: {error}") from None
-    except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        values = self._values[first : first + count].tolist()
+        stamps = np.datetime_as_string(self._times[first : first + count], unit="us")
+        seq = np.arange(first, first + len(values), dtype=np.int64)
+        readings: list[messages.AnyReading] = [
+            messages.TemperatureReading(
+                timestamp=f"{stamp}Z",
+                sensor_id=self._name,
+                location=LOCATION,
+                seq=at,
+                readings=messages.Temperature(value),
+            )
+            for at, stamp, value in zip(seq.tolist(), stamps, values, strict=True)
+        ]
+        return Block(np.zeros(len(values), np.int64), seq, readings, [])
