@@ -211,7 +211,7 @@ def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
         ("when,v\n2014-01-01,nan\n", "holds no number, but 'nan'"),
         ("when,v\n2014-01-01,-400\n", "line 2: -400 is no temperature"),
         ("when,v\nyesterday,1\n", "line 2: 'yesterday' in column 'when' is no time"),
-        ("when,v\n2014-01-01\n", "line 2: 1 fields where the header has 2"),
+        ("when,v\n2014-01-01\n", "line 2: 1 field where the header has 2"),
     ],
 )
 def test_a_wrong_recording_is_refused(tmp_path: Path, text: str, rule: str) -> None:

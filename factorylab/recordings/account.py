@@ -42,7 +42,7 @@ class Account:
     def lines(self) -> list[str]:
         """For people: one line of figures, and below it what they must know."""
         every = "no interval" if self.interval_s is None else f"every {duration(self.interval_s)}"
-        rows = f"{self.kept:,} rows" if self.kept == self.rows else f"{self.kept:,} of {self.rows:,} rows"
+        rows = counted(self.kept, "row") if self.kept == self.rows else f"{self.kept:,} of {counted(self.rows, 'row')}"
         label = f"; label: {self.label}" if self.label else ""
         return [
             f"{self.recording}: {rows}, {self.first} to {self.last} UTC, {every}",
@@ -61,6 +61,11 @@ def duration(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.4g} {unit}"
     return f"{seconds:.3g} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """1 row, 2 rows."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(names: tuple[str, ...] | list[str]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes, listed
+from factorylab.recordings.account import Notes, counted, listed
 from factorylab.recordings.header import plain
 from factorylab.recordings.labels import tells
 from factorylab.recordings.layout import Layout
@@ -109,9 +109,9 @@ def _tells_nothing(name: str, values: NDArray[np.float64]) -> str | None:
 
 
 def _tell_holes(name: str, its: Numbers, notes: Notes) -> None:
-    parts = [f"{count:,} times {word!r}" for word, count in its.words.items()]
+    parts = [f"{word!r} {counted(count, 'time')}" for word, count in its.words.items()]
     if its.empty:
-        parts.append(f"{its.empty:,} empty cells")
+        parts.append(counted(its.empty, "empty cell"))
     if parts:
         notes.assumed.append(f"holes in {name!r}: {listed(parts)}")
 
@@ -123,7 +123,7 @@ def _tell_sentinels(name: str, values: NDArray[np.float64], layout: Layout, note
         rest = values[~same & np.isfinite(values)]
         if same.sum() >= LEAST and len(rest) and abs(sentinel - np.median(rest)) > 3 * (np.ptp(rest) or 1):
             notes.assumed.append(
-                f"{name!r} is {sentinel} in {int(same.sum()):,} rows, far from all other values; if that means "
+                f"{name!r} is {sentinel} in {counted(int(same.sum()), 'row')}, far from all other values; if it means "
                 f"'no reading', say --missing {sentinel}"
             )
 

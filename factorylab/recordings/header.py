@@ -59,6 +59,11 @@ def plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name.lower())
 
 
+def is_moment(cell: str) -> bool:
+    """Whether a cell looks like a date, a clock, or seconds and their parts since 1970."""
+    return bool(MOMENT.search(cell)) or bool(re.fullmatch(r"\d{9,19}(\.\d+)?", cell))
+
+
 def names_time(name: str) -> bool:
     """Whether a column's name says that it holds times: timestamp, Date, time_utc, Datum/Uhrzeit, time [ms] …"""
     found = TIME_NAME.fullmatch(plain(name))

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes, listed
+from factorylab.recordings.account import Notes, counted, listed
 from factorylab.recordings.header import plain
 from factorylab.recordings.layout import Columns
 from factorylab.recordings.table import Table
@@ -71,7 +71,7 @@ def _by_values(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) 
     wanted = {_canonical(value) for value in faulty}
     known = (values != "").to_numpy(bool)
     if not known.all():
-        notes.left_out.append(f"{int((~known).sum()):,} rows whose label is empty are not scored")
+        notes.left_out.append(f"{counted(int((~known).sum()), 'row')} without a label: not scored")
     healthy = table.cells[label][known & ~values.isin(wanted)]
     notes.assumed.append(f"{label!r}: {listed([*faulty])} is faulty; healthy: {_shown(healthy) or 'none'}")
     return values.isin(wanted).to_numpy(bool), known

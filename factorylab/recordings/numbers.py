@@ -187,6 +187,7 @@ def without(numbers: Numbers, cells: pd.Series, missing: Sequence[str]) -> Numbe
         if re.fullmatch(WHOLE["."], value) and any(map(str.isdigit, value)):
             same = same | (numbers.values == float(value.replace(",", "")))
         if same.any():
+            words = {word: count for word, count in words.items() if word.casefold() != value.casefold()}
             words[value] = int(same.sum())
         gone |= same
     return Numbers(np.where(gone, np.nan, numbers.values), words, numbers.empty) if gone.any() else numbers

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Account, Notes, interval_of, listed, moment
+from factorylab.recordings.account import Account, Notes, counted, interval_of, listed, moment
 from factorylab.recordings.channels import read_channels
-from factorylab.recordings.header import names_time
+from factorylab.recordings.header import is_moment, names_time
 from factorylab.recordings.labels import check_faulty, label_of, read_truth
 from factorylab.recordings.layout import Columns, Layout
 from factorylab.recordings.recording import Bools, Floats, Times
@@ -20,7 +19,7 @@ from factorylab.recordings.table import Table, read_table
 from factorylab.recordings.times import Convention, Read, Unreadable, check_repeats, joined, read_times, spaced
 from factorylab.recordings.zones import from_utc, to_utc, zone
 
-CLOCK = r"\d{1,2}[:.]\d{2}.*"
+CLOCK = r"\d{1,2}:\d{2}.*"
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,8 @@ def _time_columns(table: Table, wanted: str | None, layout: Layout, notes: Notes
     if wanted:
         return [table.find(wanted, "--time-column")]
     found = [str(name) for name in table.cells.columns if names_time(str(name))]
+    if not found and not layout.header:  # columns are called by numbers, so cells tell
+        found = [str(name) for name in table.cells.columns if is_moment(table.cells[name].iloc[0])][:1]
     if not found:
         there = listed([str(name) for name in table.cells.columns])
         raise UsageError(
@@ -155,12 +156,12 @@ def _filled(table: Table, times: list[str], by: str | None, notes: Notes) -> Tab
     filled = np.ones(len(table.cells), bool)
     empty = (table.cells == "").all(axis=1).to_numpy()
     for why, gone in [
-        ("are empty", empty),
-        *((f"have no {name!r}", (table.cells[name] == "").to_numpy()) for name in [*times, *filter(None, [by])]),
+        ("without any cell filled", empty),
+        *((f"without {name!r}", (table.cells[name] == "").to_numpy()) for name in [*times, *filter(None, [by])]),
     ]:
         count = int((gone & filled).sum())
         if count:
-            notes.left_out.append(f"{count:,} rows that {why}")
+            notes.left_out.append(f"{counted(count, 'row')} {why}")
         filled &= ~gone
     if not filled.any():
         raise UsageError(f"{table.path}: there is no reading in it")
@@ -194,16 +195,17 @@ def _times(table: Table, columns: list[str], layout: Layout, notes: Notes) -> tu
         raise UsageError(
             f"{table.where(row)}: {cells.iloc[row]!r} in column {' + '.join(columns)!r} {error.why}"
         ) from None
-    said = f"{' + '.join(columns)}, {read.said}"
-    return _in_zone(read, where, said, notes)
+    convention = Convention(f"{' + '.join(columns)}, {read.said}", layout.date_order or read.order, where)
+    return _in_zone(read, convention, notes)
 
 
-def _in_zone(read: Read, where: ZoneInfo | None, said: str, notes: Notes) -> tuple[Times, Times | None, Convention]:
+def _in_zone(read: Read, written: Convention, notes: Notes) -> tuple[Times, Times | None, Convention]:
+    where = written.zone
     if where is None:
-        return read.local, None, Convention(said if read.utc else f"{said}, taken as UTC", read.order)
+        return read.local, None, written if read.utc else replace(written, said=f"{written.said}, taken as UTC")
     if read.utc:
-        return read.local, from_utc(read.local, where), Convention(f"{said}, shown in {where.key}", read.order, where)
-    return to_utc(read.local, where, notes), read.local, Convention(f"{said}, in {where.key}", read.order, where)
+        return read.local, from_utc(read.local, where), written
+    return to_utc(read.local, where, notes), read.local, replace(written, said=f"{written.said}, in {where.key}")
 
 
 def _hint(table: Table, others: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes
+from factorylab.recordings.account import Notes, counted
 from factorylab.recordings.header import Header, find_header, is_matrix, separator_of, split
 from factorylab.recordings.layout import Layout
 from factorylab.recordings.text import read_text
@@ -103,6 +103,8 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[str], notes: Notes) 
     separator = separator or ","
     header = _header(path, [split(line, separator) for line in head], layout, wanted, split(comment, separator))
     _tell(header, notes)
+    if layout.header and not header.above:
+        notes.assumed.append(f"the header is a comment: {comment}")
     lines = Lines(text, comments, header.above + bool(told))
     return _named(path, _cells(path, _below(body, header.above), separator, header, lines), header, separator, lines)
 
@@ -110,7 +112,7 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[str], notes: Notes) 
 def _without_comments(text: str, notes: Notes) -> tuple[str, str]:
     """The text, and the last comment above its first other line."""
     found = COMMENT.findall(text)
-    notes.left_out.append(f"{len(found):,} lines that begin with #")
+    notes.left_out.append(f"{counted(len(found), 'line')} of comments (#)")
     above = re.match(r"(?:\s*#.*\n)+", text)
     return COMMENT.sub("", text), above[0].strip().splitlines()[-1].lstrip("# ") if above else ""
 
@@ -134,7 +136,7 @@ def _header(path: Path, fields: list[list[str]], layout: Layout, wanted: Sequenc
 
 def _tell(header: Header, notes: Notes) -> None:
     if header.preamble:
-        notes.left_out.append(f"{header.preamble} lines above the header")
+        notes.left_out.append(f"{counted(header.preamble, 'line')} above the header")
     for cells in header.units:
         notes.left_out.append(f"a line below the header that is no reading: {', '.join(filter(None, cells))}")
 
@@ -176,9 +178,10 @@ def _cells(path: Path, body: str, separator: str, header: Header, lines: Lines) 
         raise UsageError(f"{path} cannot be read as a table: {error}") from None
     if wrong:
         first = wrong[0]
+        line = lines.number((first.number or 1) - 1)
         raise UsageError(
-            f"{path}, line {lines.number((first.number or 1) - 1)}: {first.actual_columns} fields where the header "
-            f"has {len(names)} ({first.text[:80]!r}), the first of {len(wrong):,} such lines: mend the file"
+            f"{path}, line {line}: {counted(first.actual_columns, 'field')} where the header has {len(names)} "
+            f"({first.text[:80]!r}); {counted(len(wrong), 'such line')}: mend the file"
         )
     return pd.DataFrame({name: pc.utf8_trim_whitespace(table[name]).to_pandas() for name in names})
 

@@ -7,6 +7,7 @@ read in two orders, the one counts that gives the more regular steps; where both
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes
+from factorylab.recordings.account import Notes, counted
 from factorylab.recordings.header import plain
 from factorylab.recordings.layout import DateOrder
 from factorylab.recordings.zones import to_utc
@@ -101,7 +102,7 @@ def _of_numbers(cells: pd.Series, numbers: NDArray[np.float64], name: str = "") 
         written = COMPACT[int(lengths[0])]
         times = _parsed(cells, written)
         if not np.isnat(times).any() and (times >= FIRST).all() and (times < LAST).all():
-            return Read(times, False, f"read as {written}")
+            return Read(times, False, f"written like {cells.iloc[0]}")
     low, high = float(numbers.min()), float(numbers.max())
     fits = [entry for entry in EPOCHS if entry[0] <= low and high < entry[1]]
     if not fits and low >= 0 and high < EPOCHS[2][1]:  # seconds since the start, beyond the first of Excel's days
@@ -135,13 +136,12 @@ def _excel(days: NDArray[np.float64]) -> Times:
 def _of_text(cells: pd.Series, order: DateOrder | None) -> Read:
     text = _tidied(cells)
     offsets = text.str.contains(OFFSET)
-    if order in {None, "ymd"} and len(cells):
-        times = _iso(text)
-        if not np.isnat(times).any():
-            if 0 < offsets.sum() < len(text):
-                raise Unreadable(int(np.argmin(offsets)), "has no offset from UTC, and others have one")
-            utc = bool(offsets.all())
-            return Read(times if utc else _midnights(times), utc, "ISO 8601", "ymd")
+    times = _iso(text)
+    if not np.isnat(times).any():
+        if 0 < offsets.sum() < len(text):
+            raise Unreadable(int(np.argmin(offsets)), "has no offset from UTC, and others have one")
+        utc = bool(offsets.all())
+        return Read(times, True, "ISO 8601", "ymd") if utc else _local(times, "ISO 8601", "ymd")
     return _of_dates(text, order)
 
 
@@ -171,12 +171,17 @@ def _parsed(text: pd.Series, written: str) -> Times:
 
 def _of_dates(text: pd.Series, wanted: DateOrder | None) -> Read:
     """The order whose dates are all valid, and the more regular one of two."""
-    valid = {order: _midnights(times) for order, times in _valid(text, wanted).items()}
-    ranked = sorted(valid, key=lambda order: -_regularity(valid[order]))
-    best = ranked[0]
-    alike = [order for order in ranked if _regularity(valid[order]) == _regularity(valid[best])]
-    _refuse_two(text, {order: valid[order] for order in alike})
-    return Read(valid[best], False, ORDERS[best], best)
+    valid = _valid(text, wanted)
+    regular = {order: _regularity(_midnights(times)) for order, times in valid.items()}
+    alike = {order: times for order, times in valid.items() if regular[order] == max(regular.values())}
+    order, times = _only(text, alike)
+    return _local(times, ORDERS[order], order)
+
+
+def _local(times: Times, said: str, order: DateOrder) -> Read:
+    moved = _midnights(times)
+    count = int((moved != times).sum())
+    return Read(moved, False, f"{said}; {count:,} of 0:00 are of the next day" if count else said, order)
 
 
 def _valid(text: pd.Series, wanted: DateOrder | None) -> dict[DateOrder, Times]:
@@ -194,13 +199,21 @@ def _valid(text: pd.Series, wanted: DateOrder | None) -> dict[DateOrder, Times]:
     return valid
 
 
-def _refuse_two(text: pd.Series, read: dict[DateOrder, Times]) -> None:
+def _only(text: pd.Series, read: dict[DateOrder, Times]) -> tuple[DateOrder, Times]:
+    """The only order; of several the first if they agree, and days first where points separate.
+
+    Raises:
+        Unreadable: a date can be read in two ways.
+    """
+    if "dmy" in read and bool(re.match(r"\d{1,2}\.\d{1,2}\.", text.iloc[0])):
+        return "dmy", read["dmy"]
     (order, times), *others = read.items()
     for other, differently in others:
         row = int(np.argmax(times != differently))
         if times[row] != differently[row]:
             both = f"{ORDERS[order]} ({_day(times[row])}) or {ORDERS[other]} ({_day(differently[row])})"
             raise Unreadable(row, f"can be {both}: say which with --date-order (date_order) {order} or {other}")
+    return order, times
 
 
 def _day(time: np.datetime64) -> str:
@@ -229,6 +242,8 @@ def _regularity(times: Times) -> float:
 
 def _midnights(times: Times) -> Times:
     """0:00 of a day that comes after that day's other times, or a day and more before the next, belongs to the next."""
+    if (np.diff(times) < np.timedelta64(0)).sum() * 2 > len(times):  # newest first
+        return times
     midnight = times == times.astype("datetime64[D]")
     before, after = np.r_[times[:1], times[:-1]], np.r_[times[1:], times[-1:]]
     first = np.arange(len(times)) == 0
@@ -252,9 +267,8 @@ def read_moments(cells: pd.Series, convention: Convention) -> Times:
         text = _tidied(cells)
         times, offsets = _iso(text), text.str.contains(OFFSET).to_numpy()
         if np.isnat(times).any():
-            valid = _valid(text, own)
-            _refuse_two(text, valid)
-            read = Read(next(iter(valid.values())), False, "")
+            order, moments = _only(text, _valid(text, own))
+            read = Read(moments, False, "", order)
         else:
             local = Read(times, False, "")
             return np.where(offsets, times, _utc(local, convention.zone))
@@ -284,10 +298,10 @@ def check_repeats(times: Times, name: str, hint: str, notes: Notes) -> None:
             "with too coarse a clock: --interval"
         )
     if repeated:
-        notes.assumed.append(f"{repeated:,} rows repeat a time")
+        notes.assumed.append(f"{counted(repeated, 'row')} with the time of another")
     back = int((np.diff(times) < np.timedelta64(0)).sum())
     if back:
-        notes.assumed.append(f"times step back {back:,} times; the file's order is kept")
+        notes.assumed.append(f"times step back {counted(back, 'time')}; the file's order is kept")
 
 
 def spaced(interval: str, start: str | None, rows: NDArray[np.int64], zone: ZoneInfo | None) -> Times:

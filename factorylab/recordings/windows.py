@@ -19,7 +19,7 @@ import pandas as pd
 
 from factorylab.errors import UsageError
 from factorylab.recordings.account import Notes, interval_of, listed, moment
-from factorylab.recordings.header import names_time, plain
+from factorylab.recordings.header import is_moment, names_time, plain
 from factorylab.recordings.layout import Layout
 from factorylab.recordings.recording import Times, Window
 from factorylab.recordings.table import NoHeader, Table, read_table
@@ -64,7 +64,8 @@ class Windows:
         if len(fits) > 1:
             raise UsageError(f"{self.path}: {listed(fits)} could all be {file}: name it by more of its path")
         if not fits and "" not in self.by_name:
-            raise UsageError(f"{self.path} has no windows for {file.name}: it has some for {listed([*self.by_name])}")
+            there = listed([*self.by_name]) or "none"
+            raise UsageError(f"{self.path} has no windows for {file.name}: it has some for {there}")
         return [one for one in self.by_name[fits[0] if fits else ""] if one.machine in {"", machine}]
 
 
@@ -113,7 +114,9 @@ def _of_table(path: Path, layout: Layout, notes: Notes) -> dict[str, list[Stretc
         notes.assumed.append(f"{path.name}: windows are {start} to {end}; not used: {listed(unused)}")
     found: dict[str, list[Stretch]] = {}
     for row in table.cells.to_dict("records"):
-        if row[start] or row[end]:
+        if bool(row[start]) != bool(row[end]):
+            raise UsageError(f"{path}: a window has no {end if row[start] else start}: {row[start] or row[end]}")
+        if row[start]:
             name = row[file] if file else ""
             found.setdefault(name, []).append(Stretch(row[start], row[end], row.get(machine, "")))
     return found
@@ -127,8 +130,9 @@ def _columns(table: Table) -> tuple[str, str]:
     moments = [name for name in names if names_time(name)]
     if not starts and not ends and len(moments) == 1:
         return moments[0], moments[0]
-    if not starts and not ends and len(names) <= 2:
-        return names[0], names[-1]
+    times = [name for name in names if is_moment(table.cells[name].iloc[0])]
+    if not starts and not ends and 1 <= len(times) <= 2:
+        return times[0], times[-1]
     raise UsageError(f"{table.path}: which columns are start and end? It has {listed(names)}: call them start and end")
 
 
@@ -155,7 +159,10 @@ def resolved(
     pairs = [(a, b, s.start == s.end) for a, b, s, holds in zip(starts, ends, stretches, holding, strict=True) if holds]
     merged = _merged(pairs, interval_of(times) or 0)
     if len(merged) < len(held):
-        notes.assumed.append(f"{len(held):,} windows or moments overlap or adjoin and make {len(merged):,} windows")
+        notes.assumed.append(f"{len(held):,} windows overlap or adjoin and make {len(merged):,}")
+    if whole_days.any():
+        one = stretches[int(np.argmax(whole_days))]
+        notes.assumed.append(f"a window's end without a clock is the end of that day: {one}")
     return held, tuple(merged)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes
+from factorylab.recordings.account import Notes, counted
 
 Times = NDArray[np.datetime64]
 DAY = np.timedelta64(1, "D")
@@ -62,12 +62,12 @@ def _second_pass(local: Times, repeated: NDArray[np.bool_]) -> NDArray[np.bool_]
 def _tell(notes: Notes, where: ZoneInfo, skipped: int, repeated: int, second: int) -> None:
     if skipped:
         notes.assumed.append(
-            f"{skipped:,} times do not exist in {where.key}, whose clock skipped them; read by the offset before that"
+            f"the clock of {where.key} skipped {counted(skipped, 'time')}: read by the offset before the change"
         )
     if repeated:
         notes.assumed.append(
-            f"{repeated:,} times exist twice in {where.key}: {repeated - second:,} read as the first pass of the hour, "
-            f"{second:,} as the second, which begins where the times step back"
+            f"the clock of {where.key} showed {counted(repeated, 'time')} of these twice: {repeated - second:,} are of "
+            f"the hour's first pass, {second:,} of the second, which begins where the times step back"
         )
 
 

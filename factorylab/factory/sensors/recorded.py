@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from factorylab import messages
 from factorylab.errors import UsageError
 from factorylab.factory.sensors.base import Block, SensorInfo
-from factorylab.recordings.account import Account, listed
+from factorylab.recordings.account import Account, counted, listed
 from factorylab.recordings.layout import Columns, Layout
 from factorylab.recordings.read import Rows, read_rows
 
@@ -88,7 +88,7 @@ def _one_channel(rows: Rows, path: Path) -> Rows:
 def _measured(rows: Rows) -> Rows:
     holes = np.isnan(rows.values[:, 0])
     if holes.any():
-        rows.notes.left_out.append(f"{int(holes.sum()):,} rows without a number")
+        rows.notes.left_out.append(f"{counted(int(holes.sum()), 'row')} without a number")
     return rows.only(~holes)
 
 
