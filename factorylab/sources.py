@@ -130,9 +130,11 @@ class Sourced(BaseSettings):
         return {prefix + name.upper(): _text(value) for name, value in given.items() if value is not None}
 
     def shown(self) -> dict[str, Shown]:
-        """All settings by name, secrets masked."""
-        hidden = {name: SHOWN for name in type(self).model_fields if isinstance(getattr(self, name), SecretStr)}
-        return self.model_dump(mode="json") | hidden
+        """All settings by name, secrets masked, groups of settings as the text that their variable has."""
+        given = {name: getattr(self, name) for name in type(self).model_fields}
+        hidden = {name: SHOWN for name, value in given.items() if isinstance(value, SecretStr)}
+        groups = {name: _text(value) for name, value in given.items() if isinstance(value, BaseModel)}
+        return self.model_dump(mode="json") | hidden | groups
 
 
 def _text(value: object) -> str:

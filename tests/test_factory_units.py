@@ -240,8 +240,9 @@ def test_a_layout_reaches_a_fleet_through_its_environment(clean: pytest.MonkeyPa
     """A layout is JSON in a variable and comes out as it went in; an unknown key of it is refused."""
     file = csv_file(tmp_path, "when,v\n2014-01-01,1\n")
     layout = Layout(time_zone="Europe/Berlin", missing=("-999", "Bad"), header=True)
-    given = FleetConfig(bootstrap="b:1", worker="w", source=file, layout=layout).environ()
-    for name, value in given.items():
+    config = FleetConfig(bootstrap="b:1", worker="w", source=file, layout=layout)
+    assert config.shown()["layout"] == '{"time_zone":"Europe/Berlin","missing":["-999","Bad"]}'
+    for name, value in config.environ().items():
         clean.setenv(name, value)
     assert from_environment(FleetConfig).layout == layout
     clean.setenv("FACTORYLAB_LAYOUT", '{"zone": "UTC"}')
