@@ -51,15 +51,15 @@ def read_truth(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) 
     Raises:
         UsageError: the values are no labels, naming them and the way out.
     """
-    values = table.cells[label].map(_canonical)
+    values = _canonical(table.cells[label])
     if faulty:
         return _by_values(table, label, faulty, notes)
-    if not {*values} <= {*WORDS}:
+    if not {*values.unique()} <= {*WORDS}:
         raise UsageError(
             f"{table.path}: the column {label!r} holds {_shown(table.cells[label])}; a label is 0 or 1, false or true, "
             "no or yes. Say which values mean a fault with --faulty VALUE (may be repeated)"
         )
-    truth = values.map(WORDS).to_numpy(bool)
+    truth = values.isin([word for word, faulty in WORDS.items() if faulty]).to_numpy(bool)
     if truth.all():
         notes.assumed.append(f"every row is faulty by {label!r}")
     return truth, np.ones(len(truth), bool)
@@ -67,8 +67,8 @@ def read_truth(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) 
 
 def _by_values(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) -> tuple[Bools, Bools]:
     """The values that were named are faulty, an empty label tells nothing, every other is healthy."""
-    values = table.cells[label].map(_canonical)
-    wanted = {_canonical(value) for value in faulty}
+    values = _canonical(table.cells[label])
+    wanted = {*map(_word, faulty)}
     known = (values != "").to_numpy(bool)
     if not known.all():
         notes.left_out.append(f"{counted(int((~known).sum()), 'row')} without a label: not scored")
@@ -79,8 +79,8 @@ def _by_values(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) 
 
 def check_faulty(table: Table, label: str, faulty: tuple[str, ...]) -> None:
     """Raises UsageError where a value that means a fault is nowhere in the file."""
-    there = {_canonical(value) for value in table.cells[label].unique()}
-    strange = [value for value in faulty if _canonical(value) not in there]
+    there = {*map(_word, table.cells[label].unique())}
+    strange = [value for value in faulty if _word(value) not in there]
     if strange:
         raise UsageError(
             f"{table.path}: --faulty {strange[0]}: the column {label!r} has no such value; "
@@ -88,7 +88,11 @@ def check_faulty(table: Table, label: str, faulty: tuple[str, ...]) -> None:
         )
 
 
-def _canonical(value: str) -> str:
+def _canonical(cells: pd.Series) -> pd.Series:
+    return cells.replace({value: _word(value) for value in cells.unique()})
+
+
+def _word(value: str) -> str:
     """Small letters; 1.0, 1,0 and +1 are 1."""
     text = value.strip().lower()
     whole = re.fullmatch(r"\+?(-?\d+)(?:[.,]0*)?", text)
