@@ -17,8 +17,8 @@ CMD ["-S"]
 # `uv pip check` fails the build when one of them needs a package that is not in the list.
 FROM ${PYTHON_IMAGE} AS packages
 ARG PACKAGES="alembic annotated-types confluent-kafka greenlet javaproperties kafka-python mako markupsafe msgspec \
-  numpy prometheus-client psycopg2-binary pydantic pydantic-core pydantic-settings python-dotenv pyyaml sqlalchemy \
-  structlog typing-extensions typing-inspection xxhash"
+  numpy pandas prometheus-client psycopg2-binary pyarrow pydantic pydantic-core pydantic-settings python-dateutil \
+  python-dotenv pyyaml sqlalchemy structlog typing-extensions typing-inspection tzdata xxhash"
 # A bundle of certificates inside the image, where the way to the packages is a proxy with a certificate of its own.
 ARG SSL_CERT_FILE
 WORKDIR /build

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import hashlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -225,6 +228,33 @@ def test_the_image_runs_the_programs_that_are_followed() -> None:
     """No processor of a run and no service of compose.yaml is a program whose code goes uncompared."""
     commands = [service["command"] for service in COMPOSE["services"].values() if "-m" in service.get("command", ())]
     assert {*PROCESSORS.values(), *(command[-1] for command in commands)} | {FLEET} == set(OF_IMAGES)
+
+
+def test_the_image_has_every_package_that_its_programs_import() -> None:
+    """Also what a fleet imports later, to replay a recording; psutil is for hosts that have no boot id."""
+    wanted = re.search(r'PACKAGES="([^"]*)"', (FILE.parent / "Dockerfile").read_text())
+    assert wanted
+    there = {*wanted[1].replace("\\", " ").split(), "psutil"}
+    sources = [ast.parse(code) for code in images.code_here().values()]
+    nodes = [node for tree in sources for node in ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    packages = {name.partition(".")[0] for name in names} - {"factorylab"} - sys.stdlib_module_names
+    distributions = packages_distributions()
+    lacking = [name for name in packages if not there & {canonical(of) for of in distributions[name]}]
+    assert packages and not lacking
+
+
+def canonical(distribution: str) -> str:
+    """A distribution's name as lock files have it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def test_programs_load_what_they_need_at_once_alone() -> None:
+    """Neither the code that reads recordings nor what only a host has is loaded when a program of the image starts."""
+    code = f"import sys, {', '.join(OF_IMAGES)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pandas", "pyarrow", "psutil", "docker"} & set(done.stdout.split())
 
 
 def test_the_labs_services_are_there() -> None:

@@ -11,7 +11,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
-from factorylab.cluster.ready import listens
+from factorylab.cluster.listening import listens
 
 FAILURES = (KafkaError, OSError, RuntimeError)
 """What its calls raise when nobody answers; the bare RuntimeError where the client is closed or knows no controller."""

@@ -6,12 +6,12 @@ A TCP connect proves nothing (a frozen process accepts), and one broker's word i
 from __future__ import annotations
 
 import logging
-import socket
 from pathlib import Path
 
 from factorylab.cluster import control
 from factorylab.cluster.base import INFRASTRUCTURE, Endpoints
 from factorylab.cluster.files import last_lines
+from factorylab.cluster.listening import listens
 from factorylab.errors import StartFailed
 from factorylab.waiting import wait_until
 
@@ -36,16 +36,6 @@ def members_seen_by(bootstrap: str) -> int:
         return len(client.list_topics(timeout=ANSWER_S).brokers)
     except KafkaException:
         return 0
-
-
-def listens(bootstrap: str) -> bool:
-    """Is there anybody? Says nothing about whether it answers."""
-    host, _, port = bootstrap.partition(":")
-    try:
-        socket.create_connection((host, int(port)), ANSWER_S).close()
-    except OSError:
-        return False
-    return True
 
 
 def database_answers(url: str) -> bool:

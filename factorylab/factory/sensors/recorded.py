@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
@@ -22,7 +22,9 @@ from factorylab.errors import UsageError
 from factorylab.factory.sensors.base import Block, SensorInfo
 from factorylab.recordings.account import Account, counted, listed
 from factorylab.recordings.layout import Columns, Layout
-from factorylab.recordings.read import Rows, read_rows
+
+if TYPE_CHECKING:
+    from factorylab.recordings.read import Rows
 
 LOCATION = "recorded"
 USUAL = "value"  # the column that is taken where several hold numbers and none is named
@@ -64,6 +66,8 @@ class Source:
         Raises:
             UsageError: naming file, line and the rule that it breaks.
         """
+        from factorylab.recordings.read import read_rows  # pandas: a fleet that simulates does without
+
         columns = Columns(self.time_column, (self.value_column,) if self.value_column else ())
         machines = read_rows(self.path, columns, self.layout, windows=True)
         if len(machines) > 1:
