@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -39,9 +40,10 @@ FEW = 8  # held-out windows whose spread is half as large as it should be: neigh
 
 class VibrationParameters(Parameters):
     baseline: int = Field(40, ge=10, description="windows per load bin that are learnt from, taken as healthy")
-    weight: float = Field(0.2, gt=0, le=1, description="λ of the EWMA of each feature: small shifts show over windows")
+    weight: float = Field(0.3, gt=0, le=1, description="λ of the EWMA of each feature: small shifts show over windows")
     clip: float = Field(6, gt=0, description="one window counts for no more than this many s of a feature")
     floor: float = Field(0.08, ge=0, description="share of its mean by which a healthy feature wanders for long")
+    wander: float = Field(2, ge=0, description="the slow part of a feature's variance, as learnt, counts so many times")
     margin: float = Field(3.5, ge=0, description="the limit is this many s above the mean of held-out healthy windows")
     least: float = Field(2, gt=0, description="least limit of the distance: few windows may show too little")
     warning: float = Field(1, gt=0, description="distance, in units of that limit, above which it is a warning")
@@ -55,8 +57,9 @@ class Vibration(Detector):
 
     Let d be a feature less its mean, clipped to ±`clip` s, and E the EWMA of d, which begins with weights 1, 1/2, 1/3 …
 
-        q = E / √(v s² + φ²)             v: share of a window's variance that E still has; φ = floor · mean
-        T = √(qᵀ R⁻¹ q / features)       R: correlations, shrunk towards none by features / (features + windows)
+        q = E / √(v s² + φ²)             v: share of a window's variance that E still has
+        φ² = max((floor · mean)², wander · (E² − v s²) on average while learning)         what averaging does not remove
+        T = √(qᵀ R⁻¹ q / features)       R: correlations, shrunk towards none by features / (features + 2 windows)
 
     (a multivariate EWMA chart, Lowry et al. 1992, with room for slow wander). Of the `baseline` the first three fifths
     give mean, s and R; the rest is held out, and its T give the limit, so that heavy tails, windows that resemble their
@@ -72,7 +75,7 @@ class Vibration(Detector):
     Parameters = VibrationParameters
 
     def layout(self) -> np.dtype[np.void]:
-        vectors = [(name, "<f8", (self.channels,)) for name in ("mean", "variance", "ewma")]
+        vectors = [(name, "<f8", (self.channels,)) for name in ("mean", "variance", "slow", "ewma")]
         numbers = [(name, "<f8") for name in ("share", "far_mean", "far_variance")]
         return np.dtype([("n", "<i8"), *vectors, ("matrix", "<f8", (self.channels, self.channels)), *numbers])
 
@@ -111,17 +114,30 @@ class Vibration(Detector):
         state["mean"] += np.where(n > 2, error / n, 0.0)
         share = 1 / n[:, :, None]
         state["matrix"] = (1 - share) * (state["matrix"] + share * error[:, :, None] * error[:, None, :])
+        state["ewma"] += np.maximum(self.parameters.weight, 1 / n) * (error - state["ewma"])
+        state["slow"] += (state["ewma"] * state["ewma"] - state["slow"]) / n
         done = state["n"] == self.fitted
         if done.any():
             covariance = state["matrix"][done]
             variance = np.diagonal(covariance, axis1=1, axis2=2)
             state["variance"][done] = variance * (self.fitted / (self.fitted - 1))
+            slow = state["slow"][done] - self._usual_share * state["variance"][done]
+            state["slow"][done] = self.parameters.wander * np.maximum(slow, 0.0)
             state["matrix"][done] = inverse_root(self._shrunk(covariance, np.sqrt(variance)))
         return state
 
+    @cached_property
+    def _usual_share(self) -> float:
+        """The average share of one window's variance that the EWMA has over the fitted windows."""
+        shares = [1.0]
+        for n in range(2, self.fitted + 1):
+            weight = max(self.parameters.weight, 1 / n)
+            shares.append((1 - weight) ** 2 * shares[-1] + weight**2)
+        return sum(shares) / len(shares)
+
     def _shrunk(self, covariance: Floats, spread: Floats) -> Floats:
         scale = np.where(spread > 0, spread, np.inf)
-        kept = self.fitted / (self.fitted + self.channels)
+        kept = self.fitted / (self.fitted + self.channels / 2)
         correlation = covariance / scale[:, :, None] / scale[:, None, :]
         return np.asarray(np.where(np.eye(self.channels) > 0, 1.0, kept * correlation))
 
@@ -129,7 +145,7 @@ class Vibration(Detector):
         p: VibrationParameters = self.parameters
         age = state["n"] - np.where(state["n"] > p.baseline, p.baseline, self.fitted)  # each part begins anew
         weight = np.maximum(p.weight, 1 / age)
-        wander = (p.floor * state["mean"]) ** 2
+        wander = np.maximum((p.floor * state["mean"]) ** 2, state["slow"])
         bound = p.clip * np.sqrt(state["variance"] + wander)
         difference = np.minimum(np.maximum(values - state["mean"], -bound), bound)
         state["ewma"] += weight[:, None] * (difference - state["ewma"])

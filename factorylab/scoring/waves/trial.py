@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 LEAST = 4  # healthy windows of a load that are learnt from
 LEAST_ALL = 20
 # A rig is watched for minutes and a machine for weeks, so less of what it does is slow wander. Chosen on made-up rigs.
-OF_RIGS: Mapping[str, object] = {"floor": 0.03, "least": 1.3}
+OF_RIGS: Mapping[str, object] = {"floor": 0.01, "least": 1.0, "clip": 10.0}
 
 
 @dataclass(frozen=True)
