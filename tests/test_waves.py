@@ -179,7 +179,8 @@ def test_what_is_learnt_from_is_not_judged() -> None:
     [
         ([stretch("h", HEALTHY, 0, 20), stretch("b", "faulty", 0, 20)], "10 healthy windows"),
         ([stretch("h", HEALTHY, 0, 80), stretch("b", "faulty", 5, 20)], "no faulty window can be judged"),
-        ([stretch("b", "faulty", 0, 200)], "0 healthy windows"),
+        ([stretch("b", "faulty", 0, 200)], "is healthy"),
+        ([stretch("h", HEALTHY, 0, 200)], "is faulty"),
     ],
 )
 def test_what_cannot_be_judged_is_refused(stretches: list[Stretch], told: str) -> None:

@@ -72,6 +72,11 @@ def share_out(stretches: Sequence[Stretch]) -> Shares:
     Raises:
         UsageError: there are no healthy or no faulty windows to judge, or too few to learn from.
     """
+    for kind, there in (("healthy", {HEALTHY}), ("faulty", {stretch.role for stretch in stretches} - {HEALTHY})):
+        if not any(stretch.role in there for stretch in stretches):
+            raise UsageError(
+                f"no file with a whole window is {kind}: both kinds are needed, or take a smaller --window"
+            )
     by_load = defaultdict[str, list[Stretch]](list)
     for stretch in stretches:
         if stretch.role == HEALTHY:
@@ -91,7 +96,7 @@ def share_out(stretches: Sequence[Stretch]) -> Shares:
             "the healthy ones are kept for judging): take a smaller --window, or more healthy files"
         )
     if not any(stretch.role != HEALTHY for stretch in judged):
-        loads = ", ".join(dict.fromkeys(stretch.at for stretch in faulty)) or "none"
+        loads = ", ".join(dict.fromkeys(stretch.at for stretch in faulty))
         raise UsageError(
             f"no faulty window can be judged: healthy ones are at the loads {', '.join(learnt)}, faulty ones at {loads}"
         )
