@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,7 +18,17 @@ from factorylab.settings import load_settings
 if TYPE_CHECKING:
     from rich.console import Group
 
+    from factorylab.cluster.manage import Seen
     from factorylab.live import Look, Rates
+
+ASK_S = 1.0  # no question is asked more rarely, or its answers would look old
+FIRST_S = 0.5  # the first picture waits no longer for answers
+ABOUT = {
+    "leaders": "leaders and replicas (no broker answers)",
+    "ends": "the ends of the log (a partition has no leader that answers)",
+    "group": "the group and its owners (its coordinator does not answer)",
+    "store": "positions, alerts and events (PostgreSQL does not answer)",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,46 +47,63 @@ def watch(
     if not every <= DAY_S:  # NaN is not
         raise UsageError(f"--every {every:g}: at most {DAY_S:,} seconds")
     if as_json:
-        for look, rate in _looks(every, run):
-            line = {"look": look, "rates": rate, "lag_records": look.lag_records}
-            typer.echo(msgspec.json.encode(line).decode())
+        for seen in _looks(every, run):
+            typer.echo(msgspec.json.encode(seen.line()).decode())
         return
     from rich.live import Live
 
     with Live(screen=False, auto_refresh=False) as view:
-        for look, rate in _looks(every, run):
-            view.update(picture(look, rate), refresh=True)
+        for seen in _looks(every, run):
+            view.update(picture(seen), refresh=True)
 
 
-def _looks(every_s: float, run: str) -> Iterator[tuple[Look, Rates]]:
-    """A look and the rates since the one before, as long as the lab is up.
+@dataclass(frozen=True)
+class Moment:
+    """A look, the rates since the one before, and what the supervisor says of the nodes, which answers always."""
+
+    look: Look
+    rates: Rates
+    nodes: list[Seen]
+
+    def line(self) -> dict[str, object]:
+        """For machines."""
+        nodes = {node.name: node.status for node in self.nodes}
+        return {"look": self.look, "rates": self.rates, "lag_records": self.look.lag_records, "nodes": nodes}
+
+
+def _looks(every_s: float, run: str) -> Iterator[Moment]:
+    """A moment at once and then every `every_s` seconds, as long as the lab is up.
 
     Raises:
         EnvironmentUnfit: none is.
     """
-    from factorylab.cluster import boot, control
+    from factorylab.cluster import boot, control, manage
     from factorylab.live import Looker, rates
     from factorylab.names import Names
 
     home = load_settings().home
     if control.living_state(home) is None:
         raise EnvironmentUnfit(f"no lab is up in {home}: 'make start' (or 'factorylab up --factory') starts one")
-    looker = Looker(boot.known_endpoints(home), Names.of(run))
+    looker = Looker(boot.known_endpoints(home), Names.of(run), min(every_s, ASK_S) / 2)
+    looker.wait_for_all(FIRST_S)
     before = looker.look()
     while control.living_state(home):
-        time.sleep(every_s)
         now = looker.look()
-        yield now, rates(before, now)
+        yield Moment(now, rates(before, now), manage.look(home))
         before = now
+        time.sleep(every_s)
     looker.close()
 
 
-def picture(look: Look, rate: Rates) -> Group:
-    """One look as tables."""
+def picture(seen: Moment) -> Group:
+    """A moment as tables."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
+    from factorylab.live import fresh
+
+    look, rate = seen.look, seen.rates
     head = Text(
         f"{time.strftime('%H:%M:%S')}  into the log {_number(rate.written_per_s)}/s  into the store"
         f" {_number(rate.stored_per_s)}/s  lag {_number(look.lag_records)} records  group {look.group_state or '?'}"
@@ -83,18 +111,36 @@ def picture(look: Look, rate: Rates) -> Group:
     )
     partitions = Table("partition", "leader", "in sync", "end", "stored", "lag", "owner")
     for one in look.partitions or ():
-        numbers = (one.partition, one.leader, " ".join(map(str, one.isr)), one.end)
-        partitions.add_row(*map(str, numbers), _number(one.stored), _number(one.lag_records), one.owner or "nobody")
-    silent = ["Kafka does not answer"] * (look.partitions is None) + ["PostgreSQL does not answer"] * (
-        look.store is None
-    )
+        numbers = (one.partition, one.leader, " ".join(map(str, one.isr)))
+        end = _number(one.end) + ("" if fresh(one.end_age_s) else f" ({_age(one.end_age_s)})")
+        stored, lag = _number(one.stored), _number(one.lag_records)
+        partitions.add_row(*map(str, numbers), end, stored, lag, one.owner or "nobody")
     latest = Table("latest events and alerts", show_header=True)
     if look.store:
         for event in look.store.latest_events:
             latest.add_row(f"{event.at:%H:%M:%S}  {event.worker}  {event.kind}  {event.detail}"[:110])
         for alert in look.store.latest_alerts:
             latest.add_row(f"{alert.severity}  {alert.rule}  {alert.value:g}  {alert.correlation_id}")
-    return Group(head, *map(Text, silent), partitions, latest)
+    return Group(head, Text(_nodes(seen.nodes)), *map(Text, stale(look)), partitions, latest)
+
+
+def _nodes(nodes: list[Seen]) -> str:
+    """Those that run by their names, the others each with its state."""
+    running = [node.name for node in nodes if node.status == "running"]
+    others = [f"{node.name} {node.status.upper()}" for node in nodes if node.status != "running"]
+    return "  ".join([*others, f"running: {', '.join(running) or 'none'}"])
+
+
+def stale(look: Look) -> list[str]:
+    """A sentence for each question whose latest answer is old."""
+    from factorylab.live import fresh
+
+    ages = msgspec.structs.asdict(look.ages_s)
+    return [f"{_age(age)}: no answer about {ABOUT[name]}" for name, age in ages.items() if not fresh(age)]
+
+
+def _age(age_s: float | None) -> str:
+    return "not told yet" if age_s is None else f"{age_s:.0f} s old"
 
 
 def _number(value: float | None) -> str:

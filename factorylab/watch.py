@@ -59,14 +59,17 @@ class Answer(Generic[T]):
 
 
 class Watch(Thread, Generic[T]):
-    """Asks one question again and again, and keeps the latest answer.
+    """Asks one question again and again, and keeps the latest answer; `at_end` closes what it asks with.
 
     What it cannot ask for another reason than that nobody answers, it raises in the thread that looks at the answers.
     """
 
-    def __init__(self, stop: Event, question: Callable[[], T], every_s: float) -> None:
+    def __init__(
+        self, stop: Event, question: Callable[[], T], every_s: float, at_end: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(daemon=True)
         self._ended, self._question, self._every_s = stop, question, every_s  # _stop would hide a method of Thread
+        self._at_end = at_end
         self._latest: Answer[T] | None = None
         self._told: Answer[T] | None = None
         self._broken: Exception | None = None
@@ -77,6 +80,8 @@ class Watch(Thread, Generic[T]):
             self._ask_on()
         except Exception as error:  # a thread that dies alone would leave its answers missing without a word
             self._broken = error
+        if self._at_end:
+            self._at_end()
 
     def _ask_on(self) -> None:
         while not self._ended.is_set():
@@ -85,7 +90,8 @@ class Watch(Thread, Generic[T]):
                 self._latest = Answer(self._question(), asked_ns, time.monotonic())
             self._ended.wait(max(0.0, asked_s + self._every_s - time.monotonic()))
 
-    def _seen(self) -> Answer[T] | None:
+    def latest(self) -> Answer[T] | None:
+        """What was answered last, however old."""
         if self._broken is not None:
             raise self._broken
         return self._latest
@@ -97,12 +103,12 @@ class Watch(Thread, Generic[T]):
 
     def answer(self) -> Answer[T] | None:
         """The answer, unless it is older than FRESH_S."""
-        latest = self._seen()
+        latest = self.latest()
         return latest if latest is not None and time.monotonic() - latest.came_s <= FRESH_S else None
 
     def news(self) -> Answer[T] | None:
         """The latest answer, once."""
-        latest = self._seen()
+        latest = self.latest()
         if latest is self._told:
             return None
         self._told = latest

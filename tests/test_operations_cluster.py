@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from factorylab import live, trace_live
 from factorylab.clock import now_ns
+from factorylab.cluster.base import Action
 from factorylab.cluster.local import LocalCluster
 from factorylab.errors import UsageError
 from factorylab.faults.events import SystemEvents
@@ -136,6 +138,7 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     run.fleet("f0", rate="1000", sensors=90)
     run.wait_stored(3_000)
     looker = live.Looker(run.endpoints, run.names)
+    looker.wait_for_all(LONG_S)
     first = looker.look()
     run.wait_stored(run.stored() + 5_000)
     rates = live.rates(first, looker.look())
@@ -143,7 +146,8 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     assert rates.stored_per_s == pytest.approx(1000, rel=0.5)
     run.end("f0")
     run.wait_drained()
-    last = looker.look()
+    drained_ns = now_ns()
+    last = wait_until(lambda: asked_since(looker, drained_ns), what="answers to all questions", timeout_s=LONG_S)
     looker.close()
     assert last.partitions is not None and last.store is not None
     assert {one.partition: one.end for one in last.partitions} == run.ends()
@@ -155,16 +159,41 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     run.end("p0", signal.SIGTERM)
 
 
-def test_the_live_view_goes_on_while_the_database_is_frozen(cluster: LocalCluster, run: FactoryRun) -> None:
-    """While PostgreSQL is frozen, a look says so and still has what Kafka says; then all is back."""
+def asked_since(looker: live.Looker, t_ns: int) -> live.Look | None:
+    """A look all of whose answers are of later than `t_ns`."""
+    look = looker.look()
+    limit_s = (look.t_ns - t_ns) / 1e9
+    ages = (look.ages_s.leaders, look.ages_s.ends, look.ages_s.group, look.ages_s.store)
+    return look if all(age is not None and age < limit_s for age in ages) else None
+
+
+@pytest.mark.parametrize(("node", "action"), [("database", "pause"), ("broker-1", "kill"), ("broker-2", "pause")])
+def test_a_look_never_waits_and_says_what_is_old(
+    cluster: LocalCluster, run: FactoryRun, node: str, action: Action
+) -> None:
+    """While a node is frozen or dead, each look comes at once: old is what only that node could tell, each time older,
+    and the rest is of now. After the healing all is."""
     looker = live.Looker(run.endpoints, run.names)
-    assert looker.look().store is not None
-    cluster.inject(1, "database", "pause")
+    looker.wait_for_all(LONG_S)
+    cluster.inject(1, node, action)
     try:
-        frozen = looker.look()
+        old = wait_until(lambda: stale_look(looker, node), what=f"a look without {node}", timeout_s=LONG_S)
+        began = time.monotonic()
+        older = looker.look()
+        took_s = time.monotonic() - began
     finally:
         cluster.heal(1)
-    assert frozen.store is None
-    assert frozen.partitions is not None and len(frozen.partitions) == 3
-    wait_until(lambda: looker.look().store is not None, what="the database to answer again", timeout_s=LONG_S)
+    assert took_s < live.ANSWER_S  # it asked nobody
+    assert old.partitions is not None and len(old.partitions) == 3 and old.store is not None
+    assert older.ages_s.leaders is not None and live.fresh(older.ages_s.leaders)
+    assert live.fresh(older.ages_s.store) == (node != "database")
+    healed_ns = now_ns()
+    wait_until(lambda: asked_since(looker, healed_ns), what="all to answer again", timeout_s=LONG_S)
     looker.close()
+
+
+def stale_look(looker: live.Looker, node: str) -> live.Look | None:
+    """A look whose answers of the database, or of a broker about the partitions that it leads, are old."""
+    look = looker.look()
+    of_node = look.ages_s.store if node == "database" else look.ages_s.ends
+    return None if live.fresh(of_node) else look
