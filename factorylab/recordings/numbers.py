@@ -87,7 +87,7 @@ def read_numbers(table: Table, columns: Sequence[str], decimal: Decimal | None, 
         mark = (marks[name] or _by_others(table, name, cells[name], known, notes)) if name in marks else "."
         read[name] = _numbers(cells[name], mark)
     commas = [name for name in columns if marks.get(name) == "," and read[name].measured]
-    if commas:
+    if commas and decimal is None:
         notes.assumed.append(f"commas are decimal, as in {_example(cells[commas[0]], ',')!r} in {commas[0]!r}")
     return read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections import Counter
@@ -95,7 +96,10 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[str], notes: Notes) 
     head = _head(body)
     if not head:
         raise UsageError(f"{path} is empty: there is no reading in it")
-    separator = told[1] if told else separator_of(head)
+    try:
+        separator = told[1] if told else separator_of(head)
+    except csv.Error as error:
+        raise UsageError(f"{path} cannot be read as a table: {error}") from None
     if separator is None and is_matrix(head):
         separator, body = "\t", re.sub(r"(?m)[ \t]+(?=\r?$)", "", re.sub(r"(?m)^[ \t]+", "", body))
         body = re.sub(r"[ \t]+", "\t", body)
