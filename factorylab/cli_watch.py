@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -46,14 +47,20 @@ def watch(
     """Throughput, lag, owners, alerts and events of the lab that is up, until Ctrl-C or its end."""
     if not every <= DAY_S:  # NaN is not
         raise UsageError(f"--every {every:g}: at most {DAY_S:,} seconds")
+    from factorylab.cluster import control, manage
+
+    home = load_settings().home
+    if control.living_state(home) is None:
+        raise EnvironmentUnfit(f"no lab is up in {home}: 'make start' (or 'factorylab up --factory') starts one")
     if as_json:
-        for seen in _looks(every, run):
+        for seen in _looks(home, every, run):
             typer.echo(msgspec.json.encode(seen.line()).decode())
         return
     from rich.live import Live
 
     with Live(screen=False, auto_refresh=False) as view:
-        for seen in _looks(every, run):
+        view.update(_nodes(manage.look(home)), refresh=True)  # at once: what asks Kafka is yet to be loaded
+        for seen in _looks(home, every, run):
             view.update(picture(seen), refresh=True)
 
 
@@ -71,27 +78,20 @@ class Moment:
         return {"look": self.look, "rates": self.rates, "lag_records": self.look.lag_records, "nodes": nodes}
 
 
-def _looks(every_s: float, run: str) -> Iterator[Moment]:
-    """A moment at once and then every `every_s` seconds, as long as the lab is up.
-
-    Raises:
-        EnvironmentUnfit: none is.
-    """
+def _looks(home: Path, every_s: float, run: str) -> Iterator[Moment]:
+    """A moment at once and then every `every_s` seconds, as long as the lab is up."""
     from factorylab.cluster import boot, control, manage
     from factorylab.live import Looker, rates
     from factorylab.names import Names
 
-    home = load_settings().home
-    if control.living_state(home) is None:
-        raise EnvironmentUnfit(f"no lab is up in {home}: 'make start' (or 'factorylab up --factory') starts one")
     looker = Looker(boot.known_endpoints(home), Names.of(run), min(every_s, ASK_S) / 2)
     looker.wait_for_all(FIRST_S)
-    before = looker.look()
+    before, due_s = looker.look(), time.monotonic()
     while control.living_state(home):
         now = looker.look()
         yield Moment(now, rates(before, now), manage.look(home))
-        before = now
-        time.sleep(every_s)
+        before, due_s = now, max(due_s + every_s, time.monotonic())
+        time.sleep(max(0.0, due_s - time.monotonic()))
     looker.close()
 
 

@@ -121,31 +121,37 @@ class Rates(msgspec.Struct, frozen=True):
 
 
 def rates(before: Look, now: Look) -> Rates:
-    """What came into the log and into the store from one look to the next."""
+    """What came into the log and into the store from one look to the next, counted from answer to answer."""
     return Rates(_rate(_written(before), _written(now)), _rate(_stored(before), _stored(now)))
 
 
-Counted = tuple[int, float]
-"""A number of records, and when it was told (s)."""
+Told = tuple[int, int]
+"""A number of records, and when it was told (ns)."""
 
 
-def _written(look: Look) -> Counted | None:
-    ends = [one.end for one in look.partitions or () if one.end is not None]
-    return _counted(look, sum(ends), look.ages_s.ends) if ends else None
+def _written(look: Look) -> dict[int, Told]:
+    """Of each partition; empty where one is not known now."""
+    told = {one.partition: (one.end, _told_ns(look, one.end_age_s)) for one in look.partitions or ()}
+    known = {p: (end, at) for p, (end, at) in told.items() if end is not None and at is not None}
+    return known if len(known) == len(told) else {}
 
 
-def _stored(look: Look) -> Counted | None:
-    return _counted(look, sum(look.store.positions.values()), look.ages_s.store) if look.store else None
+def _stored(look: Look) -> dict[int, Told]:
+    at = _told_ns(look, look.ages_s.store)
+    return {p: (n, at) for p, n in look.store.positions.items()} if look.store and at is not None else {}
 
 
-def _counted(look: Look, records: int, age_s: float | None) -> Counted | None:
-    return (records, look.t_ns / NS - age_s) if age_s is not None and fresh(age_s) else None
+def _told_ns(look: Look, age_s: float | None) -> int | None:
+    """None where it is too old to make a number of it."""
+    return look.t_ns - round(age_s * NS) if age_s is not None and fresh(age_s) else None
 
 
-def _rate(before: Counted | None, now: Counted | None) -> float | None:
-    if before is None or now is None or now[1] <= before[1]:
+def _rate(before: dict[int, Told], now: dict[int, Told]) -> float | None:
+    """Of all partitions together; None where one of them told nothing new."""
+    pairs = [(before[partition], told) for partition, told in now.items() if partition in before]
+    if not pairs or any(then[1] >= told[1] for then, told in pairs):
         return None
-    return (now[0] - before[0]) / (now[1] - before[1])
+    return sum((told[0] - then[0]) * NS / (told[1] - then[1]) for then, told in pairs)
 
 
 class Looker:
