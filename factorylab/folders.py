@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from factorylab.settings import Settings
 
 LAB_MB, RUN_MB, CACHE_MB = 1_024, 256, 512
+LEAST_MB = 16  # with less a run that goes on is broken off: its end must be written, too
 SOCKET_BYTES = 107  # of the path of a Unix socket (unix(7)): 108 with the NUL at its end
 SOCKET_NAME_BYTES = len("/factorylab-12345678/kernel-65535")
 SHORT_PATHS = ("/tmp", "/var/tmp", "/dev/shm")

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from factorylab import manifest, provenance, runs
+from factorylab import folders, manifest, provenance, runs
 from factorylab.clock import ClockStamp, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.alone import OneBroker
@@ -94,6 +94,7 @@ class Experiment:
     def _phase(self, phase: Phase, text: str = "") -> None:
         self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase, wall_ns=time.time_ns()))
         self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
+        folders.check_room(self.run.path, "the rest of a run", folders.LEAST_MB, "make room, or set FACTORYLAB_RESULTS")
 
     def _start(self) -> None:
         topology = self.scenario.topology

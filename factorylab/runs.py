@@ -83,7 +83,8 @@ class RunFolder:
     def unfinished(self) -> str:
         """That an unsealed run did not finish, and why, as far as that was written down."""
         file = self.raw / FAILED
-        return "did not finish" + (f": {file.read_text(encoding='utf-8').strip()}" if file.exists() else "")
+        why = file.read_text(encoding="utf-8").strip() if file.exists() else ""  # a full disk takes no reason
+        return f"did not finish: {why}" if why else "did not finish"
 
     def scenario(self) -> Scenario:
         """What was to be done.

@@ -7,13 +7,19 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from factorylab import cli, folders
+from factorylab import cli, folders, runs
 from factorylab.cluster import doctor, postgres
+from factorylab.cluster.base import Cluster
 from factorylab.errors import EnvironmentUnfit
 from factorylab.folders import Folder
+from factorylab.journal import Journal
+from factorylab.names import Names
+from factorylab.runner import Experiment
+from factorylab.scenarios import build
 from factorylab.settings import load_settings
 
 COMMANDS = (
@@ -108,3 +114,22 @@ def test_the_doctor_names_the_folder_that_cannot_be_used(tmp_path):
     assert [found[what].ok for what in ("lab's folder", "results", "cache")] == [False] * 3
     assert "set FACTORYLAB_RESULTS" in found["results"].way_out
     assert doctor.worst(list(found.values())) == 5
+
+
+def test_a_run_is_broken_off_while_its_end_still_fits(tmp_path, monkeypatch):
+    """Where the disk runs full the next phase is the last, instead of minutes of waiting for workers that ended."""
+    run = runs.create(tmp_path, build("baseline", {}))
+    experiment = Experiment(run.scenario(), run, cast(Cluster, None), Names.of(run.run_id), tmp_path, lambda text: None)
+    with Journal(run.journals, "runner", "runner") as experiment.journal:
+        experiment._phase("steady")
+        full = shutil.disk_usage(tmp_path)._replace(free=15 * 2**20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+        with pytest.raises(EnvironmentUnfit, match="15 MB of free space and the rest of a run needs 16 MB"):
+            experiment._phase("recover")
+
+
+def test_a_reason_that_did_not_fit_on_the_disk_is_none(tmp_path):
+    """A run whose reason is an empty file is listed without one."""
+    run = runs.create(tmp_path, build("baseline", {}))
+    (run.raw / runs.FAILED).touch()
+    assert run.unfinished == "did not finish"
