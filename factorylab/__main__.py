@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -18,7 +19,9 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Load the commands and do what was typed."""
+    """Load the commands and do what was typed, in UTF-8: to Java, PostgreSQL and a browser names and texts are that."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     signal.signal(signal.SIGTERM, interrupt)
     try:
         from factorylab.cli import main as command

@@ -33,8 +33,9 @@ def tool() -> dict[str, str]:
 
 
 def python() -> dict[str, str]:
-    """With this very package importable, and nothing that lies in the folder where the process happens to start."""
-    return tool() | {"TZ": "UTC", "PYTHONPATH": PACKAGE_HOME, "PYTHONSAFEPATH": "1"}
+    """With this very package importable, nothing that lies in the folder where the process happens to start, and UTF-8
+    in files and their names, whatever the locale."""
+    return tool() | {"TZ": "UTC", "PYTHONPATH": PACKAGE_HOME, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 
 def docker() -> dict[str, str]:

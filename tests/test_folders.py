@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import cast
 
 import pytest
 
-from factorylab import cli, folders, runs
+from factorylab import cli, environment, folders, runs
 from factorylab.cluster import doctor, postgres
 from factorylab.cluster.base import Cluster
 from factorylab.errors import EnvironmentUnfit
@@ -133,3 +135,12 @@ def test_a_reason_that_did_not_fit_on_the_disk_is_none(tmp_path):
     run = runs.create(tmp_path, build("baseline", {}))
     (run.raw / runs.FAILED).touch()
     assert run.unfinished == "did not finish"
+
+
+def test_names_are_utf_8_in_every_locale(tmp_path):
+    """Where Python would take names for ASCII a command takes them for UTF-8 all the same."""
+    home = tmp_path / "Prüfstand 7"
+    words = [sys.executable, "-m", "factorylab", "status", "--json"]
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "FACTORYLAB_HOME": str(home)}
+    done = subprocess.run(words, env=environment.python() | plain, capture_output=True, check=True)
+    assert json.loads(done.stdout)["home"] == str(home)

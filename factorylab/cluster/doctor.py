@@ -32,7 +32,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; none of the checks changes anything."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _java, _jars, _class_cache, _postgres, _loopback, _lab, _results, _cache, _names, _sockets,
+        _python, _java, _jars, _class_cache, _postgres, _loopback, _lab, _results, _cache, _sockets,
         _memory, _open_files, _docker, _networks,
     )  # fmt: skip
     return [check(settings) for check in checks]
@@ -117,12 +117,6 @@ def _folder(what: str, folder: folders.Folder) -> Finding:
         return Finding(what, False, str(folder.path), str(error))
     above = folders.existing(folder.path)
     return Finding(what, True, f"{folder.path}, {shutil.disk_usage(above).free >> 20} MB free")
-
-
-def _names(settings: Settings) -> Finding:
-    del settings
-    encoding = sys.getfilesystemencoding()
-    return Finding("file names", encoding == "utf-8" or None, encoding, "keep to ASCII in names, or set LC_ALL=C.UTF-8")
 
 
 def _sockets(settings: Settings) -> Finding:
