@@ -45,7 +45,10 @@ def test_every_wrong_run_is_named_at_once(tmp_path: Path) -> None:
         ("name: T x\nruns: [{scenario: baseline}]", ["name", "'T x'"]),
         ("name: t\nrepeat: 0\nruns: [{scenario: baseline}]", ["repeat", "greater than or equal to 1"]),
         ("name: t\nruns: [{scenari: baseline}]", ["runs.0.scenari", "there is no such key"]),
-        ("name: t\nruns: [{scenario: baseline, parameters: {seed: {a: 1}}}]", ["runs.0.parameters.seed"]),
+        (
+            "name: t\nruns: [{scenario: baseline, parameters: {seed: {a: 1}}}]",
+            ["runs.0: baseline", "seed", "valid integer", "{'a': 1}"],
+        ),
         ("runs: [", ["cannot be read as YAML"]),
         ("just words", ["batch.yaml", "just words"]),
     ],
