@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from factorylab.errors import LabError, ScenarioError, UsageError
 from factorylab.execute import Job, Parameter
 from factorylab.limits import ROUNDS_MAX, RUNS_MAX, Count, Whole
+from factorylab.runs import RunFolder
 from factorylab.scenario import explain
 from factorylab.yaml_file import read_mapping
 
@@ -97,20 +99,56 @@ def plan(batch: Batch, repeat: int | None = None) -> list[Planned]:
 
 
 class Record:
-    """What of a batch is done, on disk after every run."""
+    """What of a batch is done, on disk after every run. Which run of the file each of them is, is read in its folder:
+    the file may have changed since."""
 
     def __init__(self, results: Path, batch: Batch) -> None:
         self.path = results / f"batch-{batch.name}.json"
 
     def done(self) -> list[Planned]:
-        """Runs of an earlier attempt whose folders are still whole."""
+        """Runs of an earlier attempt whose folders are still whole.
+
+        Raises:
+            UsageError: the record is none.
+        """
         if not self.path.exists():
             return []
-        known = msgspec.json.decode(self.path.read_bytes(), type=list[Planned])
+        try:
+            known = msgspec.json.decode(self.path.read_bytes(), type=list[Planned])
+        except msgspec.DecodeError as error:
+            raise UsageError(f"{self.path} is no record of a batch ({error}): leave out --resume") from None
         return [p for p in known if (self.path.parent / p.path / "raw" / "seal.json").exists()]
+
+    def sort(self, planned: list[Planned], jobs: list[Job]) -> tuple[list[Planned], list[str]]:
+        """Of the runs that are done those that the file still asks for, as it asks now, and the folders of the others.
+
+        A run belongs to a planned one when both have the same resolved scenario, secrets compared by digest; each
+        repetition takes one of them.
+        """
+        done = self.done()
+        folders = [RunFolder(self.path.parent / item.path) for item in done]
+        wanted = [folders[0].masked(job.scenario().model_dump(mode="json")) for job in jobs] if done else []
+        free = dict(enumerate(planned))
+        belonging, others = [], []
+        for item, was in zip(done, map(_scenario_of, folders), strict=True):
+            number = next((n for n in free if wanted[n] == was), None)
+            if number is None:
+                others.append(item.path)
+            else:
+                place = free.pop(number)
+                belonging.append(Planned(place.entry, place.round_no, item.path))
+        return belonging, others
 
     def write(self, done: list[Planned]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".part")
         beside.write_bytes(msgspec.json.format(msgspec.json.encode(done), indent=2))
         beside.replace(self.path)
+
+
+def _scenario_of(folder: RunFolder) -> dict[str, Any] | None:
+    """None where it is one that this factorylab does not take."""
+    try:
+        return folder.scenario().model_dump(mode="json")
+    except ScenarioError:
+        return None

@@ -51,7 +51,9 @@ def batch(  # noqa: PLR0917 (typer's options)
         return
     folders.of_results(settings).check()
     record = batches.Record(settings.results, wanted)
-    done = record.done() if resume else []
+    done, others = record.sort(planned, jobs) if resume else ([], [])
+    for path in others:
+        say(f"{path} stays, and is no run of {file} as it is now: it is left out here")
     record.write(done)
     judged = [load(settings.results / item.path) for item in done]
     finished = {(item.entry, item.round_no) for item in done}

@@ -163,7 +163,7 @@ class Crew:
         readings = self.account.kept
         wait_until(
             lambda: all(self.cluster.exit_code(name) is not None for name in self.fleets),
-            what=f"the {readings} readings of {Path(self.account.file).name} to be offered",
+            what=f"the {readings} readings of {self.account.file} to be offered",
             timeout_s=readings / workload.rate_per_s + SOURCE_MARGIN_S,
             every_s=0.2,
         )
@@ -278,8 +278,14 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
 def rate_plan(scenario: Scenario) -> str:
     """The offered rate as the fleets take it: the base rate, then each step, then the base rate for good."""
     workload: Workload = scenario.workload
+    base = _exactly(workload.rate_per_s)
     if not workload.steps_per_s:
-        return f"{workload.rate_per_s:g}"
+        return base
     quiet_s = scenario.schedule.warm_up_s + scenario.schedule.steady_s
-    steps = [f"{rate:.10g}:{workload.step_s:g}" for rate in workload.steps_per_s]
-    return ",".join([f"{workload.rate_per_s:.10g}:{quiet_s:g}", *steps, f"{workload.rate_per_s:.10g}"])
+    steps = [f"{_exactly(rate)}:{_exactly(workload.step_s)}" for rate in workload.steps_per_s]
+    return ",".join([f"{base}:{_exactly(quiet_s)}", *steps, base])
+
+
+def _exactly(number: float) -> str:
+    """The text that is read as this very number: 2000, 0.1, 1e-05."""
+    return repr(float(number)).removesuffix(".0")

@@ -9,6 +9,7 @@ import pytest
 from factorylab import batch, runs
 from factorylab.batch import Batch, Entry, Planned, Record
 from factorylab.errors import ScenarioError, UsageError
+from factorylab.execute import Job
 from factorylab.scenarios import build
 
 THREE = Batch(name="three", runs=tuple(Entry(scenario=name) for name in ("baseline", "broker_loss", "consumer_loss")))
@@ -106,6 +107,71 @@ def test_resume_takes_up_only_what_was_finished(tmp_path: Path) -> None:
     assert Record(tmp_path, THREE).done() == [planned[0], planned[2]]
     (folders[2].raw / "seal.json").unlink()
     assert Record(tmp_path, THREE).done() == [planned[0]]
+
+
+def finished(results: Path, *entries: Entry) -> list[Planned]:
+    """A whole run of each entry, recorded in this order."""
+    done = []
+    for number, entry in enumerate(entries):
+        folder = runs.create(results, Job(entry.scenario, entry.parameters).scenario())
+        runs.seal(folder)
+        done.append(Planned(number, 0, str(folder.path.relative_to(results))))
+    return done
+
+
+def sorted_by(batch_now: Batch, results: Path, repeat: int = 1) -> tuple[list[Planned], list[str]]:
+    planned = batch.plan(batch_now, repeat)
+    jobs = [batch.job_of(batch_now.runs[item.entry], results / "batch.yaml") for item in planned]
+    return Record(results, batch_now).sort(planned, jobs)
+
+
+def test_a_run_is_done_by_what_it_was(tmp_path: Path) -> None:
+    """After an edit of the file a run counts as done where its whole scenario is still asked for, wherever it stands
+    now, and the folders of the others are named."""
+    slow, fast = (Entry(scenario="baseline", parameters={"rate_per_s": rate}) for rate in (10, 20))
+    broker = Entry(scenario="broker_loss")
+    done = finished(tmp_path, slow, broker)
+    Record(tmp_path, THREE).write(done)
+    edited = THREE.model_copy(update={"runs": (broker, fast)})
+    assert sorted_by(edited, tmp_path) == ([Planned(0, 0, done[1].path)], [done[0].path])
+    spelled = Entry(scenario="baseline", parameters={"rate_per_s": 10.0, "seed": 1})
+    assert sorted_by(THREE.model_copy(update={"runs": (spelled, broker)}), tmp_path) == (done, [])
+
+
+def test_each_repetition_takes_one_run(tmp_path: Path) -> None:
+    """As many runs of one scenario count as done as the file asks for; with fewer rounds than before the rest is left
+    over."""
+    once = THREE.model_copy(update={"runs": (Entry(scenario="baseline"),)})
+    done = finished(tmp_path, *once.runs, *once.runs)
+    Record(tmp_path, once).write(done)
+    assert sorted_by(once, tmp_path) == ([done[0]], [done[1].path])
+    assert sorted_by(once, tmp_path, 3) == ([Planned(0, 0, done[0].path), Planned(0, 1, done[1].path)], [])
+
+
+def test_a_scenario_file_and_its_secrets_count_as_they_are_now(tmp_path: Path) -> None:
+    """A run of a scenario file is done while file and secret say the same; a changed value or secret is another run."""
+    file = tmp_path / "own.yaml"
+    own = THREE.model_copy(update={"runs": (Entry(scenario="own.yaml"),)})
+
+    def left_over(text: str) -> list[str]:
+        file.write_text(f"name: own\n{text}")
+        return sorted_by(own, tmp_path)[1]
+
+    file.write_text("name: own\nclients: {consumer: {sasl.password: one-secret}}")
+    done = finished(tmp_path, Entry(scenario=str(file)))
+    Record(tmp_path, own).write(done)
+    assert left_over("clients: {consumer: {sasl.password: one-secret}}") == []
+    assert left_over("clients: {consumer: {sasl.password: two-secrets}}") == [done[0].path]
+    assert left_over("clients: {consumer: {sasl.password: one-secret}}\nworkload: {seed: 2}") == [done[0].path]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"entry": "x"}]', "\xff"])
+def test_a_broken_record_is_told(tmp_path: Path, text: str) -> None:
+    """A record that cannot be read is a usage error that names it and the way out."""
+    record = Record(tmp_path, THREE)
+    record.path.write_text(text, encoding="latin-1")
+    with pytest.raises(UsageError, match=r"batch-three\.json is no record of a batch .*--resume"):
+        record.done()
 
 
 def test_a_first_attempt_has_nothing_done(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from factorylab.factory.positions import Taken
 from factorylab.factory.schedule import Schedule
 from factorylab.factory.sensors.recorded import Recording, Source
 from factorylab.recordings.layout import Layout
+from factorylab.scenarios import build
+from factorylab.workers import rate_plan
 
 
 @pytest.fixture
@@ -88,6 +90,34 @@ def test_rates_are_stages() -> None:
     for wrong in ("", "0", "-5", "5:", "1000,2000", "nan", "1e400"):
         with pytest.raises(ValueError, match=r"rate|seconds"):
             parse_rate(wrong)
+
+
+def test_a_rate_arrives_as_it_was_asked_for() -> None:
+    """Whatever rate and step a scenario has, its fleets read the very same numbers."""
+    for rate in (2000, 1e6, 123456.5, 1e-5, 1 / 3):
+        assert parse_rate(rate_plan(build("baseline", {"rate_per_s": rate}))) == (RateStage(rate, None),)
+    stepped = build("high_load", {"steps_per_s": [123456.75, 1e6], "step_s": 1234.5678})
+    stages = parse_rate(rate_plan(stepped))
+    assert stages[1:3] == (RateStage(123456.75, 1234.5678), RateStage(1e6, 1234.5678))
+
+
+TOO_MUCH = [
+    ("report_every_s", "86401"), ("report_every_s", "inf"), ("report_every_s", "0"), ("rate", "1000001"),
+    ("rate", "10:86401,5"), ("rate", "1e400"), ("rate", "9" * 400), ("linger_ms", "900001"), ("linger_ms", "inf"),
+    ("seed", str(2**63)), ("anomaly_rate", "1.1"), ("poison_rate", "nan"), ("produce_deadline_s", "86401"),
+    ("produce_deadline_s", "inf"), ("store_deadline_s", "1e10"), ("session_timeout_s", "nan"), ("batch_wait_s", "nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), TOO_MUCH)
+def test_a_process_by_hand_has_the_bounds_of_a_run(clean: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """A number above what limits.py allows, or one that is none, is refused by the process itself, by its variable."""
+    kind = FleetConfig if name in FleetConfig.model_fields else ProcessorConfig
+    given = {"bootstrap": "a:1", "worker": "w", "database_url": "postgresql://u:p@h/d", name: value}
+    for key, text in given.items():
+        clean.setenv(f"FACTORYLAB_{key.upper()}", text)
+    with pytest.raises(UsageError, match=f"FACTORYLAB_{name.upper()}: "):
+        from_environment(kind)
 
 
 def test_properties_of_the_user_win_over_the_safe_profile(tmp_path: Path) -> None:

@@ -419,6 +419,7 @@ def test_the_command_says_what_it_read(tmp_path: Path) -> None:
     told = json.loads(CliRunner().invoke(app, ["score", str(file), "--json"]).stdout)["accounts"][0]
     assert (told["channels"], told["rows"], told["interval_s"]) == (["Wert"], 600, 300)
     assert told["left_out"] == ["column 1: without a name"]
+    assert str(file.parent) not in json.dumps(told) and told["file"] == file.name  # an account is handed on
     wrong = CliRunner().invoke(app, ["score", str(file), "--date-order", "xyz"])
     assert isinstance(wrong.exception, UsageError) and "--date-order" in str(wrong.exception)
 

@@ -16,11 +16,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from factorylab import messages, sources
+from factorylab.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, Share
 from factorylab.recordings.layout import Layout
 from factorylab.sources import Sourced
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")
+NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 Kind = Literal["temperature", "vibration", "energy"]
 
 
@@ -40,10 +42,13 @@ def parse_rate(text: str) -> tuple[RateStage, ...]:
     """
     stages = []
     for part in text.split(","):
-        fits = re.fullmatch(r"\s*(\d+(?:\.\d+)?)(?::(\d+(?:\.\d+)?))?\s*", part)
+        fits = re.fullmatch(rf"\s*({NUMBER})(?::({NUMBER}))?\s*", part)
         if not fits or float(fits[1]) <= 0:
             raise ValueError(f"{part!r} is not a rate: write '2000' or '2000:12,5000:6' (readings per second:seconds)")
-        stages.append(RateStage(float(fits[1]), float(fits[2]) if fits[2] else None))
+        stage = RateStage(float(fits[1]), float(fits[2]) if fits[2] else None)
+        if stage.rate_per_s > RATE_MAX_PER_S or (stage.lasts_s or 0) > DAY_S:
+            raise ValueError(f"{part!r}: a rate is at most {RATE_MAX_PER_S:,} per second, a stage at most {DAY_S:,} s")
+        stages.append(stage)
     if any(stage.lasts_s is None for stage in stages[:-1]):
         raise ValueError(f"{text!r}: every stage but the last needs its seconds, as in '2000:12,5000'")
     return (*stages[:-1], RateStage(stages[-1].rate_per_s, None))
@@ -78,7 +83,7 @@ class FactoryConfig(Sourced):
     worker: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
     journal_dir: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    report_every_s: float = Field(default=5, gt=0)
+    report_every_s: Seconds = 5
     producer_config: Path | None = None
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
     metrics_port: int | None = Field(default=None, ge=0, le=65_535, description="None: no metrics; 0: a free port")
@@ -96,9 +101,9 @@ class FleetConfig(FactoryConfig):
 
     rate: str = "2000"
     sensors: int = Field(default=300, ge=1, le=1_000_000)
-    seed: int = Field(default=1, ge=0, lt=2**63)
-    anomaly_rate: float = Field(default=0.02, ge=0, le=1)
-    poison_rate: float = Field(default=0, ge=0, le=1, description="share of blocks that carry an impossible time")
+    seed: Count = 1
+    anomaly_rate: Share = 0.02
+    poison_rate: Share = Field(default=0, description="share of blocks that carry an impossible time")
     fleet: str = Field(default="0/1", pattern=r"^\d+/\d+$")
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
     label_topic: Topic | None = None
@@ -107,7 +112,7 @@ class FleetConfig(FactoryConfig):
     value_column: str | None = Field(default=None, min_length=1)
     layout: Annotated[Layout, NoDecode] = Layout()
     source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
-    linger_ms: float = Field(default=5, ge=0)
+    linger_ms: Milliseconds = 5
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
 
     @field_validator("kinds", mode="before")
@@ -160,11 +165,11 @@ class ProcessorConfig(FactoryConfig):
     group: str = Field(default=messages.GROUP, min_length=1)
     consumer_config: Path | None = None
     protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
-    session_timeout_s: float | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
+    session_timeout_s: Number | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
-    batch_wait_s: float = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
-    produce_deadline_s: float = Field(default=30, gt=0)
-    store_deadline_s: float = Field(default=10, ge=1, description="of each call of the database, connecting included")
+    batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
+    produce_deadline_s: Seconds = 30
+    store_deadline_s: Seconds = Field(default=10, ge=1, description="of each call of the database, connecting included")
     steps_dir: Path | None = Field(default=None, description="for tests alone: where orders to stop are; see steps.py")
 
     @field_validator("database_url")

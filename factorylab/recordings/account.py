@@ -24,7 +24,10 @@ class Notes:
 
 @dataclass(frozen=True)
 class Account:
-    """`rows` were read and `kept` of them are in the recording; times are UTC; `left_out` are rows and columns."""
+    """`rows` were read and `kept` of them are in the recording; times are UTC; `left_out` are rows and columns.
+
+    `file` is its name alone: accounts are handed on, and where a file lies is this machine's own business.
+    """
 
     recording: str
     file: str

@@ -63,7 +63,7 @@ class Rows:
 
     def account(self, path: Path) -> Account:
         return Account(
-            self.name, str(path), self.read, len(self.times), self.channels, self.label, self.convention.said,
+            self.name, path.name, self.read, len(self.times), self.channels, self.label, self.convention.said,
             moment(self.times.min()), moment(self.times.max()), interval_of(self.times),
             tuple(self.notes.left_out), tuple(self.notes.assumed),
         )  # fmt: skip
