@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from factorylab.clock import NS, now_ns
 from factorylab.cluster.admin import client_config
 from factorylab.compact import schema
+from factorylab.errors import WaitTimeout
 from factorylab.factory.client_errors import sorted_out
 from factorylab.messages import payload_hash
 
@@ -97,10 +99,10 @@ def read_log(
     *,
     see: Callable[[list[Message]], None],
 ) -> Epochs:
-    """Read all records of `spans` into the Parquet file `out`, piece by piece, and show them to `see`; where each
-    leader epoch lies."""
+    """Read the records of `spans` into the Parquet file `out`, piece by piece, and show them to `see`; where each
+    leader epoch lies. What cannot be read is missing there: the audit compares what was read with `spans`."""
     epochs: Epochs = {}
-    with pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
+    with suppress(WaitTimeout), pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
         for batch in read_topic(bootstrap, topic, spans):
             writer.write_table(log_table(batch, sensors))
             note_epochs(epochs, batch)
@@ -159,10 +161,9 @@ def within(message: Message, spans: Spans) -> bool:
 def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Message]]:
     """Batches of all records with start ≤ offset < end of each partition, by a fresh consumer outside any group.
 
-    Ends early where nothing comes for IDLE_S: what is missing then is missing in the evidence, too.
-
     Raises:
         ClientDead: the consumer is.
+        WaitTimeout: some of them cannot be read: nothing came for IDLE_S.
     """
     left = {p: end for p, (start, end) in spans.items() if end > start}
     consumer = Consumer(
@@ -179,8 +180,16 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
     try:
         consumer.assign([TopicPartition(topic, p, spans[p][0]) for p in left])
         idle_since_ns = now_ns()
-        while left and now_ns() - idle_since_ns < IDLE_S * NS:
-            records, _ = sorted_out(consumer.consume(BATCH, 0.5))
+        why = "the leader of none of them answers"
+        while left:
+            if now_ns() - idle_since_ns >= IDLE_S * NS:
+                names = ", ".join(f"{partition} (to offset {end})" for partition, end in sorted(left.items()))
+                raise WaitTimeout(
+                    f"{topic} cannot be read as a whole, nothing came of partition {names} for {IDLE_S:g} s: {why};"
+                    " 'factorylab status' and 'factorylab heal' tell and mend what is broken"
+                )
+            records, errors = sorted_out(consumer.consume(BATCH, 0.5))
+            why = errors[-1][0].str() if errors else why
             batch = [message for message in records if within(message, spans)]
             if batch:
                 idle_since_ns = now_ns()

@@ -18,7 +18,9 @@ from factorylab.factory.config import FleetConfig
 from factorylab.factory.fleet import Fleet
 from factorylab.factory.intake import Bad
 from factorylab.factory.outbox import Outbox
+from factorylab.factory.pace import Pace
 from factorylab.factory.process import Stop
+from factorylab.factory.processor import Processor
 from factorylab.factory.profiles import new_client
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.test_factory_units import wire
@@ -106,6 +108,20 @@ def test_a_dead_consumer_is_no_error_among_others() -> None:
     """The one message that tells of it ends the process, whatever came with it."""
     with pytest.raises(ClientDead, match="fenced"):
         sorted_out([Told(None), Told(DEAD, None)])  # type: ignore[list-item]
+
+
+def test_a_dead_member_takes_nothing_that_waits() -> None:
+    """The poll that tells of the death comes before partitions that wait for the store are tried again."""
+    taken: list[bool] = []
+    member = SimpleNamespace(
+        _pace=Pace(300),
+        _producer=DeadProducer(reports=False),
+        _consumer=SimpleNamespace(poll=lambda _timeout_s: Told(DEAD, None)),
+        _assignment=SimpleNamespace(take_pending=lambda: taken.append(True)),
+    )
+    with pytest.raises(ClientDead):
+        Processor._round(member)  # type: ignore[arg-type]
+    assert taken == []
 
 
 @pytest.mark.parametrize("reports", [False, True])

@@ -7,21 +7,26 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from confluent_kafka import Message
 
-from factorylab import live, trace_live
+from factorylab import live, log_scan, trace_live
 from factorylab.clock import now_ns
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Action
 from factorylab.cluster.local import LocalCluster
-from factorylab.errors import UsageError
+from factorylab.errors import UsageError, WaitTimeout
 from factorylab.faults.events import SystemEvents
 from factorylab.history import Commit, FaultStep
 from factorylab.journal import SEND, read_journal, read_pieces, sends_path
 from factorylab.waiting import wait_until
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.labs import listening
+from tests.test_factory_units import wire
 from tests.test_metrics import scrape, value
 
 pytestmark = pytest.mark.cluster
@@ -96,6 +101,60 @@ def test_a_reading_is_traced_through_the_lab_that_is_up(run: FactoryRun) -> None
     run.end("f0")
     with pytest.raises(UsageError, match=f"no trace of {sensor}:999999: it is neither stored nor in"):
         trace_live.trace(run.endpoints, run.names, files, sensor, 999_999)
+
+
+def test_a_reading_that_became_a_dead_letter_is_traced_to_it(run: FactoryRun) -> None:
+    """Trace finds the letter of that very record, with its reason, and none where a record waits for its processor."""
+    key, value = wire(seq=7, sensor_id="one", readings={"temperature_c": "warm"})
+    run.produce([(b"other", b"not JSON"), (key, value)])
+    run.processor("p0")
+    run.wait_drained()
+    assert run.end("p0") == 0
+    found = trace_live.trace(run.endpoints, run.names, [run.folder / "p0.log"], "one", 7)
+    by_name = {step.step: step for step in found.steps if step.where}
+    assert {"sent", "not_in_store", "dead_letter"} == by_name.keys()
+    letter, sent = by_name["dead_letter"], by_name["sent"]
+    assert letter.where == run.names.dead_letters and "float" in letter.detail and "JSON" not in letter.detail
+    assert letter.at and sent.at and letter.at >= sent.at
+    run.produce([wire(seq=8, sensor_id="one", readings={"temperature_c": "warm"})])
+    waiting = trace_live.trace(run.endpoints, run.names, [], "one", 8)
+    assert [step.step for step in waiting.steps] == ["sent", "not_in_store"]
+
+
+def test_a_topic_that_cannot_be_read_as_a_whole_is_no_shorter_topic(
+    run: FactoryRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Records that the log does not give are an error with its reason; to the final read, whose audit counts, they are
+    missing records."""
+    run.produce([wire(seq=n, sensor_id=f"s{n}") for n in range(60)])
+    ends = run.ends()
+    cut = max(ends, key=lambda partition: ends[partition])
+    run.delete_records({cut: 2})
+    spans, found = {p: (0, end) for p, end in ends.items()}, list[Message]()
+    bootstrap, topic = run.endpoints.bootstrap, run.names.sensors
+    monkeypatch.setattr(log_scan, "IDLE_S", 2.5)
+    with pytest.raises(WaitTimeout, match=rf"partition {cut} \(to offset {ends[cut]}\).*[Oo]ffset out of range"):
+        for batch in log_scan.read_topic(bootstrap, topic, spans):
+            found += batch
+    assert len(found) == 60 - ends[cut]
+    monkeypatch.setattr(log_scan, "IDLE_S", 0.1)
+    out = tmp_path / "log.parquet"
+    assert log_scan.read_log(bootstrap, topic, {cut: spans[cut]}, {}, out, see=found.extend) == {}
+    assert pq.read_metadata(out).num_rows == 0
+
+
+def test_a_topic_is_told_from_another_of_its_name(run: FactoryRun) -> None:
+    """One that was made again has another id; one that is not there is no topic without partitions."""
+    with closing(Admin(run.endpoints.bootstrap, deadline_s=0)) as admin:
+        first = admin.identity(run.names.labels)
+        assert first.partitions == 3 and first == admin.identity(run.names.labels)
+        with pytest.raises(WaitTimeout, match="UnknownTopicOrPartition"):
+            admin.partitions("no-such-topic")
+    with closing(Admin(run.endpoints.bootstrap)) as admin:
+        admin.delete_topics([run.names.labels])
+        wait_until(lambda: run.names.labels not in admin.topics(), what="the topic to be gone", timeout_s=LONG_S)
+        run.create_topics(run.names.labels)
+        assert admin.identity(run.names.labels).topic_id != first.topic_id
 
 
 def test_errors_and_the_whole_life_of_a_processor_are_events(run: FactoryRun) -> None:

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, for_code
 
 from factorylab.cluster.python_client import FAILURES, admin_client
 from factorylab.errors import WaitTimeout
@@ -46,6 +46,14 @@ class PartitionView:
     @property
     def full(self) -> bool:
         return self.leader >= 0 and set(self.isr) == set(self.replicas)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A topic that is deleted and made again gets another id."""
+
+    topic_id: str
+    partitions: int
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,7 @@ class Admin:
 
     def partitions(self, topic: str) -> list[PartitionView]:
         """Leader, epoch, replicas and ISR of each partition, as one broker sees them."""
-        described = self._ask(f"partitions of {topic}", lambda client: client.describe_topics([topic]))
+        described = self._ask(f"partitions of {topic}", lambda client: _topic(client, topic))
         views = [
             PartitionView(
                 partition=p["partition_index"],
@@ -179,9 +187,14 @@ class Admin:
                 replicas=tuple(p["replica_nodes"]),
                 isr=tuple(p["isr_nodes"]),
             )
-            for p in described[0]["partitions"]
+            for p in described["partitions"]
         ]
         return sorted(views, key=lambda view: view.partition)
+
+    def identity(self, topic: str) -> Identity:
+        """What tells a topic from one of the same name that was made later, or changed."""
+        described = self._ask(f"id of {topic}", lambda client: _topic(client, topic))
+        return Identity(described["topic_id"], len(described["partitions"]))
 
     def ends(self, topic: str, partitions: Iterable[int], *, start: bool = False) -> dict[int, int]:
         """High watermark of each partition, or its log start offset; asked of the leaders."""
@@ -272,6 +285,14 @@ class Admin:
             every_s=0.2,
             last_seen=lambda: ", ".join(f"p{v.partition} leader {v.leader} isr {v.isr}" for v in seen),
         )
+
+
+def _topic(client: KafkaAdminClient, name: str) -> dict[str, Any]:
+    """kafka-python's description of a topic, with its errors raised: one that is not there has no partitions in it."""
+    described: dict[str, Any] = client.describe_topics([name])[0]
+    if described["error_code"]:
+        raise for_code(described["error_code"])(name)
+    return described
 
 
 def _group(client: KafkaAdminClient, name: str) -> dict[str, Any]:

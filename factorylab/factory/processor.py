@@ -22,7 +22,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from factorylab.errors import LabError
 from factorylab.factory import logs
 from factorylab.factory.batches import Batches
-from factorylab.factory.client_errors import ClientDead
+from factorylab.factory.client_errors import ClientDead, raise_if_dead
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.contest import OwnershipLost
 from factorylab.factory.member import Member
@@ -88,6 +88,8 @@ class Processor:
             self._too_slow()
         self._producer.poll(0)  # for its log lines: batches without an alert do not wait for it
         first = self._consumer.poll(POLL_S)
+        if first is not None:  # before anything is taken: a dead member owns nothing
+            raise_if_dead(first.error())
         self._pace.begin()
         self._assignment.take_pending()
         self._pace.did("taking")
