@@ -24,26 +24,27 @@ if TYPE_CHECKING:
     from factorylab.saved import Run
 
 
-def scenario(name: str, **parameters: object) -> Scenario:
+def scenario(name: str | Path, /, **parameters: object) -> Scenario:
     """The named scenario, or the one in the YAML file `name`, with these parameters.
 
     Raises:
         UsageError, ScenarioError: there is no such scenario, or a parameter is unknown or wrong.
     """
-    if not name.endswith((".yaml", ".yml")):
-        return build(name, parameters)
+    if not str(name).endswith((".yaml", ".yml")):
+        return build(str(name), parameters)
     if parameters:
         raise UsageError(f"{name} is a scenario file and takes no parameters: change the file")
     return scenario_file(Path(name))
 
 
-def scenario_file(path: Path) -> Scenario:
+def scenario_file(path: str | Path) -> Scenario:
     """A scenario written out in YAML. A relative `source` in it starts at the file's folder.
 
     Raises:
         UsageError: the file cannot be read.
         ScenarioError: it is no scenario.
     """
+    path = Path(path)
     found = scenario_from(read_mapping(path), str(path))
     source = found.workload.source
     if source is None or source.is_absolute():
@@ -59,20 +60,35 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
     folder: it is loaded, nothing runs. `keep` leaves the cluster up with the run's topics and tables.
 
     Raises:
+        UsageError: `wanted` is no scenario, or `run_dir` is no folder of a run of it.
         LabError: the run could not be carried out; nothing of it is left running.
     """
     from factorylab.saved import load
 
+    if not isinstance(wanted, Scenario):
+        raise UsageError(f"lab.run takes a scenario, not a {type(wanted).__name__}: lab.run(lab.scenario('baseline'))")
     settings = load_settings()
-    if run_dir and RunFolder(Path(run_dir)).sealed:
-        return load(run_dir)
+    given = _made_for(wanted, Path(run_dir)) if run_dir else None
+    if given and given.sealed:
+        return load(given.path)
     check_source(wanted, say)
     check_clients(wanted)
     folders.of_results(settings).check()
-    if run_dir:
-        return _carry_out(wanted, RunFolder(Path(run_dir)), settings, keep, say)
+    if given:
+        return _carry_out(wanted, given, settings, keep, say)
     with runs.made(settings.results, wanted) as folder:
         return _carry_out(wanted, folder, settings, keep, say)
+
+
+def _made_for(wanted: Scenario, path: Path) -> RunFolder:
+    """The run's folder at `path`, which is of this very scenario: a notebook may have been changed since."""
+    folder = RunFolder(path.absolute())
+    way_out = "leave run_dir out, and the run gets a folder of its own"
+    if not (folder.raw / "scenario.json").is_file():
+        raise UsageError(f"run_dir={str(path)!r} is no folder of a run: {way_out}")
+    if folder.masked(wanted.model_dump(mode="json")) != folder.scenario().model_dump(mode="json"):
+        raise UsageError(f"run_dir={str(path)!r} is of another scenario than the one that is asked for: {way_out}")
+    return folder
 
 
 def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bool, say: Callable[[str], None]) -> Run:
@@ -143,7 +159,7 @@ def load(run: str | Path) -> Run:
     return opened(runs.find(load_settings().results, str(run)).path)
 
 
-def saved_runs(words: str | Sequence[str] = (), run_dir: str = "") -> list[Run]:
+def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[Run]:
     """The runs that `words` (one word, or several) and `run_dir` name, or the latest finished one of each scenario.
 
     Raises:
@@ -151,9 +167,9 @@ def saved_runs(words: str | Sequence[str] = (), run_dir: str = "") -> list[Run]:
     """
     from factorylab.saved import load
 
-    words = [words] if isinstance(words, str) else words
+    words = [words] if isinstance(words, str | Path) else words
     results = load_settings().results
-    chosen = [runs.find(results, word) for word in [*words, *([run_dir] if run_dir else [])]]
+    chosen = [runs.find(results, str(word)) for word in [*words, *([run_dir] if run_dir else [])]]
     latest = {folder.path.parent.name: folder for folder in runs.list_runs(results) if folder.sealed}
     folders = chosen or list(latest.values())
     if not folders:

@@ -14,7 +14,7 @@ import typer
 
 from factorylab import runs as run_folders
 from factorylab.cli_runs import OnBackend, say
-from factorylab.errors import UsageError
+from factorylab.errors import EnvironmentUnfit, UsageError
 from factorylab.settings import left_out, load_settings
 
 if TYPE_CHECKING:
@@ -159,6 +159,8 @@ def logs(  # noqa: PLR0917 (typer's options)
     if follow and run is not None:
         raise UsageError("a run's logs are complete: --follow is for the lab that is up")
     if follow:
+        if not logs_of_lab():
+            raise EnvironmentUnfit(f"no lab is up in {load_settings().home}: 'make start' starts one")
         for line in reading.followed(logs_of_lab, choose):
             sys.stdout.write(line.show() + "\n")
             sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -41,7 +42,7 @@ class Job:
         Raises:
             UsageError, ScenarioError: before anything starts.
         """
-        wanted = scenario(self.name, **self.parameters)
+        wanted = scenario(self.name, **_plain(self.parameters))
         check_source(wanted)
         check_clients(wanted)
         return wanted
@@ -99,8 +100,10 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
                 raise _as_lab_error(error.ename, error.evalue) from None
             say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
         except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
-            hint = "its kernel python3 must be this environment's: 'jupyter kernelspec list' shows which one is taken"
-            raise EnvironmentUnfit(f"the notebook {notebook.name} could not be run ({error}); {hint}") from None
+            hint = "a kernel that died was killed or found no memory left: free some, and see the system's log"
+            raise EnvironmentUnfit(
+                f"the notebook {notebook.name} could not be run to its end ({error}): {hint}"
+            ) from None
         finally:
             _clean(folder.derived / "notebook.ipynb", wanted)
         return folder
@@ -156,7 +159,8 @@ def _variables(wanted: Scenario, settings: Settings) -> dict[str, str]:
 
 def _plain(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     """Paths made absolute: the kernel may work in another folder."""
-    resolved = {k: str(Path(str(v)).resolve()) for k, v in parameters.items() if k == "source"}
+    sources = {k: v for k, v in parameters.items() if k == "source" and isinstance(v, str)}
+    resolved = {k: os.path.abspath(v) for k, v in sources.items()}  # noqa: PTH100 (resolve() raises for a NUL)
     return {**parameters, **resolved}
 
 

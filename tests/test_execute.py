@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from factorylab import api, errors
 from factorylab.cli_runs import describe, parse_parameters
-from factorylab.errors import LabBusy, LabError, ScenarioError, UsageError
+from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
 from factorylab.execute import Job, Lines, _as_lab_error, execute
+from factorylab.runs import create, list_runs, seal
 from factorylab.settings import load_settings
+
+KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
 
 @pytest.mark.parametrize(
@@ -131,10 +137,79 @@ def test_nothing_is_made_for_a_wrong_job(job: Job, tmp_path: Path) -> None:
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_kernel_that_dies_is_told(begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the kernel is killed the error says so; the folder goes where nothing began, else it holds the reason."""
+    dies = "import os, pathlib, signal\n"
+    dies += "pathlib.Path(run_dir, 'raw/logs/broker-1.log').write_text('up')\n" if begun else ""
+    cells = [new_code_cell("run_dir = ''", metadata={"tags": ["parameters"]}), new_code_cell(dies + KILL)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), tmp_path / "baseline.ipynb")
+    monkeypatch.setattr("factorylab.execute.notebooks", lambda: tmp_path)
+    settings = load_settings().model_copy(update={"results": tmp_path / "results"})
+    with pytest.raises(EnvironmentUnfit, match=r"baseline\.ipynb could not be run to its end .Kernel died.: "):
+        execute(Job("baseline", {}), settings, print)
+    left = list_runs(settings.results)
+    assert len(left) == int(begun) and all("Kernel died" in run.unfinished for run in left)
+    assert begun or list(settings.results.iterdir()) == []
+
+
 def test_a_scenario_file_takes_no_parameters(tmp_path: Path) -> None:
     """Parameters of a scenario file are refused: its truth is the file."""
     with pytest.raises(UsageError, match="takes no parameters"):
         api.scenario(str(tmp_path / "a.yaml"), hold_s=3)
+
+
+def test_a_scenario_and_saved_runs_are_named_by_text_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes a name takes a path, too; a number or a parameter called `name` is refused as any wrong one is."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
+    (tmp_path / "own.yaml").write_text("name: own")
+    assert api.scenario(tmp_path / "own.yaml") == api.scenario_file(str(tmp_path / "own.yaml"))
+    done = create(tmp_path, api.scenario("baseline"))
+    seal(done)
+    assert [run.folder for run in api.saved_runs(done.path)] == [done]
+    assert [run.folder for run in api.saved_runs([done.path, "latest"])] == [done, done]
+    for wrong in (lambda: api.saved_runs([7]), lambda: api.scenario(7), lambda: api.load(7)):  # type: ignore[list-item, arg-type]
+        with pytest.raises(UsageError, match="7"):
+            wrong()
+    with pytest.raises(ScenarioError, match="no parameter name"):
+        Job("baseline", {"name": "x"}).scenario()
+
+
+@pytest.mark.parametrize("wrong", ["baseline", {"name": "baseline"}, None])
+def test_a_run_takes_a_scenario(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name or a mapping in place of a scenario is refused before anything starts, with the right call."""
+    monkeypatch.setattr("factorylab.cluster.backends.bring_up", lambda *given, **named: pytest.fail("it started"))
+    with pytest.raises(UsageError, match=rf"not a {type(wrong).__name__}: lab\.run\(lab\.scenario\('baseline'\)\)"):
+        api.run(wrong)
+
+
+def test_a_run_fills_or_loads_its_own_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is none of a run is refused, and so is that of another scenario, finished or not: its verdict would
+    be taken for one about what is asked for."""
+    monkeypatch.setattr("factorylab.cluster.backends.bring_up", lambda *given, **named: pytest.fail("it started"))
+    wanted = api.scenario("baseline", seed=2)
+    (tmp_path / "file").write_text("")
+    for nowhere in (tmp_path / "nowhere", tmp_path / "file", tmp_path):
+        with pytest.raises(UsageError, match="is no folder of a run"):
+            api.run(wanted, nowhere)
+    other, own = (create(tmp_path, scenario) for scenario in (api.scenario("baseline"), wanted))
+    with pytest.raises(UsageError, match="is of another scenario"):
+        api.run(wanted, other.path)
+    seal(other)
+    seal(own)
+    with pytest.raises(UsageError, match="is of another scenario"):
+        api.run(wanted, other.path)
+    assert api.run(wanted, str(own.path)).folder == own
+
+
+def test_a_source_is_the_same_file_for_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source of a named scenario is kept with its whole path, as the notebook gets it."""
+    (tmp_path / "data.csv").write_text(
+        "timestamp,value\n" + "".join(f"2026-01-01 00:{i:02d}:00,{i}\n" for i in range(60))
+    )
+    monkeypatch.chdir(tmp_path)
+    assert Job("recorded_machine", {"source": "data.csv"}).scenario().workload.source == tmp_path / "data.csv"
 
 
 def test_a_relative_source_starts_at_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
