@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import pytest
 
 from factorylab import plots
@@ -26,6 +27,13 @@ def test_a_figure_is_the_same_bytes_each_time(run: Run, figure: plots.Figure) ->
     first, second = plots.svg(figure(run)), plots.svg(figure(run))
     assert first == second and ElementTree.fromstring(first).tag.endswith("svg")
     assert len(first) < 120_000
+
+
+def test_a_figure_heeds_no_matplotlibrc(run: Run) -> None:
+    """What a matplotlibrc in the current or the user's folder says of figures changes no byte of the lab's."""
+    before = plots.svg(plots.timeline(run))
+    with mpl.rc_context({"axes.facecolor": "red", "lines.marker": "o", "savefig.dpi": 7, "xtick.direction": "in"}):
+        assert plots.svg(plots.timeline(run)) == before
 
 
 def test_the_timeline_names_the_fault_and_shades_it(run: Run) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.figure import Figure
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
@@ -45,7 +45,7 @@ RC: Any = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    with mpl.rc_context(RC):
+    with style.context(["default", RC]):  # whatever matplotlibrc there is besides
         yield
 
 
