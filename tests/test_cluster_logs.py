@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from typer.testing import CliRunner
+
+from factorylab.cli import app
 from factorylab.cluster.logs import Reader, chooser, followed, merged, whole_word, why_nothing
+from factorylab.errors import EnvironmentUnfit
 
 BROKER = """[0.388s][warning][aot] a line of the JVM before any other
 2026-11-24T16:50:00.773Z INFO  [main] kafka.server.BrokerServer - starting
@@ -100,3 +105,10 @@ def test_a_correlation_id_is_a_whole_word():
     wanted = re.compile(whole_word("T-1:5"))
     assert all(wanted.search(text) for text in ("stored correlation_id=T-1:5", "alert ('T-1:5', 3)", "T-1:5. Done"))
     assert not any(wanted.search(text) for text in ("T-1:51", "T-1:5:spike.v1", "ET-1:5", "T-1:5-a", "x/T-1:5"))
+
+
+def test_nothing_to_follow_is_told(tmp_path, monkeypatch):
+    """Following the logs of a lab that was never up is refused, and not taken for one that has ended."""
+    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "lab"))
+    with pytest.raises(EnvironmentUnfit, match="no lab is up in .*make start"):
+        CliRunner().invoke(app, ["logs", "--follow"], catch_exceptions=False)
