@@ -104,6 +104,7 @@ class Experiment:
         changed = self.admin.retain(self.names.sensors, seconds_s) if seconds_s else {}
         self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
+        self.topic = self.admin.identity(self.names.sensors)
         self.config = {
             "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self.admin.broker_config(1),
@@ -218,7 +219,17 @@ class Experiment:
             broker.partitions(self.names.sensors)
             broker.close()
 
+    def _check_topic(self) -> None:
+        """Whether the topic is the one that was made: offsets of another mean nothing, added partitions go unread."""
+        topic, before, now = self.names.sensors, self.topic, self.admin.identity(self.names.sensors)
+        if now != before:
+            self.problems.append(
+                f"{topic} is not the topic that this run made, which had {before.partitions} partitions and the id"
+                f" {before.topic_id}: it has {now.partitions} and {now.topic_id}. Leave a run's topics as they are"
+            )
+
     def _final_read(self) -> None:
+        self._check_topic()
         final = FinalRead(
             self.admin,
             self.cluster.endpoints.database_url,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from kafka.admin import ConfigResource
 
 from factorylab.cluster.admin import (
     Admin,
     GroupView,
+    Identity,
     Member,
     PartitionView,
     _partitions,
@@ -15,6 +18,7 @@ from factorylab.cluster.admin import (
     coordinating_partition,
     java_hash,
 )
+from factorylab.runner import Experiment
 
 
 @pytest.mark.parametrize(
@@ -111,3 +115,17 @@ def test_a_configuration_is_read_until_it_has_what_was_changed(monkeypatch: pyte
     reading = ForgetfulBroker()
     monkeypatch.setattr(Admin, "_connected", lambda _: reading)
     assert Admin("nowhere:1").topic_config("t", {"retention.ms": "8000"}) == {"retention.ms": "8000"}
+
+
+@pytest.mark.parametrize(("now", "told"), [(Identity("a", 3), 0), (Identity("b", 3), 1), (Identity("a", 4), 1)])
+def test_a_topic_that_was_changed_during_a_run_is_a_problem_of_it(now: Identity, told: int) -> None:
+    """Made again or grown, it is not the topic that the run made, and both are named; as it was, nothing is said."""
+    run = SimpleNamespace(
+        names=SimpleNamespace(sensors="t"),
+        topic=Identity("a", 3),
+        admin=SimpleNamespace(identity=lambda _topic: now),
+        problems=list[str](),
+    )
+    Experiment._check_topic(run)  # type: ignore[arg-type]
+    assert len(run.problems) == told
+    assert all(f"the id a: it has {now.partitions} and {now.topic_id}." in problem for problem in run.problems)
