@@ -110,5 +110,5 @@ def test_a_correlation_id_is_a_whole_word():
 def test_nothing_to_follow_is_told(tmp_path, monkeypatch):
     """Following the logs of a lab that was never up is refused, and not taken for one that has ended."""
     monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "lab"))
-    with pytest.raises(EnvironmentUnfit, match="no lab is up in .*make start"):
+    with pytest.raises(EnvironmentUnfit, match=r"no lab is up in .*make start"):
         CliRunner().invoke(app, ["logs", "--follow"], catch_exceptions=False)
