@@ -73,6 +73,27 @@ READ = [
     Case("AM and PM", lines(" Timestamp, v", " {t:%d/%m/%Y %I:%M:%S %p},{v}"), said="day/month/year"),
     Case("months first", lines("time,v", "{t:%m/%d/%Y %H:%M},{v}"), said="month/day/year"),
     Case("two-digit years", lines("time;v", "{t:%d.%m.%y %H:%M};{de}")),
+    Case(
+        "Berlin's winter by its abbreviation",
+        lines("time,v", "{t} CET,{v}").replace("13 00", "13 01"),
+        said="CET is +01",
+    ),
+    Case("offset of two digits", lines("time,v", "{t}+00,{v}"), Layout(time_zone="Europe/Berlin")),
+    Case("offset after UTC", lines("time,v", "{t:%Y-%m-%d %H:%M:%S} UTC+00:00,{v}")),
+    Case("offset and the zone's name", lines("time,v", "{t:%Y-%m-%dT%H:%M:%S}Z[UTC],{v}")),
+    Case(
+        "offset behind days first",
+        lines("time,v", "{t:%d.%m.%Y %H:%M}-01:00,{v}")
+        .replace("2024 00", "2023 00")
+        .replace("13.01.2023 00", "12.01.2024 23"),
+        Layout(time_zone="Europe/Berlin"),
+    ),
+    Case("weekdays", lines("time;v", "Sat {t:%d.%m.%Y %H:%M};{v}")),
+    Case("o'clock", lines("time;v", "{t:%d.%m.%Y %H:%M} Uhr;{v}")),
+    Case("compact hour", lines("date,v", "{t:%Y%m%d:%H%M},{v}")),
+    Case("two digits of the year", lines("date,v", "{t:%y%m%d%H%M%S},{v}"), said="written like 240113000000"),
+    Case("compact milliseconds", lines("date,v", "{t:%Y%m%d%H%M%S}000,{v}")),
+    Case("a column twice", lines("timestamp,v,v", "{t},{v},{v}"), said="v (2): the same as v"),
     Case("names of months", lines("time,v", "{t:%d-%b-%Y %H:%M:%S},{v}")),
     Case("midnight without a clock", GERMAN.replace("13.01.2024 00:00:00;", "13.01.2024;")),
     Case("the end of a day", PLAIN.replace("2024-01-13 00:00:00", "2024-01-12 24:00:00")),
@@ -166,7 +187,13 @@ REFUSED = [
     Case(
         "offsets here and there", PLAIN.replace("00:05:00", "00:05:00Z"), said="line 2: '2024-01-13 00:00:00' in column"
     ),
-    Case("an abbreviated zone", lines("time,v", "{t} CET,{v}"), said="is no time"),
+    Case("an abbreviated zone of two meanings", lines("time,v", "{t} IST,{v}"), said="'IST' can be several time zones"),
+    Case("JSON", '[{"time": "2024-01-13", "v": 1}]', said="is JSON, not a table"),
+    Case("HTML", "<!DOCTYPE html><table>", said="is HTML or XML, not a table"),
+    Case("packed otherwise", b"BZh91AY", said="is packed by bzip2"),
+    Case("why nothing is left", lines("time,v", "{t},{v} bar"), said="Left out: v: no numbers ('70.5 bar'"),
+    Case("machines by their names", lines("time,sensor,v", "{t},p{n},{v}"), said="--by sensor"),
+    Case("machines in German", lines("time,Maschine,v", "{t},1{n},{v}"), said="--by Maschine"),
     Case("a word for a time", PLAIN + "later,7\n", said="line 14: 'later' in column 'timestamp' is no time"),
     Case("no such zone", PLAIN, Layout(time_zone="Berlin"), said="no time zone 'Berlin'"),
     Case("machines in turn", lines("timestamp,who,v", "{t},A,{v}\n{t},B,1"), said="--by COLUMN (by); it may be who"),
@@ -303,6 +330,44 @@ def test_labels(words: str, faulty: tuple[str, ...], tmp_path: Path) -> None:
     assert found.channels == ("v",)
 
 
+@pytest.mark.parametrize(
+    ("name", "step", "seconds"),
+    [("time_ms", 3_600_000, 3_600), ("Time (min)", 1, 60), ("time [h]", 2, 7_200), ("Time (s)", 90_000, 90_000)],
+)
+def test_the_columns_name_tells_the_unit_of_times_since_the_start(
+    name: str, step: int, seconds: int, tmp_path: Path
+) -> None:
+    """Milliseconds, minutes and hours, however long it took."""
+    text = f"{name},v\n" + "".join(f"{step * n},{n * n}\n" for n in range(20))
+    (found,) = read(tmp_path, text, Layout(), Columns(time=name))
+    assert found.interval_s == seconds and "since the start" in account(found)
+
+
+def test_hours_in_ten_digits_are_no_seconds(tmp_path: Path) -> None:
+    """2024011300 is an hour of 2024, not a second of 2034."""
+    text = "date,v\n" + "".join(f"{2024011300 + n},{n * n}\n" for n in range(20))
+    (found,) = read(tmp_path, text, Layout(), Columns())
+    assert found.interval_s == 3_600 and str(found.times[0]).startswith("2024-01-13T00:00")
+
+
+@pytest.mark.parametrize("value", ["32767", "6999", "-3.4028235e+38"])
+def test_ends_of_a_range_are_pointed_at(value: str, tmp_path: Path) -> None:
+    """What comes again and again, far from all others, may mean "no reading": taken as said, it is a hole."""
+    text = PLAIN + "".join(f"2024-01-14 00:0{n}:00,{value}\n" for n in range(3))
+    (found,) = read(tmp_path, text, Layout(), Columns())
+    way_out = account(found).partition("say --missing ")[2].splitlines()[0]
+    (found,) = read(tmp_path, text, Layout(missing=(way_out,)), Columns())
+    assert found.values[-3:, 0].tolist() == [VALUES[-1]] * 3
+
+
+@pytest.mark.parametrize(("word", "missing"), [("nan", ()), ("-999", ("-999",))])
+def test_rows_whose_label_means_a_hole_are_not_scored(word: str, missing: tuple[str, ...], tmp_path: Path) -> None:
+    """Usual words for a hole, and values that were named as such, tell nothing."""
+    text = lines("time,v,label", "{t},{v},0") + f"2024-01-13 00:12:00,1,{word}\n2024-01-13 00:13:00,1,1\n"
+    (found,) = read(tmp_path, text, Layout(missing=missing), Columns(faulty=("1",)))
+    assert found.scored.tolist() == [True] * 12 + [False, True]
+
+
 def test_rows_without_a_label_are_not_scored(tmp_path: Path) -> None:
     """Where it is told what means a fault, an empty label tells nothing."""
     text = lines("time,v,label", "{t},{v},0") + "2024-01-13 00:12:00,1,\n2024-01-13 00:13:00,1,1\n"
@@ -321,6 +386,12 @@ DAY_FIRST = lines("time,v", "{t:%d/%m/%Y %H:%M:%S},{v}").replace("13/01", "03/02
         "\ufeff" + PAIR,
         PAIR.encode("utf-16"),
         json.dumps({"x/r.csv": [HOT]}),
+        json.dumps({"r": [HOT]}),
+        json.dumps([[f"{HOT[0]}+00", f"{HOT[1]}+00"]]),
+        json.dumps([["13.01.2024 01:08 CET", "13.01.2024 01:10 CET"]]),
+        "start_date,start_time,end_date,end_time\n" + ",".join(HOT).replace(" ", ",") + "\n",
+        "Start Date;Start Time;End Date;End Time\n13.01.2024;00:08;13.01.2024;00:10\n",
+        f"start,end,anomaly\n{','.join(HOT)},1\n",
         json.dumps([{"start": HOT[0], "end": HOT[1]}]),
         json.dumps([["2024-01-13T05:38:00+05:30", "2024-01-13T05:40:00+05:30"]]),
         json.dumps([[1705104480, 1705104600]]),
@@ -365,6 +436,10 @@ def test_windows_follow_the_recordings_convention(tmp_path: Path) -> None:
         (json.dumps([[HOT[0], None]]), "neither a moment nor [start, end]"),
         (json.dumps([[HOT[0]]]), "neither a moment nor [start, end]"),
         (json.dumps([["soon", "late"]]), "'soon' is no time"),
+        ("[]", "there is no window in it"),
+        (f'{{"r.csv": [["{HOT[0]}", "{HOT[1]}"]], "r.csv": []}}', "'r.csv' stands there twice"),
+        (f"start,end,label\n{','.join(HOT)},1\n{','.join(HOT)},normal\n", "line 3: 'label' is 'normal', and every row"),
+        ("timestamp,anomaly\n2024-01-13 00:01:00,0\n", "line 2: 'anomaly' is '0', and every row"),
         (json.dumps({"other.csv": [HOT]}), "no windows for r.csv: it has some for other.csv"),
         ('{"a":', "is no file of windows"),
         ("start,end\n03/02/2024,04/02/2024\n", "--date-order"),
@@ -391,6 +466,26 @@ def test_what_tells_the_truth_is_never_an_input(name: str, tmp_path: Path) -> No
     file.write_text(PAIR)
     (found,) = read(tmp_path, "\n".join([f"time,v,{name}", *rows]), Layout(), Columns(), file)
     assert found.channels == ("v",) and f"left out: {name}: " in account(found)
+
+
+@pytest.mark.parametrize("levels", [(0, 100), (3, 7), (0.01, 0.99)])
+def test_nearly_the_truth_is_never_an_input(levels: tuple[float, float], tmp_path: Path) -> None:
+    """Whatever its two values: a column that parts the rows as the windows do, a row late, is left out."""
+    text = "time,v,mode\n" + "".join(
+        f"2024-01-13 {n // 60:02}:{n % 60:02},{n * n % 17},{levels[20 <= n < 40]}\n" for n in range(60)
+    )
+    file = tmp_path / "w.json"
+    file.write_text(json.dumps([["2024-01-13 00:19", "2024-01-13 00:39"]]))
+    (found,) = read(tmp_path, text, Layout(), Columns(), file)
+    assert found.channels == ("v",) and "mode: the label once more" in account(found)
+
+
+def test_single_moments_are_told(tmp_path: Path) -> None:
+    """A list of two times is two moments, not a window, and that is said."""
+    file = tmp_path / "w.json"
+    file.write_text(json.dumps(HOT))
+    (found,) = read(tmp_path, PLAIN, Layout(), Columns(), file)
+    assert found.truth is not None and found.truth.sum() == 2 and "w.json: single moments" in account(found)
 
 
 def test_folders_hold_files_whatever_their_ending_is_written_like(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,13 @@ from factorylab.recordings.table import Table
 
 COUNTERS = {"id", "index", "idx", "no", "nr", "row", "record", "unnamed0", "lfdnr", "seq", "counter"}
 MACHINES = re.compile(
-    r"(machine|unit|asset|device|engine|turbine|station|equipment|pump|sensor|motor)(id|number|no|nr)|machine|tag"
+    r"(machine|unit|asset|device|dev|engine|turbine|station|equipment|pump|sensor|motor|maschinen?|anlagen?|ger(ä|ae)te?)"
+    r"(id|name|number|no|nr)|machine|device|dev|asset|maschine|anlage|tag"
 )
+MACHINE_NOUNS = {"pump", "unit", "motor", "engine", "sensor", "station", "turbine", "id", "name", "equipment"}
 SENTINELS = (-9, -99, -999, -9999, -99999, 9999, 99999, 999999)
+FEW = 4  # values of a label at most: healthy, and kinds or grades of faults
+ALIKE = 0.9  # of the rows that either calls faulty, both do
 LEAST = 3  # rows that make a counter, or a sentinel
 
 
@@ -39,7 +44,8 @@ def read_channels(
     chosen = _named(table, names, others, numbers) if wanted else _measurements(table, layout, numbers, notes)
     if not chosen:
         raise UsageError(
-            f"{table.path}: it has no column of numbers besides times and labels: name it with --value-column"
+            f"{table.path}: it has no column of numbers besides times and labels: name it with --value-column. "
+            f"Left out: {'; '.join(notes.left_out) or 'nothing'}"
         )
     for name, its in chosen.items():
         _tell_holes(name, its, notes)
@@ -67,18 +73,32 @@ def _measurements(table: Table, layout: Layout, numbers: dict[str, Numbers], not
     reasons = {name: _unfit(table, name, its) for name, its in numbers.items()}
     fit = [name for name, why in reasons.items() if why is None]
     weak = {name: why for name in fit if (why := _tells_nothing(name, numbers[name].values))}
+    seen = dict[bytes, str]()
+    for name in fit:
+        first = seen.setdefault(sha256(numbers[name].values.tobytes()).digest(), name)
+        if first != name:
+            weak.setdefault(name, f"the same as {first}")
     if len(weak) < len(fit):  # a recording of one constant channel is one all the same
         reasons |= weak
     for why in dict.fromkeys(filter(None, reasons.values())):
         notes.left_out.append(f"{listed([name for name in reasons if reasons[name] == why])}: {why}")
     chosen = {name: its for name, its in numbers.items() if reasons[name] is None}
-    machines = [name for name in chosen if MACHINES.fullmatch(plain(name))]
+    machines = [name for name, its in numbers.items() if name in chosen or its.words if _tells_machines(table, name)]
     if machines and not layout.by:
         raise UsageError(
             f"{table.path}: {machines[0]!r} looks like what tells machines apart: say so with --by {machines[0]}, or "
             "name the columns of values with --value-column"
         )
     return chosen
+
+
+def _tells_machines(table: Table, name: str) -> bool:
+    """By its name; of the nouns that may also be a state (pump: on), by several values with letters and digits."""
+    cells = table.cells[name]
+    if MACHINES.fullmatch(plain(name)):
+        return bool((cells != cells.iloc[0]).any())
+    named = plain(name) in MACHINE_NOUNS and cells.str.fullmatch(r"(?i).*[a-z].*\d+.*").all()
+    return bool(named and cells.nunique() > 1)
 
 
 def _unfit(table: Table, name: str, its: Numbers) -> str | None:
@@ -117,26 +137,33 @@ def _tell_holes(name: str, its: Numbers, notes: Notes) -> None:
 
 
 def _tell_sentinels(name: str, values: NDArray[np.float64], layout: Layout, notes: Notes) -> None:
-    """Values far beyond all others that loggers write for "no reading"."""
-    for sentinel in SENTINELS:
-        same = values == sentinel
-        rest = values[~same & np.isfinite(values)]
-        if same.sum() >= LEAST and len(rest) and abs(sentinel - np.median(rest)) > 3 * (np.ptp(rest) or 1):
+    """Values far beyond all others that come again and again: usual ones for "no reading", or the ends of a range."""
+    finite = values[np.isfinite(values)]
+    for sentinel in dict.fromkeys((*map(float, SENTINELS), float(finite.min()), float(finite.max()))):
+        count = int((finite == sentinel).sum())
+        if count < LEAST or count == len(finite):
+            continue
+        rest = finite[finite != sentinel]
+        least = 1.0 if sentinel in SENTINELS else np.inf  # width of a channel that is constant besides
+        if abs(sentinel - np.median(rest)) > 3 * (np.ptp(rest) or least):
+            shown = int(sentinel) if sentinel.is_integer() and abs(sentinel) < 1e9 else sentinel
             notes.assumed.append(
-                f"{name!r} is {sentinel} in {counted(int(same.sum()), 'row')}, far from all other values; if it means "
-                f"'no reading', say --missing {sentinel}"
+                f"{name!r} is {shown} in {counted(count, 'row')}, far from all other values; if it means "
+                f"'no reading', say --missing {shown}"
             )
 
 
 def leaks(channels: dict[str, NDArray[np.float64]], truth: NDArray[np.bool_]) -> list[str]:
-    """Channels that hold the truth itself: two values, one in every faulty row and the other in every healthy one."""
+    """Channels that hold the truth itself: one value in all healthy rows, and in (nearly) all faulty ones another."""
     if truth.all() or not truth.any():
         return []
-    faulty, healthy = int(np.argmax(truth)), int(np.argmin(truth))
-    return [
-        name
-        for name, values in channels.items()
-        if values[faulty] != values[healthy]
-        and {float(values[faulty]), float(values[healthy])} <= {*range(-1, 10)}
-        and np.array_equal(np.where(truth, values[faulty], values[healthy]), values)
-    ]
+    return [name for name, values in channels.items() if _is_truth(values, truth)]
+
+
+def _is_truth(values: NDArray[np.float64], truth: NDArray[np.bool_]) -> bool:
+    """Two values that part the rows as the truth does; the ends of faults may be off by a tenth of them in all."""
+    if len(np.unique(values[:1_000])) > FEW or not 2 <= len(levels := np.unique(values)) <= FEW:  # the first is quick
+        return False
+    usual = max(levels, key=lambda level: int((values[~truth] == level).sum()))
+    other = values != usual
+    return bool((other & truth).sum() >= ALIKE * (other | truth).sum())

@@ -111,7 +111,10 @@ def _without_leaks(path: Path, rows: Rows, truth: Bools | None) -> Rows:
     by_name = dict(zip(rows.channels, rows.values.T, strict=True))
     telling = leaks(by_name, truth) if truth is not None else []
     gone = [*empty, *(telling if len(telling) + len(empty) < len(by_name) else [])]
-    for why, names in (("no number for this machine", empty), ("the label once more; that is never an input", telling)):
+    for why, names in (
+        ("no number for this machine", empty),
+        ("the label once more, or nearly so; that is never an input", telling),
+    ):
         if {*names} & {*gone}:
             rows.notes.left_out.append(f"{listed(names)}: {why}")
     return rows.only_channels([name for name in rows.channels if name not in gone])

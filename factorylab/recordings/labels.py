@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,10 +18,11 @@ from factorylab.recordings.table import Table
 Bools = NDArray[np.bool_]
 LABEL_NAMES = ("label", "anomaly", "isanomaly")  # taken as the label where nothing else is named
 TELLING = re.compile(
-    r"anomal|outlier|attack|(?<!de)fault|failure|label|changepoint|groundtruth|defect|abnormal|intrusion|is(normal|broken|failed)"
+    r"anomal|outlier|attack|(?<!de)fault|failure|label|changepoint|groundtruth|defect|abnormal|intrusion|attflag|malfunction|breakdown|alarm|defekt|is(normal|broken|failed)"
     r"|^(class|classes|target|truth|gt|failed|broken|normal|state|status|event|störung|fehler|ausfall|stoerung)$"
 )
 WORDS = {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}
+HOLES = {"nan", "null", "n/a", "na", "#n/a"}
 SEEN = 8  # values that an error names
 
 
@@ -75,6 +77,12 @@ def _by_values(table: Table, label: str, faulty: tuple[str, ...], notes: Notes) 
     healthy = table.cells[label][known & ~values.isin(wanted)]
     notes.assumed.append(f"{label!r}: {listed([*faulty])} is faulty; healthy: {_shown(healthy) or 'none'}")
     return values.isin(wanted).to_numpy(bool), known
+
+
+def without_missing(table: Table, label: str, missing: tuple[str, ...]) -> Table:
+    """The same with empty labels where a cell is a usual word for a hole, or a value that means "no reading"."""
+    gone = _canonical(table.cells[label]).isin({*HOLES, *map(_word, missing)})
+    return replace(table, cells=table.cells.assign(**{label: table.cells[label].mask(gone, "")}))
 
 
 def check_faulty(table: Table, label: str, faulty: tuple[str, ...]) -> None:

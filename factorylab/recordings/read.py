@@ -12,14 +12,13 @@ from factorylab.errors import UsageError
 from factorylab.recordings.account import Account, Notes, counted, interval_of, listed, moment
 from factorylab.recordings.channels import read_channels
 from factorylab.recordings.header import is_moment, names_time
-from factorylab.recordings.labels import check_faulty, label_of, read_truth
+from factorylab.recordings.labels import check_faulty, label_of, read_truth, without_missing
 from factorylab.recordings.layout import Columns, Layout
+from factorylab.recordings.moments import Read, Unreadable
 from factorylab.recordings.recording import Bools, Floats, Times
 from factorylab.recordings.table import Table, read_table
-from factorylab.recordings.times import Convention, Read, Unreadable, check_repeats, joined, read_times, spaced
+from factorylab.recordings.times import CLOCK, Convention, check_repeats, joined, read_times, spaced
 from factorylab.recordings.zones import from_utc, to_utc, zone
-
-CLOCK = r"\d{1,2}:\d{2}.*"
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,7 @@ def read_rows(path: Path, columns: Columns, layout: Layout, *, windows: bool = F
     by, only = _by(table, layout.by)
     label = label_of(table, columns, windows)
     if label:
+        table = without_missing(table, label, layout.missing)
         check_faulty(table, label, columns.faulty)
     elif columns.faulty:
         raise UsageError(f"{path}: --faulty tells values of a label, and there is none: name it with --label-column")

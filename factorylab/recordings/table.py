@@ -25,6 +25,7 @@ from factorylab.recordings.text import read_text
 
 SAMPLE_LINES = 200
 SAMPLE = 2_000_000  # characters
+MARKED_UP = re.compile(r'\s*(?:(\{"|\[\s*\{)|<(?:html|!doctype|\?xml|table))', re.IGNORECASE)
 COMMENT = re.compile(r"(?m)^#.*\n?")
 
 
@@ -89,6 +90,8 @@ def read_table(path: Path, layout: Layout, wanted: Sequence[str], notes: Notes) 
         UsageError: it cannot be read as a table, naming the line and the rule.
     """
     text = read_text(path, layout.encoding, notes)
+    if marked_up := MARKED_UP.match(text):
+        raise UsageError(f"{path} is {'JSON' if marked_up[1] else 'HTML or XML'}, not a table: export it as CSV")
     comments = text.startswith("#") or "\n#" in text
     body, comment = _without_comments(text, notes) if comments else (text, "")
     told = re.match(r'"?sep=(.)"?\r?\n', body)  # Excel's own first line

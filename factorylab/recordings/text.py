@@ -18,7 +18,8 @@ NO_TEXT = {
     b"PK\x03\x04": "an Excel workbook or zip file", b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"PAR1": "a Parquet file",
     b"\x89HDF": "an HDF5 file", b"MATLAB 5.0": "a MATLAB file", b"SQLite format 3": "a SQLite database",
-    b"\x93NUMPY": "a NumPy file",
+    b"\x93NUMPY": "a NumPy file", b"BZh": "packed by bzip2", b"\xfd7zXZ": "packed by xz",
+    b"7z\xbc\xaf": "packed by 7-Zip", b"\x28\xb5\x2f\xfd": "packed by Zstandard",
 }  # fmt: skip
 SAMPLE = 4_096
 ZEROS = 0.3  # the least share of zero bytes at odd or even places that makes a text without a mark UTF-16

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,19 @@ import pandas as pd
 from factorylab.errors import UsageError
 from factorylab.recordings.account import Notes, interval_of, listed, moment
 from factorylab.recordings.header import is_moment, names_time, plain
+from factorylab.recordings.labels import tells
 from factorylab.recordings.layout import Layout
+from factorylab.recordings.moments import Unreadable
 from factorylab.recordings.recording import Times, Window
 from factorylab.recordings.table import NoHeader, Table, read_table
 from factorylab.recordings.text import read_text
-from factorylab.recordings.times import Convention, Unreadable, read_moments
+from factorylab.recordings.times import CLOCK, Convention, joined, read_moments
 
 START = re.compile(r"(start|begin|onset|anfang).*|from|von")
 END = re.compile(r"(end|stop|finish|until|till|bis).*|to")
 FILES = {"file", "filename", "recording"}
 EXPECTED = 'write {"file.csv": [["2024-01-31 10:00:00", "2024-01-31 12:00:00"]]}, or a .csv with start,end'
+HEALTHY = {"0", "0.0", "false", "no", "normal", "healthy", "ok", "good", "none"}
 DAY = np.timedelta64(1, "D")
 
 
@@ -58,7 +61,7 @@ class Windows:
         Raises:
             UsageError: the file of windows does not name the recording, or names two that it could be.
         """
-        fits = [name for name in self.by_name if name and Path(name).name == file.name]
+        fits = [name for name in self.by_name if name and Path(name).name in {file.name, file.stem}]
         whole = [name for name in fits if file.resolve().as_posix().endswith("/" + name)]
         fits = whole or fits
         if len(fits) > 1:
@@ -79,11 +82,26 @@ def read_windows(path: Path, layout: Layout, notes: Notes) -> Windows:
     if text.lstrip()[:1] not in {"[", "{"}:
         return Windows(path, _of_table(path, layout, notes))
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_each_once)
         by_name = found if isinstance(found, dict) else {"": found}
-        return Windows(path, {name: [*map(_stretch, rows)] for name, rows in by_name.items()})
+        known = Windows(path, {name: [*map(_stretch, rows)] for name, rows in by_name.items()})
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} is no file of windows ({error}): {EXPECTED}") from None
+    moments = [one for stretches in known.by_name.values() for one in stretches if one.start == one.end]
+    if moments:
+        some = listed([*map(str, moments[:2])])
+        notes.assumed.append(f"{path.name}: single moments, as {some}; each stands for the rows at that time alone")
+    if not known.by_name.get("", True):
+        raise UsageError(f"{path}: there is no window in it: {EXPECTED}, or leave it out")
+    return known
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Raises ValueError for a name that stands there twice, of which json would keep the last."""
+    names = [name for name, _ in pairs]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} stands there twice")
+    return dict(pairs)
 
 
 def _stretch(entry: object) -> Stretch:
@@ -106,7 +124,9 @@ def _of_table(path: Path, layout: Layout, notes: Notes) -> dict[str, list[Stretc
         table = read_table(path, Layout(), (), Notes())
     except NoHeader:
         table = read_table(path, Layout(header=False), (), Notes())
+    table = _with_clocks(table)
     start, end = _columns(table)
+    _refuse_healthy(table)
     machine = (layout.by or "").partition("=")[0]
     file = next((name for name in table.cells.columns if plain(name) in FILES), None)
     unused = [name for name in table.cells.columns if name not in {start, end, machine, file}]
@@ -120,6 +140,30 @@ def _of_table(path: Path, layout: Layout, notes: Notes) -> dict[str, list[Stretc
             name = row[file] if file else ""
             found.setdefault(name, []).append(Stretch(row[start], row[end], row.get(machine, "")))
     return found
+
+
+def _with_clocks(table: Table) -> Table:
+    """Dates and clocks in columns of their own (start_date, start_time, end_date, end_time) become start and end."""
+    cells, names = table.cells, [str(name) for name in table.cells.columns]
+    for kind in (START, END):
+        found = [name for name in names if kind.fullmatch(plain(name))]
+        clocks = [name for name in found if cells[name].str.fullmatch(CLOCK).all()]
+        dates = [name for name in found if name not in clocks]
+        if len(dates) == len(clocks) == 1:
+            cells = cells.assign(**{dates[0]: joined(cells[dates[0]], cells[clocks[0]])}).drop(columns=clocks)
+    return replace(table, cells=cells)
+
+
+def _refuse_healthy(table: Table) -> None:
+    """Raises UsageError where a column of labels says that a row is no fault: every row would be taken as one."""
+    for name in filter(tells, map(str, table.cells.columns)):
+        healthy = table.cells[name].str.lower().isin(HEALTHY).to_numpy()
+        if healthy.any():
+            row = int(np.argmax(healthy))
+            raise UsageError(
+                f"{table.where(row)}: {name!r} is {table.cells[name].iloc[row]!r}, and every row of a file of windows "
+                "is a fault: leave the healthy rows out; labels of all rows belong into the recording (--label-column)"
+            )
 
 
 def _columns(table: Table) -> tuple[str, str]:
