@@ -489,8 +489,8 @@ def test_single_moments_are_told(tmp_path: Path) -> None:
 
 
 def test_folders_hold_files_whatever_their_ending_is_written_like(tmp_path: Path) -> None:
-    """A.CSV and b.csv.gz are recordings of a folder."""
-    for name in ("A.CSV", "b.csv.gz", "notes.txt"):
+    """A.CSV and b.csv.gz are recordings of a folder; ._A.csv is what a system left there."""
+    for name in ("A.CSV", "b.csv.gz", "notes.txt", "._A.csv"):
         (tmp_path / name).write_text("")
     assert [file.name for file in files_of([tmp_path])] == ["A.CSV", "b.csv.gz"]
 

@@ -20,6 +20,11 @@ LARGE_BYTES = 30_000_000  # takes more than two seconds
 ENDINGS = (".csv", ".csv.gz")
 
 
+def is_recording(file: Path) -> bool:
+    """By its name; files that begin with a point are what systems and offices leave in folders."""
+    return file.name.lower().endswith(ENDINGS) and not file.name.startswith(".")
+
+
 def files_of(paths: Sequence[Path]) -> list[Path]:
     """The files themselves, and the .csv files of folders, numbers in their names in order.
 
@@ -31,7 +36,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
         if not path.exists():
             raise UsageError(f"{path} is not there: name a recording, or a folder of recordings")
         folder = path.is_dir()
-        inside = [file for file in path.iterdir() if file.name.lower().endswith(ENDINGS)] if folder else [path]
+        inside = [file for file in path.iterdir() if is_recording(file)] if folder else [path]
         if not inside:
             raise UsageError(f"{path} holds no .csv file: name the recordings themselves")
         found += sorted(inside, key=lambda file: (len(file.name), file.name))

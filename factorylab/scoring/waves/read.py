@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from factorylab.errors import UsageError
 from factorylab.recordings.account import Notes
 from factorylab.recordings.channels import read_channels
+from factorylab.recordings.collect import is_recording
 from factorylab.recordings.header import names_time, plain
 from factorylab.recordings.labels import label_of, read_truth
 from factorylab.recordings.layout import Columns, Layout
@@ -23,7 +24,6 @@ from factorylab.scoring.waves.names import HEALTHY, WAY_OUT, loads_of, role_of
 from factorylab.scoring.waves.trial import Stretch
 
 Floats = NDArray[np.float64]
-ENDINGS = (".csv", ".csv.gz")
 LOAD_NAMES = ("load", "loadpercent", "loadpct")
 LEVELS = 21  # loads in one file, above which they are a measurement and taken in steps of 10 %
 
@@ -83,7 +83,7 @@ def sources_of(paths: Sequence[Path], wanted: Wanted) -> list[Source]:
     for path in paths:
         if not path.exists():
             raise UsageError(f"{path} is not there: name files of samples, or folders of them")
-        inside = [f for f in path.rglob("*") if f.name.lower().endswith(ENDINGS)] if path.is_dir() else [path]
+        inside = [f for f in path.rglob("*") if is_recording(f)] if path.is_dir() else [path]
         if not inside:
             raise UsageError(f"{path} holds no .csv file of samples, and neither does a folder below it")
         root = path if path.is_dir() else path.parent
