@@ -1,14 +1,15 @@
 # Two commands do everything on a fresh machine: `make lab` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint start stop status logs notebook report clean
+.PHONY: help setup lab test test-unit lint start stop status logs notebook report clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
+TESTERS ?= 5  # processes of `make test`: four of them mostly wait for their labs
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready ## the virtual environment with exactly the locked packages
 
@@ -28,7 +29,10 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 	@$(LAB) batch experiments/quick.yaml
 
 test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=600 tests notebooks
+	@$(BIN)/python -m pytest --numprocesses=$(TESTERS) --dist=loadgroup --nbmake --nbmake-timeout=600 tests notebooks
+
+test-unit: setup ## the tests that need nothing but Python
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup -m unit tests
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

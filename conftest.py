@@ -1,7 +1,9 @@
-"""Notebooks that run as tests share one lab, as the runs of a batch do: none pays for the start of three brokers.
+"""How tests share processes and labs.
 
-The lab is this session's own, starts with the first notebook, after the lab of the other tests has ended (two would
-compete), and ends with the session, however it ends. What a notebook's run left in it is dropped before the next.
+Tests of several groups run side by side (tests/groups.py). Notebooks that run as tests share one lab in each process,
+as the runs of a batch do: none pays for the start of three brokers. That lab is the process's own, with results of its
+own; it starts with the first notebook and ends after the last, however that ends. What a notebook's run left in it is
+dropped before the next.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
 
 from factorylab import environment
 from factorylab.cluster.local import LocalCluster, quiet
@@ -23,6 +26,7 @@ from factorylab.house import House, forget
 from factorylab.runs import list_runs
 from factorylab.scenarios import build
 from factorylab.settings import load_settings
+from tests.groups import ByGroup, is_notebook, mark
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
@@ -39,6 +43,7 @@ def house_of_notebooks() -> Iterator[House]:
     home = Path(__file__).parent / ".lab" / f"notebooks-{os.getpid()}"
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("FACTORYLAB_HOME", str(home))
+        patched.setenv("FACTORYLAB_RESULTS", str(home / "results"))
         faults = () if trouble() else build(PARTITION, {}).faults
         with House(load_settings(), quiet, faults) as house:
             yield house
@@ -64,8 +69,15 @@ def run_ids() -> set[str]:
     return {run.run_id for run in list_runs(load_settings().results)}
 
 
-def is_notebook(item: pytest.Item) -> bool:
-    return item.path.suffix == ".ipynb"
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup:
+    config.option.loadscopereorder = False  # the tests have their order
+    return ByGroup(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -85,12 +97,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     stash[BEFORE] = run_ids()
 
 
-def pytest_runtest_teardown(item: pytest.Item) -> None:
-    if is_notebook(item) and HOUSE in item.config.stash:
-        for run_id in run_ids() - item.config.stash[BEFORE]:
-            forget(item.config.stash[HOUSE].endpoints, run_id)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After the last notebook the house closes: its settings must not reach other tests."""
+    if not is_notebook(item) or HOUSE not in item.config.stash:
+        return
+    for run_id in run_ids() - item.config.stash[BEFORE]:
+        forget(item.config.stash[HOUSE].endpoints, run_id)
+    if nextitem is None or not is_notebook(nextitem):
+        close_house(item.config)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if ENDS in session.config.stash:
-        session.config.stash[ENDS].close()
+    close_house(session.config)
+
+
+def close_house(config: pytest.Config) -> None:
+    if HOUSE in config.stash:
+        del config.stash[HOUSE]
+        config.stash[ENDS].close()

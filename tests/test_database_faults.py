@@ -14,6 +14,7 @@ import pytest
 from factorylab.cluster import boot, control, postgres, refusal
 from factorylab.cluster.base import Action
 from factorylab.cluster.files import last_lines
+from factorylab.cluster.ports import free_block, start_of
 from factorylab.cluster.pulse import pulse
 from factorylab.cluster.remains import clear
 from factorylab.cluster.volume import TABLES
@@ -36,7 +37,7 @@ class Lab:
     def __init__(self, home: Path) -> None:
         self.home = home
         (home / "logs").mkdir()
-        port, password = 20_000 + hash(str(home)) % 9_000, "of-a-test"
+        (port,), password = free_block(start_of(home), "0.0.0.0", 1), "of-a-test"
         self.url = postgres.url(port, password)
         server = postgres.prepare(postgres.find(None), home / "data" / "database")
         server.initialise(password)
@@ -87,6 +88,7 @@ FAULTS: dict[Action, str] = {"pause": "none", "kill": "none", "terminate": "none
 ALL: dict[Action, str] = {**FAULTS, "fill": "full"}
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize("action", FAULTS)
 def test_a_fault_is_seen_bounded_and_undone(lab: Lab, action: Action) -> None:
     """While it holds a client sees just what it should, no round of calls lasts longer than one deadline; afterwards

@@ -78,7 +78,7 @@ def test_scenarios_exist(page: Path) -> None:
 @every_page
 def test_make_targets_exist(page: Path) -> None:
     """Every `make` target on the page is one of the Makefile."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {words[0] for words in typed(page, "make")} <= targets
 
 

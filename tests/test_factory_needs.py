@@ -41,6 +41,7 @@ def closed_port() -> int:
 # ---- without a cluster
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("module", "said"), [("fleet", "look at FACTORYLAB_BOOTSTRAP"), ("processor", "look at FACTORYLAB_DATABASE_URL")]
 )
@@ -67,6 +68,7 @@ def test_who_finds_nobody_says_so_and_stops_when_told(module: str, said: str, tm
     assert "secret" not in log.read_text() and "Traceback" not in log.read_text()
 
 
+@pytest.mark.integration
 def test_a_client_that_waits_tells_its_log_as_it_comes(tmp_path: Path) -> None:
     """While brokers are away the client's lines come with their own times; none is kept until the stop, nor counted
     as a reading without an answer."""

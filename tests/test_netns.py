@@ -34,6 +34,7 @@ from factorylab.settings import load_settings
 from factorylab.waiting import wait_until
 from tests.labs import bare_lab, kill, shell, tiny, wait_nothing_left, wait_said
 
+pytestmark = pytest.mark.integration
 BROKERS = ("broker-1", "broker-2", "broker-3")
 WORKERS = ("processor-0", "fleet-0")
 NUMBERS = dict(zip((*BROKERS, *WORKERS), (1, 2, 3, 11, 12), strict=True))

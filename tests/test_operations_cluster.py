@@ -226,6 +226,7 @@ def asked_since(looker: live.Looker, t_ns: int) -> live.Look | None:
     return look if all(age is not None and age < limit_s for age in ages) else None
 
 
+@pytest.mark.quiet
 @pytest.mark.parametrize(("node", "action"), [("database", "pause"), ("broker-1", "kill"), ("broker-2", "pause")])
 def test_a_look_never_waits_and_says_what_is_old(
     cluster: LocalCluster, run: FactoryRun, node: str, action: Action

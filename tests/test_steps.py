@@ -14,6 +14,7 @@ from factorylab.factory import steps
 from factorylab.waiting import wait_until
 from tests.labs import shell
 
+pytestmark = pytest.mark.integration
 WORKER = """
 from factorylab.factory.steps import reached
 print("here", flush=True)

@@ -1,0 +1,89 @@
+"""Which tests may run side by side: each belongs to the group of what it owns, and one process has a group at a time.
+
+notebooks-0, -1   a house for notebooks each
+shared lab        the cluster of the session
+own labs          clusters that single tests start
+engine            the Docker engine
+test_…            everything else, by file
+quiet             what measures a time: alone, when all others have ended and their labs are gone
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from xdist.scheduler import LoadGroupScheduling
+from xdist.workermanage import WorkerController
+
+QUIET = "quiet"
+FIRST = ("notebooks-0", "notebooks-1", "shared lab", "own labs", "engine")  # the longest begin first
+LARGER = ("cluster", "compose", "integration", "recorded")  # than a unit test
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Name the group of each test, and mark those as `unit` that need nothing but Python. In a process of several, what
+    begins first comes first."""
+    groups = dict(zip(items, groups_of(items), strict=True))
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+        if not is_notebook(item) and not any(item.get_closest_marker(name) for name in LARGER):
+            item.add_marker("integration" if "labs_folder" in fixtures(item) else "unit")
+    if items and hasattr(items[0].config, "workerinput"):
+        sizes = Counter(groups.values())
+        items.sort(key=lambda item: (rank(groups[item]), -sizes[groups[item]]))
+
+
+def rank(group: str) -> int:
+    return len(FIRST) + 1 if group == QUIET else FIRST.index(group) if group in FIRST else len(FIRST)
+
+
+def groups_of(items: list[pytest.Item]) -> list[str]:
+    """The group of each test, in their order; the notebooks take turns between two houses."""
+    notebooks = [item for item in items if is_notebook(item)]
+    return [f"notebooks-{notebooks.index(item) % 2}" if is_notebook(item) else group_of(item) for item in items]
+
+
+def is_notebook(item: pytest.Item) -> bool:
+    return item.path.suffix == ".ipynb"
+
+
+def fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
+def group_of(item: pytest.Item) -> str:
+    if item.get_closest_marker(QUIET):
+        return QUIET
+    if item.get_closest_marker("compose"):
+        return "engine"
+    if item.get_closest_marker("cluster"):
+        return "shared lab" if "cluster" in fixtures(item) else "own labs"
+    return item.path.stem
+
+
+class ByGroup(LoadGroupScheduling):
+    """Groups go to whichever process is free, in the order of the tests; the quiet one to the last process left."""
+
+    @property
+    def only_quiet_left(self) -> bool:
+        return list(self.workqueue) == [QUIET]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if not self.only_quiet_left or self.nodes == [node]:
+            super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """A process without work ends, and with it its labs, unless it is the last: that waits for the others."""
+        idle = self._pending_of(self.assigned_work[node]) <= 2
+        others = [other for other in self.nodes if other is not node]
+        if not self.only_quiet_left or not others:
+            super()._reschedule(node)
+        elif idle and not node.shutting_down and any(not other.shutting_down for other in others):
+            node.shutdown()
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        crashed = super().remove_node(node)
+        for left in self.nodes:
+            self._reschedule(left)
+        return crashed

@@ -1,0 +1,79 @@
+"""Which tests run side by side, and which alone: the scheduler over processes that only note what they are told."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.groups import QUIET, ByGroup
+
+
+class Process:
+    """A process that tests are handed to. It runs a test once it has the next one, or once it was told to end."""
+
+    def __init__(self, name: str) -> None:
+        self.gateway, self.shutting_down, self.has = SimpleNamespace(id=name), False, list[int]()
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        self.has += indices
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def run_all(tests: list[str], processes: int) -> list[tuple[str, str, int]]:
+    """(test, process, processes that are left) in the order in which the tests ran, one at a time in turn."""
+    option = SimpleNamespace(loadscopereorder=False)
+    nodes = [Process(str(number)) for number in range(processes)]
+    specs = SimpleNamespace(option=option, getvalue=lambda _: ["popen"] * processes)
+    scheduler = ByGroup(specs)  # type: ignore[arg-type]
+    for node in nodes:
+        scheduler.add_node(node)  # type: ignore[arg-type]
+        scheduler.add_node_collection(node, tests)  # type: ignore[arg-type]
+    scheduler.schedule()
+    ran = []
+    while any(node in scheduler.nodes for node in nodes):
+        before = len(ran), len(scheduler.nodes)
+        for node in [node for node in nodes if node in scheduler.nodes]:
+            if len(node.has) > 1 or (node.has and node.shutting_down):
+                index = node.has.pop(0)
+                ran.append((tests[index], node.gateway.id, len(scheduler.nodes)))
+                scheduler.mark_test_complete(node, index)  # type: ignore[arg-type]
+            elif node.shutting_down:
+                scheduler.remove_node(node)  # type: ignore[arg-type]
+        if scheduler.tests_finished:  # as xdist's session looks after every message
+            for node in nodes:
+                node.shutdown()
+            continue
+        assert before != (len(ran), len(scheduler.nodes)), f"all wait for each other after {ran}"
+    return ran
+
+
+def group(name: str, count: int) -> list[str]:
+    return [f"t.py::test_{number}@{name}" for number in range(count)]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 7])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"a": 3, "b": 1, "c": 5, QUIET: 2},
+        {"a": 1, QUIET: 1},
+        {"a": 2, "b": 2, QUIET: 3},
+        {QUIET: 2},
+        {"a": 9, "b": 1},
+        {"a": 1, "b": 1, "c": 1, "d": 1, QUIET: 1},
+    ],
+    ids=str,
+)
+def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], processes: int) -> None:
+    """Each test runs in one process, the tests of a group in the same one in their order, and the quiet ones when no
+    other process is left."""
+    tests = [test for name, count in sizes.items() for test in group(name, count)]
+    ran = run_all(tests, processes)
+    assert sorted(test for test, _, _ in ran) == sorted(tests)
+    for name, count in sizes.items():
+        mine = [(test, process) for test, process, _ in ran if test.endswith(f"@{name}")]
+        assert [test for test, _ in mine] == group(name, count) and len({process for _, process in mine}) == 1
+    assert {left for test, _, left in ran if test.endswith(f"@{QUIET}")} <= {1}
