@@ -32,7 +32,7 @@ test: setup ## all tests, the notebooks included, against a real cluster
 	@$(BIN)/python -m pytest --numprocesses=$(TESTERS) --dist=loadgroup --nbmake --nbmake-timeout=600 tests notebooks
 
 test-unit: setup ## the tests that need nothing but Python
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup -m unit tests
+	@$(BIN)/python -m pytest -p no:nbmake --numprocesses=2 --dist=loadgroup -m unit tests
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -7,7 +7,7 @@ is −1, text is categorical, hashes are unsigned. An absent table is an empty f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ class Run:
     def __init__(self, folder: runs.RunFolder) -> None:
         self.folder = folder
         self._kept: dict[str, pd.DataFrame] = {}
+        self._measured: dict[Measure, pd.DataFrame] = {}
 
     def __repr__(self) -> str:
         return f"<Run {self.scenario.name} {self.folder.path.name}>"
@@ -63,6 +64,13 @@ class Run:
     def release(self) -> None:
         """Let go of the tables that were read; they are read again when asked for."""
         self._kept.clear()
+        self._measured.clear()
+
+    def once(self, measure: Measure) -> pd.DataFrame:
+        """What `measure` makes of this run, made at the first call and kept."""
+        if measure not in self._measured:
+            self._measured[measure] = measure(self)
+        return self._measured[measure]
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -144,6 +152,9 @@ class Run:
         return [name for name in lacks if SINCE.get(name, 1) <= version]
 
 
+Measure = Callable[[Run], pd.DataFrame]
+
+
 def _opened(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
@@ -153,8 +164,8 @@ def _opened(path: Path) -> pq.ParquetFile:
 
 def _frame(found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Columns in the wanted order; those that an older history lacks are unknown."""
-    unknown = {name: np.full(rows, UNKNOWN) for name in wanted if name not in found}
-    return pd.DataFrame({**found, **unknown}, copy=False)[list(wanted)]
+    columns = {name: found[name] if name in found else np.full(rows, UNKNOWN) for name in wanted}
+    return pd.DataFrame(columns, copy=False)
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:

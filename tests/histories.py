@@ -102,11 +102,12 @@ def at_ns(second: float) -> int:
 
 def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
     """A frame as the runner would store it: nulls for −1 where a column may be unknown, dictionaries for text."""
+    if frame is None:
+        return schema(table).empty_table()
     columns = {}
     for name, dtype in dtypes(table).items():
         optional = name in may_be_unknown(TABLES[table])
-        absent = optional and frame is not None and name not in frame
-        values = [] if frame is None else [-1] * len(frame) if absent else frame[name]
+        values = [-1] * len(frame) if optional and name not in frame else frame[name]
         if dtype == "category":
             text = pa.Array.from_pandas(pd.Series(values, dtype="str"), type=pa.string())
             columns[name] = text.dictionary_encode()
@@ -118,6 +119,7 @@ def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
     return pa.table(columns).cast(schema(table))
 
 
+@cache
 def may_be_unknown(row: type[Row]) -> set[str]:
     return {field.encode_name for field in msgspec.structs.fields(row) if field.type == int | None}
 

@@ -97,6 +97,10 @@ def fault_windows(run: Run) -> pd.DataFrame:
 
     The fault came to be between intended_ns and injected_ns. healed_ns is −1 where the healing was not recorded.
     """
+    return run.once(_fault_windows).copy()
+
+
+def _fault_windows(run: Run) -> pd.DataFrame:
     steps = run.faults.astype({"kind": str, "target": str, "node": str, "step": str})
     injected = steps[steps["step"] == "injected"].drop_duplicates(["fault", "node"])
     keys = pd.MultiIndex.from_frame(injected[["fault", "node"]])
