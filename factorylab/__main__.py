@@ -10,7 +10,7 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 130
+from factorylab.exit_codes import INTERRUPTED
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

@@ -26,8 +26,8 @@ from factorylab import (
     environment,
     secret,
 )
-from factorylab.__main__ import INTERRUPTED
 from factorylab.errors import LabError, refused
+from factorylab.exit_codes import INTERRUPTED
 from factorylab.interrupt import settle
 from factorylab.settings import load_settings
 

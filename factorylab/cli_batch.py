@@ -15,8 +15,8 @@ from factorylab.limits import ROUNDS_MAX
 from factorylab.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
     from factorylab.execute import Job
-    from factorylab.saved import Run
 
 WORST_FIRST = (1, 4, 3, 0)  # exit codes
 
@@ -38,7 +38,7 @@ def batch(  # noqa: PLR0917 (typer's options)
 ) -> None:
     """Run all scenarios of a file, judge them and write the report."""
     from factorylab import batch as batches
-    from factorylab.saved import load
+    from factorylab.audit.judged import load
 
     del backend  # the settings have it
     settings = load_settings()
@@ -66,11 +66,11 @@ def batch(  # noqa: PLR0917 (typer's options)
     raise typer.Exit(_close_batch(settings, judged, as_json=as_json))
 
 
-def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, Run]]:
+def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
     """Run the jobs that are left, one after the other on one lab; each with its number as soon as it is judged."""
-    from factorylab.api import milestones
     from factorylab.execute import execute
     from factorylab.house import House, forget
+    from factorylab.perform import milestones
 
     if not left:
         return
@@ -85,9 +85,9 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
             forget(house.endpoints, folder.run_id)
 
 
-def _close_batch(settings: Settings, judged: list[Run], *, as_json: bool) -> int:
+def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) -> int:
     """Write the report, print the summary; the exit code of the worst run."""
-    from factorylab.audit.text import one_line
+    from factorylab.audit.verdict import one_line
     from factorylab.report import build
 
     verdicts = [run.verdict for run in judged]

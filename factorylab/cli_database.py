@@ -47,7 +47,7 @@ def _url() -> str:
 @app.command()
 def upgrade(schema: Schema = "factory") -> None:
     """Create the tables where they are missing, upgrade them where they are older; their rows stay."""
-    from factorylab.factory.database import ensure_schema
+    from factorylab.factory.ensure_schema import ensure_schema
     from factorylab.factory.migrations import HEAD
 
     ensure_schema(_url(), schema)

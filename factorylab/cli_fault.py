@@ -10,10 +10,11 @@ import typer
 
 from factorylab.cli_runs import say
 from factorylab.errors import EnvironmentUnfit, LabError, UsageError
-from factorylab.history import AwayFrom, Direction, FaultStep
+from factorylab.history import FaultStep
 from factorylab.names import Names
 from factorylab.scenario import Fault, scenario_from
 from factorylab.settings import load_settings
+from factorylab.vocabulary import AwayFrom, Direction
 
 ProcessAction = Literal["kill", "terminate", "pause", "restart"]
 DatabaseAction = Literal["kill", "pause", "restart", "refuse", "fill"]

@@ -18,7 +18,8 @@ from factorylab.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from factorylab.dead_letters import DeadLetters, Letter, Resent
+    from factorylab.dead_letters import DeadLetters, Resent
+    from factorylab.letters import Letter
 
 SHOWN_BYTES, SHOWN_REASON = 48, 300
 

@@ -15,9 +15,9 @@ from factorylab.errors import ScenarioError, UsageError
 from factorylab.settings import BackendChoice, Settings, choose_backend, load_settings
 
 if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
     from factorylab.audit.verdict import Verdict
     from factorylab.execute import Job, Parameter
-    from factorylab.saved import Run
     from factorylab.scenario import Scenario
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
@@ -86,16 +86,16 @@ def run(
 
 
 def _bring_up(settings: Settings, wanted: Scenario) -> None:
-    from factorylab.api import milestones
     from factorylab.cluster.backends import bring_up
+    from factorylab.perform import milestones
 
     bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
 
 
 def runs(as_json: AsJson = False) -> None:
     """List the runs under results/, oldest first."""
-    from factorylab.audit.text import one_line
-    from factorylab.saved import load
+    from factorylab.audit.judged import load
+    from factorylab.audit.verdict import one_line
 
     found = run_folders.list_runs(load_settings().results)
     if as_json:
@@ -118,8 +118,8 @@ def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
 
 def show(run: Named) -> None:
     """The verdict of a run on one screen."""
-    from factorylab.audit.text import panel
-    from factorylab.saved import load
+    from factorylab.audit.judged import load
+    from factorylab.audit.verdict import panel
 
     folder = run_folders.find(load_settings().results, run)
     typer.echo(panel(load(folder.path).verdict))
@@ -144,8 +144,8 @@ def replay(run: Named, as_json: AsJson = False) -> None:
 
 def compare(run_a: Named, run_b: Named) -> None:
     """The numbers of two runs side by side."""
-    from factorylab.audit.text import compare as side_by_side
-    from factorylab.saved import load
+    from factorylab.audit.judged import load
+    from factorylab.audit.verdict import compare as side_by_side
 
     results = load_settings().results
     pair = [load(run_folders.find(results, word).path).verdict for word in (run_a, run_b)]
@@ -187,11 +187,10 @@ def describe(job: Job) -> str:
     return " ".join([job.name, *(f"-p {name}={value}" for name, value in job.parameters.items())])
 
 
-def judge(folder: run_folders.RunFolder) -> Run:
+def judge(folder: run_folders.RunFolder) -> JudgedRun:
     """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn."""
-    from factorylab.audit import write_verdict
+    from factorylab.audit.judged import load, write_verdict
     from factorylab.plots import save
-    from factorylab.saved import load
 
     loaded = load(folder.path)
     verdict = write_verdict(loaded)
@@ -207,7 +206,7 @@ def judge(folder: run_folders.RunFolder) -> Run:
 
 def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: bool) -> None:
     """One line for a person, or the whole verdict for a machine."""
-    from factorylab.audit.text import one_line
+    from factorylab.audit.verdict import one_line
 
     typer.echo(msgspec.json.encode(verdict).decode() if as_json else one_line(verdict))
     say(f"  {folder.path}")

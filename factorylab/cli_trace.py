@@ -35,10 +35,11 @@ def trace(
 
 
 def _of_run(run: Named, sensor: str, seq: int) -> Trace:
-    from factorylab import runs, saved
+    from factorylab import runs
     from factorylab.analysis.trace import trace as way
+    from factorylab.audit.judged import load
 
-    return way(saved.load(runs.find(load_settings().results, run).path), sensor, seq)
+    return way(load(runs.find(load_settings().results, run).path), sensor, seq)
 
 
 def _of_lab(sensor: str, seq: int) -> Trace:

@@ -27,13 +27,14 @@ def witness(
     as_json: AsJson = False,
 ) -> None:
     """The life of one reading that was lost, doubled or else: step by step, with the table that says so."""
-    from factorylab import runs, saved
+    from factorylab import runs
     from factorylab.audit.extract import extract
+    from factorylab.audit.judged import load
     from factorylab.audit.life import life_of_witness
     from factorylab.audit.registry import Evidence
-    from factorylab.audit.text import life_lines
+    from factorylab.audit.wording import life_lines
 
-    loaded = saved.load(runs.find(load_settings().results, run).path)
+    loaded = load(runs.find(load_settings().results, run).path)
     life = life_of_witness(Evidence(loaded), loaded.verdict.checks, check)
     if life is None:
         found = ", ".join(c.name for c in loaded.verdict.fired) or "nothing"

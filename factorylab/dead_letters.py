@@ -26,35 +26,15 @@ from factorylab.cluster.admin import Admin, client_config
 from factorylab.cluster.base import Endpoints
 from factorylab.errors import LabError
 from factorylab.factory.database import CONNECT_S
-from factorylab.factory.outbox import KEY_CUT, VALUE_CUT
+from factorylab.letters import Letter, Origin, letter_of
 from factorylab.libpq import connect
-from factorylab.log_scan import as_bytes, header_pairs, read_topic
+from factorylab.log_scan import read_topic
 from factorylab.names import Names
 
 WORKER, RESENT = "dead-letters", "dead_letter_resent"
 DEADLINE_S = 30.0
 IN_FLIGHT = 1_000
 ORIGIN_HEADER = "factory.resent.from"
-Origin = tuple[str, int, int]  # topic, partition, offset
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A dead letter; `at_ms` is when it was written (Unix time), `cut` says that its bytes are not whole."""
-
-    origin: Origin
-    key: bytes | None
-    value: bytes | None
-    error_class: str
-    error: str
-    stage: str
-    at_ms: int
-    cut: bool
-    resent: bool = False
-
-    @property
-    def place(self) -> str:
-        return "{}/{}@{}".format(*self.origin)
 
 
 @dataclass(frozen=True)
@@ -87,27 +67,6 @@ class Resent:
     confirmed: list[Letter]
     cut: list[Letter]
     refused: list[tuple[Letter, str]]
-
-
-def letter_of(message: Message) -> Letter | None:
-    """The dead letter that a record is; None for a record without an origin, which nobody of the factory wrote."""
-    headers = {name: as_bytes(value).decode(errors="replace") for name, value in header_pairs(message)}
-    said = {name.removeprefix("__connect.errors."): value for name, value in headers.items()}
-    try:
-        origin = said["topic"], int(said["partition"]), int(said["offset"])
-    except (KeyError, ValueError):
-        return None
-    key, value = message.key(), message.value()
-    return Letter(
-        origin,
-        None if key is None else as_bytes(key),
-        None if value is None else as_bytes(value),
-        said.get("exception.class.name", ""),
-        said.get("exception.message", ""),
-        said.get("stage", ""),
-        message.timestamp()[1],
-        KEY_CUT in headers or VALUE_CUT in headers,
-    )
 
 
 class DeadLetters:

@@ -17,12 +17,13 @@ Each message names the value, the rule and the way out; the command line prints 
 from __future__ import annotations
 
 from factorylab import secret
+from factorylab.exit_codes import FAILED, UNFIT, USAGE
 
 
 class LabError(Exception):
     """Root of the tree. `exit_code` is what the command line returns. Its text shows no secret, whoever prints it."""
 
-    exit_code = 1
+    exit_code = FAILED
 
     def __str__(self) -> str:
         return secret.clean(super().__str__())
@@ -31,7 +32,7 @@ class LabError(Exception):
 class UsageError(LabError):
     """The caller asked for something that does not exist or does not make sense."""
 
-    exit_code = 2
+    exit_code = USAGE
 
 
 class ScenarioError(UsageError):
@@ -41,7 +42,7 @@ class ScenarioError(UsageError):
 class EnvironmentUnfit(LabError):
     """The machine lacks something that the lab needs."""
 
-    exit_code = 5
+    exit_code = UNFIT
 
 
 class DownloadError(EnvironmentUnfit):

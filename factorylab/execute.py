@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from factorylab import environment, errors, folders, runs, secret
-from factorylab.api import check_clients, check_source, scenario
 from factorylab.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.loading import scenario
+from factorylab.perform import check_clients, check_source
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
 from factorylab.secret_text import REFERENCE

@@ -26,14 +26,15 @@ from factorylab.alert_replay import AlertReplay
 from factorylab.clock import NS, now_ns, stamp
 from factorylab.cluster.admin import Admin
 from factorylab.compact import schema
-from factorylab.dead_letters import letter_of
 from factorylab.errors import WaitTimeout
 from factorylab.factory.intake import POISON_STAGE
-from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, Sink, SystemEvent
+from factorylab.history import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, SystemEvent
 from factorylab.journal import Journal
+from factorylab.letters import letter_of
 from factorylab.libpq import connect
 from factorylab.log_scan import WORKER, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.names import Names
+from factorylab.vocabulary import Sink
 from factorylab.waiting import wait_until
 
 ROWS_SCHEMA = schema("rows")

@@ -37,12 +37,12 @@ from factorylab.history import (
     MemberSample,
     PartitionSample,
     ProcessSample,
-    ProcessStatus,
     ReachSample,
     ViewSample,
 )
 from factorylab.journal import Journal
 from factorylab.sources import PREFIX, Sourced, variables
+from factorylab.vocabulary import ProcessStatus
 from factorylab.watch import Answer, Views, Watch, ends_of, newest, views_of
 
 PERIOD_S = 0.2

@@ -27,11 +27,12 @@ from factorylab.faults.events import SystemEvents
 from factorylab.faults.inject import Timeline, pause_until
 from factorylab.faults.targets import PATIENCE_S, Roles
 from factorylab.final_read import FinalRead
-from factorylab.history import FaultStep, Phase, PhaseStart
+from factorylab.history import FaultStep, PhaseStart
 from factorylab.journal import Journal
 from factorylab.names import Names
 from factorylab.runs import RunFolder
 from factorylab.scenario import Scenario
+from factorylab.vocabulary import Phase
 from factorylab.waiting import wait_until
 from factorylab.workers import Crew
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,11 +22,9 @@ import pyarrow.parquet as pq
 from factorylab import manifest, runs
 from factorylab.clock import NS
 from factorylab.errors import LabError, UsageError
-from factorylab.history import SINCE, TABLES, Phase
+from factorylab.history import SINCE, TABLES
 from factorylab.scenario import Scenario
-
-if TYPE_CHECKING:
-    from factorylab.audit.verdict import Verdict
+from factorylab.vocabulary import Phase
 
 UNKNOWN = -1
 _NARROW = {"sensor": "int32", "partition": "int16", "payload_hash": "uint64", "hash_sum": "uint64"}
@@ -79,13 +77,6 @@ class Run:
     @cached_property
     def manifest(self) -> manifest.Manifest:
         return manifest.read(self.folder)
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """Computed now, from raw/ alone."""
-        from factorylab.audit import judge
-
-        return judge(self)
 
     @cached_property
     def phases(self) -> dict[Phase, int]:
@@ -188,8 +179,8 @@ def each(frame: pd.DataFrame) -> Iterator[Any]:
     yield from frame.itertuples(index=False)
 
 
-def load(path: Path | str) -> Run:
-    """Open a saved run's folder.
+def existing(path: Path | str) -> runs.RunFolder:
+    """The folder of a saved run.
 
     Raises:
         UsageError: there is no run in it.
@@ -197,4 +188,4 @@ def load(path: Path | str) -> Run:
     folder = runs.RunFolder(Path(path).resolve())
     if not (folder.raw / "scenario.json").exists():
         raise UsageError(f"{path} is no run: it has no raw/scenario.json; see 'factorylab runs'")
-    return Run(folder)
+    return folder

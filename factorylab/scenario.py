@@ -26,7 +26,6 @@ from pydantic import (
 from factorylab import secret
 from factorylab.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.errors import ScenarioError
-from factorylab.history import AwayFrom, Direction, WorkStep
 from factorylab.limits import (
     DAY_S,
     FAULTS_MAX,
@@ -43,6 +42,7 @@ from factorylab.limits import (
 )
 from factorylab.recordings.layout import Layout
 from factorylab.secret_text import SHOWN, is_secret
+from factorylab.vocabulary import AwayFrom, Direction, WorkStep
 
 
 def _acks_as_text(value: object) -> object:

@@ -14,7 +14,6 @@ from pydantic import Field, ValidationError, validate_call
 
 from factorylab.controls.declared import control
 from factorylab.errors import ScenarioError, UsageError
-from factorylab.history import AwayFrom, Direction
 from factorylab.limits import Count, Milliseconds, Number, Rate, Seconds, Whole
 from factorylab.scenario import (
     Acks,
@@ -33,6 +32,7 @@ from factorylab.scenario import (
     Workload,
     explain,
 )
+from factorylab.vocabulary import AwayFrom, Direction
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""

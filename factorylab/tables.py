@@ -11,13 +11,12 @@ from factorylab import analysis
 from factorylab.analysis import rates
 from factorylab.analysis.latency import latencies
 from factorylab.analysis.partitioned import SILENT_S
-from factorylab.audit import text
-from factorylab.audit.text import EXPECTED, numbers
+from factorylab.audit import verdict
+from factorylab.audit.judged import JudgedRun
 from factorylab.clock import NS
-from factorylab.saved import Run
 
 
-def steady(run: Run) -> pd.DataFrame:
+def steady(run: JudgedRun) -> pd.DataFrame:
     """One row: what the steady state was declared to be and what it was."""
     ends_ns = run.phases.get("fault_window") or run.phases["after"]
     end_s = (ends_ns - run.t0_ns) / NS
@@ -37,7 +36,7 @@ def steady(run: Run) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def values(run: Run, limits: Sequence[float]) -> pd.DataFrame:
+def values(run: JudgedRun, limits: Sequence[float]) -> pd.DataFrame:
     """One row: rows stored, distinct readings among them, rows above each limit (strictly)."""
     rows = run.frame("rows", "sensor", "seq", "value")
     above = {f"above {limit:g}": int((rows["value"] > limit).sum()) for limit in limits}
@@ -45,7 +44,7 @@ def values(run: Run, limits: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame([{"rows": len(rows), "distinct": distinct, **above}])
 
 
-def views_at(run: Run, fault: int = 0) -> pd.DataFrame:
+def views_at(run: JudgedRun, fault: int = 0) -> pd.DataFrame:
     """Who saw what while fault number `fault` was held, one row a partition: what clients got (as in
     `analysis.clients_saw`), and whom each broker named as leader, with whom in sync, just before the healing."""
     table = analysis.clients_saw(run, fault).set_index("partition")
@@ -65,16 +64,17 @@ def _word(told: pd.DataFrame, broker: int, at_s: float) -> str:
     return f"leader {view['leader']} (epoch {view['epoch']}), in sync {view['in_sync']}"
 
 
-def summary(runs: Sequence[Run]) -> pd.DataFrame:
+def summary(runs: Sequence[JudgedRun]) -> pd.DataFrame:
     """One row for each run: verdict, whether it was expected, and the numbers of page one."""
-    rows = [{"verdict": run.verdict.verdict, "met": EXPECTED[run.verdict.met], **numbers(run.verdict)} for run in runs]
+    verdicts = [run.verdict for run in runs]
+    rows = [{"verdict": v.verdict, "met": verdict.EXPECTED[v.met], **verdict.numbers(v)} for v in verdicts]
     index = pd.Index([f"{run.scenario.title} {run.folder.run_id}" for run in runs], name="run")
     return pd.DataFrame(rows, index=index)
 
 
-def claims(run: Run) -> Styler:
+def claims(run: JudgedRun) -> Styler:
     """Every check of the verdict: its claim and what was measured, the worst first."""
-    return wrapped(text.claims(run.verdict))
+    return wrapped(verdict.claims(run.verdict))
 
 
 def wrapped(frame: pd.DataFrame) -> Styler:
@@ -84,6 +84,6 @@ def wrapped(frame: pd.DataFrame) -> Styler:
     )
 
 
-def alerting(run: Run) -> pd.DataFrame:
+def alerting(run: JudgedRun) -> pd.DataFrame:
     """How late alerts were stored before, during and after the faults: `analysis.alert_latency` as text."""
-    return pd.DataFrame(text.alerting(run.verdict)).set_index("period")
+    return pd.DataFrame(verdict.alerting(run.verdict)).set_index("period")

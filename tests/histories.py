@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from factorylab import manifest, runs
+from factorylab.audit.judged import load
 from factorylab.compact import schema
 from factorylab.history import TABLES, Row
-from factorylab.saved import Run, dtypes, load
+from factorylab.saved import Run, dtypes
 from factorylab.scenario import Scenario, scenario_from
 
 S = 1_000_000_000

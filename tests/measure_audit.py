@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from factorylab.saved import load
+from factorylab.audit.judged import load
 from tests.histories import History, broker_loss
 
 SECONDS, WARM_UP_S, STEADY_S, HOLD_S = 62, 2, 6, 6

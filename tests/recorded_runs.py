@@ -18,9 +18,8 @@ from pathlib import Path
 
 from factorylab import runs
 from factorylab.analysis import broker_log
-from factorylab.audit import write_verdict
+from factorylab.audit.judged import load, write_verdict
 from factorylab.runs import RunFolder
-from factorylab.saved import load
 
 RUNS = Path(__file__).parent / "runs"
 NAMES = sorted(file.stem for file in RUNS.glob("*.zip"))

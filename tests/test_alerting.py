@@ -15,8 +15,8 @@ import pytest
 from factorylab import plots, tables
 from factorylab.analysis import alert_latency, blind_over_time, blind_time, waits
 from factorylab.analysis.alerting import ALLOWED_S, ENOUGH
-from factorylab.audit.text import panel
-from factorylab.audit.verdict import Blind
+from factorylab.audit.findings import Blind
+from factorylab.audit.verdict import panel
 from factorylab.saved import Run
 from factorylab.scenarios import baseline
 from tests.histories import START, History, S, at_ns, consumer_loss, healthy, scenario, stall

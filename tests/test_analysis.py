@@ -11,7 +11,7 @@ import pytest
 from factorylab import analysis, tables
 from factorylab.analysis.rates import slope_per_s
 from factorylab.analysis.recovery import longest_gap
-from factorylab.audit.text import compare, one_line, panel
+from factorylab.audit.verdict import compare, one_line, panel
 from factorylab.saved import Run
 from tests.histories import S, at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 

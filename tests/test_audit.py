@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from factorylab import audit
+from factorylab.audit.findings import Check, meets
+from factorylab.audit.judged import load, write_verdict
 from factorylab.audit.registry import CHECKS, Evidence, Found, check
-from factorylab.audit.text import one_line, panel
-from factorylab.audit.verdict import Check, Verdict, meets
+from factorylab.audit.verdict import Verdict, one_line, panel
 from factorylab.errors import ScenarioError, UsageError
-from factorylab.saved import load
 from tests.histories import (
     BOOT,
     History,
@@ -653,7 +652,7 @@ def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
     path = broker_loss(tmp_path).saved().folder.path
     texts = []
     for _ in range(2):
-        verdict = audit.write_verdict(load(path))
+        verdict = write_verdict(load(path))
         texts.append((path / "derived" / "verdict.json").read_bytes())
     assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from factorylab.saved import load
+from factorylab.audit.judged import load
 from tests.histories import (
     History,
     S,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.api import milestones
 from factorylab.cluster import boot, control, manage
 from factorylab.cluster.driver import STARTING
 from factorylab.cluster.files import write_secret
 from factorylab.cluster.local import LocalCluster
+from factorylab.perform import milestones
 from factorylab.settings import Settings
 from tests.labs import bare_lab, tiny, wait_said, wait_status
 from tests.test_cli import Call, call, results

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from factorylab import runs
+from factorylab.audit.judged import load
 from factorylab.cluster import boot, control, driver, engine, images, manage, projects, ready
 from factorylab.cluster.base import Action, Cut, Link, Worker
 from factorylab.cluster.compose import ComposeCluster, project_of, resolve
@@ -21,7 +22,7 @@ from factorylab.cluster.pulse import pulse
 from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed
 from factorylab.journal import read_journal
 from factorylab.runner import perform
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from factorylab.scenario import Fault, Scenario, Schedule, Workload
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until

@@ -17,13 +17,13 @@ import psutil
 import pytest
 
 from factorylab import environment, runs
+from factorylab.audit.judged import load
 from factorylab.cluster import control, engine, images, manage, remains
 from factorylab.cluster.compose import ComposeCluster, resolve
 from factorylab.cluster.files import last_lines
 from factorylab.cluster.making import FILE
 from factorylab.errors import EnvironmentUnfit, PortTaken, StartFailed
 from factorylab.runner import perform
-from factorylab.saved import load
 from factorylab.scenario import Scenario, Schedule, Workload
 from factorylab.settings import Settings
 from factorylab.waiting import wait_until

@@ -8,17 +8,18 @@ import msgspec
 import pytest
 
 from factorylab import runs
+from factorylab.audit.judged import load
 from factorylab.cluster.local import LocalCluster
 from factorylab.controls import campaign, crash, detection, evidence
 from factorylab.controls.declared import CONTROLS, FAST, NAMES, ControlName
 from factorylab.controls.results import Campaign, Result, recall
 from factorylab.errors import UsageError
-from factorylab.history import WorkStep
 from factorylab.house import forget
 from factorylab.runner import perform
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from factorylab.scenario import STEPS, Scenario
 from factorylab.settings import Settings
+from factorylab.vocabulary import WorkStep
 from tests.histories import healthy, scenario
 from tests.test_audit import answer, lose
 

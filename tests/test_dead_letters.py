@@ -14,8 +14,9 @@ import pytest
 
 from factorylab.cli_letters import as_object, line
 from factorylab.cluster.local import LocalCluster
-from factorylab.dead_letters import RESENT, Choice, DeadLetters, Letter, letter_of
+from factorylab.dead_letters import RESENT, Choice, DeadLetters
 from factorylab.errors import LabError
+from factorylab.letters import Letter, letter_of
 from tests.factory_runs import FactoryRun, factory_run
 from tests.test_cli import Call, call, results
 from tests.test_factory_units import BAD, wire

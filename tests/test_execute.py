@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from factorylab import api, errors
+import factorylab as lab
+from factorylab import errors, loading, perform
 from factorylab.cli_runs import describe, parse_parameters
 from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
 from factorylab.execute import Job, Lines, _as_lab_error, execute
@@ -157,19 +158,19 @@ def test_a_kernel_that_dies_is_told(begun: bool, tmp_path: Path, monkeypatch: py
 def test_a_scenario_file_takes_no_parameters(tmp_path: Path) -> None:
     """Parameters of a scenario file are refused: its truth is the file."""
     with pytest.raises(UsageError, match="takes no parameters"):
-        api.scenario(str(tmp_path / "a.yaml"), hold_s=3)
+        loading.scenario(str(tmp_path / "a.yaml"), hold_s=3)
 
 
 def test_a_scenario_and_saved_runs_are_named_by_text_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes a name takes a path, too; a number or a parameter called `name` is refused as any wrong one is."""
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
     (tmp_path / "own.yaml").write_text("name: own")
-    assert api.scenario(tmp_path / "own.yaml") == api.scenario_file(str(tmp_path / "own.yaml"))
-    done = create(tmp_path, api.scenario("baseline"))
+    assert lab.scenario(tmp_path / "own.yaml") == loading.scenario_file(str(tmp_path / "own.yaml"))
+    done = create(tmp_path, lab.scenario("baseline"))
     seal(done)
-    assert [run.folder for run in api.saved_runs(done.path)] == [done]
-    assert [run.folder for run in api.saved_runs([done.path, "latest"])] == [done, done]
-    for wrong in (lambda: api.saved_runs([7]), lambda: api.scenario(7), lambda: api.load(7)):  # type: ignore[list-item, arg-type]
+    assert [run.folder for run in lab.saved_runs(done.path)] == [done]
+    assert [run.folder for run in lab.saved_runs([done.path, "latest"])] == [done, done]
+    for wrong in (lambda: lab.saved_runs([7]), lambda: lab.scenario(7), lambda: lab.load(7)):  # type: ignore[list-item, arg-type]
         with pytest.raises(UsageError, match="7"):
             wrong()
     with pytest.raises(ScenarioError, match="no parameter name"):
@@ -181,26 +182,26 @@ def test_a_run_takes_a_scenario(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """A name or a mapping in place of a scenario is refused before anything starts, with the right call."""
     monkeypatch.setattr("factorylab.cluster.backends.bring_up", lambda *given, **named: pytest.fail("it started"))
     with pytest.raises(UsageError, match=rf"not a {type(wrong).__name__}: lab\.run\(lab\.scenario\('baseline'\)\)"):
-        api.run(wrong)
+        lab.run(wrong)
 
 
 def test_a_run_fills_or_loads_its_own_folder_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is none of a run is refused, and so is that of another scenario, finished or not: its verdict would
     be taken for one about what is asked for."""
     monkeypatch.setattr("factorylab.cluster.backends.bring_up", lambda *given, **named: pytest.fail("it started"))
-    wanted = api.scenario("baseline", seed=2)
+    wanted = lab.scenario("baseline", seed=2)
     (tmp_path / "file").write_text("")
     for nowhere in (tmp_path / "nowhere", tmp_path / "file", tmp_path):
         with pytest.raises(UsageError, match="is no folder of a run"):
-            api.run(wanted, nowhere)
-    other, own = (create(tmp_path, scenario) for scenario in (api.scenario("baseline"), wanted))
+            lab.run(wanted, nowhere)
+    other, own = (create(tmp_path, scenario) for scenario in (lab.scenario("baseline"), wanted))
     with pytest.raises(UsageError, match="is of another scenario"):
-        api.run(wanted, other.path)
+        lab.run(wanted, other.path)
     seal(other)
     seal(own)
     with pytest.raises(UsageError, match="is of another scenario"):
-        api.run(wanted, other.path)
-    assert api.run(wanted, str(own.path)).folder == own
+        lab.run(wanted, other.path)
+    assert lab.run(wanted, str(own.path)).folder == own
 
 
 def test_a_source_is_the_same_file_for_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,21 +217,21 @@ def test_a_relative_source_starts_at_its_file(tmp_path: Path, monkeypatch: pytes
     """A source named in a scenario file is looked up beside that file, whatever the working directory is."""
     (tmp_path / "own.yaml").write_text("name: own\nworkload: {source: data.csv}\n")
     monkeypatch.chdir("/")
-    assert api.scenario_file(tmp_path / "own.yaml").workload.source == tmp_path / "data.csv"
+    assert loading.scenario_file(tmp_path / "own.yaml").workload.source == tmp_path / "data.csv"
 
 
 def test_a_wrong_scenario_file_is_named(tmp_path: Path) -> None:
     """A scenario file with a mistake is refused with the file's name, key and rule."""
     (tmp_path / "own.yaml").write_text("name: own\nworkload: {rate: 3}\n")
     with pytest.raises(ScenarioError, match=r"own\.yaml:\n  workload\.rate: there is no such key"):
-        api.scenario_file(tmp_path / "own.yaml")
+        loading.scenario_file(tmp_path / "own.yaml")
 
 
 def test_the_example_recording_can_be_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example recording is a whole source: 15 days of minutes, with values on both sides of 80 and of 100."""
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
-    source = Path(api.example_recording())
-    api.check_source(api.scenario("recorded_machine", source=str(source)))
+    source = Path(lab.example_recording())
+    perform.check_source(loading.scenario("recorded_machine", source=str(source)))
     values = [float(line.split(",")[1]) for line in source.read_text().splitlines()[1:]]
     assert len(values) == 15 * 1440
     assert 0 < sum(v > 100 for v in values) < sum(v > 80 for v in values) < len(values)

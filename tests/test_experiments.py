@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import api, batch
+from factorylab import batch, loading
 from factorylab.controls.declared import CONTROLS
 from factorylab.scenarios import SCENARIOS
 
@@ -25,7 +25,7 @@ def test_every_batch_validates(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_scenario_file_validates(file: Path) -> None:
     """A committed scenario file is valid, is called like its file, and hides no named scenario."""
-    assert api.scenario(str(file)).name == file.stem not in SCENARIOS
+    assert loading.scenario(str(file)).name == file.stem not in SCENARIOS
 
 
 def test_quick_and_full_are_there() -> None:
@@ -50,7 +50,7 @@ def test_the_batch_of_controls_is_whole() -> None:
 
 def test_the_demonstrations_expect_no_pass() -> None:
     """One demonstration must FAIL by a loss, the other must be INVALID."""
-    expected = {file.stem: api.scenario(str(file)).expect for file in FILES}
+    expected = {file.stem: loading.scenario(str(file)).expect for file in FILES}
     assert expected["never_lands"] == "invalid" and "lost_in_log" in expected["acked_loss"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from factorylab import analysis
-from factorylab.audit.text import panel
+from factorylab.audit.verdict import panel
 from factorylab.saved import Run
 from tests.histories import History, S, at_ns, healthy, scenario
 from tests.test_explain import CUT_AT, isolated

@@ -26,7 +26,7 @@ from factorylab.detectors.parts import Part
 from factorylab.errors import UsageError
 from factorylab.factory import migrations, retention, schema
 from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
-from factorylab.factory.database import ensure_schema
+from factorylab.factory.ensure_schema import ensure_schema
 from factorylab.factory.migrations import FIRST, HEAD, SchemaTooNew
 from factorylab.factory.reader import READER, make_reader
 from factorylab.factory.rows import AlertRow, Batch

@@ -15,8 +15,9 @@ from factorylab.factory.steps import order_file
 from factorylab.faults import inject
 from factorylab.faults.inject import Timeline
 from factorylab.faults.targets import Roles, resolve
-from factorylab.history import FaultStep, ProcessStatus
+from factorylab.history import FaultStep
 from factorylab.scenario import Fault
+from factorylab.vocabulary import ProcessStatus
 
 
 class FakeAdmin:

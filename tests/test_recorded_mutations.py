@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 
 from factorylab import manifest, runs
+from factorylab.audit.judged import load
 from factorylab.history import TABLES
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from tests.histories import History
 from tests.recorded_runs import unpack
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from factorylab.audit.judged import load
 from factorylab.report import build
 from factorylab.report.reproduce import command
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from factorylab.scenario import Scenario
 from factorylab.scenarios import SCENARIOS
 from factorylab.scenarios import build as named

@@ -14,13 +14,14 @@ from psycopg2 import sql
 
 import factorylab as lab
 from factorylab import runs
-from factorylab.audit.text import claims
+from factorylab.audit.judged import load
+from factorylab.audit.verdict import claims
 from factorylab.cluster import boot, manage
 from factorylab.cluster.base import Endpoints
 from factorylab.cluster.local import LocalCluster
 from factorylab.names import Names
 from factorylab.runner import perform
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from factorylab.scenario import Fault, Scenario, Schedule, Workload
 from factorylab.scenarios import build
 from factorylab.settings import Settings

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from factorylab import messages, provenance, runs
+from factorylab.audit.judged import load
 from factorylab.errors import UsageError
 from factorylab.names import Names
 from factorylab.runs import RunFolder
-from factorylab.saved import load
 from factorylab.scenarios import build
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.audit import write_verdict
+from factorylab.audit.judged import load, write_verdict
 from factorylab.runs import RunFolder, broken_seal
-from factorylab.saved import load
 from tests.recorded_runs import unpack
 
 ZIPPED = Path(__file__).parent / "runs" / "broker_loss.zip"

@@ -229,11 +229,11 @@ def test_an_override_with_a_key_of_its_own_is_said_by_that_key_too() -> None:
 
 def test_the_checks_of_expect_are_those_of_the_audit() -> None:
     """The names that a scenario may expect are those of the audit's checks, but for those that say INVALID."""
-    from factorylab import audit
+    from factorylab.audit import judge
     from factorylab.audit.registry import CHECKS
     from factorylab.scenario import CHECKS as NAMES
 
-    assert audit.judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(NAMES)
+    assert judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(NAMES)
 
 
 def test_profiles() -> None:

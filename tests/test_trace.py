@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from factorylab.analysis.trace import trace
+from factorylab.audit.judged import load
 from factorylab.cli import app
 from factorylab.errors import EnvironmentUnfit, UsageError
-from factorylab.saved import Run, each, load
+from factorylab.saved import Run, each
 from factorylab.tracing import Passed
 from tests.histories import at_ns, consumer_loss, healthy
 

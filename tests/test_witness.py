@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from factorylab.audit.extract import extract
+from factorylab.audit.judged import load
 from factorylab.audit.life import life_of_witness
 from factorylab.audit.registry import Evidence
 from factorylab.cli import app
 from factorylab.errors import UsageError
 from factorylab.history import TABLES
-from factorylab.saved import Run, load
+from factorylab.saved import Run
 from tests.histories import at_ns, healthy, scenario
 from tests.test_audit import lose, retention, unread
 from tests.test_audit_table import TABLE

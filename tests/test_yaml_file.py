@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import api, batch
+from factorylab import batch, loading
 from factorylab.errors import UsageError
 from factorylab.yaml_file import BYTES_MAX, parse_mapping, read_mapping
 
@@ -107,7 +107,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
             read_mapping(path)
 
 
-@pytest.mark.parametrize("read", [api.scenario_file, batch.load_batch])
+@pytest.mark.parametrize("read", [loading.scenario_file, batch.load_batch])
 def test_every_file_is_read_so(tmp_path: Path, read: object) -> None:
     """Scenario and batch files with a key twice are refused with both lines."""
     file = tmp_path / "own.yaml"

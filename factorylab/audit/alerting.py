@@ -9,8 +9,8 @@ from __future__ import annotations
 from math import isfinite
 
 from factorylab.analysis.alerting import Waits, alert_latency, allowed_s, blind_time, fault_span, waits
+from factorylab.audit.findings import Alerting, AlertLatency, Blind
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import Alerting, AlertLatency, Blind
 from factorylab.errors import LabError
 from factorylab.saved import each
 

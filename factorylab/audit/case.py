@@ -13,8 +13,8 @@ import pandas as pd
 from factorylab.analysis.broker_log import LogEvent
 from factorylab.analysis.epochs import Epochs
 from factorylab.analysis.readings import Ints, Mask
+from factorylab.audit.findings import Explanation
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import Explanation
 from factorylab.clock import NS
 from factorylab.saved import each
 

@@ -10,8 +10,8 @@ import pandas as pd
 from factorylab.analysis.intervals import assignments
 from factorylab.analysis.readings import Mask, place
 from factorylab.audit.copies import polls
+from factorylab.audit.findings import Witness
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
-from factorylab.audit.verdict import Witness
 from factorylab.saved import each
 
 FIRST_WITH_REPLAY = 3  # schema version

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.readings import Ints, Mask, place
+from factorylab.audit.findings import Witness
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
-from factorylab.audit.verdict import Witness
 from factorylab.history import SINCE
 from factorylab.saved import each
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from factorylab.audit import explain_log, explain_store
 from factorylab.audit.case import EXPLAINERS, NOTHING_SEEN, UNKNOWN_CURE, Case
+from factorylab.audit.findings import Check, Explanation
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import Check, Explanation
 
 __all__ = ["explain_log", "explain_store", "explanations"]  # importing them registers their explainers
 MOST = 12  # groups of a check that a verdict keeps; a scenario has few partitions and fewer events

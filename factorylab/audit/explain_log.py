@@ -12,8 +12,8 @@ from factorylab.analysis.epochs import Change, cut_by
 from factorylab.analysis.readings import SHED, UNKNOWN
 from factorylab.audit.case import COPIES, NOTHING_SEEN, UNKNOWN_CURE, Case, explains
 from factorylab.audit.copies import out_of_order
+from factorylab.audit.findings import Explanation
 from factorylab.audit.loss import expired_keys
-from factorylab.audit.verdict import Explanation
 from factorylab.saved import each
 
 ACKS_ALL = "acks=all"

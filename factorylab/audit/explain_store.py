@@ -9,7 +9,7 @@ import pandas as pd
 
 from factorylab.analysis.readings import Ints
 from factorylab.audit.case import COPIES, Case, explains
-from factorylab.audit.verdict import Explanation
+from factorylab.audit.findings import Explanation
 from factorylab.saved import each
 
 FENCED = "the position kept in the transaction that stores the readings"

@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factorylab import runs
+from factorylab.audit.findings import Check, Life
+from factorylab.audit.judged import JudgedRun, load
 from factorylab.audit.life import Biography
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import Check, Life
 from factorylab.errors import UsageError
 from factorylab.history import TABLES
-from factorylab.saved import Run, each, load
+from factorylab.saved import each
 
 Place = tuple[int, int]
 WHOLE = ("workers", "sensors", "stages", "group", "faults", "phases", "positions", "frozen", "epochs")
@@ -44,7 +45,7 @@ def test_the_finding_is_there() -> None:
 '''
 
 
-def extract(run: Run, life: Life, folder: Path) -> Run:
+def extract(run: JudgedRun, life: Life, folder: Path) -> JudgedRun:
     """Write the extract about the witness of `life` to `folder`, as a sealed run with a test beside it.
 
     Raises:
@@ -73,11 +74,11 @@ def extract(run: Run, life: Life, folder: Path) -> Run:
     return small
 
 
-def _found(run: Run, name: str) -> Check:
+def _found(run: JudgedRun, name: str) -> Check:
     return next(check for check in run.verdict.checks if check.name == name)
 
 
-def _neighbours(run: Run, places: Iterable[Place]) -> set[Place]:
+def _neighbours(run: JudgedRun, places: Iterable[Place]) -> set[Place]:
     """The place before each poll over a place: a skip or a step back lies between two polls."""
     reads = run.reads
     found = set()
@@ -90,13 +91,13 @@ def _neighbours(run: Run, places: Iterable[Place]) -> set[Place]:
     return found
 
 
-def _held_at(run: Run, places: Iterable[Place]) -> set[Place]:
+def _held_at(run: JudgedRun, places: Iterable[Place]) -> set[Place]:
     """(sensor, seq) of what the log holds at these places now."""
     held = run.only("log", _at(places, "offset", "offset"))
     return {(int(r.sensor), int(r.seq)) for r in each(held)}
 
 
-def _rows(run: Run, table: str, keys: set[Place], places: set[Place]) -> pa.Table:
+def _rows(run: JudgedRun, table: str, keys: set[Place], places: set[Place]) -> pa.Table:
     path = run.path_of(table)
     if table in WHOLE:
         return pq.read_table(path)

@@ -10,8 +10,8 @@ import numpy as np
 from factorylab.analysis.epochs import Epochs, cut_by
 from factorylab.analysis.trace import Moment as Timed
 from factorylab.analysis.trace import moments, places_of, rows_of, worked_on
+from factorylab.audit.findings import ORDER, Check, Life, Moment, Witness
 from factorylab.audit.registry import Evidence
-from factorylab.audit.verdict import ORDER, Check, Life, Moment, Witness
 from factorylab.clock import NS
 from factorylab.saved import each
 

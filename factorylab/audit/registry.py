@@ -17,7 +17,7 @@ import pandas as pd
 from factorylab.analysis.latency import latencies
 from factorylab.analysis.readings import Ints, Mask, Readings, place
 from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
-from factorylab.audit.verdict import Check, Outcome, Witness
+from factorylab.audit.findings import Check, Outcome, Witness
 from factorylab.errors import LabError
 from factorylab.saved import Run, each
 

@@ -16,9 +16,9 @@ from factorylab import runs
 from factorylab.analysis import rates
 from factorylab.audit import links
 from factorylab.audit.copies import surplus
+from factorylab.audit.findings import Witness
 from factorylab.audit.loss import beyond_journal
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
-from factorylab.audit.verdict import Witness
 from factorylab.clock import NS
 from factorylab.saved import each
 from factorylab.scenario import Fault

@@ -12,223 +12,40 @@ of the verdict (1 FAIL, 3 NOT_DRAINED, 4 INVALID), and 1 for a PASS where someth
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
+import pandas as pd
+
+from factorylab.analysis.alerting import ENOUGH
+from factorylab.audit.findings import (
+    ORDER,
+    Alerting,
+    Check,
+    Counts,
+    Explanation,
+    Exposure,
+    Latency,
+    Life,
+    Outcome,
+    Recovery,
+)
+from factorylab.audit.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
+from factorylab.exit_codes import FAILED, INVALID, NOT_DRAINED
+
+SHOWN = 5  # checks on a screen
+EVIDENCE = (5, 2)  # what each explanation on a screen rests on
+HELD = "\xa0"  # a space at which no line ends
+NOTHING_CONFIRMED = "none: no reading was confirmed, so none could be lost"
+NOT_RECORDED = "not recorded"
+EXPECTED = {True: "as expected", False: "NOT as expected"}
+EXIT: dict[Outcome, int] = {"PASS": FAILED, "FAIL": FAILED, "NOT_DRAINED": NOT_DRAINED, "INVALID": INVALID}
 
 
 class Printer(Protocol):
     """What IPython hands to an object that wants to be shown in its own way."""
 
     def text(self, obj: str) -> None: ...
-
-
-Outcome = Literal["PASS", "NOT_DRAINED", "INVALID", "FAIL"]
-ORDER: tuple[Outcome, ...] = ("PASS", "NOT_DRAINED", "INVALID", "FAIL")
-EXIT: dict[Outcome, int] = {"PASS": 1, "FAIL": 1, "NOT_DRAINED": 3, "INVALID": 4}
-EXPECTED_WORD: dict[str, Outcome] = {"pass": "PASS", "invalid": "INVALID"}
-
-
-class Witness(msgspec.Struct, frozen=True):
-    """One reading or place that shows what a check found; −1 and "" where that part does not apply."""
-
-    sensor: str = ""
-    seq: int = -1
-    partition: int = -1
-    offset: int = -1
-    note: str = ""
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """`claim` is the sentence that was tested, on `n` cases, of which `count` broke it; `measured` says so in words."""
-
-    name: str
-    verdict: Outcome
-    count: int
-    n: int
-    claim: str
-    measured: str
-    witnesses: list[Witness] = []
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Readings unless said otherwise. `offered` = acked + unknown + failed + shed.
-
-    `unstored` is offered − stored: what never reached the store, for whatever reason. `duplicates` counts
-    surplus records in the log plus surplus rows in the store.
-    """
-
-    offered: int
-    shed: int
-    failed: int
-    acked: int
-    unknown: int
-    unknown_found: int
-    stored: int
-    unstored: int
-    lost_in_log: int
-    lost_in_pipeline: int
-    expired: int
-    not_drained: int
-    duplicates: int
-    reordered: int
-    dead_letters: int
-    alerts: int
-
-
-class Span(msgspec.Struct, frozen=True):
-    """Seconds; `censored` where the end was never seen, so that the true value is at least this."""
-
-    seconds: float
-    censored: bool = False
-
-    def __str__(self) -> str:
-        return f"{'> ' if self.censored else ''}{self.seconds:.1f} s"
-
-
-class PartitionGap(msgspec.Struct, frozen=True):
-    """The longest time without an acknowledgement of a partition."""
-
-    partition: int
-    gap: Span
-
-
-class Recovery(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault on one node. Everything counts from the moment it was injected."""
-
-    fault: int
-    kind: str
-    target: str
-    node: str
-    held_s: float
-    detection: Span
-    recovery: Span
-    catch_up: Span
-    ack_gaps: list[PartitionGap]
-
-
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """From the intended send to the store's commit, over `n` readings from the steady state on."""
-
-    n: int
-    p50_s: float
-    p99_s: float
-    max_s: float
-
-
-class AlertLatency(msgspec.Struct, frozen=True, kw_only=True):
-    """From the intended send to the store's commit, of the readings of one period (before, during or after the faults).
-
-    `of` "alerts": those that raised one; "readings": all of them, had each raised one, `never` of which are not stored.
-    None: the value is that of a reading that was never stored, or there are too few (`n`) to have one.
-    """
-
-    period: str
-    of: Literal["alerts", "readings"]
-    n: int
-    never: int
-    p50_s: float | None
-    p99_s: float | None
-    max_s: float | None
-
-
-class Blind(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a violation would have gone without an alert in time (`allowed_s`), from the faults on or, without a
-    fault, in the whole run. `hit` of so many `machines` were blind; `sensor` is the one that was for longest.
-
-    `after_s` of its `blind_s` are of readings sent after the last healing; `before_s` is the longest that any machine
-    was before the first injection. `longest_wait_s` (None: never stored), `never` (readings) and `interval_s` (the
-    median time between two readings) are of all machines.
-    """
-
-    machines: int
-    hit: int
-    sensor: str
-    location: str
-    blind_s: float
-    after_s: float
-    before_s: float
-    longest_wait_s: float | None
-    never: int
-    interval_s: float
-    allowed_s: float
-
-    def __str__(self) -> str:
-        late = f"an alert is late after {self.allowed_s:g} s, each machine has a reading every {self.interval_s:.2g} s"
-        if not self.hit:
-            return f"none of {self.machines:,} machines at any time; {late}"
-        parts = [f"at worst {self.blind_s:.1f} s without an alert in time ({self.sensor}, {self.location})"]
-        parts[0] += f", {self.after_s:.1f} s of it after the healing" if self.after_s else ""
-        parts.append(f"{self.hit:,} of {self.machines:,} machines")
-        parts += [f"{self.before_s:.1f} s already before the fault"] if self.before_s else []
-        parts += [f"{self.never:,} readings never stored"] if self.never else []
-        return "; ".join([*parts, late])
-
-
-class Alerting(msgspec.Struct, frozen=True, kw_only=True):
-    """What the run says about alerts in time: `latency` has two rows for each period, in the order of time."""
-
-    blind: Blind
-    latency: list[AlertLatency]
-
-
-class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` readings with one story, confirmed (where they never were: due) from `from_s` to `until_s`, seconds since
-    the steady state. `epoch` is the leader epoch then; it and the offsets are −1 where unknown.
-
-    `evidence` says what each part of the story rests on, `prevented_by` names the setting that rules it out.
-    """
-
-    check: str
-    count: int
-    partition: int
-    first_offset: int
-    last_offset: int
-    from_s: float
-    until_s: float
-    epoch: int
-    event: str
-    evidence: list[str]
-    prevented_by: str
-
-
-class Moment(msgspec.Struct, frozen=True):
-    """A step in the life of a reading, in seconds since the steady state; `how` is the table that it stands in."""
-
-    t_s: float
-    step: str
-    detail: str
-    how: str
-
-
-class Life(msgspec.Struct, frozen=True, kw_only=True):
-    """The life of one reading (or place in the log) that shows what `check` found."""
-
-    check: str
-    witness: Witness
-    moments: list[Moment]
-
-
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
-    """The worst moment of a run: what the death of `leader` would have lost then, between `low` and `high` readings.
-
-    `alone`: it was the only replica in sync, so its copy was the only one; else no follower was known to have one.
-    """
-
-    t_s: float
-    leader: int
-    low: int
-    high: int
-    alone: bool
-
-    def __str__(self) -> str:
-        if not self.high:
-            return "none: at every moment another replica in sync had each confirmed reading"
-        many = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
-        why = "alone in sync" if self.alone else "not known to be copied"
-        return (
-            f"at worst {many} confirmed readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s ({why})"
-        )
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,20 +76,111 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
         """How a notebook shows it: one screen."""
-        from factorylab.audit.text import panel
-
         printer.text(panel(self))
 
 
-def worst(outcomes: list[Outcome]) -> Outcome:
-    """No outcome at all proves nothing: INVALID."""
-    return max(outcomes, key=ORDER.index, default="INVALID")
+def numbers(verdict: Verdict) -> dict[str, str]:
+    """What page one shows of a run, in its order; "–" where there is no such number."""
+    counts, latency = verdict.counts, verdict.latency
+    recovery = worst_span([r.recovery for r in verdict.recovery])
+    gap = worst_span([g.gap for r in verdict.recovery for g in r.ack_gaps])
+    shown: dict[str, object] = {
+        "offered": counts and counts.offered,
+        "acked": counts and counts.acked,
+        "lost": counts and counts.lost_in_log + counts.lost_in_pipeline + counts.expired,
+        "duplicated": counts and counts.duplicates,
+        "shed": counts and counts.shed,
+        "offered − stored": counts and counts.unstored,
+        "recovery": recovery,
+        "blind": verdict.alerting and f"{verdict.alerting.blind.blind_s:.1f} s",
+        "longest ack gap": gap,
+        "p99": latency and f"{latency.p99_s:.2f} s",
+        "stored/s": verdict.stored_per_s and round(verdict.stored_per_s),
+    }
+    return {name: "–" if v is None else f"{v:,}" if isinstance(v, int) else str(v) for name, v in shown.items()}
 
 
-def meets(expectation: str | list[str], checks: list[Check]) -> bool:
-    """Whether the checks are what the scenario declared (the rule is in this module's docstring)."""
-    outcome = worst([c.verdict for c in checks])
-    if isinstance(expectation, str):
-        return outcome == EXPECTED_WORD[expectation]
-    fired = {c.name for c in checks if c.verdict in {"FAIL", "NOT_DRAINED"}}
-    return fired == set(expectation) and all(c.verdict != "INVALID" for c in checks)
+def expectation(verdict: Verdict) -> str:
+    """What the scenario declared, in words."""
+    declared = verdict.expectation
+    return declared.upper() if isinstance(declared, str) else "fires: " + ", ".join(declared)
+
+
+def one_line(verdict: Verdict) -> str:
+    """The verdict for a terminal, on one line."""
+    shown = numbers(verdict)
+    words = [f"{name} {shown[name]}" for name in ("acked", "lost", "duplicated", "shed", "recovery", "p99")]
+    names = [c.name for c in verdict.fired]
+    more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
+    why = f"  [{', '.join(names[:SHOWN])}{more}]" if names else ""
+    return f"{verdict.title:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
+
+
+def panel(verdict: Verdict) -> str:
+    """The verdict on one screen: what fired and why, one reading's life, recovery, then the numbers."""
+    lines = [
+        f"{verdict.title} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
+        f"{len(verdict.fired)} of {len(verdict.checks)} checks fired. Times are seconds since the steady state began.",
+        "",
+    ]
+    for check in verdict.fired[:SHOWN]:
+        lines += block(f"  {check.verdict:<11} {check.name}: {check.claim} {check.measured}", 14)
+        shown = 1 if verdict.life is None and check.witnesses else 0
+        lines += [f"  {'':<11} e.g. {witness_words(witness)}" for witness in check.witnesses[:shown]]
+    if verdict.fired[SHOWN:]:
+        lines.append(f"  and {', '.join(c.name for c in verdict.fired[SHOWN:])}")
+    for told, most in zip(verdict.explanations, EVIDENCE, strict=False):
+        lines += why(told, most)
+    if verdict.explanations[len(EVIDENCE) :]:
+        lines.append(f"  and {len(verdict.explanations) - len(EVIDENCE)} more, in the report")
+    lines += life_lines(verdict.life) if verdict.life else []
+    for r in verdict.recovery:
+        told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected after {r.detection}, "
+        lines.append(told_of + f"recovered after {r.recovery}, caught up after {r.catch_up}")
+    exposure = verdict.exposure or ("" if verdict.counts is None or verdict.counts.acked else NOTHING_CONFIRMED)
+    lines += block(f"  exposure: {exposure}", 4) if exposure else []
+    lines += alerting_lines(verdict)
+    counted = [f"{name} {value}".replace(" ", HELD) for name, value in numbers(verdict).items()]
+    return "\n".join([*lines, "", *block("  " + "   ".join(counted), 2)]).replace(HELD, " ")
+
+
+def alerting_lines(verdict: Verdict) -> list[str]:
+    """Blind time and alert latency, a line each."""
+    if verdict.alerting is None:
+        return [f"  blind: {NOT_RECORDED}"]
+    rows = [row for row in verdict.alerting.latency if row.of == "alerts"]
+    since = "the first fault" if len(rows) > 1 else "the steady state"
+    late = ["  alert latency: " + "; ".join(map(raised, rows))] if any(row.n for row in rows) else []
+    return [line for text in (f"  blind since {since}: {verdict.alerting.blind}", *late) for line in block(text, 4)]
+
+
+def alerting(verdict: Verdict) -> list[dict[str, str]]:
+    """How late alerts were stored, two rows a period; one that says so where it was not recorded."""
+    if verdict.alerting is None:
+        return [{"period": NOT_RECORDED}]
+    return [
+        {
+            "period": row.period,
+            "of": {"alerts": "alerts raised", "readings": "all readings, had each raised one"}[row.of],
+            "n": f"{row.n:,}",
+            "never stored": f"{row.never:,}",
+            "p50": seconds(row, row.p50_s),
+            "p99": "n is too small" if 0 < row.n < ENOUGH else seconds(row, row.p99_s),
+            "longest": seconds(row, row.max_s),
+        }
+        for row in verdict.alerting.latency
+    ]
+
+
+def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
+    """The numbers of two runs side by side, one row a number; n = 1 each, so a difference may be chance."""
+    columns = [f"{v.title} {v.run_id}" + " (n=1)" for v in (a, b)]
+    rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
+    return pd.DataFrame(rows, index=columns).T
+
+
+def claims(verdict: Verdict) -> pd.DataFrame:
+    """Every check with its claim and what was measured, the worst first; one row a check."""
+    passed = [check for check in verdict.checks if check.verdict == "PASS"]
+    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *passed]]
+    return pd.DataFrame(rows, columns=["check", "verdict", "claim", "measured"]).set_index("check")

@@ -14,8 +14,8 @@ import pandas as pd
 
 from factorylab.analysis.readings import place
 from factorylab.audit.consumers import steps
+from factorylab.audit.findings import Witness
 from factorylab.audit.registry import WITNESSES, Evidence, Found, check
-from factorylab.audit.verdict import Witness
 from factorylab.clock import NS
 from factorylab.history import TABLES
 from factorylab.saved import each

@@ -20,7 +20,7 @@ from factorylab import errors
 from factorylab.cluster.base import Action, Cut, Role
 from factorylab.cluster.files import read_json
 from factorylab.errors import EnvironmentUnfit, LabError
-from factorylab.history import ProcessStatus
+from factorylab.vocabulary import ProcessStatus
 
 MAX_LINE = 16 * 2**20
 STATE = "state.json"

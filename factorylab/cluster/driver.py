@@ -33,8 +33,8 @@ from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, 
 from factorylab.cluster.control import Child
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
-from factorylab.history import ProcessStatus
 from factorylab.settings import Settings
+from factorylab.vocabulary import ProcessStatus
 
 WATCH_S = 0.5  # a worker that ends sooner has not started
 STARTING = "three brokers and PostgreSQL"

@@ -7,8 +7,8 @@ from contextlib import closing
 import psycopg2
 
 from factorylab.factory.database import cut_after
-from factorylab.history import DatabaseAnswer
 from factorylab.libpq import connect
+from factorylab.vocabulary import DatabaseAnswer
 
 WRITE = "CREATE TABLE pulse (n int); INSERT INTO pulse VALUES (1)"
 """Never committed. Not UNLOGGED: killed in one on a full disk, PostgreSQL 18 did not start again ("File exists")."""

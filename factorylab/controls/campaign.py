@@ -25,7 +25,7 @@ from factorylab.plots.style import svg
 from factorylab.scenario import Scenario
 
 if TYPE_CHECKING:
-    from factorylab.saved import Run
+    from factorylab.audit.judged import JudgedRun
 
 PICTURE = "detection.svg"
 
@@ -89,7 +89,7 @@ def keep(campaign: Campaign, folder: Path) -> None:
     (folder / PICTURE).write_text(svg(detection.picture(record(campaign, folder))))
 
 
-def result_of(run: Run) -> Result:
+def result_of(run: JudgedRun) -> Result:
     """What came of a run of a control."""
     from factorylab.controls.evidence import evidence
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 import pandas as pd
 
-from factorylab.audit.verdict import Outcome
+from factorylab.audit.findings import Outcome
 from factorylab.controls.declared import AUTO_COMMIT, FENCED, NAIVE, SAFE, SCHEDULE, WORKLOAD
 from factorylab.controls.series import Say, carry_out
 from factorylab.errors import LabError, UsageError
-from factorylab.history import WorkStep
 from factorylab.scenario import STEPS, Clients, Fault, Scenario
+from factorylab.vocabulary import WorkStep
 
 if TYPE_CHECKING:
-    from factorylab.saved import Run
+    from factorylab.audit.judged import JudgedRun
 
 Kind = Literal["fenced", "naive", "auto_commit"]
 KINDS: dict[Kind, Clients] = {"fenced": FENCED, "naive": NAIVE, "auto_commit": AUTO_COMMIT}
@@ -107,7 +107,7 @@ def record(crashes: Sequence[Crash], folder: Path) -> None:
     (folder / RECORD).write_bytes(msgspec.json.format(msgspec.json.encode(crashes)) + b"\n")
 
 
-def cost(kind: Kind, step: WorkStep, run: Run) -> Crash:
+def cost(kind: Kind, step: WorkStep, run: JudgedRun) -> Crash:
     """What one run counted."""
     count = {check.name: check.count for check in run.verdict.checks}
     return Crash(

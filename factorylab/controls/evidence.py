@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from factorylab.analysis.readings import UNKNOWN, Readings
+from factorylab.audit.judged import JudgedRun
 from factorylab.controls.declared import ControlName
 from factorylab.errors import UsageError
-from factorylab.saved import Run
 
 
 @dataclass(frozen=True)
@@ -28,36 +28,36 @@ class Shown:
         return f"{self.count:,} {self.words}"
 
 
-def check_of(name: str) -> Callable[[Run], Shown]:
+def check_of(name: str) -> Callable[[JudgedRun], Shown]:
     """The cases that a check of the verdict counted."""
 
-    def look(run: Run) -> Shown:
+    def look(run: JudgedRun) -> Shown:
         found = next(check for check in run.verdict.checks if check.name == name)
         return Shown(found.count, f"by {name}, of {found.n:,}")
 
     return look
 
 
-def sent_and_gone(run: Run) -> Shown:
+def sent_and_gone(run: JudgedRun) -> Shown:
     """Readings that the producer took for sent, that nobody acknowledged, and that are not in the log."""
     readings = Readings(run)
     gone = (readings.outcome == UNKNOWN) & ~readings.in_log
     return Shown(int(gone.sum()), "sent, never acknowledged, not in the log")
 
 
-def found_later(run: Run) -> Shown:
+def found_later(run: JudgedRun) -> Shown:
     """Readings whose producer never heard of them again, and that the log holds."""
     readings = Readings(run)
     found = (readings.outcome == UNKNOWN) & readings.in_log
     return Shown(int(found.sum()), "without an answer, found in the log")
 
 
-def refused(run: Run) -> Shown:
+def refused(run: JudgedRun) -> Shown:
     """Transactions of a former owner."""
     return Shown(int(run.commits["refused"].sum()), "transactions attempted by a former owner and refused")
 
 
-def put_out(run: Run) -> Shown:
+def put_out(run: JudgedRun) -> Shown:
     """Members that polled too late, by the client's own word."""
     spoken = [
         log for log in run.folder.logs.glob("processor-*.jsonl") if "max.poll.interval" in log.read_text().lower()
@@ -66,13 +66,13 @@ def put_out(run: Run) -> Shown:
     return Shown(lost if spoken else 0, f"partitions lost in callbacks; {len(spoken)} members exceeded their interval")
 
 
-def unheard(run: Run) -> Shown:
+def unheard(run: JudgedRun) -> Shown:
     """Rows that no transaction wrote whose client lived to hear of it."""
     heard = int(run.commits.loc[~run.commits["refused"], "rows"].sum())
     return Shown(run.row_count("rows") - heard, "rows of a transaction whose client never heard of it")
 
 
-def dead_lettered_once(run: Run) -> Shown:
+def dead_lettered_once(run: JudgedRun) -> Shown:
     """Acknowledged readings that went to the dead letters and are not stored as well."""
     readings = Readings(run)
     dead = readings.acked & readings.dead_lettered
@@ -80,18 +80,18 @@ def dead_lettered_once(run: Run) -> Shown:
     return Shown(int(dead.sum()) if not both else 0, f"dead-lettered and not stored, {both:,} both")
 
 
-def handed_over(run: Run) -> Shown:
+def handed_over(run: JudgedRun) -> Shown:
     """Partitions that were revoked and went on elsewhere."""
     return Shown(int((run.group["event"] == "assigned").sum()) - 2, "assignments after the first two")
 
 
-def all_stored(run: Run) -> Shown:
+def all_stored(run: JudgedRun) -> Shown:
     """Acknowledged readings that are stored."""
     readings = Readings(run)
     return Shown(int((readings.acked & readings.stored).sum()), f"stored of {int(readings.acked.sum()):,} acknowledged")
 
 
-def gap_of_the_lossy(run: Run) -> Shown:
+def gap_of_the_lossy(run: JudgedRun) -> Shown:
     """What a network partition lost, beside the longest time without an acknowledgement where it was lost."""
     readings = Readings(run)
     lost = readings.acked & ~readings.in_log
@@ -102,7 +102,7 @@ def gap_of_the_lossy(run: Run) -> Shown:
     return Shown(int(lost.sum()), f"acknowledged and gone; longest gap there {longest:.1f} s")
 
 
-BROKEN: dict[ControlName, Callable[[Run], Shown]] = {
+BROKEN: dict[ControlName, Callable[[JudgedRun], Shown]] = {
     "P1": check_of("lost_in_log"),
     "P2": check_of("lost_in_log"),
     "P3": check_of("lost_in_log"),
@@ -122,17 +122,17 @@ BROKEN: dict[ControlName, Callable[[Run], Shown]] = {
     "N3": handed_over,
     "N4": all_stored,
 }
-REPAIRED: dict[ControlName, Callable[[Run], Shown]] = {"P7": refused, "P13": unheard, "P14": dead_lettered_once}
+REPAIRED: dict[ControlName, Callable[[JudgedRun], Shown]] = {"P7": refused, "P13": unheard, "P14": dead_lettered_once}
 """Where the twin, too, must show something; elsewhere that it stored what was acknowledged is enough."""
 
 
-def evidence(run: Run) -> Shown:
+def evidence(run: JudgedRun) -> Shown:
     """What a control's run shows."""
     name, repaired = control_of(run)
     return REPAIRED.get(name, all_stored)(run) if repaired else BROKEN[name](run)
 
 
-def control_of(run: Run) -> tuple[ControlName, bool]:
+def control_of(run: JudgedRun) -> tuple[ControlName, bool]:
     """Which control a run is, and whether it is the repaired one.
 
     Raises:

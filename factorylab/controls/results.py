@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from factorylab.audit.verdict import Outcome
+from factorylab.audit.findings import Outcome
 from factorylab.controls.declared import ControlName
 from factorylab.errors import UsageError
 from factorylab.manifest import Manifest

@@ -6,19 +6,19 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from factorylab import api, runs
+from factorylab import perform, runs
 from factorylab.errors import EnvironmentUnfit, LabError
 from factorylab.scenario import Fault, Scenario
 from factorylab.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
     from factorylab.house import House
-    from factorylab.saved import Run
 
 Say = Callable[[str], None]
 
 
-def carry_out(scenarios: Sequence[Scenario], say: Say) -> Iterator[Run | LabError]:
+def carry_out(scenarios: Sequence[Scenario], say: Say) -> Iterator[JudgedRun | LabError]:
     """The run of each, or why it could not be carried out, as soon as it is known.
 
     They share the lab that is up, or one that is made for all of them and ended with the last.
@@ -38,21 +38,21 @@ def _lab(settings: Settings, faults: Collection[Fault], say: Say) -> AbstractCon
     if control.living_state(settings.home):
         return nullcontext()
     try:
-        return House(settings, api.milestones(say), faults)
+        return House(settings, perform.milestones(say), faults)
     except EnvironmentUnfit as error:
         if not any(fault.on_network for fault in faults):
             raise
         say(f"without network faults: {error}")
-        return House(settings, api.milestones(say))
+        return House(settings, perform.milestones(say))
 
 
-def _one(scenario: Scenario, settings: Settings, say: Say) -> Run | LabError:
+def _one(scenario: Scenario, settings: Settings, say: Say) -> JudgedRun | LabError:
     from factorylab.cluster import boot
     from factorylab.house import forget
 
     folder = runs.create(settings.results, scenario)
     try:
-        run = api.run(scenario, folder.path, say=lambda _: None)
+        run = perform.run(scenario, folder.path, say=lambda _: None)
     except LabError as error:
         say(f"  could not be carried out: {error}")
         return error

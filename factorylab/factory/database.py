@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from string import Formatter
 from typing import LiteralString
 
@@ -26,7 +26,6 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from factorylab import secret
 from factorylab.errors import EnvironmentUnfit, LabError
-from factorylab.factory.migrations import VERSIONS_TABLE, is_current
 from factorylab.libpq import connect
 
 CONNECT_S = 5
@@ -76,10 +75,10 @@ class Database:
         except errors.LockNotAvailable:  # an OperationalError, but the connection is well
             raise
         except NO_TABLES as error:
-            raise SchemaMissing(f"a table is missing or forbidden: {_line(error)}; {WAY_OUT}") from error
+            raise SchemaMissing(f"a table is missing or forbidden: {one_line(error)}; {WAY_OUT}") from error
         except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
             self.close()
-            raise StoreUnavailable(f"database: {_line(_first(error))}") from error
+            raise StoreUnavailable(f"database: {one_line(_first(error))}") from error
 
     def close(self) -> None:
         if self._connection is not None:
@@ -113,48 +112,10 @@ def _shut_down(handle: socket.socket) -> None:
         handle.shutdown(socket.SHUT_RDWR)
 
 
-def ensure_schema(url: str, schema: str) -> None:
-    """Create the tables of the factory in `schema` where they are missing, upgrade them where they are older.
-
-    Raises:
-        StoreUnavailable: the database does not answer.
-        SchemaMissing: the tables are missing and cannot be created.
-        SchemaTooNew: they are those of a later program.
-    """
-    versions = sql.Identifier(schema, VERSIONS_TABLE)
-    found = ""
-    try:
-        connection = connect(url, connect_timeout=CONNECT_S)
-        with closing(connection), connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s)", (f"{schema}.{VERSIONS_TABLE}",))
-            if cursor.fetchone() != (None,):
-                cursor.execute(sql.SQL("SELECT version_num FROM {}").format(versions))
-                (found,) = cursor.fetchone() or ("",)
-    except psycopg2.OperationalError as error:
-        raise StoreUnavailable(f"database: {_line(error)}; look at FACTORYLAB_DATABASE_URL; trying again") from error
-    except NO_TABLES as error:
-        raise SchemaMissing(f"the schema {schema} is forbidden: {_line(error)}; {WAY_OUT}") from error
-    if not is_current(found, schema):
-        _create(url, schema)
-
-
-def _create(url: str, schema: str) -> None:
-    from sqlalchemy.exc import DBAPIError  # SQLAlchemy takes half a second to load
-
-    from factorylab.factory.schema import create_schema
-
-    try:
-        create_schema(url, schema)
-    except DBAPIError as error:
-        kind = StoreUnavailable if isinstance(error.orig, psycopg2.OperationalError) else SchemaMissing
-        why = f"the schema {schema} is missing and could not be created: {_line(error.orig)}"
-        raise kind(f"{why}; {WAY_OUT}") from error
-
-
 def _first(error: BaseException) -> BaseException:
     """What broke the connection, and not what came of using it afterwards."""
     return _first(error.__context__) if isinstance(error.__context__, psycopg2.OperationalError) else error
 
 
-def _line(error: BaseException | None) -> str:
+def one_line(error: BaseException | None) -> str:
     return secret.clean(" ".join(str(error).split())) or type(error).__name__

@@ -19,7 +19,8 @@ from factorylab.factory import logs
 from factorylab.factory.backoff import Backoff
 from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
-from factorylab.factory.database import StoreUnavailable, ensure_schema
+from factorylab.factory.database import StoreUnavailable
+from factorylab.factory.ensure_schema import ensure_schema
 from factorylab.factory.process import Stop
 
 LOOK_S = 1.0  # while a client asks it tells no log line, so the lines of a wait come this late at most

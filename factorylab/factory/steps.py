@@ -21,7 +21,7 @@ import os
 import signal
 from pathlib import Path
 
-from factorylab.history import WorkStep
+from factorylab.vocabulary import WorkStep
 
 _FOLDER, _WORKER = os.environ.get("FACTORYLAB_STEPS_DIR"), os.environ.get("FACTORYLAB_WORKER", "")
 

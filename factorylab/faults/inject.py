@@ -21,8 +21,9 @@ from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeou
 from factorylab.factory import steps
 from factorylab.faults.links import Held, broken, surprises
 from factorylab.faults.targets import Roles, resolve
-from factorylab.history import DatabaseAnswer, FaultStep, ProcessStatus, Step, WorkStep
+from factorylab.history import FaultStep
 from factorylab.scenario import Fault
+from factorylab.vocabulary import DatabaseAnswer, ProcessStatus, Step, WorkStep
 from factorylab.waiting import wait_until
 
 LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}

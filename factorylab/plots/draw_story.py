@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from factorylab.audit.verdict import Exposure, Moment
+from factorylab.audit.findings import Exposure, Moment
 from factorylab.plots.draw import THOUSANDS, plain_log
 from factorylab.plots.style import BLACK, BLUE, COLOURS, FILLS, GREEN, HATCHES, LINES, RED
 from factorylab.saved import each

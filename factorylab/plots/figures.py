@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from factorylab import analysis
-from factorylab.audit.text import NOT_RECORDED
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.verdict import NOT_RECORDED
 from factorylab.plots import draw, draw_story
 from factorylab.plots.style import Picture, settled, styled, svg
-from factorylab.saved import Run, each
+from factorylab.saved import each
 from factorylab.scenario import Fault
 
 ONE_WAY = {"both": "", "in": ", inbound only", "out": ", outbound only"}
@@ -24,14 +25,14 @@ def sides(fault: Fault) -> str:
     return f" from {fault.away_from}{ONE_WAY[fault.direction]}" if fault.kind == "partition" else ""
 
 
-def subject(run: Run) -> str:
+def subject(run: JudgedRun) -> str:
     """What was done, in a few words: the first part of every title."""
     windows = analysis.fault_windows(run)
     done = [f"{w.kind} {w.target}{sides(run.scenario.faults[w.fault])}" for w in each(windows)]
     return f"{run.scenario.title.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
 
 
-def windows_s(run: Run) -> pd.DataFrame:
+def windows_s(run: JudgedRun) -> pd.DataFrame:
     """Fault windows for `draw.shade_faults`: start_s, end_s, text. One never healed lasts until the end."""
     windows = analysis.fault_windows(run)
     end_ns = max(run.phases.values(), default=run.t0_ns)
@@ -42,14 +43,14 @@ def windows_s(run: Run) -> pd.DataFrame:
     return pd.DataFrame({"start_s": run.seconds(windows["injected_ns"]), "end_s": run.seconds(healed), "text": text})
 
 
-def _frame(ax: Axes, run: Run, faults: pd.DataFrame, *, label: bool = False) -> None:
+def _frame(ax: Axes, run: JudgedRun, faults: pd.DataFrame, *, label: bool = False) -> None:
     """What all axes over time share: the fault shaded, the time from warm-up to the end of the drain."""
     draw.shade_faults(ax, faults, label=label)
     ends = [run.phases.get(phase, run.t0_ns) for phase in ("warm_up", "final_read")]
     ax.set_xlim(*((t - run.t0_ns) / 1e9 for t in ends))
 
 
-def timeline(run: Run) -> Picture:
+def timeline(run: JudgedRun) -> Picture:
     """Throughput, lag, leadership and assignment over one time axis, the faults shaded."""
     partitions = run.scenario.topology.partitions
     lane = 0.35 + 0.22 * min(partitions, 12)
@@ -84,7 +85,7 @@ def timeline(run: Run) -> Picture:
         return settled(figure)
 
 
-def latency(run: Run) -> Picture:
+def latency(run: JudgedRun) -> Picture:
     """End-to-end latency over time: p50, p99 and the slowest of each half second."""
     with styled():
         figure = Picture(figsize=(9, 3))
@@ -95,7 +96,7 @@ def latency(run: Run) -> Picture:
         return settled(figure)
 
 
-def ack_gaps(run: Run) -> Picture:
+def ack_gaps(run: JudgedRun) -> Picture:
     """The longest gap without an acknowledgement, by partition."""
     with styled():
         figure = Picture(figsize=(9, 0.9 + 0.32 * run.scenario.topology.partitions))
@@ -103,7 +104,7 @@ def ack_gaps(run: Run) -> Picture:
         return settled(figure)
 
 
-def views(run: Run, fault: int = 0) -> Picture:
+def views(run: JudgedRun, fault: int = 0) -> Picture:
     """What each broker said about the partition that fault number `fault` is about, and what became of its acks."""
     partition = analysis.watched_partition(run, fault)
     faults, told = windows_s(run), analysis.views(run, partition)
@@ -130,7 +131,7 @@ def views(run: Run, fault: int = 0) -> Picture:
         return settled(figure)
 
 
-def exposure(run: Run) -> Picture:
+def exposure(run: JudgedRun) -> Picture:
     """What the death of each leader would have lost, at every moment."""
     with styled():
         figure = Picture(figsize=(9, 2.6))
@@ -141,7 +142,7 @@ def exposure(run: Run) -> Picture:
         return settled(figure)
 
 
-def blind(run: Run) -> Picture:
+def blind(run: JudgedRun) -> Picture:
     """How late alerts were or would have been, how many machines were blind, and each location's worst."""
     if run.verdict.alerting is None:
         empty = Picture(figsize=(9, 0.4))
@@ -163,7 +164,7 @@ def blind(run: Run) -> Picture:
         return settled(figure)
 
 
-def life(run: Run) -> Picture:
+def life(run: JudgedRun) -> Picture:
     """The life of one reading that shows what the worst check found."""
     told = run.verdict.life
     moments = told.moments if told else []
@@ -177,7 +178,7 @@ def life(run: Run) -> Picture:
         return settled(figure)
 
 
-def load_curve(run: Run) -> Picture:
+def load_curve(run: JudgedRun) -> Picture:
     """Offered against achieved rate, and the latency at each offered rate."""
     frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
     with styled():
@@ -188,10 +189,10 @@ def load_curve(run: Run) -> Picture:
         return settled(figure)
 
 
-_DRAWN: WeakKeyDictionary[Run, dict[str, str]] = WeakKeyDictionary()
+_DRAWN: WeakKeyDictionary[JudgedRun, dict[str, str]] = WeakKeyDictionary()
 
 
-def drawn(run: Run) -> dict[str, str]:
+def drawn(run: JudgedRun) -> dict[str, str]:
     """Every figure that fits the run as SVG by name, drawn once; the same bytes for the same history."""
     if run not in _DRAWN:
         kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
@@ -204,7 +205,7 @@ def drawn(run: Run) -> dict[str, str]:
     return _DRAWN[run]
 
 
-def save(run: Run, folder: Path) -> list[Path]:
+def save(run: JudgedRun, folder: Path) -> list[Path]:
     """Write the run's figures to `folder` as SVG files."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.svg" for name in drawn(run)]

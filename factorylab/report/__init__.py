@@ -6,14 +6,14 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from factorylab.audit.text import NOT_RECORDED
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.verdict import NOT_RECORDED
 from factorylab.report.page import section
-from factorylab.saved import Run
 
 __all__ = ["build"]
 
 
-def build(runs: list[Run], out: Path) -> Path:
+def build(runs: list[JudgedRun], out: Path) -> Path:
     """Write the report of `runs`, in their order, to `out`; nothing in it is fetched from elsewhere."""
     pages = Environment(
         loader=PackageLoader("factorylab.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorylab import analysis, plots
-from factorylab.audit.text import EXPECTED, alerting, expectation, numbers, story
-from factorylab.audit.verdict import Explanation, Verdict
+from factorylab.audit.findings import Explanation
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.verdict import EXPECTED, Verdict, alerting, expectation, numbers
+from factorylab.audit.wording import story
 from factorylab.errors import UsageError
 from factorylab.manifest import Manifest
 from factorylab.references import missing
 from factorylab.report import reproduce
-from factorylab.saved import Run
 from factorylab.scenarios import SCENARIOS
 
 
@@ -31,7 +32,7 @@ class Picture:
 class Section:
     """One run of the report."""
 
-    run: Run
+    run: JudgedRun
     manifest: Manifest | None
     verdict: Verdict
     question: str
@@ -48,7 +49,7 @@ class Section:
     data: str
 
 
-def section(run: Run, out: Path) -> Section:
+def section(run: JudgedRun, out: Path) -> Section:
     """Everything about `run` for a report that is written to `out`."""
     verdict = run.verdict
     manifest = _manifest(run)
@@ -73,7 +74,7 @@ def section(run: Run, out: Path) -> Section:
     )
 
 
-def _manifest(run: Run) -> Manifest | None:
+def _manifest(run: JudgedRun) -> Manifest | None:
     """None for a run that did not finish."""
     try:
         return run.manifest
@@ -132,7 +133,7 @@ LEGENDS = {
 """What a figure shows, and how to read it."""
 
 
-def _pictures(run: Run) -> list[Picture]:
+def _pictures(run: JudgedRun) -> list[Picture]:
     return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
 
 
@@ -140,7 +141,7 @@ def _picture(svg: str, alt: str, how_to_read: str) -> Picture:
     return Picture(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", alt, how_to_read)
 
 
-def _steps(run: Run) -> list[dict[str, str]]:
+def _steps(run: JudgedRun) -> list[dict[str, str]]:
     """The table under the load curve; empty where the rate did not change."""
     if not run.scenario.workload.steps_per_s:
         return []
@@ -158,7 +159,7 @@ def _steps(run: Run) -> list[dict[str, str]]:
     ]
 
 
-def threats(run: Run, facts: Manifest | None) -> list[str]:
+def threats(run: JudgedRun, facts: Manifest | None) -> list[str]:
     """What could make the numbers mean less than they seem to."""
     if facts is None:
         return ["The run did not finish: nothing can be concluded from it."]

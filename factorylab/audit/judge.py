@@ -1,0 +1,165 @@
+"""What a finished run means, from its recorded history alone: checks, and a verdict.
+
+`judge(run)` makes every check and composes the verdict. The same raw/ gives the same bytes: nothing here depends on
+the time, the machine or the order of a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
+from factorylab import manifest
+from factorylab.analysis.exposure import by_leader, exposure, worst_moment
+from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
+from factorylab.audit import consumers, copies, loss, objectives, validity, whole
+from factorylab.audit.alerting import alerting
+from factorylab.audit.copies import surplus
+from factorylab.audit.explain import explanations
+from factorylab.audit.findings import (
+    Check,
+    Counts,
+    Exposure,
+    Latency,
+    PartitionGap,
+    Recovery,
+    Span,
+    meets,
+    worst,
+)
+from factorylab.audit.life import life_of_witness
+from factorylab.audit.registry import Evidence, run_checks
+from factorylab.audit.verdict import EXIT, Verdict
+from factorylab.clock import NS
+from factorylab.errors import LabError
+from factorylab.saved import Run, each
+
+T = TypeVar("T")
+_MODULES = (loss, copies, consumers, objectives, validity, whole)  # importing them registers their checks
+
+
+def judge(run: Run) -> Verdict:
+    """The verdict on a saved run.
+
+    Raises:
+        UsageError: the run did not finish. What was broken off is evidence of nothing.
+    """
+    if not run.folder.sealed:
+        manifest.read(run.folder)
+    evidence, checks = run_checks(run, _MODULES)
+    outcome = worst([c.verdict for c in checks])
+    declared = run.scenario.expect
+    expectation = declared if isinstance(declared, str) else list(declared)
+    met = meets(expectation, checks)
+    return Verdict(
+        scenario=run.scenario.name,
+        title=run.scenario.title,
+        run_id=run.folder.run_id,
+        backend=_or_none(lambda: run.manifest.backend) or "unknown",
+        seed=run.scenario.workload.seed,
+        verdict=outcome,
+        expectation=expectation,
+        met=met,
+        exit_code=0 if met else EXIT[outcome],
+        counts=_or_none(lambda: _counts(evidence, checks)),
+        recovery=_or_none(lambda: _recovery(evidence)) or [],
+        latency=_or_none(lambda: _latency(evidence)),
+        stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
+        exposure=_or_none(lambda: _exposure(evidence)),
+        alerting=_or_none(lambda: alerting(evidence)),
+        explanations=explanations(evidence, checks),
+        life=_or_none(lambda: life_of_witness(evidence, checks)),
+        checks=checks,
+    )
+
+
+def _or_none(measure: Callable[[], T]) -> T | None:
+    """A number that the evidence does not yield is None: the checks, made on the same evidence, say why."""
+    try:
+        return measure()
+    except Exception:
+        return None
+
+
+def _counts(e: Evidence, checks: list[Check]) -> Counts:
+    count = {c.name: c.count for c in checks}
+    by_outcome = np.bincount(e.outcome, minlength=5)
+    unknown_found = int(((e.outcome == UNKNOWN) & e.in_log).sum())
+    stored = int(e.stored.sum())
+    return Counts(
+        offered=len(e.sends),
+        shed=int(by_outcome[SHED]),
+        failed=int(by_outcome[FAIL]),
+        acked=int(by_outcome[OK]),
+        unknown=int(by_outcome[UNKNOWN]),
+        unknown_found=unknown_found,
+        stored=stored,
+        unstored=len(e.sends) - stored,
+        duplicates=int(surplus(e.log_key, e.size).sum() + surplus(e.row_key, e.size).sum()),
+        reordered=count["reordered_in_log"],
+        dead_letters=e.run.row_count("dead_letters"),
+        alerts=len(consumers.alerts_of(e, "table")["alert_id"].unique()),
+        **{name: count[name] for name in ("lost_in_log", "lost_in_pipeline", "expired", "not_drained")},
+    )
+
+
+def _span(seconds: float, censored: bool) -> Span:
+    return Span(round(float(seconds), 3), bool(censored))
+
+
+def _recovery(e: Evidence) -> list[Recovery]:
+    windows = e.fault_windows
+    found = []
+    for row, window in zip(each(e.recovery), each(windows), strict=True):
+        until = e.service.sending_ends_ns
+        gaps = {p: e.service.ack_gap(p, window.injected_ns, until) for p in e.service.partitions}
+        found.append(
+            Recovery(
+                fault=row.fault,
+                kind=row.kind,
+                target=row.target,
+                node=row.node,
+                held_s=round(row.held_s, 3),
+                detection=_span(row.detection_s, row.detection_censored),
+                recovery=_span(row.recovery_s, row.recovery_censored),
+                catch_up=_span(row.catch_up_s, row.catch_up_censored),
+                ack_gaps=[PartitionGap(p, _span(g.seconds, g.censored)) for p, g in gaps.items()],
+            )
+        )
+    return found
+
+
+def _latency(e: Evidence) -> Latency | None:
+    if not len(e.latency_s):
+        return None
+    p50, p99, top = (round(float(q), 4) for q in np.quantile(e.latency_s, [0.5, 0.99, 1]))
+    return Latency(n=len(e.latency_s), p50_s=p50, p99_s=p99, max_s=top)
+
+
+def _stored_per_s(e: Evidence) -> float | None:
+    """Readings stored per second from the steady state to the end of the sends."""
+    phases = e.run.phases
+    if not {"steady", "recover"} <= phases.keys():
+        return None
+    commits = e.run.commits[~e.run.commits["refused"]]
+    rows = commits.loc[commits["t_ns"].between(phases["steady"], phases["recover"]), "rows"].sum()
+    return round(float(rows) / ((phases["recover"] - phases["steady"]) / NS), 1)
+
+
+def _exposure(e: Evidence) -> Exposure:
+    """The worst moment; leader −1 where there was none. Raises LabError where nothing was confirmed at all."""
+    if e.acks == "0":
+        raise LabError("under acks=0 nothing is confirmed")
+    frame = exposure(e.run, e)
+    if frame.empty:
+        raise ValueError("the probe saw no leader")
+    at = worst_moment(by_leader(frame))
+    if at is None:
+        return Exposure(t_s=0.0, leader=-1, low=0, high=0, alone=False)
+    then = frame[(frame["t_s"] == at["t_s"]) & (frame["leader"] == at["leader"])]
+    alone = bool(then.loc[then["high"].idxmax(), "alone"])
+    return Exposure(
+        t_s=round(float(at["t_s"]), 3), leader=int(at["leader"]), low=int(at["low"]), high=int(at["high"]), alone=alone
+    )

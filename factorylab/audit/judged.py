@@ -1,0 +1,38 @@
+"""A saved run with its verdict: what notebooks, figures and the report work with."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from factorylab.audit.judge import judge
+from factorylab.audit.verdict import Verdict
+from factorylab.saved import Run, existing
+
+
+class JudgedRun(Run):
+    """One saved run. `run.sends`, `run.lag`, … (every table of `history`) are frames, kept once read."""
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Computed now, from raw/ alone."""
+        return judge(self)
+
+
+def load(path: Path | str) -> JudgedRun:
+    """Open a saved run's folder.
+
+    Raises:
+        UsageError: there is no run in it.
+    """
+    return JudgedRun(existing(path))
+
+
+def write_verdict(run: JudgedRun) -> Verdict:
+    """Judge `run` and write derived/verdict.json."""
+    path = run.folder.derived / "verdict.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(run.verdict), indent=2) + b"\n")
+    return run.verdict
