@@ -41,5 +41,5 @@ COPY factorylab /app/factorylab
 WORKDIR /app
 # The build fails, and not the first start, where an import lacks a package or a library of the base.
 RUN python -m compileall -q factorylab \
- && python -c 'import factorylab.factory.fleet, factorylab.factory.processor, factorylab.furnish'
+ && python -c 'import factorylab.factory.fleet.fleet, factorylab.factory.processor.processor, factorylab.execution.setup'
 USER 10001:10001

@@ -20,12 +20,12 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
-from factorylab import environment
-from factorylab.cluster.local import LocalCluster, quiet
-from factorylab.house import House, forget
-from factorylab.runs import list_runs
-from factorylab.scenarios import build
-from factorylab.settings import load_settings
+from factorylab.cluster.local.backend import LocalCluster, quiet
+from factorylab.cluster.settings import load_settings
+from factorylab.core import environment
+from factorylab.execution.shared_lab import House, forget
+from factorylab.history.run_folders import list_runs
+from factorylab.scenarios.catalog import build
 from tests.groups import ByGroup, is_notebook, mark
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them

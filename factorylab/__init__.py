@@ -11,16 +11,17 @@ Everything is imported on first use: each process of a lab imports this package,
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from factorylab import analysis, scoring, signals, tables
-    from factorylab import plots as plot
+    from factorylab import analysis
     from factorylab.api import example_recording, load, run, saved_runs, scenario, write_report
-    from factorylab.controls import campaign, crash, detection
+    from factorylab.detectors import evaluation as scoring
+    from factorylab.execution.controls import campaign, crash, detection
+    from factorylab.operations import sensor_preview as signals
+    from factorylab.report import plots as plot
+    from factorylab.report import summary_tables as tables
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,15 +31,17 @@ __all__ = [
 
 _MODULES = {
     "analysis": "factorylab.analysis",
-    "campaign": "factorylab.controls.campaign",
-    "crash": "factorylab.controls.crash",
-    "detection": "factorylab.controls.detection",
-    "plot": "factorylab.plots",
-    "scoring": "factorylab.scoring",
-    "signals": "factorylab.signals",
-    "tables": "factorylab.tables",
+    "campaign": "factorylab.execution.controls.campaign",
+    "crash": "factorylab.execution.controls.crash",
+    "detection": "factorylab.execution.controls.detection",
+    "plot": "factorylab.report.plots",
+    "scoring": "factorylab.detectors.evaluation",
+    "signals": "factorylab.operations.sensor_preview",
+    "tables": "factorylab.report.summary_tables",
 }
-_FUNCTIONS = dict.fromkeys(("example_recording", "load", "run", "saved_runs", "write_report"), "factorylab.api")
+_FUNCTIONS = dict.fromkeys(
+    ("example_recording", "load", "run", "saved_runs", "scenario", "write_report"), "factorylab.api"
+)
 
 
 def __getattr__(name: str) -> object:
@@ -51,18 +54,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-class _Package(ModuleType):
-    """`factorylab.scenario` is the function, although importing the submodule of that name sets the attribute."""
-
-    @property
-    def scenario(self) -> object:
-        return import_module("factorylab.api").scenario
-
-    @scenario.setter
-    def scenario(self, submodule: ModuleType) -> None:
-        """Nothing: the submodule is found in `sys.modules`."""
-
-
-sys.modules[__name__].__class__ = _Package

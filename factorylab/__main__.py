@@ -10,7 +10,7 @@ import signal
 import sys
 from types import FrameType
 
-from factorylab.exit_codes import INTERRUPTED
+from factorylab.core.exit_codes import INTERRUPTED
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        from factorylab.cli import main as command
+        from factorylab.cli.main import main as command
 
         command()
     except KeyboardInterrupt:

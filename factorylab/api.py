@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from factorylab import runs
-from factorylab.errors import UsageError
-from factorylab.loading import scenario
-from factorylab.perform import run
-from factorylab.settings import load_settings
+from factorylab.cluster.settings import load_settings
+from factorylab.core.errors import UsageError
+from factorylab.execution.perform import run
+from factorylab.history import run_folders
+from factorylab.scenarios.loading import scenario
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
@@ -32,7 +32,7 @@ def load(run: str | Path) -> JudgedRun:
     """
     from factorylab.audit.judged import load as opened
 
-    return opened(runs.find(load_settings().results, str(run)).path)
+    return opened(run_folders.find(load_settings().results, str(run)).path)
 
 
 def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[JudgedRun]:
@@ -45,8 +45,8 @@ def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Pat
 
     words = [words] if isinstance(words, str | Path) else words
     results = load_settings().results
-    chosen = [runs.find(results, str(word)) for word in [*words, *([run_dir] if run_dir else [])]]
-    latest = {folder.path.parent.name: folder for folder in runs.list_runs(results) if folder.sealed}
+    chosen = [run_folders.find(results, str(word)) for word in [*words, *([run_dir] if run_dir else [])]]
+    latest = {folder.path.parent.name: folder for folder in run_folders.list_runs(results) if folder.sealed}
     folders = chosen or list(latest.values())
     if not folders:
         raise UsageError("there is no finished run yet: 'make lab' makes four")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from conftest import LAB_OF_TESTS
-from factorylab.cluster.compose import why_not
-from factorylab.cluster.local import LocalCluster
-from factorylab.settings import Settings, load_settings, project_folder
+from factorylab.cluster.docker.compose import why_not
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings, load_settings, project_folder
 from tests.databases import database
 from tests.labs import left_of, wait_nothing_left
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import psycopg2
 
-from factorylab.cluster import postgres
-from factorylab.cluster.children import spawn
-from factorylab.settings import load_settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.local import postgres
+from factorylab.cluster.settings import load_settings
+from factorylab.cluster.supervisor.processes import spawn
+from factorylab.core.waiting import wait_until
 
 PASSWORD = "of-a-test"
 

@@ -18,13 +18,13 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from pydantic import SecretStr
 
-from factorylab import messages
-from factorylab.alert_replay import AlertReplay
 from factorylab.cluster.base import Endpoints
+from factorylab.core import messages
+from factorylab.core.names import Names
+from factorylab.core.waiting import wait_until
+from factorylab.execution.alert_replay import AlertReplay
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
-from factorylab.factory.schema import create_schema
-from factorylab.names import Names
-from factorylab.waiting import wait_until
+from factorylab.factory.store.schema import create_schema
 
 ROOT = Path(__file__).parents[1]
 PARTITIONS = range(3)

@@ -20,12 +20,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factorylab import manifest, runs
 from factorylab.audit.judged import load
-from factorylab.compact import schema
-from factorylab.history import TABLES, Row
-from factorylab.saved import Run, dtypes
-from factorylab.scenario import Scenario, scenario_from
+from factorylab.history import manifest, run_folders
+from factorylab.history.export import schema
+from factorylab.history.saved_run import Run, dtypes
+from factorylab.history.tables import TABLES, Row
+from factorylab.scenarios.model import Scenario, scenario_from
 
 S = 1_000_000_000
 START = 1_000 * S  # every clock needs a beginning that is not 0
@@ -76,7 +76,7 @@ class History(dict[str, pd.DataFrame]):
 
     def saved(self) -> Run:
         """Write, seal and load."""
-        folder = runs.create(self.folder, self.scenario)
+        folder = run_folders.create(self.folder, self.scenario)
         for table in TABLES.keys() - self.absent:
             path = folder.history / f"{table}.parquet"
             pq.write_table(arrow(table, self.get(table)), path, compression="zstd", row_group_size=BATCH)
@@ -92,7 +92,7 @@ class History(dict[str, pd.DataFrame]):
             "host": manifest.Host(cores=2, memory_bytes=1 << 33, system="none"),
         }
         manifest.write(folder, manifest.Manifest(**{**facts, **self.made_of}))
-        runs.seal(folder)
+        run_folders.seal(folder)
         return load(folder.path)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 
-from factorylab import environment
 from factorylab.cluster import boot, control
 from factorylab.cluster.base import Role
 from factorylab.cluster.control import Child
-from factorylab.waiting import wait_until
+from factorylab.core import environment
+from factorylab.core.waiting import wait_until
 
 SLEEP = "import time\nprint('here', flush=True)\nwhile True: time.sleep(0.05)"
 STUBBORN = (

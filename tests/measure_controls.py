@@ -16,11 +16,11 @@ from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
-from factorylab.cluster.files import exclusive
-from factorylab.controls import campaign
-from factorylab.controls.results import RESULTS, Campaign, recall
-from factorylab.scenario import Scenario
-from factorylab.settings import load_settings
+from factorylab.cluster.settings import load_settings
+from factorylab.core.files import exclusive
+from factorylab.execution.controls import campaign
+from factorylab.execution.controls.control_results import RESULTS, Campaign, recall
+from factorylab.scenarios.model import Scenario
 
 APART_S = 15.0  # a lab that starts takes both cores for some seconds
 

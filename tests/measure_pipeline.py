@@ -24,17 +24,17 @@ import psycopg2
 from rich.console import Console
 from rich.table import Table
 
-from factorylab import messages
-from factorylab.factory.database import in_schema
-from factorylab.factory.intake import Records
-from factorylab.factory.partition import Owned, Prepared
-from factorylab.factory.positions import Taken
-from factorylab.factory.rows import copy
-from factorylab.factory.schema import create_schema, drop_schema
+from factorylab.core import messages
+from factorylab.core.messages import KINDS
+from factorylab.factory.processor.intake import Records
+from factorylab.factory.processor.partition import Owned, Prepared
 from factorylab.factory.sensors.simulate import Simulation
-from factorylab.factory.session import Session
-from factorylab.factory.store import Store
-from factorylab.messages import KINDS
+from factorylab.factory.store.connection import in_schema
+from factorylab.factory.store.positions import Taken
+from factorylab.factory.store.rows import copy
+from factorylab.factory.store.schema import create_schema, drop_schema
+from factorylab.factory.store.session import Session
+from factorylab.factory.store.store import Store
 from tests.databases import database
 
 READINGS, BATCH, BLOCK = 200_000, 1_000, 2_000

@@ -23,15 +23,15 @@ from pathlib import Path
 import numpy as np
 import psycopg2
 
-from factorylab import messages
+from factorylab.cluster.settings import project_folder
+from factorylab.core import messages
 from factorylab.detectors.bank import Bank
-from factorylab.factory.intake import Records
-from factorylab.factory.partition import Owned
-from factorylab.factory.schema import create_schema, drop_schema
-from factorylab.factory.sensors.base import SensorInfo
+from factorylab.factory.processor.intake import Records
+from factorylab.factory.processor.partition import Owned
+from factorylab.factory.sensors.sensor import SensorInfo
 from factorylab.factory.sensors.simulate import Simulation
-from factorylab.factory.store import Store
-from factorylab.settings import project_folder
+from factorylab.factory.store.schema import create_schema, drop_schema
+from factorylab.factory.store.store import Store
 from tests.databases import database
 
 CASES = [(sensors, batch) for sensors in (300, 3_000) for batch in (500, 5_000)]

@@ -16,10 +16,10 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from factorylab import runs
 from factorylab.analysis import broker_log
 from factorylab.audit.judged import load, write_verdict
-from factorylab.runs import RunFolder
+from factorylab.history import run_folders
+from factorylab.history.run_folders import RunFolder
 
 RUNS = Path(__file__).parent / "runs"
 NAMES = sorted(file.stem for file in RUNS.glob("*.zip"))
@@ -48,7 +48,7 @@ def thin(run: RunFolder) -> None:
         lines = log.read_text(errors="replace").splitlines()
         kept = [re.sub(r"(dir=| in )/[^] ]*", r"\1data", line) + "\n" for line in lines if broker_log.understood(line)]
         log.write_text("".join(kept)) if log.name.startswith("broker-") else log.unlink()
-    runs.seal(run)
+    run_folders.seal(run)
 
 
 def main(folders: list[str]) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from docker.errors import DockerException
 from requests import RequestException
 
-from factorylab.cluster import engine
-from factorylab.waiting import wait_until
+from factorylab.cluster.docker import engine
+from factorylab.core.waiting import wait_until
 
 START = """
 set -e

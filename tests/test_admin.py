@@ -18,7 +18,7 @@ from factorylab.cluster.admin import (
     coordinating_partition,
     java_hash,
 )
-from factorylab.runner import Experiment
+from factorylab.execution.runner import Experiment
 
 
 @pytest.mark.parametrize(

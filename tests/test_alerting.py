@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factorylab import plots, tables
 from factorylab.analysis import alert_latency, blind_over_time, blind_time, waits
 from factorylab.analysis.alerting import ALLOWED_S, ENOUGH
-from factorylab.audit.findings import Blind
-from factorylab.audit.verdict import panel
-from factorylab.saved import Run
-from factorylab.scenarios import baseline
+from factorylab.audit.model.findings import Blind
+from factorylab.audit.model.verdict import panel
+from factorylab.history.saved_run import Run
+from factorylab.report import plots, summary_tables
+from factorylab.scenarios.catalog import baseline
 from tests.histories import START, History, S, at_ns, consumer_loss, healthy, scenario, stall
 
 INTERVAL_S = 0.06
@@ -199,7 +199,7 @@ def test_a_percentile_needs_enough_values(tmp_path: Path) -> None:
         h = healthy(tmp_path / str(n))
         alarm(h, *(1 + INTERVAL_S * np.arange(n)))
         run = h.saved()
-        row = tables.alerting(run).iloc[0]
+        row = summary_tables.alerting(run).iloc[0]
         assert row["n"] == str(n) and (row["p99"] == "n is too small") == (n < ENOUGH) and row["longest"] == "0.12 s"
         assert ("longest" in panel(run.verdict).split("alert latency")[1].splitlines()[0]) == (n < ENOUGH)
 
@@ -210,7 +210,7 @@ def test_the_share_that_is_never_stored_shows_in_the_percentiles(tmp_path: Path)
     count = lose(h, 2, 3, 4.5)
     row = alert_latency(h.saved()).set_index("of").loc["readings"]
     assert row["never"] == count > 10 and np.isinf(row["p99_s"]) and row["p50_s"] < 0.13
-    table = tables.alerting(h.saved()).reset_index(drop=True)
+    table = summary_tables.alerting(h.saved()).reset_index(drop=True)
     assert table.loc[1, ["p99", "longest"]].tolist() == ["never", "never"]
 
 
@@ -221,7 +221,7 @@ def test_a_run_without_the_rows_says_so(tmp_path: Path, table: str) -> None:
     h.absent.add(table)
     run = h.saved()
     assert run.verdict.alerting is None and "blind: not recorded" in panel(run.verdict)
-    assert tables.alerting(run).index.tolist() == ["not recorded"]
+    assert summary_tables.alerting(run).index.tolist() == ["not recorded"]
     assert "not recorded" in plots.svg(plots.blind(run)) and "blind" not in plots.drawn(run)
 
 

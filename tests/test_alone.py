@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.alone import OneBroker
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import WaitTimeout
-from factorylab.scenario import Topology
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.one_broker import OneBroker
+from factorylab.core.errors import WaitTimeout
+from factorylab.scenarios.model import Topology
 
 
 @pytest.mark.cluster

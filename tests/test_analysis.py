@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factorylab import analysis, tables
+from factorylab import analysis
 from factorylab.analysis.rates import slope_per_s
 from factorylab.analysis.recovery import longest_gap
-from factorylab.audit.verdict import compare, one_line, panel
-from factorylab.saved import Run
+from factorylab.audit.model.verdict import compare, one_line, panel
+from factorylab.history.saved_run import Run
+from factorylab.report import summary_tables
 from tests.histories import S, at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 
 
@@ -222,7 +223,7 @@ def test_who_saw_what(tmp_path: Path) -> None:
     """Offered, acked, lost and stored of each partition while the cut was held, and what each broker said then."""
     history = network_partition(tmp_path, clients={"acks": "1"})
     lost = forget_acked(history, 6, 9)
-    table = tables.views_at(history.saved())
+    table = summary_tables.views_at(history.saved())
     assert table["lost"].tolist() == [lost, 0, 0] and table["acked"].equals(table["offered"])
     assert table["offered"].tolist() == pytest.approx([203, 203, 203], abs=2)
     assert table.loc[0, "broker 1 says"] == "leader 1 (epoch 0), in sync 1 2 3"

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from factorylab.audit.findings import Check, meets
 from factorylab.audit.judged import load, write_verdict
-from factorylab.audit.registry import CHECKS, Evidence, Found, check
-from factorylab.audit.verdict import Verdict, one_line, panel
-from factorylab.errors import ScenarioError, UsageError
+from factorylab.audit.model.findings import Check, meets
+from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
+from factorylab.audit.model.verdict import Verdict, one_line, panel
+from factorylab.core.errors import ScenarioError, UsageError
 from tests.histories import (
     BOOT,
     History,

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from factorylab.audit.judged import load
-from factorylab.audit.registry import CHECKS
-from factorylab.audit.verdict import Verdict
+from factorylab.audit.model.registry import CHECKS
+from factorylab.audit.model.verdict import Verdict
 from tests.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, scenario
 from tests.test_audit import (
     Spoil,

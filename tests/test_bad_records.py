@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from psycopg2.errors import DataError
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.factory.database import StoreUnavailable
-from factorylab.factory.intake import Records, take_in
-from factorylab.factory.outbox import RECORD_MAX
-from factorylab.factory.partition import Owned
-from factorylab.factory.positions import Taken
-from factorylab.factory.store import Store
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.factory.processor.intake import Records, take_in
+from factorylab.factory.processor.outbox import RECORD_MAX
+from factorylab.factory.processor.partition import Owned
+from factorylab.factory.store.connection import StoreUnavailable
+from factorylab.factory.store.positions import Taken
+from factorylab.factory.store.store import Store
 from tests.factory_runs import FactoryRun, factory_run
 from tests.test_factory_units import BAD, wire
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import batch, runs
-from factorylab.batch import Batch, Entry, Planned, Record
-from factorylab.errors import ScenarioError, UsageError
-from factorylab.execute import Job
-from factorylab.scenarios import build
+from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.execution import batch
+from factorylab.execution.batch import Batch, Entry, Planned, Record
+from factorylab.execution.notebook_run import Job
+from factorylab.history import run_folders
+from factorylab.scenarios.catalog import build
 
 THREE = Batch(name="three", runs=tuple(Entry(scenario=name) for name in ("baseline", "broker_loss", "consumer_loss")))
 
@@ -99,10 +100,10 @@ def test_repeat_of_the_command_line_wins() -> None:
 
 def test_resume_takes_up_only_what_was_finished(tmp_path: Path) -> None:
     """Of the recorded runs those count as done whose folders are still there and sealed."""
-    folders = [runs.create(tmp_path, build("baseline", {})) for _ in range(3)]
+    folders = [run_folders.create(tmp_path, build("baseline", {})) for _ in range(3)]
     planned = [Planned(n, 0, str(folder.path.relative_to(tmp_path))) for n, folder in enumerate(folders)]
-    runs.seal(folders[0])
-    runs.seal(folders[2])
+    run_folders.seal(folders[0])
+    run_folders.seal(folders[2])
     Record(tmp_path, THREE).write(planned)
     assert Record(tmp_path, THREE).done() == [planned[0], planned[2]]
     (folders[2].raw / "seal.json").unlink()
@@ -113,8 +114,8 @@ def finished(results: Path, *entries: Entry) -> list[Planned]:
     """A whole run of each entry, recorded in this order."""
     done = []
     for number, entry in enumerate(entries):
-        folder = runs.create(results, Job(entry.scenario, entry.parameters).scenario())
-        runs.seal(folder)
+        folder = run_folders.create(results, Job(entry.scenario, entry.parameters).scenario())
+        run_folders.seal(folder)
         done.append(Planned(number, 0, str(folder.path.relative_to(results))))
     return done
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from factorylab.detectors import catalog
-from factorylab.recordings.recording import Floats, Recording
-from factorylab.scoring.table import judge
+from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors.recordings.recording import Floats, Recording
 
 ROWS, FAULT = 1_200, slice(800, 1_100)
 

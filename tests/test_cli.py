@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import cli
-from factorylab.saved import Run
-from factorylab.scenarios import SCENARIOS
+from factorylab.cli import main
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.catalog import SCENARIOS
 from tests.histories import healthy, scenario
 from tests.test_report import Page
 
@@ -45,7 +45,7 @@ def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     def typed(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["factorylab", *words])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            main.main()
         said = capsys.readouterr()
         code = ended.value.code
         assert code is None or isinstance(code, int)
@@ -57,7 +57,7 @@ def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of the words alone: drawing takes longer than judging."""
-    monkeypatch.setattr("factorylab.plots.save", lambda run, folder: [])
+    monkeypatch.setattr("factorylab.report.plots.save", lambda run, folder: [])
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
     """`factorylab --help` names every command, and there is none that this test forgets."""
     code, out, _ = call("--help")
     assert code == 0
-    names = [command.callback.__name__ for command in cli.app.registered_commands if command.callback]
+    names = [command.callback.__name__ for command in main.app.registered_commands if command.callback]
     assert sorted(name.replace("_", "-") for name in names) == sorted(COMMANDS)
     assert [command for command in COMMANDS if command not in out] == []
 
@@ -86,7 +86,7 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
 def test_help_is_light() -> None:
     """Help needs neither pandas nor figures nor clients: a subprocess shows that none of them was imported."""
     code = (
-        "import sys\nsys.argv = ['factorylab', '--help']\nfrom factorylab.cli import main\n"
+        "import sys\nsys.argv = ['factorylab', '--help']\nfrom factorylab.cli.main import main\n"
         "try: main()\nexcept SystemExit: pass\n"
         "heavy = {'pandas', 'pyarrow', 'matplotlib', 'confluent_kafka', 'kafka', 'psycopg2', 'papermill', 'numpy'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"
@@ -197,12 +197,12 @@ def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> N
 
 def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -> None:
     """A run that was never sealed is listed with its scenario, without a verdict; before the first one, a hint."""
-    from factorylab import runs
-    from factorylab.scenarios import build
+    from factorylab.history import run_folders
+    from factorylab.scenarios.catalog import build
 
     _, out, err = call("runs")
     assert out == "" and "no runs yet" in err
-    run = runs.create(nothing_starts / "results", build("baseline", {}))
+    run = run_folders.create(nothing_starts / "results", build("baseline", {}))
     assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} did not finish\n"
     (listed,) = json.loads(call("runs", "--json")[1])
     assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
@@ -285,16 +285,16 @@ def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> N
 
 def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """With --debug an error of the lab is raised with its traceback."""
-    from factorylab.errors import UsageError
+    from factorylab.core.errors import UsageError
 
     monkeypatch.setattr(sys, "argv", ["factorylab", "--debug", "show", "dddddd"])
-    monkeypatch.setattr(cli, "_debug", [])
+    monkeypatch.setattr(main, "_debug", [])
     with pytest.raises(UsageError):
-        cli.main()
+        main.main()
 
 
 def test_the_worst_run_decides_the_exit_code() -> None:
     """A batch ends with FAIL before INVALID before NOT_DRAINED before success."""
-    from factorylab.cli_batch import WORST_FIRST
+    from factorylab.cli.batch_commands import WORST_FIRST
 
     assert WORST_FIRST == (1, 4, 3, 0)

@@ -11,10 +11,10 @@ import pytest
 
 from factorylab.cluster import boot, control, manage
 from factorylab.cluster.driver import STARTING
-from factorylab.cluster.files import write_secret
-from factorylab.cluster.local import LocalCluster
-from factorylab.perform import milestones
-from factorylab.settings import Settings
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings
+from factorylab.core.files import write_secret
+from factorylab.execution.perform import milestones
 from tests.labs import bare_lab, tiny, wait_said, wait_status
 from tests.test_cli import Call, call, results
 

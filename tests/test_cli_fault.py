@@ -14,15 +14,15 @@ import psycopg2
 import pytest
 
 from factorylab.cluster import boot, manage
-from factorylab.cluster.local import LocalCluster, quiet
-from factorylab.furnish import furnish
-from factorylab.house import House
-from factorylab.scenario import Topology
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster, quiet
+from factorylab.cluster.settings import Settings
+from factorylab.core.waiting import wait_until
+from factorylab.execution.setup import furnish
+from factorylab.execution.shared_lab import House
+from factorylab.scenarios.model import Topology
 from tests.labs import shell
 
-COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault"]
+COMMAND = [sys.executable, "-c", "from factorylab.cli.main import main; main()", "fault"]
 
 
 def typed(home: Path, *words: str) -> tuple[int, str]:

@@ -10,23 +10,23 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import UsageError
-from factorylab.factory import logs
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.errors import UsageError
+from factorylab.factory import json_logs
 from factorylab.factory.client_errors import ClientDead, is_dead, sorted_out
 from factorylab.factory.config import FleetConfig
-from factorylab.factory.fleet import Fleet
-from factorylab.factory.intake import Bad
-from factorylab.factory.outbox import Outbox
-from factorylab.factory.pace import Pace
+from factorylab.factory.fleet.fleet import Fleet
 from factorylab.factory.process import Stop
-from factorylab.factory.processor import Processor
+from factorylab.factory.processor.intake import Bad
+from factorylab.factory.processor.outbox import Outbox
+from factorylab.factory.processor.pace import Pace
+from factorylab.factory.processor.processor import Processor
 from factorylab.factory.profiles import new_client
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.test_factory_units import wire
 
 DEAD = KafkaError(KafkaError._FATAL, "fenced")
-LOGGER = logs.configure("test", "error")
+LOGGER = json_logs.configure("test", "error")
 
 
 class Told:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster import kafka_config, ports
-from factorylab.errors import PortTaken, UsageError
-from factorylab.settings import load_settings, project_folder
+from factorylab.cluster.local import kafka_config, ports
+from factorylab.cluster.settings import load_settings, project_folder
+from factorylab.core.errors import PortTaken, UsageError
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):

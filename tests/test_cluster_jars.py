@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from factorylab.cluster import jars
-from factorylab.cluster.jars import Jar
-from factorylab.cluster.local import quiet
-from factorylab.errors import DownloadError
+from factorylab.cluster.local import jars
+from factorylab.cluster.local.backend import quiet
+from factorylab.cluster.local.jars import Jar
+from factorylab.core.errors import DownloadError
 
 GOOD = b"what was locked"
 LOCKED = [Jar(f"org.example:part-{n}:1.0", hashlib.sha256(GOOD).hexdigest()) for n in range(5)]

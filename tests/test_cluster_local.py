@@ -15,11 +15,12 @@ from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import AdminClient, NewTopic
 from sqlalchemy.engine import make_url
 
-from factorylab.cluster import control, driver, manage, postgres, ready
+from factorylab.cluster import control, driver, manage, ready
 from factorylab.cluster.base import Worker
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import LabBusy, LabError, StartFailed, UsageError
-from factorylab.waiting import wait_until
+from factorylab.cluster.local import postgres
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.errors import LabBusy, LabError, StartFailed, UsageError
+from factorylab.core.waiting import wait_until
 from tests.labs import kill, left_of, listening, shell, wait_nothing_left, wait_said, wait_status
 
 pytestmark = pytest.mark.cluster
@@ -239,7 +240,7 @@ def test_root_gives_its_rights_up(labs_folder):
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(home, session_settings, monkeypatch):
     """A broker that dies while starting ends the attempt with its last log lines and no process."""
-    from factorylab.cluster import kafka_config
+    from factorylab.cluster.local import kafka_config
 
     monkeypatch.setitem(kafka_config.COMMON, "num.io.threads", "none")
     with pytest.raises(LabError, match=r"broker-\d ended with exit code 1[\s\S]*num\.io\.threads"):

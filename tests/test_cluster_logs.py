@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from factorylab.cli import app
-from factorylab.cluster.logs import Reader, chooser, followed, merged, whole_word, why_nothing
-from factorylab.errors import EnvironmentUnfit
+from factorylab.cli.main import app
+from factorylab.cluster.merged_logs import Reader, chooser, followed, merged, whole_word, why_nothing
+from factorylab.core.errors import EnvironmentUnfit
 
 BROKER = """[0.388s][warning][aot] a line of the JVM before any other
 2026-11-24T16:50:00.773Z INFO  [main] kafka.server.BrokerServer - starting

@@ -15,12 +15,12 @@ import msgspec
 import psutil
 import pytest
 
-from factorylab.cluster import children as child_module
 from factorylab.cluster import control
-from factorylab.cluster.children import Children
-from factorylab.cluster.undo import UndoRecords
-from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
-from factorylab.waiting import wait_until
+from factorylab.cluster.supervisor import processes as child_module
+from factorylab.cluster.supervisor.processes import Children
+from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
+from factorylab.core.waiting import wait_until
 from tests.labs import STUBBORN, bare_lab, driver, kill, tiny, wait_nothing_left, wait_said, wait_status
 
 

@@ -13,19 +13,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab import runs
 from factorylab.audit.judged import load
-from factorylab.cluster import boot, control, driver, engine, images, manage, projects, ready
+from factorylab.cluster import boot, control, driver, manage, ready
 from factorylab.cluster.base import Action, Cut, Link, Worker
-from factorylab.cluster.compose import ComposeCluster, project_of, resolve
-from factorylab.cluster.pulse import pulse
-from factorylab.errors import EnvironmentUnfit, LabBusy, StartFailed
-from factorylab.journal import read_journal
-from factorylab.runner import perform
-from factorylab.saved import Run
-from factorylab.scenario import Fault, Scenario, Schedule, Workload
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.docker import engine, images, projects
+from factorylab.cluster.docker.compose import ComposeCluster, project_of, resolve
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import EnvironmentUnfit, LabBusy, StartFailed
+from factorylab.core.waiting import wait_until
+from factorylab.execution.runner import perform
+from factorylab.history import run_folders
+from factorylab.history.journal import read_journal
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.model import Fault, Scenario, Schedule, Workload
 from tests.labs import kill, left_of, shell, wait_said
 
 pytestmark = pytest.mark.compose
@@ -164,7 +165,7 @@ def test_workers_of_other_code_are_refused() -> None:
     composed = resolve("test", {"FACTORYLAB_DATABASE_PASSWORD": "unused", **images.chosen()})
     name = composed.images["workers"]
     images.check_code(client, name)
-    changed = f"FROM {name}\nUSER 0\nRUN echo >>/app/factorylab/messages.py\n"
+    changed = f"FROM {name}\nUSER 0\nRUN echo >>/app/factorylab/core/messages.py\n"
     built, _ = client.images.build(fileobj=io.BytesIO(changed.encode()), rm=True)
     try:
         with pytest.raises(EnvironmentUnfit, match=r"1 files differ, the first is factorylab/messages\.py"):
@@ -277,7 +278,7 @@ def fleet(lab: ComposeCluster, folder: Path, name: str = "fleet-0", **variables:
 def journals(lab: ComposeCluster, labs_folder: Path) -> Path:
     """A folder for journals, and a topic."""
     from factorylab.cluster.admin import Admin
-    from factorylab.scenario import Topology
+    from factorylab.scenarios.model import Topology
 
     folder = labs_folder / "journals"
     folder.mkdir(exist_ok=True)
@@ -336,7 +337,7 @@ def test_workers_write_as_nobody_special(lab: ComposeCluster, journals: Path) ->
 
 
 def made(wanted: Scenario, lab: ComposeCluster, settings: Settings) -> Run:
-    folder = runs.create(settings.results, wanted)
+    folder = run_folders.create(settings.results, wanted)
     perform(wanted, folder, lab, settings.home, print)
     return load(folder.path)
 

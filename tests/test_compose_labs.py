@@ -16,11 +16,12 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 
-from factorylab.cluster import control, engine, images, manage, projects
-from factorylab.cluster.compose import ComposeCluster, project_of
-from factorylab.errors import EnvironmentUnfit
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster import control, manage
+from factorylab.cluster.docker import engine, images, projects
+from factorylab.cluster.docker.compose import ComposeCluster, project_of
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.waiting import wait_until
 from tests.labs import shell
 from tests.small_engine import small_engine
 from tests.test_compose import NODES, of_project, wait_nothing_of, wait_status

@@ -16,17 +16,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab import environment, runs
 from factorylab.audit.judged import load
-from factorylab.cluster import control, engine, images, manage, remains
-from factorylab.cluster.compose import ComposeCluster, resolve
-from factorylab.cluster.files import last_lines
-from factorylab.cluster.making import FILE
-from factorylab.errors import EnvironmentUnfit, PortTaken, StartFailed
-from factorylab.runner import perform
-from factorylab.scenario import Scenario, Schedule, Workload
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster import control, leftovers, manage
+from factorylab.cluster.docker import engine, images
+from factorylab.cluster.docker.compose import ComposeCluster, resolve
+from factorylab.cluster.docker.creation import FILE
+from factorylab.cluster.settings import Settings
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit, PortTaken, StartFailed
+from factorylab.core.files import last_lines
+from factorylab.core.waiting import wait_until
+from factorylab.execution.runner import perform
+from factorylab.history import run_folders
+from factorylab.scenarios.model import Scenario, Schedule, Workload
 from tests.forwarder import Forwarder
 from tests.labs import kill
 from tests.test_compose import NODES, driver_at, of_project, wait_nothing_of
@@ -74,14 +76,14 @@ def test_a_run_whose_engine_freezes_is_invalid(settings: Settings, between: Forw
             since.append(time.monotonic())
 
     lab = ComposeCluster.up(settings)
-    folder = runs.create(settings.results, wanted)
+    folder = run_folders.create(settings.results, wanted)
     perform(wanted, folder, lab, settings.home, say)
     lab.close()
     assert time.monotonic() - since[0] < INVALID_WITHIN_S
     verdict = load(folder.path).verdict
     (reason,) = (check.measured for check in verdict.checks if check.name == "no_problems")
     assert (verdict.verdict, "the Docker engine" in reason) == ("INVALID", True), reason
-    assert control.living_state(settings.home) is None and remains.left(settings.home)
+    assert control.living_state(settings.home) is None and leftovers.left(settings.home)
     between.come_back()
     wait_nothing_of(settings.home)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.factory import contest
-from factorylab.factory.contest import LOSSES_MAX, Contests, OwnershipLost
-from factorylab.factory.positions import At
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.waiting import wait_until
+from factorylab.factory.processor import contest
+from factorylab.factory.processor.contest import LOSSES_MAX, Contests, OwnershipLost
+from factorylab.factory.store.positions import At
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 
 AT = At(0, 10, 1)

@@ -7,19 +7,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factorylab import runs
 from factorylab.audit.judged import load
-from factorylab.cluster.local import LocalCluster
-from factorylab.controls import campaign, crash, detection, evidence
-from factorylab.controls.declared import CONTROLS, FAST, NAMES, ControlName
-from factorylab.controls.results import Campaign, Result, recall
-from factorylab.errors import UsageError
-from factorylab.house import forget
-from factorylab.runner import perform
-from factorylab.saved import Run
-from factorylab.scenario import STEPS, Scenario
-from factorylab.settings import Settings
-from factorylab.vocabulary import WorkStep
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import UsageError
+from factorylab.core.vocabulary import WorkStep
+from factorylab.execution.controls import campaign, control_evidence, crash, detection
+from factorylab.execution.controls.control_results import Campaign, Result, recall
+from factorylab.execution.runner import perform
+from factorylab.execution.shared_lab import forget
+from factorylab.history import run_folders
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.controls import CONTROLS, FAST, NAMES, ControlName
+from factorylab.scenarios.model import STEPS, Scenario
 from tests.histories import healthy, scenario
 from tests.test_audit import answer, lose
 
@@ -47,7 +47,7 @@ def test_broken_ones_name_their_checks_and_twins_pass(name: ControlName) -> None
     assert (control.broken.expect != "pass") == (name[0] in "PN" and name not in {"P8", "N1", "N2", "N3", "N4"})
     assert (control.repaired is None) == (name in {"N1", "N2", "N3", "N4"})
     assert control.repaired is None or control.repaired.expect == "pass"
-    assert evidence.BROKEN.keys() == CONTROLS.keys()
+    assert control_evidence.BROKEN.keys() == CONTROLS.keys()
 
 
 @pytest.mark.parametrize(("name", "control"), TWINS, ids=[name for name, _ in TWINS])
@@ -186,7 +186,7 @@ def test_offsets_that_nobody_told_are_not_compared(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wanted", [s for n in FAST for s in CONTROLS[n].scenarios], ids=lambda s: s.variant)
 def test_a_control_is_reported_as_declared(wanted: Scenario, cluster: LocalCluster, session_settings: Settings) -> None:
     """On a real cluster exactly the declared checks fire, and the run shows what the control is about."""
-    folder = runs.create(session_settings.results, wanted)
+    folder = run_folders.create(session_settings.results, wanted)
     perform(wanted, folder, cluster, session_settings.home, print)
     run = load(folder.path)
     forget(cluster.endpoints, folder.run_id)

@@ -11,18 +11,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab.cluster import boot, control, postgres, refusal
+from factorylab.cluster import boot, control
 from factorylab.cluster.base import Action
-from factorylab.cluster.files import last_lines
-from factorylab.cluster.ports import free_block, start_of
-from factorylab.cluster.pulse import pulse
-from factorylab.cluster.remains import clear
-from factorylab.cluster.volume import TABLES
-from factorylab.errors import LabError
-from factorylab.factory import schema
-from factorylab.factory.database import StoreUnavailable
-from factorylab.factory.store import Store
-from factorylab.waiting import wait_until
+from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.leftovers import clear
+from factorylab.cluster.local import postgres
+from factorylab.cluster.local.ports import free_block, start_of
+from factorylab.cluster.network.volume import TABLES
+from factorylab.cluster.supervisor import refusal
+from factorylab.core.errors import LabError
+from factorylab.core.files import last_lines
+from factorylab.core.waiting import wait_until
+from factorylab.factory.store import schema
+from factorylab.factory.store.connection import StoreUnavailable
+from factorylab.factory.store.store import Store
 from tests.databases import Place
 from tests.labs import wait_nothing_left
 from tests.test_factory_schema import batch

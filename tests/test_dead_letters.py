@@ -12,11 +12,11 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from factorylab.cli_letters import as_object, line
-from factorylab.cluster.local import LocalCluster
-from factorylab.dead_letters import RESENT, Choice, DeadLetters
-from factorylab.errors import LabError
-from factorylab.letters import Letter, letter_of
+from factorylab.cli.letters_commands import as_object, line
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.errors import LabError
+from factorylab.execution.letters import Letter, letter_of
+from factorylab.operations.dead_letters import RESENT, Choice, DeadLetters
 from tests.factory_runs import FactoryRun, factory_run
 from tests.test_cli import Call, call, results
 from tests.test_factory_units import BAD, wire

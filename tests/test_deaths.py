@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from factorylab.deaths import DeathWatch, last_error
-from factorylab.errors import StartFailed
-from factorylab.waiting import wait_until
-from factorylab.workers import Crew
+from factorylab.core.errors import StartFailed
+from factorylab.core.waiting import wait_until
+from factorylab.execution.deaths import DeathWatch, last_error
+from factorylab.execution.workers import Crew
 
 REASON = {"event": "failed", "level": "error", "error": "fenced", "worker": "processor-0", "timestamp": "2026-11-28"}
 

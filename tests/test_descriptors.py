@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from factorylab import environment
 from factorylab.cluster import descriptors, doctor
-from factorylab.errors import EnvironmentUnfit
-from factorylab.settings import load_settings
+from factorylab.cluster.settings import load_settings
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit
 
 
 def limits(monkeypatch: pytest.MonkeyPatch, hard: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cli_runs import judge
+from factorylab.cli.runs_commands import judge
 from tests.recorded_runs import NAMES, unpack
 
 HOME = Path(__file__).parent.parent
@@ -19,7 +19,7 @@ ELSEWHERE = [
     {"LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "42", "COLUMNS": "40"},
 ]
 TRAVELLED = ("acked_loss", "broker_loss")  # a FAIL and a PASS: each costs two processes
-PROGRAM = "import sys; from pathlib import Path; from factorylab.cli import main; sys.exit(main())"
+PROGRAM = "import sys; from pathlib import Path; from factorylab.cli.main import main; sys.exit(main())"
 
 
 def digests(folder: Path) -> dict[str, str]:

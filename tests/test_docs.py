@@ -13,13 +13,13 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from factorylab.cli import app
+from factorylab.cli.main import app
+from factorylab.cluster.settings import Settings, project_folder
+from factorylab.core.sources import FILE_VARIABLE
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
-from factorylab.history import TABLES, Row
-from factorylab.scenario import scenario_from
-from factorylab.scenarios import SCENARIOS, build
-from factorylab.settings import Settings, project_folder
-from factorylab.sources import FILE_VARIABLE
+from factorylab.history.tables import TABLES, Row
+from factorylab.scenarios.catalog import SCENARIOS, build
+from factorylab.scenarios.model import scenario_from
 
 ROOT = project_folder(Path(__file__).parent)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

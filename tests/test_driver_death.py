@@ -15,8 +15,8 @@ import pytest
 
 from factorylab.cluster import boot, control, manage
 from factorylab.cluster.base import INFRASTRUCTURE
-from factorylab.runs import list_runs
-from factorylab.waiting import wait_until
+from factorylab.core.waiting import wait_until
+from factorylab.history.run_folders import list_runs
 from tests.labs import left_of, listening, shell, wait_nothing_left
 
 pytestmark = pytest.mark.cluster
@@ -69,7 +69,7 @@ def ports_of(home: Path) -> list[int]:
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from factorylab.cli import main; main()", *words]
+    return [sys.executable, "-c", "from factorylab.cli.main import main; main()", *words]
 
 
 def paused(home: Path) -> list[str]:

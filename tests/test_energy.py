@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from factorylab.detectors import catalog
-from factorylab.recordings.recording import Floats, Recording
-from factorylab.scoring.detect import episodes
-from factorylab.scoring.table import judge
+from factorylab.detectors.evaluation.detect import episodes
+from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors.recordings.recording import Floats, Recording
 
 DAY, HOUR = np.timedelta64(86_400_000_000, "us"), np.timedelta64(3_600_000_000, "us")
 YEAR_DAYS, START = 364, np.datetime64("2024-01-01", "us")  # a Monday

@@ -20,14 +20,16 @@ from typing import Any
 import pytest
 import yaml
 
-from factorylab.cluster import attempts, compose, control, engine, images, imports, kafka_config
+from factorylab.cluster import control
 from factorylab.cluster.backends import bring_up
-from factorylab.cluster.making import FILE, LOCKED_DOWN
-from factorylab.errors import EnvironmentUnfit
-from factorylab.programs import FLEET, OF_IMAGES
-from factorylab.scenario import Fault
-from factorylab.settings import Settings, load_settings
-from factorylab.workers import PROCESSORS
+from factorylab.cluster.docker import attempts, compose, engine, image_code, images
+from factorylab.cluster.docker.creation import FILE, LOCKED_DOWN
+from factorylab.cluster.local import kafka_config
+from factorylab.cluster.settings import Settings, load_settings
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.programs import FLEET, OF_IMAGES
+from factorylab.execution.workers import PROCESSORS
+from factorylab.scenarios.model import Fault
 
 COMPOSE: Mapping[str, Any] = MappingProxyType(yaml.safe_load(FILE.read_text()))
 
@@ -212,7 +214,7 @@ def test_imports_are_followed_wherever_they_stand() -> None:
         "whole/one.py": "from factorylab import e",
         "e.py": "",
     }
-    found = imports.reached({path: text.encode() for path, text in files.items()}, ["factorylab.main"])
+    found = image_code.reached({path: text.encode() for path, text in files.items()}, ["factorylab.main"])
     assert files.keys() - found.keys() == {"types.py", "a/unused.py"}
 
 
@@ -220,8 +222,11 @@ def test_what_is_imported_later_or_found_in_a_folder_is_compared() -> None:
     """Steps of the schema, detectors and what a function imports count; what no worker runs does not."""
     found = images.code_here().keys()
     steps = {str(path.relative_to(images.PACKAGE)) for path in images.PACKAGE.glob("factory/migrations/versions/*.py")}
-    assert steps and steps | {"detectors/energy.py", "factory/schema.py", "controls/naive.py"} <= found
-    assert not {"runner.py", "probe.py", "cluster/supervisor.py", "audit/verdict.py"} & found
+    assert (
+        steps
+        and steps | {"detectors/energy.py", "factory/store/schema.py", "execution/controls/naive_processor.py"} <= found
+    )
+    assert not {"runner.py", "probe.py", "cluster/supervisor/supervisor.py", "audit/model/verdict.py"} & found
 
 
 def test_the_image_runs_the_programs_that_are_followed() -> None:

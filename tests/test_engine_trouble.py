@@ -15,14 +15,14 @@ from pathlib import Path
 import docker.errors
 import pytest
 
-from factorylab import folders
-from factorylab.cluster import compose, engine, projects
-from factorylab.errors import EnvironmentUnfit, LabError
-from factorylab.settings import load_settings
+from factorylab.cluster import folders
+from factorylab.cluster.docker import compose, engine, projects
+from factorylab.cluster.settings import load_settings
+from factorylab.core.errors import EnvironmentUnfit, LabError
 from tests.fake_engine import FakeEngine, answer, version
 from tests.labs import shell
 
-COMMAND = [sys.executable, "-c", "from factorylab.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from factorylab.cli.main import main; main()"]
 PATIENCE_S = 0.5
 TROUBLES = {
     "silent": (

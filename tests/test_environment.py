@@ -20,20 +20,22 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
-from factorylab import environment, libpq, settings, workers
-from factorylab.cluster import control, java
+from factorylab.cluster import control, settings
 from factorylab.cluster.base import Endpoints, Worker
 from factorylab.cluster.driver import process_of
-from factorylab.errors import ScenarioError
+from factorylab.cluster.local import java
+from factorylab.core import environment, libpq
+from factorylab.core.errors import ScenarioError
+from factorylab.core.names import Names
+from factorylab.core.sources import Sourced, load, read_properties
+from factorylab.execution import workers
+from factorylab.execution.kernel import OwnKernel
+from factorylab.execution.probe import ProbeConfig
+from factorylab.execution.setup import FurnishConfig
 from factorylab.factory.config import FleetConfig, ProcessorConfig, from_environment
-from factorylab.factory.schema import create_schema
-from factorylab.furnish import FurnishConfig
-from factorylab.kernel import OwnKernel
-from factorylab.names import Names
-from factorylab.probe import ProbeConfig
-from factorylab.runs import RunFolder
-from factorylab.scenario import Fault, Scenario, Workload, scenario_from
-from factorylab.sources import Sourced, load, read_properties
+from factorylab.factory.store.schema import create_schema
+from factorylab.history.run_folders import RunFolder
+from factorylab.scenarios.model import Fault, Scenario, Workload, scenario_from
 from tests.labs import bare_lab
 
 OF_WORKERS = {

@@ -14,10 +14,10 @@ import pytest
 from factorylab.cluster import boot, manage, ready
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import Backend, bring_up
-from factorylab.names import Names
-from factorylab.scenario import Topology
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.settings import Settings
+from factorylab.core.names import Names
+from factorylab.core.waiting import wait_until
+from factorylab.scenarios.model import Topology
 from tests.labs import left_of, shell
 from tests.test_netns import trouble
 

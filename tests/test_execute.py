@@ -11,12 +11,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 import factorylab as lab
-from factorylab import errors, loading, perform
-from factorylab.cli_runs import describe, parse_parameters
-from factorylab.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
-from factorylab.execute import Job, Lines, _as_lab_error, execute
-from factorylab.runs import create, list_runs, seal
-from factorylab.settings import load_settings
+from factorylab.cli.runs_commands import describe, parse_parameters
+from factorylab.cluster.settings import load_settings
+from factorylab.core import errors
+from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
+from factorylab.execution import perform
+from factorylab.execution.notebook_run import Job, Lines, _as_lab_error, execute
+from factorylab.history.run_folders import create, list_runs, seal
+from factorylab.scenarios import loading
 
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -146,7 +148,7 @@ def test_a_kernel_that_dies_is_told(begun: bool, tmp_path: Path, monkeypatch: py
     cells = [new_code_cell("run_dir = ''", metadata={"tags": ["parameters"]}), new_code_cell(dies + KILL)]
     metadata = {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), tmp_path / "baseline.ipynb")
-    monkeypatch.setattr("factorylab.execute.notebooks", lambda: tmp_path)
+    monkeypatch.setattr("factorylab.execution.notebook_run.notebooks", lambda: tmp_path)
     settings = load_settings().model_copy(update={"results": tmp_path / "results"})
     with pytest.raises(EnvironmentUnfit, match=r"baseline\.ipynb could not be run to its end .Kernel died.: "):
         execute(Job("baseline", {}), settings, print)

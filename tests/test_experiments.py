@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import batch, loading
-from factorylab.controls.declared import CONTROLS
-from factorylab.scenarios import SCENARIOS
+from factorylab.execution import batch
+from factorylab.scenarios import loading
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.controls import CONTROLS
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 BATCHES = sorted(EXPERIMENTS.glob("*.yaml"))

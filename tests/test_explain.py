@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from factorylab.audit.case import EXPLAINERS, NOTHING_SEEN
-from factorylab.audit.findings import Explanation
-from factorylab.audit.verdict import Verdict, panel
+from factorylab.audit.explain.case import EXPLAINERS, NOTHING_SEEN
+from factorylab.audit.model.findings import Explanation
+from factorylab.audit.model.verdict import Verdict, panel
 from tests.histories import History, S, at_ns, broker_loss, forget_acked, healthy, network_partition, scenario
 from tests.test_audit import answer, lose, retention, unread
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from factorylab import analysis
-from factorylab.audit.verdict import panel
-from factorylab.saved import Run
+from factorylab.audit.model.verdict import panel
+from factorylab.history.saved_run import Run
 from tests.histories import History, S, at_ns, healthy, scenario
 from tests.test_explain import CUT_AT, isolated
 

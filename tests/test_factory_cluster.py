@@ -14,21 +14,21 @@ import psycopg2
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from factorylab import messages
 from factorylab.cluster import ready
-from factorylab.cluster.local import LocalCluster
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core import messages
+from factorylab.core.waiting import wait_until
 from factorylab.detectors.parts import Part
-from factorylab.factory import logs
-from factorylab.factory.assignment import Assignment
-from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
-from factorylab.factory.database import StoreUnavailable
-from factorylab.factory.evidence import Evidence
-from factorylab.factory.positions import Fenced
-from factorylab.factory.rows import AlertRow, Batch
-from factorylab.factory.store import Store
-from factorylab.history import Commit, Group, Read, Send
-from factorylab.journal import read_journal
-from factorylab.waiting import wait_until
+from factorylab.factory import json_logs
+from factorylab.factory.processor.assignment import Assignment
+from factorylab.factory.processor.processor_journal import Evidence
+from factorylab.factory.store.connection import StoreUnavailable
+from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.store.positions import Fenced
+from factorylab.factory.store.rows import AlertRow, Batch
+from factorylab.factory.store.store import Store
+from factorylab.history.journal import read_journal
+from factorylab.history.tables import Commit, Group, Read, Send
 from tests.factory_runs import LONG_S, FactoryRun, assert_stored_once, factory_run
 from tests.sql_page import examples
 from tests.test_factory_units import BAD, wire
@@ -92,7 +92,7 @@ def test_a_partition_that_was_given_up_is_read_when_it_comes_back(run: FactoryRu
     settings = {"bootstrap.servers": run.endpoints.bootstrap, "group.id": run.names.group, "enable.auto.commit": False}
     consumer = Consumer(settings | {"auto.offset.reset": "error"})
     owner = store(run, "one", topic=run.names.sensors)
-    logger = logs.configure("one", "error")
+    logger = json_logs.configure("one", "error")
     assignment = Assignment(
         consumer, run.names.sensors, incremental=False, store=owner, evidence=Evidence("one", None), logger=logger
     )
@@ -193,7 +193,7 @@ def test_sigterm_leaves_the_group_and_current_offsets(run: FactoryRun) -> None:
 
 def test_journals_tell_what_happened(run: FactoryRun) -> None:
     """Sends, reads and commits of the journals add up to the log and the store; no log line speaks of one reading."""
-    from factorylab.compact import compact
+    from factorylab.history.export import compact
 
     run.processor("p0")
     run.fleet("f0", rate="4000", sensors=50, anomaly_rate=0)

@@ -17,9 +17,9 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from psycopg2 import sql
 from pydantic import SecretStr
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.factory.position import lost
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.waiting import wait_until
+from factorylab.factory.processor.missing_position import lost
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.labs import shell
 from tests.test_factory_units import wire

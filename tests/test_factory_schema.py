@@ -22,15 +22,15 @@ from psycopg2 import errors
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
+from factorylab.core.errors import UsageError
 from factorylab.detectors.parts import Part
-from factorylab.errors import UsageError
-from factorylab.factory import migrations, retention, schema
-from factorylab.factory.copy_binary import POSTGRES_EPOCH_US
-from factorylab.factory.ensure_schema import ensure_schema
-from factorylab.factory.migrations import FIRST, HEAD, SchemaTooNew
-from factorylab.factory.reader import READER, make_reader
-from factorylab.factory.rows import AlertRow, Batch
-from factorylab.factory.store import Store
+from factorylab.factory.store import migrations, retention, schema
+from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.store.ensure_schema import ensure_schema
+from factorylab.factory.store.migrations import FIRST, HEAD, SchemaTooNew
+from factorylab.factory.store.reader_role import READER, make_reader
+from factorylab.factory.store.rows import AlertRow, Batch
+from factorylab.factory.store.store import Store
 from tests.databases import Place
 
 STEPS = Path(migrations.__file__).parent

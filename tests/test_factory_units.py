@@ -10,22 +10,22 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from factorylab.client_settings import SPELLINGS
-from factorylab.clock import NS
-from factorylab.errors import UsageError
-from factorylab.factory import librdkafka, profiles
+from factorylab.core.clock import NS
+from factorylab.core.errors import UsageError
+from factorylab.detectors.recordings.layout import Layout
+from factorylab.execution.workers import rate_plan
+from factorylab.factory import client_options, profiles
 from factorylab.factory.config import FleetConfig, ProcessorConfig, RateStage, from_environment, parse_rate
-from factorylab.factory.copy_binary import HEADER, TRAILER, copy_bytes
-from factorylab.factory.intake import Records, take_in
-from factorylab.factory.outbox import printable
-from factorylab.factory.partition import Owned
-from factorylab.factory.polls import records_of
-from factorylab.factory.positions import Taken
-from factorylab.factory.schedule import Schedule
-from factorylab.factory.sensors.recorded import Recording, Source
-from factorylab.recordings.layout import Layout
-from factorylab.scenarios import build
-from factorylab.workers import rate_plan
+from factorylab.factory.fleet.schedule import Schedule
+from factorylab.factory.processor.intake import Records, take_in
+from factorylab.factory.processor.outbox import printable
+from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.polls import records_of
+from factorylab.factory.sensors.recorded_machine import Recording, Source
+from factorylab.factory.store.copy_binary import HEADER, TRAILER, copy_bytes
+from factorylab.factory.store.positions import Taken
+from factorylab.scenarios.catalog import build
+from factorylab.scenarios.client_settings import SPELLINGS
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_a_truth_value_of_python_comes_from_a_text(tmp_path: Path) -> None:
 
 def test_other_spellings_are_those_of_the_client() -> None:
     """Each setting that librdkafka calls an alias has one spelling here."""
-    aliases = re.findall(r"^([\w.]+) .*Alias for `([\w.]+)`", librdkafka.table(), re.MULTILINE)
+    aliases = re.findall(r"^([\w.]+) .*Alias for `([\w.]+)`", client_options.table(), re.MULTILINE)
     assert len(aliases) > 10
     assert set(map(frozenset, aliases)) == set(map(frozenset, SPELLINGS.items()))
 

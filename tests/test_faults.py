@@ -10,14 +10,14 @@ import pytest
 
 from factorylab.cluster.admin import GroupView, Member, PartitionView
 from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, Worker
-from factorylab.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
-from factorylab.factory.steps import order_file
-from factorylab.faults import inject
-from factorylab.faults.inject import Timeline
-from factorylab.faults.targets import Roles, resolve
-from factorylab.history import FaultStep
-from factorylab.scenario import Fault
-from factorylab.vocabulary import ProcessStatus
+from factorylab.cluster.faults import inject
+from factorylab.cluster.faults.inject import Timeline
+from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
+from factorylab.core.vocabulary import ProcessStatus
+from factorylab.factory.store.crash_points import order_file
+from factorylab.history.tables import FaultStep
+from factorylab.scenarios.model import Fault
 
 
 class FakeAdmin:

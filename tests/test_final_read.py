@@ -10,10 +10,11 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from factorylab import final_read, log_scan, messages
-from factorylab.final_read import csv_batches
-from factorylab.log_scan import LOG_SCHEMA, identify, log_table, told, within
-from factorylab.messages import payload_hash
+from factorylab.core import messages
+from factorylab.core.messages import payload_hash
+from factorylab.execution import final_read, log_scan
+from factorylab.execution.final_read import csv_batches
+from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, told, within
 
 SENSORS = {"temp-1": 0, "vib-1": 7}
 

@@ -13,16 +13,19 @@ from typing import cast
 
 import pytest
 
-from factorylab import cli, environment, folders, runs
-from factorylab.cluster import doctor, postgres
+from factorylab.cli import main
+from factorylab.cluster import doctor, folders
 from factorylab.cluster.base import Cluster
-from factorylab.errors import EnvironmentUnfit
-from factorylab.folders import Folder
-from factorylab.journal import Journal
-from factorylab.names import Names
-from factorylab.runner import Experiment
-from factorylab.scenarios import build
-from factorylab.settings import load_settings
+from factorylab.cluster.folders import Folder
+from factorylab.cluster.local import postgres
+from factorylab.cluster.settings import load_settings
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.names import Names
+from factorylab.execution.runner import Experiment
+from factorylab.history import run_folders
+from factorylab.history.journal import Journal
+from factorylab.scenarios.catalog import build
 
 COMMANDS = (
     ("FACTORYLAB_RESULTS", ("run", "baseline")),
@@ -51,7 +54,7 @@ def test_a_folder_that_cannot_be_written_stops_a_command_at_once(
     monkeypatch.setenv(variable, str(folder))
     monkeypatch.setattr(sys, "argv", ["factorylab", *words])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main.main()
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert ended.value.code == 5
     assert str(folder) in line and f"set {variable}" in line
@@ -120,7 +123,7 @@ def test_the_doctor_names_the_folder_that_cannot_be_used(tmp_path):
 
 def test_a_run_is_broken_off_while_its_end_still_fits(tmp_path, monkeypatch):
     """Where the disk runs full the next phase is the last, instead of minutes of waiting for workers that ended."""
-    run = runs.create(tmp_path, build("baseline", {}))
+    run = run_folders.create(tmp_path, build("baseline", {}))
     experiment = Experiment(run.scenario(), run, cast(Cluster, None), Names.of(run.run_id), tmp_path, lambda text: None)
     with Journal(run.journals, "runner", "runner") as experiment.journal:
         experiment._phase("steady")
@@ -132,8 +135,8 @@ def test_a_run_is_broken_off_while_its_end_still_fits(tmp_path, monkeypatch):
 
 def test_a_reason_that_did_not_fit_on_the_disk_is_none(tmp_path):
     """A run whose reason is an empty file is listed without one."""
-    run = runs.create(tmp_path, build("baseline", {}))
-    (run.raw / runs.FAILED).touch()
+    run = run_folders.create(tmp_path, build("baseline", {}))
+    (run.raw / run_folders.FAILED).touch()
     assert run.unfinished == "did not finish"
 
 

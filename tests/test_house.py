@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, make_url
 
-from factorylab import house
 from factorylab.cluster import manage
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.local import LocalCluster, quiet
-from factorylab.errors import LabBusy
-from factorylab.factory.schema import create_schema
-from factorylab.names import Names
-from factorylab.scenario import Topology
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster, quiet
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import LabBusy
+from factorylab.core.names import Names
+from factorylab.core.waiting import wait_until
+from factorylab.execution import shared_lab
+from factorylab.factory.store.schema import create_schema
+from factorylab.scenarios.model import Topology
 from tests.labs import shell, wait_nothing_left
 
 pytestmark = pytest.mark.cluster
@@ -57,7 +57,7 @@ def test_drivers_come_and_go_and_the_lab_ends_with_its_holder(
     first.close()
     assert [node.name for node in manage.look(home) if node.status != "running"] == []
     with pytest.raises(LabBusy, match="a batch uses this lab"):
-        house.House(settings, quiet)
+        shared_lab.House(settings, quiet)
     with LocalCluster.up(settings) as second:
         assert second.was_up
         holder.kill()
@@ -74,9 +74,9 @@ def test_what_a_run_left_is_dropped(cluster: LocalCluster, session_settings: Set
         admin.create_topics(names.topics, Topology())
         create_schema(url, names.schema)
     for _ in range(2):
-        house.forget(cluster.endpoints, "abc123")
+        shared_lab.forget(cluster.endpoints, "abc123")
     wait_until(lambda: not admin.topics() & set(mine.topics), what="every broker to know", timeout_s=30)
     assert admin.topics() >= set(other.topics)
     schemas = inspect(create_engine(make_url(url).set(drivername="postgresql+psycopg2"))).get_schema_names()
     assert {mine.schema, other.schema} & set(schemas) == {other.schema}
-    house.forget(cluster.endpoints, "def456")
+    shared_lab.forget(cluster.endpoints, "def456")

@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from factorylab import __main__, cli
+from factorylab import __main__
+from factorylab.cli import main
 
 
 def interrupt() -> None:
@@ -31,9 +32,9 @@ def test_the_first_second_can_be_interrupted(
     come: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """While the commands are still loaded an interruption is a word and exit code 130, no traceback."""
-    loading = ModuleType("factorylab.cli")
+    loading = ModuleType("factorylab.cli.main")
     loading.__getattr__ = lambda name: come()  # type: ignore[method-assign]
-    monkeypatch.setitem(sys.modules, "factorylab.cli", loading)
+    monkeypatch.setitem(sys.modules, "factorylab.cli.main", loading)
     with pytest.raises(SystemExit) as ended:
         __main__.main()
     assert ended.value.code == 130
@@ -42,5 +43,5 @@ def test_the_first_second_can_be_interrupted(
 
 def test_a_second_ctrl_c_does_not_wait_for_the_healing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever presses again is told who goes on, and gets the terminal back."""
-    monkeypatch.setattr(cli, "settle", lambda home: interrupt())
-    assert "supervisor goes on" in cli.settled()
+    monkeypatch.setattr(main, "settle", lambda home: interrupt())
+    assert "supervisor goes on" in main.settled()

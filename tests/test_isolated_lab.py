@@ -11,15 +11,15 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.alone import OneBroker
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Cut, Worker
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import EnvironmentUnfit
-from factorylab.names import Names
-from factorylab.scenario import Topology
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.names import Names
+from factorylab.core.waiting import wait_until
+from factorylab.scenarios.model import Topology
 from tests.labs import shell, wait_said
 from tests.test_netns import PEERS_OF_1, trouble
 

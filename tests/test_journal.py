@@ -13,19 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from factorylab import history, journal
-from factorylab.compact import compact
-from factorylab.errors import JournalFull
-from factorylab.journal import (
-    ACK,
-    CHUNK_ROWS,
-    REFUSED,
-    SEND,
-    AckJournal,
-    BinaryJournal,
-    Journal,
-    read_rows,
-)
+from factorylab.core.errors import JournalFull
+from factorylab.history import journal, tables
+from factorylab.history.export import compact
+from factorylab.history.journal import ACK, CHUNK_ROWS, REFUSED, SEND, AckJournal, BinaryJournal, Journal, read_rows
 
 
 @pytest.fixture
@@ -62,9 +53,9 @@ def table(folder: Path, name: str) -> list[dict[str, object]]:
 
 def test_outcomes_are_three_and_shed() -> None:
     """The table of outcomes has the words of the history's row type."""
-    from factorylab.compact import OUTCOMES
+    from factorylab.history.export import OUTCOMES
 
-    assert set(OUTCOMES) == set(history.Outcome.__args__)  # type: ignore[attr-defined]
+    assert set(OUTCOMES) == set(tables.Outcome.__args__)  # type: ignore[attr-defined]
 
 
 def test_each_answer_finds_its_send_and_decides_the_outcome(folder: Path) -> None:
@@ -87,16 +78,16 @@ def test_every_table_has_a_file_with_its_columns(folder: Path) -> None:
     fleet(folder, sends(1), [])
     compact(folder, folder.parent / "history")
     there = {path.stem for path in (folder.parent / "history").glob("*.parquet")}
-    assert there == set(history.TABLES) - {"log", "rows"}
+    assert there == set(tables.TABLES) - {"log", "rows"}
     for name in there:
         names = pq.read_schema(folder.parent / "history" / f"{name}.parquet").names
-        assert names == list(history.TABLES[name].__struct_fields__)
+        assert names == list(tables.TABLES[name].__struct_fields__)
 
 
 def test_rows_of_all_types_survive(folder: Path) -> None:
     """Rows of the history come back from Parquet as they were written."""
-    group = history.Group(worker="p", t_ns=1, event="lost", partitions=[0, 2], rebalance_no=3)
-    read = history.Read(
+    group = tables.Group(worker="p", t_ns=1, event="lost", partitions=[0, 2], rebalance_no=3)
+    read = tables.Read(
         worker="p", t_ns=2, partition=1, first_offset=5, last_offset=9, count=5, hash_sum=2**64 - 1, rebalance_no=3
     )
     with Journal(folder, "p", "processor") as rows:
@@ -178,10 +169,10 @@ def test_rows_of_another_boot_are_refused(folder: Path) -> None:
     """Times of different boots are never joined: the worker is left out and reported."""
     Journal(folder, "runner", "runner").close()
     with Journal(folder, "p", "processor") as rows:
-        rows.write(history.Group(worker="p", t_ns=1, event="lost", partitions=[0], rebalance_no=1))
+        rows.write(tables.Group(worker="p", t_ns=1, event="lost", partitions=[0], rebalance_no=1))
     path = folder / "p.jsonl"
     ours = journal.read_journal(folder, "runner")[0]
-    assert isinstance(ours, history.Worker)
+    assert isinstance(ours, tables.Worker)
     path.write_text(path.read_text().replace(ours.boot_id, "another"))
     assert any("another boot" in problem for problem in compact(folder, folder.parent / "history"))
     assert table(folder, "group") == []

@@ -7,8 +7,8 @@ import json
 import msgspec
 import pytest
 
-from factorylab import messages
-from factorylab.messages import Energy, EnergyReading, Temperature, TemperatureReading, Vibration, VibrationReading
+from factorylab.core import messages
+from factorylab.core.messages import Energy, EnergyReading, Temperature, TemperatureReading, Vibration, VibrationReading
 
 WHO = {"timestamp": "2024-01-31T23:59:00.000001Z", "sensor_id": "s-1", "location": "line-1", "seq": 7}
 

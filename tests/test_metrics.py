@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from factorylab.errors import EnvironmentUnfit
-from factorylab.factory import logs
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.factory import json_logs
 from factorylab.factory.config import FleetConfig
 from factorylab.factory.metrics import BOUNDS_S, Endpoint, FleetCounts, FleetMetrics, ProcessorCounts, ProcessorMetrics
 
@@ -55,7 +55,7 @@ def fleet_metrics() -> FleetMetrics:
 
 def test_a_scrape_gives_what_the_process_counts(port: int) -> None:
     """Every count comes back under its name with its labels, and the port is free again after the end."""
-    endpoint = Endpoint(config(port), logs.configure("f", "error"), processor_metrics(), fleet_metrics())
+    endpoint = Endpoint(config(port), json_logs.configure("f", "error"), processor_metrics(), fleet_metrics())
     found = scrape(f"http://127.0.0.1:{port}/metrics")
     endpoint.close()
     assert value(found, "processor_readings_read_total") == 7
@@ -76,7 +76,7 @@ def test_latencies_are_cumulative_buckets(port: int) -> None:
         metrics.acked(took_s)
     metrics.settle()
     metrics.acked(0.003)
-    endpoint = Endpoint(config(port), logs.configure("f", "error"), metrics)
+    endpoint = Endpoint(config(port), json_logs.configure("f", "error"), metrics)
     for _ in range(2):
         found = scrape(f"http://127.0.0.1:{port}/metrics")
         took = {bound: value(found, "fleet_ack_latency_seconds_bucket", le=str(bound)) for bound in (*BOUNDS_S, "+Inf")}
@@ -88,7 +88,7 @@ def test_latencies_are_cumulative_buckets(port: int) -> None:
 
 def test_names_carry_units(port: int) -> None:
     """Each sample of ours says its unit, or _total, _bucket, _count or _sum of what has one."""
-    endpoint = Endpoint(config(port), logs.configure("f", "error"), processor_metrics(), fleet_metrics())
+    endpoint = Endpoint(config(port), json_logs.configure("f", "error"), processor_metrics(), fleet_metrics())
     families = scrape(f"http://127.0.0.1:{port}/metrics")
     endpoint.close()
     ours = {name: family for name, family in families.items() if name.startswith("factorylab_")}
@@ -98,11 +98,11 @@ def test_names_carry_units(port: int) -> None:
 
 def test_a_port_that_is_taken_is_told(port: int) -> None:
     """Two processes cannot have one port: the second is told which, and the way out."""
-    endpoint = Endpoint(config(port), logs.configure("f", "error"))
+    endpoint = Endpoint(config(port), json_logs.configure("f", "error"))
     with pytest.raises(
         EnvironmentUnfit, match=f"127.0.0.1:{port}: Address already in use; set FACTORYLAB_METRICS_PORT"
     ):
-        Endpoint(config(port), logs.configure("g", "error"))
+        Endpoint(config(port), json_logs.configure("g", "error"))
     endpoint.close()
 
 
@@ -111,5 +111,5 @@ def test_without_a_port_nothing_listens() -> None:
     import threading
 
     before = threading.active_count()
-    Endpoint(config(None), logs.configure("f", "error"), fleet_metrics()).close()
+    Endpoint(config(None), json_logs.configure("f", "error"), fleet_metrics()).close()
     assert threading.active_count() == before

@@ -21,17 +21,19 @@ import psutil
 import pytest
 
 from conftest import trouble
-from factorylab.cluster import control, doctor, netns, network
+from factorylab.cluster import control, doctor
 from factorylab.cluster.base import Cut, Link
-from factorylab.cluster.children import Children
 from factorylab.cluster.control import Door
-from factorylab.cluster.cuts import Drop, drops, iptables_rules, nft_rules
-from factorylab.cluster.kafka_config import DOOR_PORT, INNER_PORT
-from factorylab.cluster.ports import bindable, free_block, start_of
-from factorylab.cluster.undo import UndoRecords
-from factorylab.errors import EnvironmentUnfit, UsageError
-from factorylab.settings import load_settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.kafka_config import DOOR_PORT, INNER_PORT
+from factorylab.cluster.local.ports import bindable, free_block, start_of
+from factorylab.cluster.network import isolated_network, netns
+from factorylab.cluster.network.addresses import inner_address
+from factorylab.cluster.network.cuts import Drop, drops, iptables_rules, nft_rules
+from factorylab.cluster.settings import load_settings
+from factorylab.cluster.supervisor.processes import Children
+from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.core.waiting import wait_until
 from tests.labs import bare_lab, kill, shell, tiny, wait_nothing_left, wait_said
 
 pytestmark = pytest.mark.integration
@@ -183,17 +185,17 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(beside: netns.Namespace | None = None) -> netns.Namespace:
         raise EnvironmentUnfit(f"the kernel refuses a network namespace: {netns.way_out()}")
 
-    monkeypatch.setattr(network.netns, "make", refused)
+    monkeypatch.setattr(isolated_network.netns, "make", refused)
     finding = next(f for f in doctor.examine(load_settings()) if f.what == "network faults")
     assert finding.ok is None and "the backend compose" in finding.way_out
 
 
 def lacking(monkeypatch: pytest.MonkeyPatch, *programs: str) -> str:
     """What the doctor says without these programs."""
-    real = network.find_program
+    real = isolated_network.find_program
     with monkeypatch.context() as patch:
-        patch.setattr(network, "find_program", lambda name: None if name in programs else real(name))
-        return network.trouble()
+        patch.setattr(isolated_network, "find_program", lambda name: None if name in programs else real(name))
+        return isolated_network.trouble()
 
 
 @pytest.mark.parametrize("path", list(netns.SWITCHES))
@@ -227,9 +229,9 @@ def test_an_ordinary_user_can_do_it_too(can_isolate: None) -> None:
 
 def start_peers(home: Path) -> list[Door]:
     """Three peers in the brokers' places, with doors, and two more in the workers'."""
-    everybody = ",".join(network.inner_address(number) for number in NUMBERS.values())
+    everybody = ",".join(inner_address(number) for number in NUMBERS.values())
     block = free_block(start_of(home), "0.0.0.0", 3)
-    doors = [Door("127.0.0.1", port, f"{network.inner_address(n)}:{DOOR_PORT}") for n, port in enumerate(block, 1)]
+    doors = [Door("127.0.0.1", port, f"{inner_address(n)}:{DOOR_PORT}") for n, port in enumerate(block, 1)]
     control.ask(home, control.Isolate(doors))
     children = [tiny(name, home, PEER) for name in NUMBERS]
     children = [msgspec.structs.replace(c, argv=[*c.argv, c.name, everybody]) for c in children]
@@ -326,7 +328,7 @@ def deaf_pairs(home: Path) -> set[tuple[str, str]]:
         (name, sender)
         for name, state in last.items()
         for sender, number in NUMBERS.items()
-        if state.heard.get(network.inner_address(number), 0) > first[sender].turn + 1  # one may have been on its way
+        if state.heard.get(inner_address(number), 0) > first[sender].turn + 1  # one may have been on its way
     }
     return between(*NUMBERS) - heard
 

@@ -11,7 +11,7 @@ import nbformat
 import papermill
 import pytest
 
-from factorylab.scenarios import SCENARIOS
+from factorylab.scenarios.catalog import SCENARIOS
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -14,16 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Message
 
-from factorylab import live, log_scan, trace_live
-from factorylab.clock import now_ns
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Action
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import UsageError, WaitTimeout
-from factorylab.faults.events import SystemEvents
-from factorylab.history import Commit, FaultStep
-from factorylab.journal import SEND, read_journal, read_pieces, sends_path
-from factorylab.waiting import wait_until
+from factorylab.cluster.faults.events import SystemEvents
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.clock import now_ns
+from factorylab.core.errors import UsageError, WaitTimeout
+from factorylab.core.waiting import wait_until
+from factorylab.execution import log_scan
+from factorylab.history.journal import SEND, read_journal, read_pieces, sends_path
+from factorylab.history.tables import Commit, FaultStep
+from factorylab.operations import live_trace, live_view
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.labs import listening
 from tests.test_factory_units import wire
@@ -90,7 +91,7 @@ def test_a_reading_is_traced_through_the_lab_that_is_up(run: FactoryRun) -> None
     )
     sensor, seq = str(word).rsplit(":", 1)
     files = [run.folder / "p0.log"]
-    found = trace_live.trace(run.endpoints, run.names, files, sensor, int(seq))
+    found = live_trace.trace(run.endpoints, run.names, files, sensor, int(seq))
     by_name = {step.step: step for step in found.steps}
     assert found.correlation_id == word
     assert by_name["sent"].where == f"{run.names.sensors}/{partition}/{offset}"
@@ -100,7 +101,7 @@ def test_a_reading_is_traced_through_the_lab_that_is_up(run: FactoryRun) -> None
     assert times == sorted(times)
     run.end("f0")
     with pytest.raises(UsageError, match=f"no trace of {sensor}:999999: it is neither stored nor in"):
-        trace_live.trace(run.endpoints, run.names, files, sensor, 999_999)
+        live_trace.trace(run.endpoints, run.names, files, sensor, 999_999)
 
 
 def test_a_reading_that_became_a_dead_letter_is_traced_to_it(run: FactoryRun) -> None:
@@ -110,14 +111,14 @@ def test_a_reading_that_became_a_dead_letter_is_traced_to_it(run: FactoryRun) ->
     run.processor("p0")
     run.wait_drained()
     assert run.end("p0") == 0
-    found = trace_live.trace(run.endpoints, run.names, [run.folder / "p0.log"], "one", 7)
+    found = live_trace.trace(run.endpoints, run.names, [run.folder / "p0.log"], "one", 7)
     by_name = {step.step: step for step in found.steps if step.where}
     assert {"sent", "not_in_store", "dead_letter"} == by_name.keys()
     letter, sent = by_name["dead_letter"], by_name["sent"]
     assert letter.where == run.names.dead_letters and "float" in letter.detail and "JSON" not in letter.detail
     assert letter.at and sent.at and letter.at >= sent.at
     run.produce([wire(seq=8, sensor_id="one", readings={"temperature_c": "warm"})])
-    waiting = trace_live.trace(run.endpoints, run.names, [], "one", 8)
+    waiting = live_trace.trace(run.endpoints, run.names, [], "one", 8)
     assert [step.step for step in waiting.steps] == ["sent", "not_in_store"]
 
 
@@ -196,11 +197,11 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     run.processor("p0")
     run.fleet("f0", rate="1000", sensors=90)
     run.wait_stored(3_000)
-    looker = live.Looker(run.endpoints, run.names)
+    looker = live_view.Looker(run.endpoints, run.names)
     looker.wait_for_all(LONG_S)
     first = looker.look()
     run.wait_stored(run.stored() + 5_000)
-    rates = live.rates(first, looker.look())
+    rates = live_view.rates(first, looker.look())
     assert rates.written_per_s == pytest.approx(1000, rel=0.5)
     assert rates.stored_per_s == pytest.approx(1000, rel=0.5)
     run.end("f0")
@@ -218,7 +219,7 @@ def test_the_live_view_agrees_with_log_and_store(run: FactoryRun) -> None:
     run.end("p0", signal.SIGTERM)
 
 
-def asked_since(looker: live.Looker, t_ns: int) -> live.Look | None:
+def asked_since(looker: live_view.Looker, t_ns: int) -> live_view.Look | None:
     """A look all of whose answers are of later than `t_ns`."""
     look = looker.look()
     limit_s = (look.t_ns - t_ns) / 1e9
@@ -233,7 +234,7 @@ def test_a_look_never_waits_and_says_what_is_old(
 ) -> None:
     """While a node is frozen or dead, each look comes at once: old is what only that node could tell, each time older,
     and the rest is of now. After the healing all is."""
-    looker = live.Looker(run.endpoints, run.names)
+    looker = live_view.Looker(run.endpoints, run.names)
     looker.wait_for_all(LONG_S)
     cluster.inject(1, node, action)
     try:
@@ -243,17 +244,17 @@ def test_a_look_never_waits_and_says_what_is_old(
         took_s = time.monotonic() - began
     finally:
         cluster.heal(1)
-    assert took_s < live.ANSWER_S  # it asked nobody
+    assert took_s < live_view.ANSWER_S  # it asked nobody
     assert old.partitions is not None and len(old.partitions) == 3 and old.store is not None
-    assert older.ages_s.leaders is not None and live.fresh(older.ages_s.leaders)
-    assert live.fresh(older.ages_s.store) == (node != "database")
+    assert older.ages_s.leaders is not None and live_view.fresh(older.ages_s.leaders)
+    assert live_view.fresh(older.ages_s.store) == (node != "database")
     healed_ns = now_ns()
     wait_until(lambda: asked_since(looker, healed_ns), what="all to answer again", timeout_s=LONG_S)
     looker.close()
 
 
-def stale_look(looker: live.Looker, node: str) -> live.Look | None:
+def stale_look(looker: live_view.Looker, node: str) -> live_view.Look | None:
     """A look whose answers of the database, or of a broker about the partitions that it leads, are old."""
     look = looker.look()
     of_node = look.ages_s.store if node == "database" else look.ages_s.ends
-    return None if live.fresh(of_node) else look
+    return None if live_view.fresh(of_node) else look

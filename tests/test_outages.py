@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from factorylab.analysis import outages, recovery
-from factorylab.scenario import Fault
+from factorylab.scenarios.model import Fault
 from tests.histories import History, at_ns, healthy, scenario, stall
 
 

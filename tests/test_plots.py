@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
-from factorylab import plots
-from factorylab.plots.style import FAULT_FILL
-from factorylab.saved import Run
+from factorylab.history.saved_run import Run
+from factorylab.report import plots
+from factorylab.report.plots.style import FAULT_FILL
 from tests.histories import at_ns, broker_loss, consumer_loss, forget_acked, healthy, network_partition, scenario
 
 FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind]

@@ -11,13 +11,13 @@ import numpy as np
 import psycopg2
 import pytest
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import LabError
-from factorylab.factory.care import PARTS, PLAIN_TAKES, SUSPECT, TRIES, Care, care_of, is_the_records_fault
-from factorylab.factory.database import StoreUnavailable
-from factorylab.factory.intake import Records
-from factorylab.factory.positions import Taken
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.errors import LabError
+from factorylab.core.waiting import wait_until
+from factorylab.factory.processor.intake import Records
+from factorylab.factory.processor.retries import PARTS, PLAIN_TAKES, SUSPECT, TRIES, Care, care_of, is_the_records_fault
+from factorylab.factory.store.connection import StoreUnavailable
+from factorylab.factory.store.positions import Taken
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
 from tests.test_factory_units import wire
 

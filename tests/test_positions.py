@@ -9,10 +9,10 @@ from contextlib import closing
 import pytest
 
 from factorylab.detectors.parts import Part
-from factorylab.factory.positions import Fenced
-from factorylab.factory.rows import Batch
-from factorylab.factory.schema import create_schema, drop_schema
-from factorylab.factory.store import Store
+from factorylab.factory.store.positions import Fenced
+from factorylab.factory.store.rows import Batch
+from factorylab.factory.store.schema import create_schema, drop_schema
+from factorylab.factory.store.store import Store
 
 
 @pytest.fixture

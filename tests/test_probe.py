@@ -14,19 +14,27 @@ from threading import Event
 import psutil
 import pytest
 
-from factorylab import probe as probing
 from factorylab.cluster import control
 from factorylab.cluster.admin import Admin, GroupView, Member, PartitionView
 from factorylab.cluster.base import Link, Worker
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import WaitTimeout
-from factorylab.history import LagSample, MemberSample, PartitionSample, ProcessSample, ReachSample, Row, ViewSample
-from factorylab.journal import Journal, read_journal
-from factorylab.probe import Probe, ProbeConfig
-from factorylab.scenario import Topology
-from factorylab.sources import variables
-from factorylab.waiting import wait_until
-from factorylab.watch import FRESH_S, Watch, newest
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.errors import WaitTimeout
+from factorylab.core.sources import variables
+from factorylab.core.waiting import wait_until
+from factorylab.execution import probe as probing
+from factorylab.execution.probe import Probe, ProbeConfig
+from factorylab.execution.probe_questions import FRESH_S, Watch, newest
+from factorylab.history.journal import Journal, read_journal
+from factorylab.history.tables import (
+    LagSample,
+    MemberSample,
+    PartitionSample,
+    ProcessSample,
+    ReachSample,
+    Row,
+    ViewSample,
+)
+from factorylab.scenarios.model import Topology
 
 PARTITIONS = 2
 
@@ -271,7 +279,7 @@ def test_the_probe_sees_what_happens_to_brokers(
         home=cluster.home,
         journal_dir=tmp_path,
     )
-    cluster.start([Worker("probe", "probe", "factorylab.probe", config.environ(), tmp_path / "probe.log")])
+    cluster.start([Worker("probe", "probe", "factorylab.execution.probe", config.environ(), tmp_path / "probe.log")])
 
     def samples(name: str) -> list[ProcessSample]:
         if not (tmp_path / "probe.jsonl").exists():

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 from kafka.errors import KafkaError
 
-from factorylab import environment
 from factorylab.cluster.admin import Admin
-from factorylab.errors import WaitTimeout
+from factorylab.core import environment
+from factorylab.core.errors import WaitTimeout
 from tests.test_factory_needs import closed_port
 
 PROGRAM = """

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factorylab import manifest, runs
 from factorylab.audit.judged import load
-from factorylab.history import TABLES
-from factorylab.saved import Run
+from factorylab.history import manifest, run_folders
+from factorylab.history.saved_run import Run
+from factorylab.history.tables import TABLES
 from tests.histories import History
 from tests.recorded_runs import unpack
 
@@ -279,7 +279,7 @@ def test_a_mutation_after_the_seal_is_invalid(recorded: Run, tmp_path: Path) -> 
     log.write_bytes(bytes(data))
     extra.write_bytes(b"")
     run.path_of("reach").unlink()
-    broken = runs.broken_seal(run.folder)
+    broken = run_folders.broken_seal(run.folder)
     assert broken == ["history/log.parquet", "history/more.parquet", "history/reach.parquet"]
     seal = next(check for check in load(run.folder.path).verdict.checks if check.name == "seal")
     assert (seal.verdict, seal.count) == ("INVALID", 3)

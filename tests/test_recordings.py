@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from factorylab.cli import app
-from factorylab.errors import UsageError
-from factorylab.recordings.collect import files_of, read_recordings
-from factorylab.recordings.layout import Columns, Layout
-from factorylab.recordings.recording import Recording
+from factorylab.cli.main import app
+from factorylab.core.errors import UsageError
+from factorylab.detectors.recordings.collect import files_of, read_recordings
+from factorylab.detectors.recordings.layout import Columns, Layout
+from factorylab.detectors.recordings.recording import Recording
 
 MINUTES = [datetime(2024, 1, 13) + timedelta(minutes=n) for n in range(12)]
 VALUES = [70.5, 71.25, 70.125, 72.5, 71.5, 70.25, 71.75, 70.5, 72.25, 71.0, 70.75, 71.5]

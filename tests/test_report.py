@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from factorylab.audit.judged import load
+from factorylab.history.saved_run import Run
 from factorylab.report import build
 from factorylab.report.reproduce import command
-from factorylab.saved import Run
-from factorylab.scenario import Scenario
-from factorylab.scenarios import SCENARIOS
-from factorylab.scenarios import build as named
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.catalog import build as named
+from factorylab.scenarios.model import Scenario
 from tests.histories import broker_loss, consumer_loss, healthy
 
 

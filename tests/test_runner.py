@@ -13,18 +13,18 @@ from kafka import KafkaConsumer, TopicPartition
 from psycopg2 import sql
 
 import factorylab as lab
-from factorylab import runs
 from factorylab.audit.judged import load
-from factorylab.audit.verdict import claims
+from factorylab.audit.model.verdict import claims
 from factorylab.cluster import boot, manage
 from factorylab.cluster.base import Endpoints
-from factorylab.cluster.local import LocalCluster
-from factorylab.names import Names
-from factorylab.runner import perform
-from factorylab.saved import Run
-from factorylab.scenario import Fault, Scenario, Schedule, Workload
-from factorylab.scenarios import build
-from factorylab.settings import Settings
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings
+from factorylab.core.names import Names
+from factorylab.execution.runner import perform
+from factorylab.history import run_folders
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.catalog import build
+from factorylab.scenarios.model import Fault, Scenario, Schedule, Workload
 from tests.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
 
 pytestmark = pytest.mark.cluster
@@ -43,7 +43,7 @@ def explain(run: Run) -> str:
 
 def made(wanted: Scenario, cluster: LocalCluster, settings: Settings) -> Run:
     """The run of a scenario on the session's cluster."""
-    folder = runs.create(settings.results, wanted)
+    folder = run_folders.create(settings.results, wanted)
     perform(wanted, folder, cluster, settings.home, print)
     return load(folder.path)
 
@@ -107,7 +107,7 @@ def test_a_machines_readings_survive_two_failures(
     records, *distinct = recount_log(endpoints, names.sensors)
     assert distinct == [READINGS, ABOVE_80, ABOVE_100]
     assert records == run.row_count("log")
-    assert runs.broken_seal(run.folder) == []
+    assert run_folders.broken_seal(run.folder) == []
 
 
 def test_a_fault_that_never_lands_proves_nothing(cluster: LocalCluster, session_settings: Settings) -> None:

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import messages, provenance, runs
 from factorylab.audit.judged import load
-from factorylab.errors import UsageError
-from factorylab.names import Names
-from factorylab.runs import RunFolder
-from factorylab.scenarios import build
+from factorylab.core import messages
+from factorylab.core.errors import UsageError
+from factorylab.core.names import Names
+from factorylab.history import provenance, run_folders
+from factorylab.history.run_folders import RunFolder
+from factorylab.scenarios.catalog import build
 
 
 def made(results: Path, name: str = "baseline") -> RunFolder:
-    return runs.create(results, build(name, {}))
+    return run_folders.create(results, build(name, {}))
 
 
 def renamed(run: RunFolder, name: str) -> RunFolder:
@@ -28,7 +29,7 @@ def renamed(run: RunFolder, name: str) -> RunFolder:
 def test_a_new_folder_holds_the_resolved_scenario(tmp_path: Path) -> None:
     """A new run lies under its scenario's name, has a time and six digits, and gives its scenario back."""
     wanted = build("broker_loss", {"target": "controller", "hold_s": 3})
-    run = runs.create(tmp_path, wanted)
+    run = run_folders.create(tmp_path, wanted)
     assert run.path.parent == tmp_path / "broker_loss"
     assert re.fullmatch(r"\d{8}T\d{6}Z-[0-9a-f]{6}", run.path.name) and run.path.name.endswith(run.run_id)
     assert run.scenario() == wanted
@@ -61,14 +62,14 @@ def test_a_seal_shows_what_changed_after_it(tmp_path: Path, what: str) -> None:
     spoil, named = SPOILED[what]
     run = made(tmp_path)
     (run.history / "log.parquet").write_bytes(b"rows")
-    runs.seal(run)
+    run_folders.seal(run)
     spoil(run)
-    assert run.sealed and runs.broken_seal(run) == named
+    assert run.sealed and run_folders.broken_seal(run) == named
 
 
 def test_a_run_without_a_seal_has_a_broken_one(tmp_path: Path) -> None:
     """A run that did not finish cannot pass for a whole one."""
-    assert runs.broken_seal(made(tmp_path)) == ["seal.json"]
+    assert run_folders.broken_seal(made(tmp_path)) == ["seal.json"]
 
 
 @pytest.fixture
@@ -80,42 +81,45 @@ def three(tmp_path: Path) -> list[RunFolder]:
     )
     three = [first, renamed(made(tmp_path, "broker_loss"), "20260102T000000Z-bbbbbb"), second]
     for run in three:
-        runs.seal(run)
+        run_folders.seal(run)
     return three
 
 
 def test_runs_are_listed_oldest_first(tmp_path: Path, three: list[RunFolder]) -> None:
     """All folders with a scenario are runs, in the order of their times whatever their scenario; others are not."""
     (tmp_path / "baseline" / "notes").mkdir()
-    assert runs.list_runs(tmp_path) == three
+    assert run_folders.list_runs(tmp_path) == three
 
 
 def test_a_run_is_found_by_each_of_its_names(tmp_path: Path, three: list[RunFolder]) -> None:
     """A path, the six digits, the folder's name, the scenario (its latest) and `latest` lead to a run."""
     first, other, second = three
     words = {"aaaaaa": first, first.path.name: first, str(other.path): other, "baseline": second, "latest": second}
-    assert {word: runs.find(tmp_path, word) for word in [*words, "broker_loss"]} == {**words, "broker_loss": other}
+    assert {word: run_folders.find(tmp_path, word) for word in [*words, "broker_loss"]} == {
+        **words,
+        "broker_loss": other,
+    }
 
 
 @pytest.mark.parametrize("word", ["dddddd", "", "consumer_loss", "aaa", "/nowhere"])
 def test_what_names_no_run_is_refused(tmp_path: Path, three: list[RunFolder], word: str) -> None:
     """A word that fits nothing is refused with the ways to name a run."""
     with pytest.raises(UsageError, match=f"no run fits '{word}'.*factorylab runs"):
-        runs.find(tmp_path, word)
+        run_folders.find(tmp_path, word)
 
 
 def test_an_ambiguous_id_is_refused(tmp_path: Path, three: list[RunFolder]) -> None:
     """Two runs with the same six digits are not told apart by luck."""
     renamed(made(tmp_path), "20260104T000000Z-aaaaaa")
     with pytest.raises(UsageError, match="no run fits 'aaaaaa': 2 runs have these digits"):
-        runs.find(tmp_path, "aaaaaa")
+        run_folders.find(tmp_path, "aaaaaa")
 
 
 def test_the_latest_run_is_one_that_has_finished(tmp_path: Path, three: list[RunFolder]) -> None:
     """A run that is going on, or stopped in the middle, is found by its id and its path, and never as the latest."""
     going_on = renamed(made(tmp_path), "20260105T000000Z-eeeeee")
-    assert [runs.find(tmp_path, word) for word in ("latest", "baseline")] == [three[2], three[2]]
-    assert [runs.find(tmp_path, word) for word in ("eeeeee", str(going_on.path))] == [going_on, going_on]
+    assert [run_folders.find(tmp_path, word) for word in ("latest", "baseline")] == [three[2], three[2]]
+    assert [run_folders.find(tmp_path, word) for word in ("eeeeee", str(going_on.path))] == [going_on, going_on]
 
 
 def test_runs_none_of_which_has_finished_are_said(tmp_path: Path) -> None:
@@ -123,7 +127,7 @@ def test_runs_none_of_which_has_finished_are_said(tmp_path: Path) -> None:
     renamed(made(tmp_path), "20260105T000000Z-eeeeee")
     for word in ("latest", "baseline"):
         with pytest.raises(UsageError, match="none of these 1 has finished; eeeeee is the latest"):
-            runs.find(tmp_path, word)
+            run_folders.find(tmp_path, word)
 
 
 def test_a_run_is_loaded_by_the_words_of_the_command_line(
@@ -144,14 +148,14 @@ def test_a_run_is_loaded_by_the_words_of_the_command_line(
 def test_a_word_that_can_name_no_file_names_no_run(tmp_path: Path, word: str) -> None:
     """What no file system takes as a name is refused like any other word."""
     with pytest.raises(UsageError, match="no run fits"):
-        runs.find(tmp_path, word)
+        run_folders.find(tmp_path, word)
 
 
 def test_no_folder_of_results_is_no_run(tmp_path: Path) -> None:
     """Before the first run there is nothing to list, and `latest` is refused."""
-    assert runs.list_runs(tmp_path / "none") == []
+    assert run_folders.list_runs(tmp_path / "none") == []
     with pytest.raises(UsageError):
-        runs.find(tmp_path / "none", "latest")
+        run_folders.find(tmp_path / "none", "latest")
 
 
 def test_runs_on_one_cluster_never_share_a_name() -> None:
@@ -184,7 +188,7 @@ def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
     """A refusal or Ctrl-C before the first reading leaves neither the run's folder nor an empty one of its scenario."""
     for error in (KeyboardInterrupt(), UsageError("refused")):
-        with pytest.raises(type(error)), runs.made(tmp_path / "results", build("baseline", {})):
+        with pytest.raises(type(error)), run_folders.made(tmp_path / "results", build("baseline", {})):
             raise error
     assert list((tmp_path / "results").rglob("*")) == []
 
@@ -192,7 +196,7 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("error", "why"), [(KeyboardInterrupt(), "interrupted"), (UsageError("no lab"), "no lab")])
 def test_a_run_that_was_broken_off_says_so(tmp_path: Path, error: BaseException, why: str) -> None:
     """What has readings stays, with the reason; it is not judged, and so accused of nothing."""
-    with pytest.raises(type(error)), runs.made(tmp_path, build("baseline", {})) as run:
+    with pytest.raises(type(error)), run_folders.made(tmp_path, build("baseline", {})) as run:
         (run.journals / "fleet-0.sends.bin").touch()
         raise error
     assert run.unfinished == f"did not finish: {why}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.audit.judged import load, write_verdict
-from factorylab.runs import RunFolder, broken_seal
+from factorylab.history.run_folders import RunFolder, broken_seal
 from tests.recorded_runs import unpack
 
 ZIPPED = Path(__file__).parent / "runs" / "broker_loss.zip"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from factorylab.errors import ScenarioError
-from factorylab.scenario import Scenario, scenario_from
+from factorylab.core.errors import ScenarioError
+from factorylab.scenarios.model import Scenario, scenario_from
 
 KILL = {"kind": "kill", "target": "leader:0"}
 WRONG: list[tuple[dict[str, Any], list[str]]] = [
@@ -230,8 +230,8 @@ def test_an_override_with_a_key_of_its_own_is_said_by_that_key_too() -> None:
 def test_the_checks_of_expect_are_those_of_the_audit() -> None:
     """The names that a scenario may expect are those of the audit's checks, but for those that say INVALID."""
     from factorylab.audit import judge
-    from factorylab.audit.registry import CHECKS
-    from factorylab.scenario import CHECKS as NAMES
+    from factorylab.audit.model.registry import CHECKS
+    from factorylab.scenarios.model import CHECKS as NAMES
 
     assert judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(NAMES)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from factorylab.errors import ScenarioError, UsageError
-from factorylab.scenario import Fault
-from factorylab.scenarios import SCENARIOS, build
+from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.scenarios.catalog import SCENARIOS, build
+from factorylab.scenarios.model import Fault
 
 REQUIRED: dict[str, dict[str, Any]] = {"recorded_machine": {"source": "machine.csv"}}
 

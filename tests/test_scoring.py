@@ -10,19 +10,19 @@ import papermill
 import pytest
 from typer.testing import CliRunner
 
-from factorylab.cli import app
+from factorylab.cli.main import app
+from factorylab.core.errors import UsageError
 from factorylab.detectors.catalog import table
-from factorylab.errors import UsageError
-from factorylab.recordings.account import Notes
-from factorylab.recordings.collect import files_of, read_recordings
-from factorylab.recordings.layout import Columns, Layout
-from factorylab.recordings.recording import Recording
-from factorylab.recordings.windows import read_windows
-from factorylab.scoring import suite
-from factorylab.scoring.detect import Detection
-from factorylab.scoring.measures import count, score
-from factorylab.scoring.plant import plant
-from factorylab.scoring.table import judge
+from factorylab.detectors.evaluation import suite
+from factorylab.detectors.evaluation.detect import Detection
+from factorylab.detectors.evaluation.measures import count, score
+from factorylab.detectors.evaluation.plant import plant
+from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors.recordings.account import Notes
+from factorylab.detectors.recordings.collect import files_of, read_recordings
+from factorylab.detectors.recordings.layout import Columns, Layout
+from factorylab.detectors.recordings.recording import Recording
+from factorylab.detectors.recordings.windows import read_windows
 from tests.recorded import MACHINE, machine_file
 
 DATA = MACHINE.parents[1]

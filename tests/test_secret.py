@@ -12,15 +12,17 @@ import pytest
 import yaml
 
 import factorylab as lab
-from factorylab import cli_database, manifest, runs, secret
-from factorylab.errors import UsageError
-from factorylab.execute import Job, _clean
-from factorylab.factory import logs
-from factorylab.manifest import Host, Manifest
-from factorylab.references import missing, resolved
-from factorylab.scenario import scenario_from
-from factorylab.scenarios import build
-from factorylab.workers import write_properties
+from factorylab.cli import database_commands
+from factorylab.core import secret
+from factorylab.core.errors import UsageError
+from factorylab.execution.notebook_run import Job, _clean
+from factorylab.execution.workers import write_properties
+from factorylab.factory import json_logs
+from factorylab.history import manifest, run_folders
+from factorylab.history.manifest import Host, Manifest
+from factorylab.scenarios.catalog import build
+from factorylab.scenarios.model import scenario_from
+from factorylab.scenarios.references import missing, resolved
 
 KEY = b"k" * 32
 PLANTED = "pl4nted-Secret"
@@ -111,18 +113,20 @@ def test_a_remembered_secret_is_found_in_any_text(quoted: str) -> None:
 
 def test_runs_of_one_folder_share_a_key_that_only_its_owner_reads(tmp_path: Path) -> None:
     """Two runs show the same digest for the same secret; the key lies outside both, and is not made without need."""
-    first, second, elsewhere = (runs.create(tmp_path / place, build("baseline", {})) for place in ("a", "a", "b"))
-    assert first.masked({"acks": "all"}) == {"acks": "all"} and not (tmp_path / "a" / runs.SECRET_KEY).exists()
+    first, second, elsewhere = (
+        run_folders.create(tmp_path / place, build("baseline", {})) for place in ("a", "a", "b")
+    )
+    assert first.masked({"acks": "all"}) == {"acks": "all"} and not (tmp_path / "a" / run_folders.SECRET_KEY).exists()
     shown = [run.masked({"sasl.password": PLANTED}) for run in (first, second, elsewhere)]
     assert shown[0] == shown[1] != shown[2]
-    assert (tmp_path / "a" / runs.SECRET_KEY).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "a" / run_folders.SECRET_KEY).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_broken_key_is_refused(tmp_path: Path) -> None:
     """A key that is cut short would give digests that mean nothing."""
-    (tmp_path / runs.SECRET_KEY).write_bytes(b"short")
+    (tmp_path / run_folders.SECRET_KEY).write_bytes(b"short")
     with pytest.raises(UsageError, match="is no key of 32 bytes"):
-        runs.secret_key(tmp_path)
+        run_folders.secret_key(tmp_path)
 
 
 PLACES = {
@@ -153,7 +157,7 @@ def test_a_scenario_never_shows_its_secrets(planted: Path) -> None:
 def test_files_of_a_run_hold_digests(planted: Path, tmp_path: Path) -> None:
     """No file of a run's folder holds a secret. The workers' own files do: for their owner alone, outside the run."""
     made = lab.scenario(str(planted))
-    run = runs.create(tmp_path / "results", made)
+    run = run_folders.create(tmp_path / "results", made)
     private = tmp_path / "private"
     private.mkdir()
     assert write_properties(made.clients, run, private) == private
@@ -170,7 +174,7 @@ def test_files_of_a_run_hold_digests(planted: Path, tmp_path: Path) -> None:
 
 def test_a_saved_scenario_asks_for_its_secrets_again(planted: Path, tmp_path: Path) -> None:
     """The scenario of a saved run is shown and judged as it is, and refused where it would be run."""
-    saved = runs.create(tmp_path / "results", lab.scenario(str(planted))).scenario()
+    saved = run_folders.create(tmp_path / "results", lab.scenario(str(planted))).scenario()
     assert len(missing(saved)) == 7 and "sasl.password: '***(" in saved.describe()
     with pytest.raises(UsageError, match=r"clients\.producer\.sasl\.password, .*give them again"):
         lab.run(saved)
@@ -229,14 +233,14 @@ def test_a_wrong_url_of_the_database_is_not_shown(url: str, monkeypatch: pytest.
     """The error says how a URL is written, and shows no part of what was given."""
     monkeypatch.setenv("FACTORYLAB_DATABASE_URL", url)
     with pytest.raises(UsageError, match="write postgresql://user:password@host") as caught:
-        cli_database.upgrade()
+        database_commands.upgrade()
     assert PLANTED not in str(caught.value)
 
 
 def test_no_traceback_shows_a_secret() -> None:
     """What nobody caught is printed with its causes, and without the secrets that they quote."""
     program = (
-        "from factorylab import secret; from factorylab.errors import LabError; secret.guard_tracebacks()\n"
+        "from factorylab import secret; from factorylab.core.errors import LabError; secret.guard_tracebacks()\n"
         "secret.remember({'sasl.password': 'word-1'})\n"
         f"raise LabError('word-1 fails') from ValueError('postgresql://u:{PLANTED}@h word-1')"
     )
@@ -248,7 +252,7 @@ def test_no_traceback_shows_a_secret() -> None:
 def test_logs_show_no_secret(capsys: pytest.CaptureFixture[str]) -> None:
     """A line of a log hides a secret by its name, in a URL, and where a library's error quotes it; its event stays."""
     secret.remember({"sasl.password": "kafka-client"})
-    log = logs.configure("w", "info")
+    log = json_logs.configure("w", "info")
     log.info("kafka-client", error="bad kafka-client", url=f"postgresql://u:{PLANTED}@h", settings=PLACES)
     line = json.loads(capsys.readouterr().out)
     assert PLANTED not in str(line) and line["event"] == "kafka-client" and line["error"] == "bad ***"

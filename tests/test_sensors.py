@@ -9,16 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from factorylab import messages
+from factorylab.core import messages
+from factorylab.core.messages import KINDS, AnyReading, Label
 from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
-from factorylab.factory.config import FleetConfig
-from factorylab.factory.fleet import FleetJournals
-from factorylab.factory.sensors.anomalies import MACHINE, SENSOR, episodes, most, one_episode
-from factorylab.factory.sensors.noise import Draw, Floats
-from factorylab.factory.sensors.sensor_faults import LATE_S, OF_MACHINE
-from factorylab.factory.sensors.simulate import MODELS, Simulation, columns
-from factorylab.factory.sensors.temperature import DAY
-from factorylab.factory.sensors.window import (
+from factorylab.detectors.vibration_window import (
     BEARINGS,
     GRAVITY_MM_S2,
     RATE_HZ,
@@ -29,7 +23,13 @@ from factorylab.factory.sensors.window import (
     features,
     synthesise,
 )
-from factorylab.messages import KINDS, AnyReading, Label
+from factorylab.factory.config import FleetConfig
+from factorylab.factory.fleet.fleet import FleetJournals
+from factorylab.factory.sensors.anomalies import MACHINE, SENSOR, episodes, most, one_episode
+from factorylab.factory.sensors.noise import Draw, Floats
+from factorylab.factory.sensors.sensor_faults import LATE_S, OF_MACHINE
+from factorylab.factory.sensors.simulate import MODELS, Simulation, columns
+from factorylab.factory.sensors.temperature_sensor import DAY
 
 NOW = "2024-01-01T00:00:00.000000Z"
 FIRST = {"temperature": "temperature_c", "vibration": "velocity_mm_s", "energy": "energy_kwh"}

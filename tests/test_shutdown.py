@@ -13,9 +13,9 @@ import psycopg2
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.factory.pace import Pace
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.waiting import wait_until
+from factorylab.factory.processor.pace import Pace
 from tests.factory_runs import LONG_S, PARTITIONS, FactoryRun, assert_stored_once, factory_run
 from tests.test_metrics import scrape
 

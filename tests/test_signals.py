@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from factorylab import plots, signals
 from factorylab.analysis.signals import autocorrelation, compared, quantile_distance, spectrum
-from factorylab.errors import UsageError
+from factorylab.core.errors import UsageError
+from factorylab.core.messages import KINDS
 from factorylab.factory.sensors.anomalies import MACHINE, SENSOR
-from factorylab.messages import KINDS
+from factorylab.operations import sensor_preview as preview
+from factorylab.report import plots
 
 DICE = np.random.default_rng(1)
 
@@ -50,36 +51,36 @@ def test_the_numbers_are_of_either_signal() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_fault_that_changes_a_value_is_shown(kind: str) -> None:
     """Each fault of a kind has a frame that differs from the healthy machine's in the marked readings alone."""
-    shown = signals.faults(kind, "machine") | signals.faults(kind, "sensor")
+    shown = preview.faults(kind, "machine") | preview.faults(kind, "sensor")
     assert set(shown) == {a.name for a in (*MACHINE[kind], *SENSOR)} - {"clock_back"}
     for name, frame in shown.items():
-        usual = signals.simulated(kind, len(frame))
+        usual = preview.simulated(kind, len(frame))
         differs = (frame[list(usual)] != usual).any(axis=1)
         faulty = frame["faulty"].astype(bool)
         assert differs[faulty].any() and not differs[~faulty].any(), name
-        assert 0 < faulty.sum() <= signals.FAULT_READINGS
+        assert 0 < faulty.sum() <= preview.FAULT_READINGS
 
 
 def test_figures_are_drawn_with_and_without_recorded_data() -> None:
     """Comparison, faults and windows have a titled axes each, with a recording and without one."""
-    ours = signals.simulated("temperature", 2000)
-    theirs = signals.Recorded("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
+    ours = preview.simulated("temperature", 2000)
+    theirs = preview.Recorded("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
     assert len([ax for ax in plots.compare(ours, "temperature_c", theirs, 48).axes if ax.lines]) == 5
     assert len([ax for ax in plots.compare(ours, "temperature_c", None, 48).axes if ax.lines]) == 4
-    drawn = plots.faults(signals.faults("energy", "machine"), signals.simulated("energy", 200), ["energy_kwh"])
+    drawn = plots.faults(preview.faults("energy", "machine"), preview.simulated("energy", 200), ["energy_kwh"])
     assert [ax.get_title(loc="left") for ax in drawn.axes] == ["leak", "left on", "outage"]
-    assert len(plots.windows(signals.windows()).axes) == 10
+    assert len(plots.windows(preview.windows()).axes) == 10
 
 
 def test_recorded_data_is_found_or_refused(tmp_path: Path) -> None:
     """A folder without a file is refused by the file's name; a complete one is read; none at all is none."""
     with pytest.raises(UsageError, match=r"machine_temperature_system_failure.csv"):
-        signals.data_folder(str(tmp_path))
-    for file, column, *_ in signals.FILES.values():
+        preview.data_folder(str(tmp_path))
+    for file, column, *_ in preview.FILES.values():
         path = tmp_path / file
         path.parent.mkdir()
         path.write_text(f"t;{column}\n1;0.5\n" if path.parent.name == "skab" else f"t,{column}\n1,0.5\n")
-    folder = signals.data_folder(str(tmp_path))
-    found = signals.recorded("energy_kwh", folder)
+    folder = preview.data_folder(str(tmp_path))
+    found = preview.recorded("energy_kwh", folder)
     assert found is not None and found.values.tolist() == [0.5]
-    assert signals.recorded("acceleration_g", folder) is not None and signals.recorded("energy_kwh", None) is None
+    assert preview.recorded("acceleration_g", folder) is not None and preview.recorded("energy_kwh", None) is None

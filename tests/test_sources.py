@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import Field, SecretStr
 
-from factorylab import sources
-from factorylab.errors import UsageError
+from factorylab.cluster.settings import Settings, load_settings
+from factorylab.core import sources
+from factorylab.core.errors import UsageError
 from factorylab.factory.config import FleetConfig, ProcessorConfig, from_environment
-from factorylab.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 SECRET = "hunter2"

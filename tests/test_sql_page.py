@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from factorylab.factory import schema
+from factorylab.factory.store import schema
 from tests.databases import Place
 from tests.sql_page import examples
 

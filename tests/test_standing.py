@@ -10,13 +10,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from factorylab import standing
 from factorylab.cluster import boot, manage
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.driver import quiet
-from factorylab.house import House
-from factorylab.settings import Settings
-from factorylab.waiting import wait_until
+from factorylab.cluster.settings import Settings
+from factorylab.core.waiting import wait_until
+from factorylab.execution.shared_lab import House
+from factorylab.operations import standing_factory
 from tests.labs import shell
 
 EVERYBODY = {"fleet-temperature", "fleet-vibration", "fleet-energy", "processor-a", "processor-b"}
@@ -32,7 +32,7 @@ def home(request: pytest.FixtureRequest, labs_folder: Path, session_settings: Se
     settings = session_settings.model_copy(update={"home": where, "backend": request.param})
     with House(settings, quiet):
         with bring_up(settings) as cluster:
-            standing.start(cluster, where)
+            standing_factory.start(cluster, where)
         yield where
 
 
@@ -54,7 +54,7 @@ def test_the_factory_works_on_when_its_driver_is_gone(home: Path) -> None:
 
 def test_a_processor_of_it_is_killed_by_hand(home: Path) -> None:
     """`factorylab fault consumer kill` finds the owner of a partition, shows that it is dead, and it runs again."""
-    command = [sys.executable, "-c", "from factorylab.cli import main; main()", "fault", "consumer", "kill"]
+    command = [sys.executable, "-c", "from factorylab.cli.main import main; main()", "fault", "consumer", "kill"]
     env = shell() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "auto"}
     words = [*command, "--target", "owner:sensor-data/0", "--hold", "2"]
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=180, check=False)

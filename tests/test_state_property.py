@@ -19,12 +19,12 @@ import numpy as np
 import psycopg2
 import pytest
 
-from factorylab import messages
-from factorylab.factory.intake import Records
-from factorylab.factory.partition import Owned, Prepared
-from factorylab.factory.positions import Fenced, Taken
-from factorylab.factory.schema import create_schema, drop_schema
-from factorylab.factory.store import Store
+from factorylab.core import messages
+from factorylab.factory.processor.intake import Records
+from factorylab.factory.processor.partition import Owned, Prepared
+from factorylab.factory.store.positions import Fenced, Taken
+from factorylab.factory.store.schema import create_schema, drop_schema
+from factorylab.factory.store.store import Store
 
 SEEDS = range(12)
 RECORDS = 3_000

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab.factory import steps
-from factorylab.waiting import wait_until
+from factorylab.core.waiting import wait_until
+from factorylab.factory.store import crash_points
 from tests.labs import shell
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def rest(process: subprocess.Popen[str]) -> str:
 @pytest.fixture
 def ordered(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """One that was ordered to stop at its second step."""
-    steps.order(tmp_path, "processor-0", "prepared")
+    crash_points.order(tmp_path, "processor-0", "prepared")
     process = worker(FACTORYLAB_STEPS_DIR=str(tmp_path), FACTORYLAB_WORKER="processor-0")
     yield process
     process.kill()
@@ -56,7 +56,7 @@ def test_a_worker_stops_at_the_ordered_step_and_only_once(ordered: subprocess.Po
     seen = psutil.Process(ordered.pid)
     wait_until(lambda: seen.status() == psutil.STATUS_STOPPED, what="the worker to stop", timeout_s=30)
     assert ordered.stdout is not None and ordered.stdout.readline() == "polled\n"
-    assert not steps.order_file(tmp_path, "processor-0").exists()
+    assert not crash_points.order_file(tmp_path, "processor-0").exists()
     seen.resume()
     assert rest(ordered) == "prepared\npolled\n" and ordered.returncode == 0
 
@@ -64,8 +64,8 @@ def test_a_worker_stops_at_the_ordered_step_and_only_once(ordered: subprocess.Po
 @pytest.mark.parametrize("given", [{}, {"FACTORYLAB_WORKER": "processor-1"}, {"FACTORYLAB_STEPS_DIR": ""}])
 def test_nobody_else_stops(tmp_path: Path, given: dict[str, str]) -> None:
     """An order for another worker, or no folder of orders, stops nobody."""
-    steps.order(tmp_path, "processor-0", "polled")
+    crash_points.order(tmp_path, "processor-0", "polled")
     named = {"FACTORYLAB_STEPS_DIR": str(tmp_path)} if "FACTORYLAB_WORKER" in given else {}
     process = worker(**named | given)
     assert rest(process) == "polled\nprepared\npolled\n"
-    assert steps.order_file(tmp_path, "processor-0").read_text() == "polled"
+    assert crash_points.order_file(tmp_path, "processor-0").read_text() == "polled"

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from factorylab.analysis.trace import trace
+from factorylab.analysis.trace_steps import Passed
 from factorylab.audit.judged import load
-from factorylab.cli import app
-from factorylab.errors import EnvironmentUnfit, UsageError
-from factorylab.saved import Run, each
-from factorylab.tracing import Passed
+from factorylab.cli.main import app
+from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.history.saved_run import Run, each
 from tests.histories import at_ns, consumer_loss, healthy
 
 ZIPPED = Path(__file__).parent / "runs" / "broker_loss.zip"

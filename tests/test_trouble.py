@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.local import LocalCluster
-from factorylab.waiting import wait_until
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.core.waiting import wait_until
 from tests.factory_runs import LONG_S, FactoryRun, assert_stored_once, factory_run
 
 STEPS = 6

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from rich.console import Console
 
-from factorylab.cli_watch import Moment, picture, stale
-from factorylab.clock import NS
+from factorylab.cli.watch_commands import Moment, picture, stale
 from factorylab.cluster.manage import Seen
-from factorylab.live import Ages, Look, PartitionNow, Rates, Stored, rates
+from factorylab.core.clock import NS
+from factorylab.operations.live_view import Ages, Look, PartitionNow, Rates, Stored, rates
 
 FRESH = Ages(leaders=0.1, ends=0.2, group=0.1, store=0.1)
 

@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
-from factorylab.cli import app
-from factorylab.errors import UsageError
-from factorylab.scoring.waves.features import Sampling, cut, features, names_of
-from factorylab.scoring.waves.names import HEALTHY, loads_of, role_of, said
-from factorylab.scoring.waves.read import Source, Wanted, read_stretches, samples_of
-from factorylab.scoring.waves.trial import Stretch, share_out
+from factorylab.cli.main import app
+from factorylab.core.errors import UsageError
+from factorylab.detectors.evaluation.waves.features import Sampling, cut, features, names_of
+from factorylab.detectors.evaluation.waves.names import HEALTHY, loads_of, role_of, said
+from factorylab.detectors.evaluation.waves.read import Source, Wanted, read_stretches, samples_of
+from factorylab.detectors.evaluation.waves.trial import Stretch, share_out
 
 Floats = NDArray[np.float64]
 RATE_HZ, WINDOW, WINDOWS = 5_000, 128, 60

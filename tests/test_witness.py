@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from factorylab.audit.explain.life import life_of_witness
 from factorylab.audit.extract import extract
 from factorylab.audit.judged import load
-from factorylab.audit.life import life_of_witness
-from factorylab.audit.registry import Evidence
-from factorylab.cli import app
-from factorylab.errors import UsageError
-from factorylab.history import TABLES
-from factorylab.saved import Run
+from factorylab.audit.model.registry import Evidence
+from factorylab.cli.main import app
+from factorylab.core.errors import UsageError
+from factorylab.history.saved_run import Run
+from factorylab.history.tables import TABLES
 from tests.histories import at_ns, healthy, scenario
 from tests.test_audit import lose, retention, unread
 from tests.test_audit_table import TABLE

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from factorylab import batch, loading
-from factorylab.errors import UsageError
-from factorylab.yaml_file import BYTES_MAX, parse_mapping, read_mapping
+from factorylab.core.errors import UsageError
+from factorylab.core.yaml_file import BYTES_MAX, parse_mapping, read_mapping
+from factorylab.execution import batch
+from factorylab.scenarios import loading
 
 WORDS = """\
 a: yes

@@ -1,13 +1,6 @@
 """What a run's history shows: frames in, frames out, no state, no drawing."""
 
-from factorylab.analysis.alerting import (
-    alert_latency,
-    allowed_s,
-    blind_over_time,
-    blind_time,
-    waits,
-    waits_over_time,
-)
+from factorylab.analysis.alerting import alert_latency, allowed_s, blind_over_time, blind_time, waits, waits_over_time
 from factorylab.analysis.exposure import by_leader as exposure_by_leader
 from factorylab.analysis.exposure import exposure
 from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated

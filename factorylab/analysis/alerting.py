@@ -33,9 +33,9 @@ import pandas as pd
 from factorylab.analysis.latency import commit_ns
 from factorylab.analysis.readings import Ints, Mask, Readings
 from factorylab.analysis.recovery import fault_windows
-from factorylab.clock import NS
-from factorylab.errors import LabError
-from factorylab.saved import Run
+from factorylab.core.clock import NS
+from factorylab.core.errors import LabError
+from factorylab.history.saved_run import Run
 
 ALLOWED_S = 1.0  # what the baseline promises of 99 of 100 readings, and is checked for
 ENOUGH = 100  # of fewer values the 99th percentile is the largest

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from factorylab.saved import Run
+from factorylab.history.saved_run import Run
 
 Kind = Literal["leader", "truncated", "unclean", "created", "expired", "retention"]
 _STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3})Z?\s+[A-Z]+\s+.*? - (.*)$")

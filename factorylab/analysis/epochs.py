@@ -15,7 +15,7 @@ import pandas as pd
 
 from factorylab.analysis.broker_log import LogEvent, events
 from factorylab.analysis.readings import Ints
-from factorylab.saved import Run, each
+from factorylab.history.saved_run import Run, each
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ import pandas as pd
 
 from factorylab.analysis.epochs import Epochs, cut_by
 from factorylab.analysis.readings import Ints, Readings
-from factorylab.clock import NS
-from factorylab.saved import Run
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run
 
 UNASKED_S = 1.5  # histories without `asked_ns`: the probe gives an answer up after 1 s and writes it for 0.5 s more
 FOREVER_NS = 1 << 62

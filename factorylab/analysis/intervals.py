@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from factorylab.clock import NS
-from factorylab.saved import Run, each
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
 
 SAME_REBALANCE_S = 3.0  # callbacks of one rebalance come within about a heartbeat; the group's initial delay is 3 s
 

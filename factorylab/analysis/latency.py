@@ -12,8 +12,8 @@ import pandas as pd
 
 from factorylab.analysis import rates
 from factorylab.analysis.readings import Ints, Readings
-from factorylab.clock import NS
-from factorylab.saved import Run, each
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
 
 BEHIND = 0.05
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}

@@ -10,8 +10,8 @@ import json
 
 import pandas as pd
 
-from factorylab.clock import NS
-from factorylab.saved import Run, each
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
 
 LOST, BACK = "store_lost", "store_back"
 OUTAGES = ["process", "lost_s", "back_s", "lasted_s", "failed_calls", "longest_call_s", "error"]

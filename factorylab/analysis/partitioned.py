@@ -11,8 +11,8 @@ import pandas as pd
 
 from factorylab.analysis.readings import FAIL, SHED, UNKNOWN, Readings
 from factorylab.analysis.recovery import fault_windows
-from factorylab.clock import NS
-from factorylab.saved import Run, each
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
 
 SILENT_S = 1.0  # a broker whose last answer is older has none: the probe asks five times a second
 

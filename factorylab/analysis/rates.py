@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from factorylab.clock import NS
-from factorylab.saved import Run
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run
 
 
 def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:

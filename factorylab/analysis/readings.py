@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from factorylab.saved import Run
+from factorylab.history.saved_run import Run
 
 Ints = NDArray[Any]
 Mask = NDArray[np.bool_]

@@ -21,8 +21,8 @@ import pandas as pd
 
 from factorylab.analysis.rates import total_lag
 from factorylab.analysis.readings import Ints
-from factorylab.clock import NS
-from factorylab.saved import Run, each
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
 
 QUIET_S = 0.5
 SETTLED_S = 2.0

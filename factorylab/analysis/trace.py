@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow.compute as pc
 
-from factorylab import messages
-from factorylab.clock import NS
-from factorylab.errors import UsageError
-from factorylab.saved import UNKNOWN, Run, each
-from factorylab.tracing import Step, Trace
+from factorylab.analysis.trace_steps import Step, Trace
+from factorylab.core import messages
+from factorylab.core.clock import NS
+from factorylab.core.errors import UsageError
+from factorylab.history.saved_run import UNKNOWN, Run, each
 
 
 def trace(run: Run, sensor: str, seq: int) -> Trace:

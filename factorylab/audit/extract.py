@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from factorylab import runs
-from factorylab.audit.findings import Check, Life
+from factorylab.audit.explain.life import Biography
 from factorylab.audit.judged import JudgedRun, load
-from factorylab.audit.life import Biography
-from factorylab.audit.registry import Evidence
-from factorylab.errors import UsageError
-from factorylab.history import TABLES
-from factorylab.saved import each
+from factorylab.audit.model.findings import Check, Life
+from factorylab.audit.model.registry import Evidence
+from factorylab.core.errors import UsageError
+from factorylab.history import run_folders
+from factorylab.history.saved_run import each
+from factorylab.history.tables import TABLES
 
 Place = tuple[int, int]
 WHOLE = ("workers", "sensors", "stages", "group", "faults", "phases", "positions", "frozen", "epochs")
@@ -53,7 +53,7 @@ def extract(run: JudgedRun, life: Life, folder: Path) -> JudgedRun:
     """
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: name a folder that is")
-    out = runs.RunFolder(folder)
+    out = run_folders.RunFolder(folder)
     out.history.mkdir(parents=True)
     evidence = Evidence(run)
     about = Biography(evidence, life.witness)
@@ -64,7 +64,7 @@ def extract(run: JudgedRun, life: Life, folder: Path) -> JudgedRun:
             pq.write_table(_rows(run, table, keys, places), out.history / f"{table}.parquet", compression="zstd")
     for name in ("scenario.json", "manifest.json"):
         shutil.copyfile(run.folder.raw / name, out.raw / name)
-    runs.seal(out)
+    run_folders.seal(out)
     small, whole = load(folder), _found(run, life.check)
     if _found(small, life.check).verdict != whole.verdict:
         shutil.rmtree(folder)

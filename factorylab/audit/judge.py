@@ -11,33 +11,23 @@ from typing import TypeVar
 
 import numpy as np
 
-from factorylab import manifest
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
-from factorylab.audit import consumers, copies, loss, objectives, validity, whole
-from factorylab.audit.alerting import alerting
-from factorylab.audit.copies import surplus
-from factorylab.audit.explain import explanations
-from factorylab.audit.findings import (
-    Check,
-    Counts,
-    Exposure,
-    Latency,
-    PartitionGap,
-    Recovery,
-    Span,
-    meets,
-    worst,
-)
-from factorylab.audit.life import life_of_witness
-from factorylab.audit.registry import Evidence, run_checks
-from factorylab.audit.verdict import EXIT, Verdict
-from factorylab.clock import NS
-from factorylab.errors import LabError
-from factorylab.saved import Run, each
+from factorylab.audit.alert_findings import alerting
+from factorylab.audit.checks import completeness, duplicates, loss, objectives, processors, validity
+from factorylab.audit.checks.duplicates import surplus
+from factorylab.audit.explain.explanations import explanations
+from factorylab.audit.explain.life import life_of_witness
+from factorylab.audit.model.findings import Check, Counts, Exposure, Latency, PartitionGap, Recovery, Span, meets, worst
+from factorylab.audit.model.registry import Evidence, run_checks
+from factorylab.audit.model.verdict import EXIT, Verdict
+from factorylab.core.clock import NS
+from factorylab.core.errors import LabError
+from factorylab.history import manifest
+from factorylab.history.saved_run import Run, each
 
 T = TypeVar("T")
-_MODULES = (loss, copies, consumers, objectives, validity, whole)  # importing them registers their checks
+_MODULES = (loss, duplicates, processors, objectives, validity, completeness)  # importing them registers their checks
 
 
 def judge(run: Run) -> Verdict:
@@ -100,7 +90,7 @@ def _counts(e: Evidence, checks: list[Check]) -> Counts:
         duplicates=int(surplus(e.log_key, e.size).sum() + surplus(e.row_key, e.size).sum()),
         reordered=count["reordered_in_log"],
         dead_letters=e.run.row_count("dead_letters"),
-        alerts=len(consumers.alerts_of(e, "table")["alert_id"].unique()),
+        alerts=len(processors.alerts_of(e, "table")["alert_id"].unique()),
         **{name: count[name] for name in ("lost_in_log", "lost_in_pipeline", "expired", "not_drained")},
     )
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from factorylab.audit.judge import judge
-from factorylab.audit.verdict import Verdict
-from factorylab.saved import Run, existing
+from factorylab.audit.model.verdict import Verdict
+from factorylab.history.saved_run import Run, existing
 
 
 class JudgedRun(Run):

@@ -20,9 +20,9 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Of
 from kafka.errors import KafkaError, for_code
 
 from factorylab.cluster.python_client import FAILURES, admin_client
-from factorylab.errors import WaitTimeout
-from factorylab.scenario import Topology
-from factorylab.waiting import wait_until
+from factorylab.core.errors import WaitTimeout
+from factorylab.core.waiting import wait_until
+from factorylab.scenarios.model import Topology
 
 T = TypeVar("T")
 ANSWER_S = 2.0  # one broker's time to answer; healthy ones take milliseconds

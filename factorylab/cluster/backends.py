@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection
 from typing import Literal, get_args
 
 from factorylab.cluster import boot, control
-from factorylab.cluster.able import OF_PROCESSES, require
 from factorylab.cluster.base import Action, Progress
-from factorylab.cluster.compose import ComposeCluster, why_not
+from factorylab.cluster.capabilities import OF_PROCESSES, require
+from factorylab.cluster.docker.compose import ComposeCluster, why_not
 from factorylab.cluster.driver import Driver, quiet
-from factorylab.cluster.local import LocalCluster
-from factorylab.errors import EnvironmentUnfit
-from factorylab.scenario import Fault
-from factorylab.settings import Settings
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.scenarios.model import Fault
 
 Backend = Literal["local", "compose"]
 POSSIBLE: dict[Backend, frozenset[Action]] = {

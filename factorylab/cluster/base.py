@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from factorylab.vocabulary import AwayFrom, Direction, ProcessStatus
+from factorylab.core.vocabulary import AwayFrom, Direction, ProcessStatus
 
 Action = Literal["kill", "terminate", "pause", "partition", "disconnect", "refuse", "fill"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]

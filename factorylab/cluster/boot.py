@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from factorylab import environment
-from factorylab.cluster import control, descriptors, isolated, java, ports, postgres, remains, volume
-from factorylab.cluster.able import OF_PROCESSES
+from factorylab.cluster import control, descriptors, leftovers
 from factorylab.cluster.base import Action, Endpoints, Progress
+from factorylab.cluster.capabilities import OF_PROCESSES
 from factorylab.cluster.control import Child
-from factorylab.cluster.files import last_lines, read_json, write_secret
-from factorylab.cluster.kafka_config import write_node
-from factorylab.errors import EnvironmentUnfit, StartFailed
+from factorylab.cluster.local import java, ports, postgres
+from factorylab.cluster.local.kafka_config import write_node
+from factorylab.cluster.network import addresses, volume
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit, StartFailed
+from factorylab.core.files import last_lines, read_json, write_secret
 
 if TYPE_CHECKING:
-    from factorylab.settings import Settings
+    from factorylab.cluster.settings import Settings
 
 ENDPOINTS = "endpoints.json"
 BROKER_STOP_S = 15
@@ -66,9 +68,9 @@ class FreshLab:
 
     def start(self) -> None:
         """Start the brokers, and PostgreSQL beside them as soon as its data folder is made."""
-        hub, subnet = (isolated.HUB, isolated.CIDR) if self.isolated else (None, None)
+        hub, subnet = (addresses.HUB, addresses.CIDR) if self.isolated else (None, None)
         if self.isolated:
-            control.ask(self.home, control.Isolate(isolated.doors(self.places)))
+            control.ask(self.home, control.Isolate(addresses.doors(self.places)))
         with ThreadPoolExecutor(1) as pool:
             made = pool.submit(self.server.initialise, self.password, subnet)
             control.ask(self.home, control.Start(self._brokers()))
@@ -104,7 +106,7 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
     home = settings.home
     descriptors.check()
     binaries = postgres.find(settings.postgres_bin)
-    left = remains.clear(home)
+    left = leftovers.clear(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
     kit = java.ensure(settings.java, settings.cache, progress)
@@ -116,11 +118,11 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
     password = secrets.token_urlsafe(24)
     found = Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
     if own_network:
-        places = isolated.isolated(places)
+        places = addresses.isolated(places)
         found = msgspec.structs.replace(
             found,
-            worker_bootstrap=isolated.inner_bootstrap(places),
-            worker_database_url=postgres.url(places.database_port, password, isolated.HUB),
+            worker_bootstrap=addresses.inner_bootstrap(places),
+            worker_database_url=postgres.url(places.database_port, password, addresses.HUB),
             can=(*found.can, "partition"),
         )
     if small_disk:

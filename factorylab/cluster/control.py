@@ -16,11 +16,11 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from factorylab import errors
 from factorylab.cluster.base import Action, Cut, Role
-from factorylab.cluster.files import read_json
-from factorylab.errors import EnvironmentUnfit, LabError
-from factorylab.vocabulary import ProcessStatus
+from factorylab.core import errors
+from factorylab.core.errors import EnvironmentUnfit, LabError
+from factorylab.core.files import read_json
+from factorylab.core.vocabulary import ProcessStatus
 
 MAX_LINE = 16 * 2**20
 STATE = "state.json"
@@ -137,7 +137,7 @@ class NodeState(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """`kind` names a class of `factorylab.errors` when something went wrong."""
+    """`kind` names a class of `factorylab.core.errors` when something went wrong."""
 
     result: msgspec.Raw = msgspec.Raw(b"null")
     kind: str = ""

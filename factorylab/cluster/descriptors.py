@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 from contextlib import suppress
 
-from factorylab.errors import EnvironmentUnfit
+from factorylab.core.errors import EnvironmentUnfit
 
 NEEDED = 256
 ENOUGH = 65_536  # no process of a lab uses more, however many are allowed

@@ -10,10 +10,13 @@ from dataclasses import dataclass, replace
 
 import psutil
 
-from factorylab import environment, folders
-from factorylab.cluster import compose, descriptors, jars, java, network, ports, postgres
-from factorylab.errors import EnvironmentUnfit
-from factorylab.settings import Settings
+from factorylab.cluster import descriptors, folders
+from factorylab.cluster.docker import compose
+from factorylab.cluster.local import jars, java, ports, postgres
+from factorylab.cluster.network import isolated_network
+from factorylab.cluster.settings import Settings
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit
 
 NEEDED_MEMORY_MB = 2_048
 PROBE_S = 10
@@ -147,7 +150,7 @@ def _docker(settings: Settings) -> Finding:
 def _networks(settings: Settings) -> Finding:
     """Tries what an isolated lab does, rather than asking for versions and switches."""
     del settings
-    if trouble := network.trouble():
+    if trouble := isolated_network.trouble():
         return Finding("network faults", None, "not on the backend local", trouble)
     return Finding("network faults", True, "isolated labs can run here")
 

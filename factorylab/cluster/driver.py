@@ -27,14 +27,14 @@ from typing import IO, Protocol, Self
 import msgspec
 import psutil
 
-from factorylab import environment, folders
-from factorylab.cluster import boot, control, ready
+from factorylab.cluster import boot, control, folders, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
 from factorylab.cluster.control import Child
 from factorylab.cluster.manage import LOCK_FILE, busy
-from factorylab.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
-from factorylab.settings import Settings
-from factorylab.vocabulary import ProcessStatus
+from factorylab.cluster.settings import Settings
+from factorylab.core import environment
+from factorylab.core.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
+from factorylab.core.vocabulary import ProcessStatus
 
 WATCH_S = 0.5  # a worker that ends sooner has not started
 STARTING = "three brokers and PostgreSQL"

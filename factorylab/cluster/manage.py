@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from factorylab.cluster import control, remains
+from factorylab.cluster import control, leftovers
 from factorylab.cluster.base import INFRASTRUCTURE
-from factorylab.errors import LabBusy
+from factorylab.core.errors import LabBusy
 
 LOCK_FILE = "lock"
 MEASURED = ("fleet", "processor")
@@ -115,9 +115,9 @@ def down(home: Path, *, force: bool = False) -> list[str]:
     if driver and not force:
         raise LabBusy(f"process {driver} uses the lab in {home}: end it first, or give --force to end the lab under it")
     if state is None:
-        return remains.clear(home)
+        return leftovers.clear(home)
     names = [node.name for node in control.nodes(home) if node.pid]
     control.ask(home, control.Shutdown())
     control.wait_gone(state.supervisor)
-    remains.clear(home)  # nothing, unless the supervisor could not end all
+    leftovers.clear(home)  # nothing, unless the supervisor could not end all
     return names

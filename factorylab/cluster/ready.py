@@ -10,10 +10,10 @@ from pathlib import Path
 
 from factorylab.cluster import control
 from factorylab.cluster.base import INFRASTRUCTURE, Endpoints
-from factorylab.cluster.files import last_lines
 from factorylab.cluster.listening import listens
-from factorylab.errors import StartFailed
-from factorylab.waiting import wait_until
+from factorylab.core.errors import StartFailed
+from factorylab.core.files import last_lines
+from factorylab.core.waiting import wait_until
 
 READY_S = 90
 ANSWER_S = 2.0
@@ -42,7 +42,7 @@ def database_answers(url: str) -> bool:
     """Does an authenticated query come back?"""
     import psycopg2
 
-    from factorylab.libpq import connect
+    from factorylab.core.libpq import connect
 
     try:
         connection = connect(url, connect_timeout=2, options="-c statement_timeout=1000")

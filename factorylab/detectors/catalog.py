@@ -11,8 +11,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 import factorylab.detectors as package
+from factorylab.core.errors import UsageError
 from factorylab.detectors.streaming import Detector
-from factorylab.errors import UsageError
 
 
 class Entry(NamedTuple):
@@ -28,7 +28,8 @@ class Entry(NamedTuple):
 def detectors() -> Mapping[str, type[Detector]]:
     """Every detector that a module of this package defines, by name."""
     for module in pkgutil.iter_modules(package.__path__):
-        import_module(f"{package.__name__}.{module.name}")
+        if not module.ispkg:
+            import_module(f"{package.__name__}.{module.name}")
     return {kind.NAME: kind for kind in sorted(Detector.__subclasses__(), key=lambda kind: kind.NAME)}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from factorylab.messages import Severity
+from factorylab.core.messages import Severity
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaError, Message
 
-from factorylab.errors import LabError
+from factorylab.core.errors import LabError
 
 
 class ClientDead(LabError):

@@ -1,6 +1,6 @@
 """Configuration of the factory's processes: from the environment and a file, checked as a whole before anything starts.
 
-Each field is the variable FACTORYLAB_<FIELD>, or a key of a .properties file: see `factorylab.sources`. Without
+Each field is the variable FACTORYLAB_<FIELD>, or a key of a .properties file: see `factorylab.core.sources`. Without
 `journal_dir` nothing is journalled and the process is an ordinary application. `environ()` gives the variables that
 make a child process read the same configuration.
 """
@@ -15,10 +15,10 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from factorylab import messages, sources
-from factorylab.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, Share
-from factorylab.recordings.layout import Layout
-from factorylab.sources import Sourced
+from factorylab.core import messages, sources
+from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, Share
+from factorylab.core.sources import Sourced
+from factorylab.detectors.recordings.layout import Layout
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")

@@ -25,8 +25,8 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from factorylab.errors import EnvironmentUnfit
-from factorylab.factory import logs
+from factorylab.core.errors import EnvironmentUnfit
+from factorylab.factory import json_logs
 from factorylab.factory.config import FactoryConfig
 
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0)
@@ -36,7 +36,7 @@ BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Endpoint:
     """Serves a process's metrics from a thread of its own, if it is configured to; `close` gives the port back."""
 
-    def __init__(self, config: FactoryConfig, logger: logs.Logger, *collectors: Collector) -> None:
+    def __init__(self, config: FactoryConfig, logger: json_logs.Logger, *collectors: Collector) -> None:
         """
         Raises:
             EnvironmentUnfit: the port cannot be had.

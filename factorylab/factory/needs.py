@@ -14,14 +14,14 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 
-from factorylab.errors import LabError
-from factorylab.factory import logs
-from factorylab.factory.backoff import Backoff
+from factorylab.core.backoff import Backoff
+from factorylab.core.errors import LabError
+from factorylab.factory import json_logs
 from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
-from factorylab.factory.database import StoreUnavailable
-from factorylab.factory.ensure_schema import ensure_schema
 from factorylab.factory.process import Stop
+from factorylab.factory.store.connection import StoreUnavailable
+from factorylab.factory.store.ensure_schema import ensure_schema
 
 LOOK_S = 1.0  # while a client asks it tells no log line, so the lines of a wait come this late at most
 Client = Producer | Consumer
@@ -32,12 +32,12 @@ class Missing(LabError):
     """Brokers or topics are not there yet."""
 
 
-def wait_for_topics(clients: Sequence[Client], topics: Sequence[str], logger: logs.Logger, stop: Stop) -> None:
+def wait_for_topics(clients: Sequence[Client], topics: Sequence[str], logger: json_logs.Logger, stop: Stop) -> None:
     """Until a broker answers the first of the clients and every topic is there. All of them tell their log lines."""
     _wait_for(partial(_look_for_topics, clients[0], topics), logger, stop, partial(_serve, clients))
 
 
-def wait_for_schema(config: ProcessorConfig, logger: logs.Logger, stop: Stop) -> None:
+def wait_for_schema(config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
     """Until the database answers; creates the tables where they are missing.
 
     Raises:
@@ -56,7 +56,7 @@ def _serve(clients: Sequence[Client]) -> None:
 
 
 def _wait_for(
-    look: Callable[[], None], logger: logs.Logger, stop: Stop, meanwhile: Callable[[], None] = lambda: None
+    look: Callable[[], None], logger: json_logs.Logger, stop: Stop, meanwhile: Callable[[], None] = lambda: None
 ) -> None:
     """Until `look` raises nothing any more, or the process is told to stop."""
     backoff = Backoff(first_s=0.5, cap_s=10)

@@ -14,9 +14,9 @@ from types import FrameType
 
 from confluent_kafka import KafkaException
 
-from factorylab import secret
-from factorylab.errors import LabError
-from factorylab.factory import logs
+from factorylab.core import secret
+from factorylab.core.errors import LabError
+from factorylab.factory import json_logs
 from factorylab.factory.config import Config, from_environment
 
 
@@ -38,7 +38,7 @@ class Stop:
         self.signals += 1
 
 
-def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -> None:
+def run(kind: type[Config], work: Callable[[Config, json_logs.Logger, Stop], None]) -> None:
     """Configure from the environment, do the work, exit."""
     secret.guard_tracebacks()
     stop = Stop()
@@ -48,7 +48,7 @@ def run(kind: type[Config], work: Callable[[Config, logs.Logger, Stop], None]) -
     except LabError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
-    logger = logs.configure(config.worker, config.log_level)
+    logger = json_logs.configure(config.worker, config.log_level)
     try:
         work(config, logger, stop)
     except LabError as error:

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from factorylab.client_settings import ONLY_ERRORS, TRUE, spelled
-from factorylab.errors import UsageError
-from factorylab.factory import librdkafka, logs
+from factorylab.core.errors import UsageError
+from factorylab.core.sources import read_properties
+from factorylab.factory import client_options, json_logs
+from factorylab.factory.client_options import Role
 from factorylab.factory.config import FleetConfig, ProcessorConfig
-from factorylab.factory.librdkafka import Role
-from factorylab.sources import read_properties
+from factorylab.scenarios.client_settings import ONLY_ERRORS, TRUE, spelled
 
 SESSION_S = 14.0
 """Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
@@ -117,7 +117,7 @@ def _overrides(path: Path, role: Role) -> Settings:
     given, wrong = read_properties(path), []
     try:
         given = spelled(given)
-        wrong = librdkafka.problems(role, given)
+        wrong = client_options.problems(role, given)
     except ValueError as error:
         wrong = [str(error)]
     if wrong:
@@ -131,7 +131,7 @@ def typed(given: Mapping[str, str]) -> Settings:
 
 
 def new_client(
-    kind: Callable[..., Client], settings: Settings, logger: logs.Logger, **callbacks: Callable[..., None]
+    kind: Callable[..., Client], settings: Settings, logger: json_logs.Logger, **callbacks: Callable[..., None]
 ) -> Client:
     """A producer or consumer that logs through `logger`, and calls back while it is polled.
 
@@ -139,8 +139,8 @@ def new_client(
         UsageError: the client does not know a setting, or refuses its value.
     """
     try:
-        return kind(settings, logger=logs.client_logger(logger), **callbacks)
+        return kind(settings, logger=json_logs.client_logger(logger), **callbacks)
     except REFUSALS as error:
         raise UsageError(
-            f"Kafka client settings: {librdkafka.reason(error)}; see producer_config and consumer_config"
+            f"Kafka client settings: {client_options.reason(error)}; see producer_config and consumer_config"
         ) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from factorylab.audit.judged import JudgedRun
-from factorylab.audit.verdict import NOT_RECORDED
+from factorylab.audit.model.verdict import NOT_RECORDED
 from factorylab.report.page import section
 
 __all__ = ["build"]

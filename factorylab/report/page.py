@@ -7,16 +7,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from factorylab import analysis, plots
-from factorylab.audit.findings import Explanation
+from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
-from factorylab.audit.verdict import EXPECTED, Verdict, alerting, expectation, numbers
-from factorylab.audit.wording import story
-from factorylab.errors import UsageError
-from factorylab.manifest import Manifest
-from factorylab.references import missing
-from factorylab.report import reproduce
-from factorylab.scenarios import SCENARIOS
+from factorylab.audit.model.findings import Explanation
+from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, numbers
+from factorylab.audit.model.wording import story
+from factorylab.core.errors import UsageError
+from factorylab.history.manifest import Manifest
+from factorylab.report import plots, reproduce
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.references import missing
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import json
 import shlex
 from collections.abc import Iterator
 
-from factorylab.errors import UsageError
-from factorylab.scenario import Scenario
-from factorylab.scenarios import REFRESH, SCENARIOS, build
+from factorylab.core.errors import UsageError
+from factorylab.scenarios.catalog import REFRESH, SCENARIOS, build
+from factorylab.scenarios.model import Scenario
 
 _KNOWN_AS = {"seconds_s": "steady_s"}
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factorylab.core.messages import Origin
 from factorylab.factory.sensors.noise import Draw, Floats, Ints
-from factorylab.messages import Origin
 
 STRETCH = 256
 _HIT, _ORIGIN, _WHICH, _LENGTH, _START = range(900, 905)  # streams of noise

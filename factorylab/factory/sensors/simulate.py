@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from factorylab import messages
+from factorylab.core import messages
 from factorylab.factory.sensors.anomalies import Episodes, episodes
-from factorylab.factory.sensors.base import Block, SensorInfo
-from factorylab.factory.sensors.energy import ENERGY
+from factorylab.factory.sensors.energy_sensor import ENERGY
 from factorylab.factory.sensors.noise import Draw, Ints
+from factorylab.factory.sensors.sensor import Block, SensorInfo
 from factorylab.factory.sensors.sensor_faults import LATE_S, distort
 from factorylab.factory.sensors.signal import Columns, Model
-from factorylab.factory.sensors.temperature import TEMPERATURE
-from factorylab.factory.sensors.vibration import VIBRATION
+from factorylab.factory.sensors.temperature_sensor import TEMPERATURE
+from factorylab.factory.sensors.vibration_sensor import VIBRATION
 
 DRAW_AHEAD = 8_192  # slots at once: numpy needs long arrays to be fast
 LINES = 4

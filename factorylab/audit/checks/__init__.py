@@ -1,0 +1,1 @@
+"""The checks: each looks at the evidence and counts the cases that break its claim."""

@@ -1,0 +1,71 @@
+"""What the system promised. A missed objective is a FAIL, as a lost record is.
+
+A censored value misses its objective only where what was watched is already too long; else it has no answer, and a
+check without an answer is INVALID.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from factorylab.analysis.readings import NEVER, SHED
+from factorylab.audit.model.registry import Evidence, Found, check
+
+
+def _within(limit: float | None, seconds: list[float], censored: list[bool]) -> Found:
+    """Each of `seconds` against `limit`."""
+    if limit is None:
+        return Found(0, 0, "no objective")
+    if not seconds:
+        raise ValueError("nothing was measured")
+    worst = max(seconds)
+    if any(censored) and worst <= limit:
+        raise ValueError(f"the end was not seen within {worst:.2f} s, at most {limit:g} s are allowed")
+    late = sum(s > limit for s in seconds)
+    return Found(late, len(seconds), f"worst {'> ' * any(censored)}{worst:.2f} s, allowed {limit:g} s")
+
+
+@check("The service recovered in time from every fault.", "faults took too long")
+def recovery_s(e: Evidence) -> Found:
+    frame = e.recovery
+    if frame.empty:
+        return Found(0, 0, "no fault")
+    return _within(
+        e.run.scenario.objectives.recovery_s, frame["recovery_s"].tolist(), frame["recovery_censored"].tolist()
+    )
+
+
+@check("No partition went too long without an acknowledgement.", "partitions had too long a gap")
+def ack_gap_s(e: Evidence) -> Found:
+    return _within(e.run.scenario.objectives.ack_gap_s, e.ack_gaps["gap_s"].tolist(), e.ack_gaps["censored"].tolist())
+
+
+@check("99 of 100 readings were stored in time after their intended send.", "readings took longer")
+def latency_p99_s(e: Evidence) -> Found:
+    """`count` are the readings beyond the objective, and 0 where they are no more than 1 %."""
+    limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency_s)
+    if limit is None:
+        return Found(0, n, "no objective")
+    if not n:
+        raise ValueError("no latency was measured")
+    p99 = float(np.quantile(e.latency_s, 0.99))
+    late = n - int(np.searchsorted(e.latency_s, limit, side="right"))
+    return Found(late if p99 > limit else 0, n, f"p99 {p99:.3f} s, allowed {limit:g} s")
+
+
+@check("The producers shed no more than allowed.", "readings were shed")
+def shed(e: Evidence) -> Found:
+    limit, count = e.run.scenario.objectives.shed, int((e.outcome == SHED).sum())
+    detail = "no objective" if limit is None else f"at most {limit:,} allowed"
+    broken = limit is not None and count > limit
+    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}")
+
+
+@check("No more readings than allowed stayed out of the store, whatever became of them.", "readings are not stored")
+def unstored(e: Evidence) -> Found:
+    """Offered − stored: what was never acknowledged is in it, so a loss under acks=0 shows here and nowhere else."""
+    limit, count = e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum())
+    detail = "no objective" if limit is None else f"at most {limit:,} allowed"
+    broken = limit is not None and count > limit
+    missing = e.witnesses((e.outcome != NEVER) & ~e.stored, "not in the store") if broken else []
+    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}", missing)

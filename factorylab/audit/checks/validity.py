@@ -1,0 +1,295 @@
+"""Whether the run proves anything: each of these makes it INVALID, not failed.
+
+The lab's own evidence must be whole (seal, clock, tables, journals, probe, final read), and the experiment must
+have happened (steady state, faults that landed, readings offered during and after them, everything healed).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis import rates
+from factorylab.audit.checks import cut_evidence
+from factorylab.audit.checks.duplicates import surplus
+from factorylab.audit.checks.loss import beyond_journal
+from factorylab.audit.model.findings import Witness
+from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
+from factorylab.core.clock import NS
+from factorylab.history import run_folders
+from factorylab.history.saved_run import each
+from factorylab.scenarios.model import Fault
+
+RATE_TOLERANCE = 0.05
+LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
+ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
+SAMPLES_PER_S = 4.0
+BLIND_S = 2.0
+HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
+NODES = ("broker-1", "broker-2", "broker-3", "database")
+JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
+LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+ANSWERS = {"refuse": "refused", "fill": "full"}
+OWN_WORKERS = ("probe", "runner")
+PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
+
+
+def _notes(words: list[str]) -> list[Witness]:
+    return [Witness(note=word) for word in words[:WITNESSES]]
+
+
+@check("raw/ is as it was sealed.", "files were changed, added or removed", "INVALID")
+def seal(e: Evidence) -> Found:
+    broken = run_folders.broken_seal(e.run.folder)
+    return Found(len(broken), len(run_folders.digests(e.run.folder)), ", ".join(broken[:WITNESSES]), _notes(broken))
+
+
+@check("All tables of the history are there.", "tables or columns are missing", "INVALID")
+def tables(e: Evidence) -> Found:
+    from factorylab.history.tables import TABLES
+
+    missing = e.run.missing()
+    return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
+
+
+@check("All clocks are of one boot, and none jumped.", "readings of a clock are of another time", "INVALID")
+def one_clock(e: Evidence) -> Found:
+    """Wherever both clocks were written down, the wall clock must be as far from the monotonic one as it is at most
+    other places: a step of the wall clock, or a host that was suspended, moves it by more than JUMP_S."""
+    workers = e.run.workers
+    if workers.empty:
+        return Found(1, 0, "no worker wrote a journal")
+    other = workers.loc[workers["boot_id"].astype(str) != e.run.manifest.boot_id, "worker"].astype(str)
+    phases = e.run.phase_starts[e.run.phase_starts["wall_ns"] >= 0].rename(columns={"phase": "who"})
+    stamps = pd.concat([workers.rename(columns={"worker": "who"})[["who", "t_ns", "wall_ns"]], phases])
+    apart = stamps["wall_ns"] - stamps["t_ns"]
+    jump_s = (apart - apart.sort_values(ignore_index=True).iloc[(len(apart) - 1) // 2]) / NS
+    jumped = stamps.assign(jump_s=jump_s)[jump_s.abs() > JUMP_S]
+    words = [f"{worker}: another boot" for worker in other]
+    words += [f"{j.who}: the wall clock is off by {j.jump_s:+.1f} s" for j in each(jumped)]
+    return Found(len(words), len(stamps), "; ".join(words[:WITNESSES]), _notes(words))
+
+
+@check("The run went through all its phases, once and in their order.", "phases did not come in turn", "INVALID")
+def complete(e: Evidence) -> Found:
+    window = ["fault_window"] if e.run.scenario.fault_window_s else []
+    wanted = [*PHASES[:3], *window, *PHASES[3:]]
+    words = [f"{phase} is missing" for phase in wanted if phase not in e.run.phases]
+    came = [phase for phase in wanted if phase in e.run.phases]
+    words += [f"{b} came before {a}" for a, b in pairwise(came) if e.run.phases[b] < e.run.phases[a]]
+    told = e.run.frame("phases", "phase")["phase"].astype(str)
+    words += [f"{phase} came again" for phase in told[told.duplicated()]]
+    return Found(len(words), len(wanted), ", ".join(words), _notes(words))
+
+
+@check("The lab could do all that it had to.", "things the lab could not do", "INVALID")
+def no_problems(e: Evidence) -> Found:
+    failed = e.run.folder.raw / run_folders.FAILED
+    if failed.exists():
+        return Found(1, 1, failed.read_text(encoding="utf-8").strip())
+    problems = list(e.run.manifest.problems)
+    problems += [f"{name} died" for name in e.run.manifest.workers_died if name in OWN_WORKERS]
+    return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))
+
+
+@check(
+    "Each reading was offered once and answered after that, and no record lies beyond the journal.",
+    "readings break this", "INVALID",
+)  # fmt: skip
+def journal_whole(e: Evidence) -> Found:
+    """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
+    journal was cut. Only a confirmation has a time and a place."""
+    twice = int(surplus(e.send_key, e.size).sum())
+    cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
+    times = e.run.frame("sends", "t_ns", "t_ack_ns")
+    ok, told = (e.sends["outcome"] == "ok").to_numpy(), (times["t_ack_ns"] >= 0).to_numpy()
+    odd = (ok != told) | (told & (times["t_ack_ns"] < times["t_ns"]).to_numpy())
+    odd = np.flatnonzero(odd | (~ok & (e.sends["offset"] >= 0).to_numpy()))
+    detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
+    witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(e.send_key[odd], "an answer that cannot be")
+    return Found(twice + len(cut) + len(odd), len(e.sends), detail, witnesses)
+
+
+@check(
+    "The final read covers each partition from its start to its frozen end.", "partitions are not covered", "INVALID"
+)
+def final_read(e: Evidence) -> Found:
+    frozen = {f.partition: f for f in each(e.run.frozen)}
+    seen = e.log.groupby("partition")["offset"].agg(first="min", last="max").reset_index()
+    read = {r.partition: (r.first, r.last) for r in each(seen)}
+    short = []
+    for p in range(e.run.scenario.topology.partitions):
+        if p not in frozen:
+            short.append(f"partition {p}: no frozen end")
+        elif frozen[p].start < frozen[p].end and read.get(p) != (frozen[p].start, frozen[p].end - 1):
+            short.append(f"partition {p}: read {read.get(p, 'nothing')} of {frozen[p].start}…{frozen[p].end - 1}")
+    short += [f"partition {p}: there is none" for p in read if p not in range(e.run.scenario.topology.partitions)]
+    return Found(len(short), e.run.scenario.topology.partitions, "; ".join(short), _notes(short))
+
+
+@check("The probe looked at least four times a second and was never blind for long.", "gaps of over 2 s", "INVALID")
+def probe_alive(e: Evidence) -> Found:
+    """At processes, and at each partition's leader and lag: it writes of all of them each time."""
+    start, end = _window(e, "warm_up", "drain")
+    looks = {"": e.run.frame("processes", "t_ns")["t_ns"]}
+    for table in ("partitions", "lag"):
+        frame = e.run.frame(table, "t_ns", "partition")
+        for p in range(e.run.scenario.topology.partitions):
+            looks[f" to {table} {p}"] = frame.loc[frame["partition"] == p, "t_ns"]
+    words, rate, n = [], np.inf, 0
+    for what, t_ns in looks.items():
+        inside = np.unique(t_ns[t_ns.between(start, end)].to_numpy())
+        edges = np.concatenate([[start], inside, [end]])
+        blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
+        words += [f"blind{what} from {(t - e.run.t0_ns) / NS:.1f} s on" for t in blind]
+        rate, n = min(rate, len(inside) / ((end - start) / NS)), n + len(edges) - 1
+    words += ["too slow"] * (rate < SAMPLES_PER_S)
+    return Found(len(words), n, f"{rate:.1f} samples a second", _notes(words))
+
+
+def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
+    """A phase as (start, end) in ns; it ends with the first of `ends` that the run has."""
+    phases = {str(phase): t_ns for phase, t_ns in e.run.phases.items()}
+    reached = [end for end in ends if end in phases]
+    if start not in phases or not reached:
+        raise ValueError(f"the run never went from {start} to {ends[-1]}")
+    return phases[start], phases[reached[0]]
+
+
+@check(
+    "Before any fault the offered rate was the declared one and the lag did not grow.", "rules are broken", "INVALID"
+)
+def steady_state(e: Evidence) -> Found:
+    """Up to the fault or the next rate: sends within 5 % of the declared rate, and the lag's slope within 5 % of it
+    too, or so small that the lag moved by less than LAG_NOISE_S."""
+    start, end = _window(e, "steady", "fault_window", "after")
+    changed = e.run.t0_ns + (rates.stages(e.run)["start_s"] * NS).astype("int64")
+    end = min([end, *changed[changed > start]])
+    declared = e.run.scenario.workload.rate_per_s
+    times = e.run.frame("sends", "t_ns")["t_ns"]
+    rate = float(times.between(start, end).sum()) / ((end - start) / NS)
+    window_s = (end - start) / NS
+    slope = rates.slope_per_s(rates.total_lag(e.run), 0.0, window_s)
+    allowed = declared * max(RATE_TOLERANCE, LAG_NOISE_S / (window_s * 2 / 3))  # the slope spans two thirds of it
+    broken = []
+    if abs(rate - declared) > RATE_TOLERANCE * declared:
+        broken.append("the rate is off")
+    if not abs(slope) <= allowed:  # NaN, too few samples, breaks it too
+        broken.append("the lag is not steady")
+    detail = (
+        f"{rate:,.0f}/s offered of {declared:,.0f}/s declared, lag slope {slope:+,.1f} records/s of ±{allowed:,.1f}"
+    )
+    return Found(len(broken), 2, detail, _notes(broken))
+
+
+@check("Each declared fault landed, as an independent process saw.", "faults did not land", "INVALID")
+def fault_landed(e: Evidence) -> Found:
+    """The injector found evidence, and so did the probe before the healing: the victim was dead or paused, or just the
+    links that a network fault breaks were broken."""
+    declared = e.run.scenario.faults
+    steps = e.run.faults.astype({"step": str, "evidence": str})
+    known = range(len(declared))
+    missed = [f"fault {number} was never declared" for number in sorted(set(steps["fault"]) - set(known))]
+    for number, fault in enumerate(declared):
+        other = steps[(steps["fault"] == number) & ((steps["kind"] != fault.kind) | (steps["target"] != fault.target))]
+        missed += [f"fault {number} was {o.kind} {o.target}" for o in each(other.head(1))]
+        mine = e.fault_windows[e.fault_windows["fault"] == number]
+        if mine.empty:
+            why = steps.loc[(steps["fault"] == number) & (steps["step"] == "skipped"), "evidence"].tolist()
+            missed.append(
+                f"fault {number} ({fault.kind} {fault.target}) was not injected{': ' * bool(why)}{''.join(why[:1])}"
+            )
+        told = ((steps["fault"] == number) & (steps["step"] == "evidence")).any()
+        for w in each(mine):
+            unseen = cut_evidence.not_as_cut(e.run, fault, w) if fault.on_network else _not_hit(e, fault, w)
+            unseen += ["the injector saw nothing"] * (not told)
+            held_s = (w.healed_ns - w.injected_ns) / NS if w.healed_ns > 0 else np.inf
+            unseen += [f"held for {held_s:.1f} s of {fault.hold_s:g}"] * (held_s < HELD_ENOUGH * fault.hold_s)
+            missed += [f"fault {number}: {'; '.join(unseen[:WITNESSES])}"] * bool(unseen)
+    return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
+
+
+def _not_hit(e: Evidence, fault: Fault, window: Any) -> list[str]:
+    """Empty where the probe saw the victim in the state that the fault puts it in."""
+    until = window.healed_ns if window.healed_ns > 0 else np.iinfo(np.int64).max
+    if fault.on_database:
+        asked = e.run.database
+        told = asked.loc[asked["t_ns"].between(window.injected_ns, until), "answer"]
+        return [] if (told == ANSWERS[fault.kind]).any() else [f"no answer of {len(told)} was {ANSWERS[fault.kind]!r}"]
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    seen = samples[(samples["name"] == window.node) & samples["t_ns"].between(window.injected_ns, until)]
+    if (seen["status"] == LANDED[fault.kind]).any():
+        return []
+    return [f"{window.node} was not seen {LANDED[fault.kind]} ({len(seen)} samples)"]
+
+
+@check("Readings were offered while each fault was held, and after it.", "windows had too few", "INVALID")
+def enough_sends(e: Evidence) -> Found:
+    """At least half of what the declared rate would have offered. A recorded source may end within the last window:
+    that window ends with it."""
+    if not e.run.scenario.faults:
+        return Found(0, 0)
+    windows = {
+        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns) for w in each(e.fault_windows) if w.healed_ns > 0
+    }
+    times = np.sort(e.run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
+    if e.run.scenario.schedule.after_s:
+        start, end = _window(e, "after", "recover")
+        windows["after"] = (start, min(end, int(times[-1])) if e.run.scenario.workload.source else end)
+    thin = []
+    for name, (start, end) in windows.items():
+        offered = int(np.diff(np.searchsorted(times, [start, end]))[0])
+        wanted = ENOUGH_SENDS * e.run.scenario.workload.rate_per_s * (end - start) / NS
+        if offered < max(wanted, 1):
+            thin.append(f"{name}: {offered:,} of at least {wanted:,.0f}")
+    return Found(len(thin), len(windows), "; ".join(thin), _notes(thin))
+
+
+@check("At the end every fault was healed, every replica in sync, every node running.", "things were not", "INVALID")
+def healed(e: Evidence) -> Found:
+    """Replicas by the last sample, nodes and links when the drain began: after it processors are stopped."""
+    wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(e.fault_windows) if w.healed_ns <= 0]
+    drain_ns = _window(e, "drain", "final_read")[0]
+    for w in each(e.fault_windows):
+        wounds += cut_evidence.not_whole(e.run, e.run.scenario.faults[w.fault], w, drain_ns)
+    views = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns").drop_duplicates("partition", keep="last")
+    replicas = e.run.scenario.topology.replication
+    wounds += [
+        f"partition {v.partition}: in sync {v.isr}" for v in each(views) if len(v.isr) != replicas or v.leader < 0
+    ]
+    unseen = set(range(e.run.scenario.topology.partitions)) - set(views["partition"])
+    wounds += [f"partition {p}: never seen" for p in sorted(unseen)]
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    before = samples[samples["t_ns"] <= drain_ns]
+    last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
+    wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
+    wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
+    needed = {*NODES, *(f"processor-{i}" for i in range(e.run.scenario.clients.processors))}
+    wounds += [f"{name} was never seen" for name in sorted(needed - set(wanted["name"].astype(str)))]
+    told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()
+    wounds += [f"the database last answered {answer!r}" for answer in told if answer != "ok"]
+    return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
+
+
+@check("No part of the system died unasked.", "parts died")
+def died_unasked(e: Evidence) -> Found:
+    """A finding about the system, so a FAIL: what the supervisor saw end, and what the probe saw dead with no fault
+    on it. A fleet that replays a recording ends with it."""
+    names = {name for name in e.run.manifest.workers_died if name not in OWN_WORKERS}
+    samples = e.run.frame("processes", "t_ns", "name", "status")
+    start, end = _window(e, "warm_up", "recover")
+    dead = samples[(samples["status"] == "dead") & samples["t_ns"].between(start, end)]
+    if e.run.scenario.workload.source is not None:
+        dead = dead[~dead["name"].astype(str).str.startswith("fleet-")]
+    windows = e.fault_windows
+    for name, mine in dead.groupby("name", observed=True):
+        asked = pd.Series(False, index=mine.index)
+        for w in each(windows[windows["node"] == name]):
+            asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else end)
+        if not asked.all() and str(name) not in OWN_WORKERS:
+            names.add(str(name))
+    total = samples["name"].nunique()
+    return Found(len(names), int(total), ", ".join(sorted(names)), _notes(sorted(names)))

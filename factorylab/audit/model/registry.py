@@ -1,0 +1,155 @@
+"""Checks: small functions that look at the evidence and say how many cases break a claim.
+
+A check is registered with the sentence that it tests and with the verdict that a broken claim means. Its words
+come from here, so that every check reads alike. A check that raises is INVALID: no evidence is not good news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.latency import latencies
+from factorylab.analysis.readings import Ints, Mask, Readings, place
+from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
+from factorylab.audit.model.findings import Check, Outcome, Witness
+from factorylab.core.errors import LabError
+from factorylab.history.saved_run import Run, each
+
+WITNESSES = 5
+
+
+class Evidence(Readings):
+    """The sets of a run, what was measured on it, and how to name readings."""
+
+    @cached_property
+    def log(self) -> pd.DataFrame:
+        self._require_final_read()
+        return super().log
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        self._require_final_read()
+        return super().rows
+
+    def _require_final_read(self) -> None:
+        """What a final read that was cut short did not find may be there: it proves no loss. Raises LabError."""
+        if "end" not in self.run.phases:
+            raise LabError("the run was cut short before its final read was done")
+
+    @cached_property
+    def service(self) -> Service:
+        return Service(self.run)
+
+    @cached_property
+    def ack_gaps(self) -> pd.DataFrame:
+        return ack_gaps(self.run, self.service)
+
+    @cached_property
+    def fault_windows(self) -> pd.DataFrame:
+        return fault_windows(self.run)
+
+    @cached_property
+    def recovery(self) -> pd.DataFrame:
+        return recovery(self.run, self.service)
+
+    @cached_property
+    def latency_s(self) -> Ints:
+        """Ascending end-to-end latencies of the stored readings from the steady state on."""
+        return np.sort(latencies(self.run, self)["latency_s"].to_numpy())
+
+    def row_places(self) -> Ints:
+        """The places in the log that have a row in the store, sorted, each once. Not kept: to sort them twice costs
+        less than to hold them. `numpy.unique` takes ten times as long for a million: it hashes."""
+        places = np.sort(place(self.rows["partition"].to_numpy(), self.rows["offset"].to_numpy()))
+        return places[np.diff(places, prepend=-1) > 0]
+
+    @cached_property
+    def alerts(self) -> pd.DataFrame:
+        self._require_final_read()
+        return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq", "rule", "severity")
+
+    def sensor_name(self, sensor: int) -> str:
+        names = self.run.sensors
+        found = names.loc[names["sensor"] == sensor, "name"]
+        return str(found.iloc[0]) if len(found) else f"sensor {sensor}"
+
+    def witnesses(self, keys: Ints | Mask, note: str = "") -> list[Witness]:
+        """The first few readings of a set, with their place in the log or, failing that, in their ack."""
+        chosen = (np.flatnonzero(keys) if keys.dtype == bool else keys)[:WITNESSES]
+        found = []
+        for key, sensor, seq in zip(chosen, *self.named(chosen), strict=True):
+            row, frame = (self.log_row[key], self.log) if self.log_row[key] >= 0 else (self.send_row[key], self.sends)
+            partition, offset = (frame[name].to_numpy()[row] if row >= 0 else -1 for name in ("partition", "offset"))
+            found.append(Witness(self.sensor_name(sensor), int(seq), int(partition), int(offset), note))
+        return found
+
+    def log_witnesses(self, rows: Ints, note: str = "") -> list[Witness]:
+        """The first few of some records of the log."""
+        return [
+            Witness(self.sensor_name(r.sensor), r.seq, r.partition, r.offset, note)
+            for r in each(self.log.iloc[rows[:WITNESSES]])
+        ]
+
+
+@dataclass(frozen=True)
+class Found:
+    """`count` of `n` cases break the claim; `detail` adds to the sentence built from the two."""
+
+    count: int
+    n: int
+    detail: str = ""
+    witnesses: Sequence[Witness] = field(default=())
+
+
+Look = Callable[[Evidence], Found]
+
+
+@dataclass(frozen=True)
+class Registered:
+    name: str
+    claim: str
+    cases: str
+    broken: Outcome
+    look: Look
+
+    def __call__(self, evidence: Evidence) -> Check:
+        try:
+            found = self.look(evidence)
+        except Exception as error:  # whatever it is: a check without an answer must not pass
+            text = f"the check could not be made: {type(error).__name__}: {error}"
+            return Check(name=self.name, verdict="INVALID", count=0, n=0, claim=self.claim, measured=text)
+        measured = f"{found.count:,} of {found.n:,} {self.cases}" + (f"; {found.detail}" if found.detail else "")
+        return Check(
+            name=self.name,
+            verdict=self.broken if found.count else "PASS",
+            count=found.count,
+            n=found.n,
+            claim=self.claim,
+            measured=measured,
+            witnesses=list(found.witnesses)[:WITNESSES],
+        )
+
+
+CHECKS: list[Registered] = []
+
+
+def check(claim: str, cases: str, broken: Outcome = "FAIL") -> Callable[[Look], Look]:
+    """Register a function, by its name, as the check of `claim`; `cases` are what it counts."""
+
+    def register(look: Look) -> Look:
+        CHECKS.append(Registered(look.__name__, claim, cases, broken, look))
+        return look
+
+    return register
+
+
+def run_checks(run: Run, modules: Sequence[ModuleType]) -> tuple[Evidence, list[Check]]:
+    """All checks of some modules, in their order."""
+    evidence = Evidence(run)
+    return evidence, [c(evidence) for m in modules for c in CHECKS if c.look.__module__ == m.__name__]

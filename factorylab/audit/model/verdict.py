@@ -1,0 +1,186 @@
+"""The verdict: checks composed so that the worst wins, set against what the scenario declared.
+
+    PASS < NOT_DRAINED < INVALID < FAIL
+
+A proven loss is a FAIL whatever else went wrong; a check that crashes or lacks its evidence is INVALID, never PASS.
+
+Expectations. "pass" is met by PASS alone and "invalid" by INVALID alone. A list of checks is met when exactly
+those checks fired (each FAIL or NOT_DRAINED) and nothing was INVALID: a demonstration that breaks more than it
+says, or rests on bad evidence, has not shown what it claims. Exit code: 0 where the expectation is met, else that
+of the verdict (1 FAIL, 3 NOT_DRAINED, 4 INVALID), and 1 for a PASS where something else was expected.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+import pandas as pd
+
+from factorylab.analysis.alerting import ENOUGH
+from factorylab.audit.model.findings import (
+    ORDER,
+    Alerting,
+    Check,
+    Counts,
+    Explanation,
+    Exposure,
+    Latency,
+    Life,
+    Outcome,
+    Recovery,
+)
+from factorylab.audit.model.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
+from factorylab.core.exit_codes import FAILED, INVALID, NOT_DRAINED
+
+SHOWN = 5  # checks on a screen
+EVIDENCE = (5, 2)  # what each explanation on a screen rests on
+HELD = "\xa0"  # a space at which no line ends
+NOTHING_CONFIRMED = "none: no reading was confirmed, so none could be lost"
+NOT_RECORDED = "not recorded"
+EXPECTED = {True: "as expected", False: "NOT as expected"}
+EXIT: dict[Outcome, int] = {"PASS": FAILED, "FAIL": FAILED, "NOT_DRAINED": NOT_DRAINED, "INVALID": INVALID}
+
+
+class Printer(Protocol):
+    """What IPython hands to an object that wants to be shown in its own way."""
+
+    def text(self, obj: str) -> None: ...
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    scenario: str
+    title: str
+    run_id: str
+    backend: str
+    seed: int
+    verdict: Outcome
+    expectation: str | list[str]
+    met: bool
+    exit_code: int
+    counts: Counts | None
+    recovery: list[Recovery]
+    latency: Latency | None
+    stored_per_s: float | None
+    exposure: Exposure | None = None
+    alerting: Alerting | None = None
+    explanations: list[Explanation] = []
+    life: Life | None = None
+    checks: list[Check]
+
+    @property
+    def fired(self) -> list[Check]:
+        """Checks that did not pass, the worst first, and those that counted something before those that crashed."""
+        fired = (c for c in self.checks if c.verdict != "PASS")
+        return sorted(fired, key=lambda c: (-ORDER.index(c.verdict), c.count == 0))
+
+    def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
+        """How a notebook shows it: one screen."""
+        printer.text(panel(self))
+
+
+def numbers(verdict: Verdict) -> dict[str, str]:
+    """What page one shows of a run, in its order; "–" where there is no such number."""
+    counts, latency = verdict.counts, verdict.latency
+    recovery = worst_span([r.recovery for r in verdict.recovery])
+    gap = worst_span([g.gap for r in verdict.recovery for g in r.ack_gaps])
+    shown: dict[str, object] = {
+        "offered": counts and counts.offered,
+        "acked": counts and counts.acked,
+        "lost": counts and counts.lost_in_log + counts.lost_in_pipeline + counts.expired,
+        "duplicated": counts and counts.duplicates,
+        "shed": counts and counts.shed,
+        "offered − stored": counts and counts.unstored,
+        "recovery": recovery,
+        "blind": verdict.alerting and f"{verdict.alerting.blind.blind_s:.1f} s",
+        "longest ack gap": gap,
+        "p99": latency and f"{latency.p99_s:.2f} s",
+        "stored/s": verdict.stored_per_s and round(verdict.stored_per_s),
+    }
+    return {name: "–" if v is None else f"{v:,}" if isinstance(v, int) else str(v) for name, v in shown.items()}
+
+
+def expectation(verdict: Verdict) -> str:
+    """What the scenario declared, in words."""
+    declared = verdict.expectation
+    return declared.upper() if isinstance(declared, str) else "fires: " + ", ".join(declared)
+
+
+def one_line(verdict: Verdict) -> str:
+    """The verdict for a terminal, on one line."""
+    shown = numbers(verdict)
+    words = [f"{name} {shown[name]}" for name in ("acked", "lost", "duplicated", "shed", "recovery", "p99")]
+    names = [c.name for c in verdict.fired]
+    more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
+    why = f"  [{', '.join(names[:SHOWN])}{more}]" if names else ""
+    return f"{verdict.title:<18} {verdict.verdict:<11} {EXPECTED[verdict.met]:<16} {'  '.join(words)}{why}"
+
+
+def panel(verdict: Verdict) -> str:
+    """The verdict on one screen: what fired and why, one reading's life, recovery, then the numbers."""
+    lines = [
+        f"{verdict.title} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
+        f"{len(verdict.fired)} of {len(verdict.checks)} checks fired. Times are seconds since the steady state began.",
+        "",
+    ]
+    for check in verdict.fired[:SHOWN]:
+        lines += block(f"  {check.verdict:<11} {check.name}: {check.claim} {check.measured}", 14)
+        shown = 1 if verdict.life is None and check.witnesses else 0
+        lines += [f"  {'':<11} e.g. {witness_words(witness)}" for witness in check.witnesses[:shown]]
+    if verdict.fired[SHOWN:]:
+        lines.append(f"  and {', '.join(c.name for c in verdict.fired[SHOWN:])}")
+    for told, most in zip(verdict.explanations, EVIDENCE, strict=False):
+        lines += why(told, most)
+    if verdict.explanations[len(EVIDENCE) :]:
+        lines.append(f"  and {len(verdict.explanations) - len(EVIDENCE)} more, in the report")
+    lines += life_lines(verdict.life) if verdict.life else []
+    for r in verdict.recovery:
+        told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected after {r.detection}, "
+        lines.append(told_of + f"recovered after {r.recovery}, caught up after {r.catch_up}")
+    exposure = verdict.exposure or ("" if verdict.counts is None or verdict.counts.acked else NOTHING_CONFIRMED)
+    lines += block(f"  exposure: {exposure}", 4) if exposure else []
+    lines += alerting_lines(verdict)
+    counted = [f"{name} {value}".replace(" ", HELD) for name, value in numbers(verdict).items()]
+    return "\n".join([*lines, "", *block("  " + "   ".join(counted), 2)]).replace(HELD, " ")
+
+
+def alerting_lines(verdict: Verdict) -> list[str]:
+    """Blind time and alert latency, a line each."""
+    if verdict.alerting is None:
+        return [f"  blind: {NOT_RECORDED}"]
+    rows = [row for row in verdict.alerting.latency if row.of == "alerts"]
+    since = "the first fault" if len(rows) > 1 else "the steady state"
+    late = ["  alert latency: " + "; ".join(map(raised, rows))] if any(row.n for row in rows) else []
+    return [line for text in (f"  blind since {since}: {verdict.alerting.blind}", *late) for line in block(text, 4)]
+
+
+def alerting(verdict: Verdict) -> list[dict[str, str]]:
+    """How late alerts were stored, two rows a period; one that says so where it was not recorded."""
+    if verdict.alerting is None:
+        return [{"period": NOT_RECORDED}]
+    return [
+        {
+            "period": row.period,
+            "of": {"alerts": "alerts raised", "readings": "all readings, had each raised one"}[row.of],
+            "n": f"{row.n:,}",
+            "never stored": f"{row.never:,}",
+            "p50": seconds(row, row.p50_s),
+            "p99": "n is too small" if 0 < row.n < ENOUGH else seconds(row, row.p99_s),
+            "longest": seconds(row, row.max_s),
+        }
+        for row in verdict.alerting.latency
+    ]
+
+
+def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
+    """The numbers of two runs side by side, one row a number; n = 1 each, so a difference may be chance."""
+    columns = [f"{v.title} {v.run_id}" + " (n=1)" for v in (a, b)]
+    rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
+    return pd.DataFrame(rows, index=columns).T
+
+
+def claims(verdict: Verdict) -> pd.DataFrame:
+    """Every check with its claim and what was measured, the worst first; one row a check."""
+    passed = [check for check in verdict.checks if check.verdict == "PASS"]
+    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *passed]]
+    return pd.DataFrame(rows, columns=["check", "verdict", "claim", "measured"]).set_index("check")

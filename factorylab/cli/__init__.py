@@ -1,0 +1,1 @@
+"""The command `factorylab`, a module for each group of commands."""

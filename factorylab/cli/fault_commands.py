@@ -1,0 +1,147 @@
+"""The command `fault`: break something by hand on a lab that is up, see the evidence, and have it healed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import typer
+
+from factorylab.cli.runs_commands import say
+from factorylab.cluster.settings import load_settings
+from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.names import Names
+from factorylab.core.vocabulary import AwayFrom, Direction
+from factorylab.history.tables import FaultStep
+from factorylab.scenarios.model import Fault, scenario_from
+
+ProcessAction = Literal["kill", "terminate", "pause", "restart"]
+DatabaseAction = Literal["kill", "pause", "restart", "refuse", "fill"]
+NetworkAction = Literal["partition", "disconnect"]
+STOP_S = 30.0  # a loaded broker may take this long to stop
+FULL_ISR_S = 120.0
+
+BROKERS = "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0"
+CONSUMERS = "owner:P (the processor that owns partition P) or processor:N"
+Hold = Annotated[float, typer.Option("--hold", min=0.1, help="seconds until it is undone; Ctrl-C undoes it at once")]
+Suffix = Annotated[str, typer.Option("--run", help="6 digits of a run kept up; none: the standing factory")]
+
+app = typer.Typer(no_args_is_help=True, help="Break something on a lab that is up; it is healed afterwards.")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the command to the command line."""
+    parent.add_typer(app, name="fault")
+
+
+@app.command()
+def broker(
+    action: ProcessAction,
+    target: Annotated[str, typer.Option("--target", help=BROKERS)] = "leader:0",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Kill, stop, freeze or restart a broker."""
+    _break_process(action, target, hold, run)
+
+
+@app.command()
+def consumer(
+    action: ProcessAction,
+    target: Annotated[str, typer.Option("--target", help=CONSUMERS)] = "owner:0",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Kill, stop, freeze or restart a processor."""
+    _break_process(action, target, hold, run)
+
+
+@app.command()
+def database(action: DatabaseAction, hold: Hold = 10, run: Suffix = "") -> None:
+    """Kill, freeze or restart PostgreSQL, have it refuse connections, or fill its disk."""
+    _break_process(action, "database", hold, run)
+
+
+@app.command()
+def network(  # noqa: PLR0917 (typer's options)
+    action: NetworkAction,
+    target: Annotated[str, typer.Option("--target", help=f"{BROKERS}; {CONSUMERS}")] = "leader:0",
+    away_from: Annotated[
+        AwayFrom, typer.Option(help="a partition drops packets of the (other) brokers or all")
+    ] = "brokers",
+    direction: Annotated[Direction, typer.Option(help="seen from the target")] = "both",
+    hold: Hold = 20,
+    run: Suffix = "",
+) -> None:
+    """Cut a broker or a processor off the network."""
+    topic, role = _split(target)
+    given = {"kind": action, "target": role, "hold_s": hold, "away_from": away_from, "direction": direction}
+    _play((topic, _checked(given)), run)
+
+
+def _break_process(action: str, target: str, hold_s: float, run: str) -> None:
+    """A restart is a stop that is undone as soon as it is seen."""
+    restart = action == "restart"
+    topic, role = _split(target)
+    given = {"kind": "terminate" if restart else action, "target": role, "hold_s": STOP_S if restart else hold_s}
+    _play((topic, _checked(given)), run, at_once=restart)
+
+
+def _split(target: str) -> tuple[str, str]:
+    """leader:sensor-data/0 as topic and role: ("sensor-data", "leader:0"); the topic is "" where none is named."""
+    named = re.fullmatch(r"([a-z]+):([\w.-]+)/(\d+)", target)
+    return (named[2], f"{named[1]}:{named[3]}") if named else ("", target)
+
+
+def _checked(given: dict[str, object]) -> Fault:
+    """Raises ScenarioError naming what is wrong with it."""
+    return scenario_from({"name": "by_hand", "clients": {"processors": 16}, "faults": [given]}, "fault").faults[0]
+
+
+def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
+    """Inject, show the evidence, hold unless `at_once`, heal, and wait until all replicas are in sync again."""
+    from factorylab.cluster import manage
+    from factorylab.cluster.admin import Admin
+    from factorylab.cluster.backends import bring_up
+    from factorylab.cluster.faults.events import SystemEvents
+    from factorylab.cluster.faults.inject import Timeline
+    from factorylab.cluster.faults.targets import Roles
+
+    topic, fault = what
+    settings = load_settings()
+    if not manage.look(settings.home):
+        raise EnvironmentUnfit(f"no lab is up in {settings.home}: 'factorylab up', or 'factorylab run … --keep'")
+    names = Names.of(run)
+    topic = topic or names.sensors
+    with (
+        bring_up(settings, faults=[fault]) as cluster,
+        SystemEvents(cluster.endpoints.database_url, names.schema) as events,
+    ):
+        admin = Admin(cluster.endpoints.bootstrap)
+        require_topic(admin.topics, topic)
+        steps: list[FaultStep] = []
+
+        def write(step: FaultStep) -> None:
+            steps.append(step)
+            events.fault(step)
+
+        timeline = Timeline(cluster, Roles(admin, topic, names.group), write, say)
+        if at_once:
+            timeline.inject(0, fault)
+            timeline.heal(0, fault)
+        else:
+            say(f"for {fault.hold_s:g} s, then it is healed; Ctrl-C heals at once")
+            timeline.play([fault], fault.hold_s)
+        if not any(step.step == "evidence" for step in steps):
+            raise LabError(f"nothing was broken: {steps[-1].evidence}")
+        say("waiting until all replicas are in sync")
+        admin.wait_full_isr(topic, FULL_ISR_S)
+        say(f"healed: every replica of {topic} is in sync")
+
+
+def require_topic(topics: Callable[[], set[str]], topic: str) -> None:
+    """Raises UsageError where a lab has no such topic, naming those that it has."""
+    there = sorted(name for name in topics() if not name.startswith("__"))
+    if topic not in there:
+        raise UsageError(f"there is no topic {topic!r} on this lab; there are: {', '.join(there) or 'none'}")

@@ -1,0 +1,97 @@
+"""The command `factorylab`. Thin: it parses words, calls the library and turns the outcome into an exit code.
+
+Exit codes: 0 the declared expectation was met; not met by 1 FAIL, 3 NOT_DRAINED, 4 INVALID; 2 wrong usage;
+5 this machine cannot run it; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from factorylab.cli import (
+    batch_commands,
+    cluster_commands,
+    database_commands,
+    fault_commands,
+    letters_commands,
+    runs_commands,
+    score_commands,
+    trace_commands,
+    watch_commands,
+    witness_commands,
+)
+from factorylab.cluster.settings import load_settings
+from factorylab.core import environment, secret
+from factorylab.core.errors import LabError, refused
+from factorylab.core.exit_codes import INTERRUPTED
+from factorylab.execution.interrupt import settle
+
+DRIVERS = {"up", "run", "batch", "fault"}
+
+
+class Interruptible(typer.core.TyperGroup):
+    """A command that was interrupted says how it leaves the lab. Typer itself ends without a word."""
+
+    def invoke(self, ctx: Any) -> Any:  # typer's own type of it is private
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            pass  # what its frames hold, a lease among it, is let go before we look
+        left = settled() if ctx.invoked_subcommand in DRIVERS else ""
+        typer.secho("; ".join(filter(None, ("interrupted", left))), err=True, fg=typer.colors.YELLOW)
+        raise typer.Exit(INTERRUPTED)
+
+
+def settled() -> str:
+    """How the lab is left; whoever is in a hurry is told who goes on."""
+    try:
+        return settle(load_settings().home)
+    except KeyboardInterrupt:
+        return "the lab's supervisor goes on to heal and stop it: 'factorylab status' shows how far it is"
+
+
+app = typer.Typer(
+    name="factorylab",
+    cls=Interruptible,
+    help="Break a real Kafka cluster on purpose and learn, with evidence, what was lost, for how long, and why.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cluster_commands.register(app)
+runs_commands.register(app)
+score_commands.register(app)
+batch_commands.register(app)
+fault_commands.register(app)
+database_commands.register(app)
+letters_commands.register(app)
+trace_commands.register(app)
+witness_commands.register(app)
+watch_commands.register(app)
+
+
+@app.callback()
+def options(debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False) -> None:
+    """Options of every command."""
+    _debug.append(debug)
+
+
+_debug: list[bool] = []
+
+
+def main() -> None:
+    """Entry point: errors become one message and an exit code; secrets are shown in neither form."""
+    secret.guard_tracebacks()
+    environment.forget_foreign()
+    try:
+        app()
+    except (LabError, OSError) as problem:
+        if any(_debug):
+            raise
+        error = refused(problem) if isinstance(problem, OSError) else problem
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(error.exit_code)

@@ -1,0 +1,218 @@
+"""Commands about runs: scenarios, run, runs, show, replay, compare, report."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from factorylab.cluster import folders
+from factorylab.cluster.settings import BackendChoice, Settings, choose_backend, load_settings
+from factorylab.core import secret
+from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.history import run_folders
+
+if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
+    from factorylab.audit.model.verdict import Verdict
+    from factorylab.execution.notebook_run import Job, Parameter
+    from factorylab.scenarios.model import Scenario
+
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+OnBackend = Annotated[
+    BackendChoice | None,
+    typer.Option(
+        "--backend",
+        help="where the lab runs: in containers (compose) or as processes (local); auto takes what this machine has",
+        callback=choose_backend,
+    ),
+]
+Named = Annotated[
+    str, typer.Argument(help="a run: its path, its 6 hex digits, a scenario's name (its latest run), or 'latest'")
+]
+Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name=value, may be repeated")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    for command in (scenarios, run, runs, show, replay, compare, report):
+        app.command()(command)
+
+
+def scenarios(as_json: AsJson = False) -> None:
+    """List the scenarios with their typed parameters and defaults."""
+    from factorylab.scenarios.catalog import SCENARIOS
+    from factorylab.scenarios.parameters import parameters
+
+    found = {name: parameters(function) for name, function in SCENARIOS.items()}
+    if as_json:
+        by_name = {name: {p.name: p for p in its} for name, its in found.items()}
+        typer.echo(msgspec.json.format(msgspec.json.encode(by_name)).decode())
+        return
+    for name, its in found.items():
+        typer.secho(name, bold=True, nl=False)
+        typer.echo(f"  {inspect.getdoc(SCENARIOS[name])}")
+        for parameter in its:
+            typer.echo(f"    {parameter.show()}")
+
+
+def run(
+    scenario: Annotated[str, typer.Argument(help="a name from 'factorylab scenarios', or a scenario's YAML file")],
+    parameter: Given = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster, topics and tables up")] = False,
+    backend: OnBackend = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one scenario through its notebook and judge it."""
+    from factorylab.cluster import manage
+    from factorylab.execution.notebook_run import Job, execute
+
+    del backend  # the settings have it
+    settings = load_settings()
+    job = Job(scenario, parse_parameters(parameter or []))
+    wanted = job.scenario()  # refused before anything starts
+    folders.of_results(settings).check()
+    manage.check_free(settings.home)
+    if keep:
+        _bring_up(settings, wanted)
+    folder = execute(job, settings, say)
+    verdict = judge(folder).verdict
+    say_verdict(verdict, folder, as_json=as_json)
+    if keep:
+        say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
+    raise typer.Exit(verdict.exit_code)
+
+
+def _bring_up(settings: Settings, wanted: Scenario) -> None:
+    from factorylab.cluster.backends import bring_up
+    from factorylab.execution.perform import milestones
+
+    bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
+
+
+def runs(as_json: AsJson = False) -> None:
+    """List the runs under results/, oldest first."""
+    from factorylab.audit.judged import load
+    from factorylab.audit.model.verdict import one_line
+
+    found = run_folders.list_runs(load_settings().results)
+    if as_json:
+        typer.echo(json.dumps([_listed(r) for r in found], indent=2))
+        return
+    for folder in found:
+        try:
+            line = f"{folder.path.parent.name:<18} {folder.unfinished.splitlines()[0]}"
+            line = one_line(load(folder.path).verdict) if folder.sealed else line
+        except ScenarioError as error:
+            line = f"{folder.path.parent.name:<18} {error}"
+        typer.echo(f"{folder.path.name}  {line}")
+    if not found:
+        say("no runs yet: 'factorylab run baseline' makes one")
+
+
+def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
+    return {"run": run.run_id, "scenario": run.path.parent.name, "path": str(run.path), "sealed": run.sealed}
+
+
+def show(run: Named) -> None:
+    """The verdict of a run on one screen."""
+    from factorylab.audit.judged import load
+    from factorylab.audit.model.verdict import panel
+
+    folder = run_folders.find(load_settings().results, run)
+    typer.echo(panel(load(folder.path).verdict))
+    typer.echo(f"\nfolder: {folder.path}")
+
+
+def replay(run: Named, as_json: AsJson = False) -> None:
+    """Judge a saved run again from its raw history alone: no cluster is needed."""
+    from factorylab.scenarios.references import AGAIN, missing
+
+    folder = run_folders.find(load_settings().results, run)
+    before = folder.derived / "verdict.json"
+    was = before.read_bytes() if before.exists() else b""
+    verdict = judge(folder).verdict
+    say_verdict(verdict, folder, as_json=as_json)
+    if was:
+        say("the same verdict as before, byte for byte" if was == before.read_bytes() else "NOT the verdict of before")
+    if lacking := missing(folder.scenario()):
+        say(f"{', '.join(lacking)}: {AGAIN}")
+    raise typer.Exit(verdict.exit_code)
+
+
+def compare(run_a: Named, run_b: Named) -> None:
+    """The numbers of two runs side by side."""
+    from factorylab.audit.judged import load
+    from factorylab.audit.model.verdict import compare as side_by_side
+
+    results = load_settings().results
+    pair = [load(run_folders.find(results, word).path).verdict for word in (run_a, run_b)]
+    typer.echo(side_by_side(*pair).to_string())
+
+
+def report(
+    run: Annotated[list[str] | None, typer.Argument(help="runs to show; default: the latest of each scenario")] = None,
+) -> None:
+    """Write results/report.html from saved runs."""
+    from factorylab.api import saved_runs, write_report
+
+    shown = saved_runs(run or [])
+    say(f"report of {len(shown)} run(s): {write_report(shown)}")
+
+
+def parse_parameters(given: list[str]) -> dict[str, Parameter]:
+    """name=value pairs; a value is JSON where it reads as such, else text.
+
+    Raises:
+        UsageError: a pair has no "=", or a name is there twice.
+    """
+    found: dict[str, Parameter] = {}
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"-p {pair!r}: write name=value")
+        if name in found:
+            raise UsageError(f"-p {pair!r}: {name} is given twice")
+        try:
+            found[name] = json.loads(text)
+        except (ValueError, RecursionError):  # not JSON, or no number that Python reads: too many digits
+            found[name] = text
+    return found
+
+
+def describe(job: Job) -> str:
+    """The job as somebody would type it."""
+    return " ".join([job.name, *(f"-p {name}={value}" for name, value in job.parameters.items())])
+
+
+def judge(folder: run_folders.RunFolder) -> JudgedRun:
+    """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn."""
+    from factorylab.audit.judged import load, write_verdict
+    from factorylab.report.plots import save
+
+    loaded = load(folder.path)
+    verdict = write_verdict(loaded)
+    try:
+        save(loaded, folder.figures)
+    except Exception as error:
+        if all(check.verdict != "INVALID" for check in verdict.checks):
+            raise
+        say(f"figures are missing: {error}")
+    loaded.release()
+    return loaded
+
+
+def say_verdict(verdict: Verdict, folder: run_folders.RunFolder, *, as_json: bool) -> None:
+    """One line for a person, or the whole verdict for a machine."""
+    from factorylab.audit.model.verdict import one_line
+
+    typer.echo(msgspec.json.encode(verdict).decode() if as_json else one_line(verdict))
+    say(f"  {folder.path}")
+
+
+def say(text: str) -> None:
+    """News for a person; standard output is for results."""
+    typer.secho(secret.clean(text), err=True, dim=True)

@@ -1,0 +1,1 @@
+"""The backend `compose`: nodes as containers of this machine's Docker engine."""

@@ -1,0 +1,254 @@
+"""The timeline of a scenario's faults: inject, look for evidence, hold, heal.
+
+Evidence is never the injector's word. For a process it is the operating system's; for a network fault it is the
+reachability matrix: the links that it must break are broken, and no others, and after the healing all are whole. The
+probe, a process of its own, records the same independently, and the audit believes a fault only where the probe saw it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from factorylab.cluster.base import Action, Cluster, Cut, Link
+from factorylab.cluster.capabilities import require
+from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.faults.link_evidence import Held, broken, surprises
+from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.core.clock import now_ns
+from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
+from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus, Step, WorkStep
+from factorylab.core.waiting import wait_until
+from factorylab.factory.store import crash_points
+from factorylab.history.tables import FaultStep
+from factorylab.scenarios.model import Fault
+
+LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+ANSWERS: dict[Action, DatabaseAnswer] = {"refuse": "refused", "fill": "full"}
+LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
+STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
+REPLACED_WITHIN_S = 60.0
+WHOLE_WITHIN_S = 10.0  # after a healing; a connection is tried again after 1, 3 and 7 s
+Write = Callable[[FaultStep], None]
+
+
+@dataclass
+class Timeline:
+    """Runs the faults of one scenario. `write` journals each step; `say` tells a person.
+
+    Where a fault waits for something to happen first, all later moments of the scenario move with it.
+    """
+
+    cluster: Cluster
+    roles: Roles
+    write: Write
+    say: Callable[[str], None]
+    steps_dir: Path | None = None  # where processors look for orders to stop at a step
+    _held: dict[int, Held] = field(default_factory=dict)
+    _waited_s: float = 0  # for a step or a successor: what follows is that much later
+
+    def play(self, faults: Sequence[Fault], until_s: float) -> None:
+        """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
+        moments = [(f.at_s, 1, number, f) for number, f in enumerate(faults)]
+        moments += [(f.at_s + f.hold_s, 0, number, f) for number, f in enumerate(faults)]
+        self.roles.look()
+        opened = time.monotonic()
+        try:
+            for at_s, inject, number, fault in sorted(moments, key=lambda m: m[:3]):
+                pause_until(opened + self._waited_s + at_s)
+                if inject:
+                    self.inject(number, fault)
+                else:
+                    self.heal(number, fault)
+            pause_until(opened + self._waited_s + until_s)
+        finally:
+            try:
+                for number, held in list(self._held.items()):  # it was interrupted
+                    self._undo(number, held, "")
+            finally:
+                self.cluster.heal()
+
+    def inject(self, number: int, fault: Fault) -> None:
+        """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
+        try:
+            nodes = self._targets(fault)
+            for node in nodes:
+                self._step(number, fault, node, "intended", self._describe(node))
+        except LabError as error:
+            self._step(number, fault, "", "skipped", str(error))
+            self.say(f"{fault.kind} {fault.target} is skipped: {error}")
+            return
+        if fault.step and not all(self._stands(number, fault, fault.step, node) for node in nodes):
+            return
+        self._held[number] = Held(fault, nodes)
+        for node in nodes:
+            self._do(number, fault, node)
+        for node in nodes:
+            self._evidence(number, fault, node)
+            if fault.wipe:
+                self._wipe(number, fault, node)
+
+    def _stands(self, number: int, fault: Fault, step: WorkStep, node: str) -> bool:
+        """Have a processor stop itself at a step of its work; whether it did."""
+        if self.steps_dir is None:
+            raise UsageError(f"{fault.kind} at the step {step} needs a run: its processors look for orders")
+        since = time.monotonic()
+        crash_points.order(self.steps_dir, node, step)
+        try:
+            self._wait_status(node, "paused", f"{node} to stop at its step {step}", STEP_WITHIN_S)
+        except WaitTimeout as error:
+            crash_points.order_file(self.steps_dir, node).unlink(missing_ok=True)
+            self._step(number, fault, node, "no_evidence", str(error))
+            self.say(f"{fault.kind} {fault.target} did not land: {error}")
+            return False
+        self._waited_s += time.monotonic() - since
+        self.say(f"{node} stands at its step {step}")
+        return True
+
+    def _wipe(self, number: int, fault: Fault, node: str) -> None:
+        try:
+            gone = self.cluster.wipe(node, self.roles.topic, int(fault.target.partition(":")[2]))
+        except LabError as error:
+            self._step(number, fault, node, "no_evidence", str(error))
+        else:
+            self._step(number, fault, node, "evidence", gone)
+            self.say(f"{node}: {gone}")
+
+    def _wait_replaced(self, fault: Fault, nodes: Sequence[str]) -> str:
+        """Until another node plays the target's role; who, in words."""
+        since = time.monotonic()
+        found: list[str] = []
+
+        def another() -> bool:
+            with suppress(LabError):  # nobody plays it now
+                found[:] = resolve(fault.target, self.roles)
+            return bool(found) and not set(found) & set(nodes)
+
+        try:
+            wait_until(another, what=f"another {fault.target}", timeout_s=REPLACED_WITHIN_S, every_s=0.2)
+        except WaitTimeout as error:
+            return f"not replaced: {error}"
+        finally:
+            self._waited_s += time.monotonic() - since
+        return f"{', '.join(found)} is {fault.target} now"
+
+    def _targets(self, fault: Fault) -> tuple[str, ...]:
+        require({fault.kind}, self.cluster.can, f"this {self.cluster.backend} lab")
+        if fault.step and self.cluster.backend == "compose":
+            raise LabError("the first process of a container cannot stop itself at a step: take --backend local")
+        return resolve(fault.target, self.roles)
+
+    def _do(self, number: int, fault: Fault, node: str) -> None:
+        try:
+            cut = Cut(fault.away_from, fault.direction) if fault.kind == "partition" else None
+            self.cluster.inject(number, node, fault.kind, cut)
+        except EnvironmentUnfit:  # whoever does it is gone: no fault can land any more, nor be undone
+            raise
+        except LabError as error:  # what is dead already cannot be paused
+            self._step(number, fault, node, "no_evidence", str(error))
+        else:
+            self._step(number, fault, node, "injected", "")
+
+    def _describe(self, node: str) -> str:
+        """Its state and its roles, with what of it is hearsay."""
+        words = [self.cluster.status(node), self.roles.of(node)]
+        words += [f"from before: {', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
+        self.say(f"{node} is {'; '.join(words)}")
+        return "; ".join(words)
+
+    def heal(self, number: int, fault: Fault) -> None:
+        """Undo one fault, once its target is replaced where it asks for that, and record what was done."""
+        held = self._held.get(number, Held(fault, ()))
+        self._undo(number, held, self._wait_replaced(fault, held.nodes) if fault.until_replaced and held.nodes else "")
+
+    def _undo(self, number: int, held: Held, replaced: str) -> None:
+        self._held.pop(number, None)
+        fault = held.fault
+        for node in held.nodes:
+            self._step(number, fault, node, "healing", replaced)
+        done = ", ".join(self.cluster.heal(number))
+        torn = self._still_torn() if fault.on_network and held.nodes else ""
+        for node in held.nodes:
+            words = f"{self.cluster.status(node)}; {torn or done}"
+            self._step(number, fault, node, "no_evidence" if torn else "healed", words)
+            self.say(f"{'not ' * bool(torn)}healed: {node} is {words}")
+
+    def _still_torn(self) -> str:
+        """What the matrix still shows though nothing should be cut; empty when it is whole."""
+        try:
+            self._wait_for_links("the network to be whole", WHOLE_WITHIN_S)
+        except WaitTimeout as error:
+            return str(error)
+        return ""
+
+    def _wait_for_links(self, what: str, timeout_s: float) -> list[Link]:
+        """The reachability matrix as soon as it is as the held faults should have it."""
+        seen: list[Link] = []
+
+        def as_it_should() -> bool:
+            seen[:] = self.cluster.reach()
+            return bool(seen) and not surprises(seen, self._held.values())
+
+        def differs() -> str:
+            return ", ".join(surprises(seen, self._held.values())) or "no link was tried"
+
+        wait_until(as_it_should, what=what, timeout_s=timeout_s, every_s=0.1, last_seen=differs)
+        return seen
+
+    def _evidence(self, number: int, fault: Fault, node: str) -> None:
+        look = self._cut_seen if fault.on_network else self._answer_seen if fault.on_database else self._process_seen
+        try:
+            evidence = look(fault, node, min(LANDS_WITHIN_S, fault.hold_s))
+        except WaitTimeout as error:
+            self._step(number, fault, node, "no_evidence", str(error))
+            self.say(f"{fault.kind} {fault.target} did not land: {error}")
+        else:
+            self._step(number, fault, node, "evidence", evidence)
+            self.say(f"{fault.kind} {fault.target}: {evidence}")
+
+    def _process_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        wanted = LANDED[fault.kind]
+        self._wait_status(node, wanted, f"{node} to be {wanted}", timeout_s)
+        return f"{node} is {wanted}" + (f" at its step {fault.step}" if fault.step else "")
+
+    def _wait_status(self, node: str, wanted: ProcessStatus, what: str, timeout_s: float) -> None:
+        wait_until(lambda: self.cluster.status(node) == wanted, what=what, timeout_s=timeout_s, every_s=0.01)
+
+    def _answer_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        url, wanted, told = self.cluster.endpoints.database_url, ANSWERS[fault.kind], ["nothing"]
+
+        def answers() -> bool:
+            told[:] = [pulse(url)]
+            return told[0] == wanted
+
+        wait_until(answers, what=f"{node} to answer {wanted!r}", timeout_s=timeout_s, last_seen=lambda: told[0])
+        return f"{node} answers {wanted!r} to a client that connects and writes"
+
+    def _cut_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
+        links = self._wait_for_links(f"the links of {node} to be cut and no others", timeout_s)
+        own = [link for link in links if Held(fault, (node,)).breaks(link)]
+        if not own:
+            raise WaitTimeout(f"no link that a cut of {node} breaks was tried")
+        return f"broken: {broken(own)}; of {len(links)} links {sum(link.ok for link in links)} are open"
+
+    def _step(self, number: int, fault: Fault, node: str, step: Step, evidence: str) -> None:
+        row = FaultStep(
+            worker="runner",
+            t_ns=now_ns(),
+            fault=number,
+            kind=fault.kind,
+            target=fault.target,
+            node=node,
+            step=step,
+            evidence=evidence,
+        )
+        self.write(row)
+
+
+def pause_until(deadline: float) -> None:
+    """Let time pass: the declared moment of a scenario, on the monotonic clock in seconds."""
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, 0.2))

@@ -1,0 +1,134 @@
+"""Which node a role names at this moment.
+
+    leader:0       the broker that leads partition 0 of sensor-data (follower:0: one of its followers,
+                   followers:0: all of them)
+    owner:0        the processor that owns partition 0
+    …:busiest      the same for the partition with most records
+    controller     the broker whose controller is active
+    coordinator    the broker that coordinates the consumer group
+    broker:2       broker 2 (processor:1: processor 1)
+    database       PostgreSQL
+
+While an earlier fault holds, the cluster may be unable to answer: then its last answer counts, and the record says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from factorylab.cluster.admin import Admin, GroupView, PartitionView
+from factorylab.core.errors import LabError, WaitTimeout
+
+T = TypeVar("T")
+UNKNOWN_GROUP = GroupView("Unknown", ())
+PATIENCE_S = 1.0  # a question that takes longer would delay the injection
+
+
+@dataclass
+class Roles:
+    """Who plays which role, as far as the cluster tells. `stale` names the answers that are old ones."""
+
+    admin: Admin
+    topic: str
+    group: str
+    views: dict[int, PartitionView] = field(default_factory=dict)
+    ends: dict[int, int] = field(default_factory=dict)
+    members: GroupView = UNKNOWN_GROUP
+    coordinator: int = -1
+    controller: int = -1
+    stale: set[str] = field(default_factory=set)
+
+    def look(self, *what: str) -> None:
+        """Ask again for these (all of them when none is named); keep the old answer where none comes."""
+        asked = what or ("views", "ends", "members", "coordinator", "controller")
+        if "views" in asked:
+            self.views = self._or_old("views", self._partitions, self.views)
+        if "ends" in asked:
+            self.ends = self._or_old("ends", lambda: self.admin.ends(self.topic, self.views), self.ends)
+        if "members" in asked:
+            self.members = self._or_old("members", lambda: self.admin.group(self.group), self.members)
+        if "coordinator" in asked:
+            find = self.admin.coordinator
+            self.coordinator = self._or_old("coordinator", lambda: find(self.group), self.coordinator)
+        if "controller" in asked:
+            self.controller = self._or_old("controller", self.admin.controller, self.controller)
+
+    def _partitions(self) -> dict[int, PartitionView]:
+        return {view.partition: view for view in self.admin.partitions(self.topic)}
+
+    def _or_old(self, name: str, ask: Callable[[], T], old: T) -> T:
+        try:
+            answer = ask()
+        except WaitTimeout:
+            self.stale.add(name)
+            return old
+        self.stale.discard(name)
+        return answer
+
+    def of(self, node: str) -> str:
+        """What a node is, in words: what hangs on it decides what its loss does."""
+        role, _, number = node.partition("-")
+        if role == "database":
+            return "keeps readings, alerts and positions"
+        if role != "broker":
+            owned = sorted(p for p, owner in self.members.owners.items() if owner == node)
+            return f"owns {_listed(owned)}"
+        broker = int(number)
+        leads = [p for p, view in self.views.items() if view.leader == broker]
+        follows = [p for p, view in self.views.items() if broker in view.replicas and view.leader != broker]
+        parts = [f"leads {_listed(leads)}", f"follows {_listed(follows)}"]
+        parts += ["coordinates the group"] if self.coordinator == broker else []
+        parts += ["is the active controller"] if self.controller == broker else []
+        return "; ".join(parts)
+
+
+def _listed(partitions: list[int]) -> str:
+    return f"p{', p'.join(map(str, partitions))}" if partitions else "nothing"
+
+
+NEEDS = {
+    "controller": ("controller",),
+    "coordinator": ("coordinator",),
+    "leader": ("views",),
+    "follower": ("views",),
+    "followers": ("views",),
+    "owner": ("members",),
+}
+
+
+def resolve(target: str, roles: Roles) -> tuple[str, ...]:
+    """Names of the nodes that play the role now.
+
+    Raises:
+        LabError: nobody plays it (no leader, no owner), or the cluster never said who does.
+    """
+    role, _, which = target.partition(":")
+    roles.look(*NEEDS.get(role, ("views",)), *(("ends",) if which == "busiest" else ()))
+    if role in {"broker", "processor", "database"}:
+        return (f"{role}-{which}" if which else role,)
+    if role in {"controller", "coordinator"}:
+        broker = roles.controller if role == "controller" else roles.coordinator
+        if broker < 0:
+            raise LabError(f"the cluster did not tell its {role}")
+        return (f"broker-{broker}",)
+    partition = max(roles.ends, key=lambda p: (roles.ends[p], -p), default=-1) if which == "busiest" else int(which)
+    if role == "owner":
+        if partition not in roles.members.owners:
+            raise LabError(f"nobody in {roles.group} owns partition {partition} (state {roles.members.state})")
+        return (roles.members.owners[partition],)
+    if partition not in roles.views:
+        raise LabError(f"the cluster did not tell about partition {which} of {roles.topic}")
+    return _replicas(role, roles.views[partition])
+
+
+def _replicas(role: str, view: PartitionView) -> tuple[str, ...]:
+    if view.leader < 0:
+        raise LabError(f"partition {view.partition} has no leader now")
+    if role == "leader":
+        return (f"broker-{view.leader}",)
+    followers = tuple(f"broker-{r}" for r in view.replicas if r != view.leader)
+    if not followers:
+        raise LabError(f"partition {view.partition} has no follower: its only replica leads it")
+    return followers if role == "followers" else followers[:1]

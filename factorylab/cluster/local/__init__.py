@@ -1,0 +1,1 @@
+"""The backend `local`: brokers and PostgreSQL as processes, with the programs and files that they need."""

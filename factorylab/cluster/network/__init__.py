@@ -1,0 +1,1 @@
+"""Networks of an isolated lab: namespaces, cuts, and who reaches whom."""

@@ -1,0 +1,44 @@
+"""How to take a fault back: one small file a fault and node, on the disk before the fault is injected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from factorylab.cluster.base import Action, Cut
+from factorylab.core.files import read_json, sync_folder, write_durably
+
+
+class Undo(msgspec.Struct, frozen=True):
+    """`action` was done, or was about to be done, to process `pid` of `node`."""
+
+    fault: int
+    node: str
+    action: Action
+    pid: int
+    cut: Cut | None = None
+
+
+class UndoRecords:
+    """The faults that are not healed yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, undo: Undo) -> None:
+        """Returns once the record would survive a crash of this process and of the machine."""
+        write_durably(self._path(undo), msgspec.json.encode(undo))
+
+    def remove(self, undo: Undo) -> None:
+        self._path(undo).unlink(missing_ok=True)
+        sync_folder(self.folder)
+
+    def find(self, fault: int | None = None, node: str | None = None) -> list[Undo]:
+        """The open records, of one fault or of one node where asked."""
+        found = [read_json(path, Undo) for path in sorted(self.folder.glob("*.json"))]
+        return [u for u in found if u and fault in {None, u.fault} and node in {None, u.node}]
+
+    def _path(self, undo: Undo) -> Path:
+        return self.folder / f"{undo.fault:04d}-{undo.node}.json"

@@ -1,0 +1,38 @@
+"""What a run's topics, group and database schema are called.
+
+Under `make start` they are plain; a run on a cluster that may outlive it appends its run id to each, so that runs
+never see each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from factorylab.core import messages
+
+
+@dataclass(frozen=True)
+class Names:
+    sensors: str
+    alerts: str
+    dead_letters: str
+    labels: str
+    group: str
+    schema: str
+
+    @classmethod
+    def of(cls, run_id: str = "") -> Names:
+        """Names with the suffix `-<run_id>`, or the plain ones."""
+        tail = f"-{run_id}" if run_id else ""
+        return cls(
+            sensors=messages.SENSOR_TOPIC + tail,
+            alerts=messages.ALERT_TOPIC + tail,
+            dead_letters=messages.DEAD_LETTER_TOPIC + tail,
+            labels=messages.LABEL_TOPIC + tail,
+            group=messages.GROUP + tail,
+            schema="run_" + run_id if run_id else "factory",
+        )
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return (self.sensors, self.alerts, self.dead_letters, self.labels)

@@ -1,0 +1,17 @@
+"""Words with a fixed set of values that scenarios, the cluster, the factory and the history share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Outcome = Literal["ok", "fail", "unknown", "shed"]
+Step = Literal["intended", "injected", "evidence", "no_evidence", "healing", "healed", "skipped"]
+Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover", "drain", "final_read", "end"]
+AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
+Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
+Sink = Literal["topic", "table", "replay"]
+ProcessStatus = Literal["running", "paused", "dead"]
+DatabaseAnswer = Literal["ok", "refused", "full", "none"]
+WorkStep = Literal[
+    "taken", "polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit", "revoking"
+]  # of a processor's work on a batch; what each means stands in factory/store/crash_points.py

@@ -1,0 +1,201 @@
+"""The final read of the log: a fresh consumer reads every partition from its start to the end that was frozen.
+
+Offsets come from this scan, not from acks: joined on acks, the slowest records (unknown but written) would fall out.
+A name that no fleet announced gets the sensor index −1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from factorylab.cluster.admin import client_config
+from factorylab.core.clock import NS, now_ns
+from factorylab.core.errors import WaitTimeout
+from factorylab.core.messages import payload_hash
+from factorylab.factory.client_errors import sorted_out
+from factorylab.history.export import schema
+
+Spans = Mapping[int, tuple[int, int]]  # partition → (first offset, end)
+WORKER = "final-read"
+IDLE_S = 30  # without a record for so long, a partition that should have more is given up
+BATCH = 20_000
+
+LOG_SCHEMA = schema("log")
+
+
+class Identity(msgspec.Struct, frozen=True, gc=False):
+    """The part of a payload that says which reading it is; what it measured is not looked into."""
+
+    sensor_id: str
+    seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    readings: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class MainMeasure(msgspec.Struct, frozen=True, gc=False):
+    """That of each kind of sensor; the store's row has the first that there is."""
+
+    temperature_c: float | None = None
+    velocity_mm_s: float | None = None
+    energy_kwh: float | None = None
+
+    @property
+    def value(self) -> float:
+        """NaN where there is none."""
+        known = (self.temperature_c, self.velocity_mm_s, self.energy_kwh)
+        return next((value for value in known if value is not None), math.nan)
+
+
+_identity = msgspec.json.Decoder(Identity)
+_measure = msgspec.json.Decoder(MainMeasure)
+
+
+def identify(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int]:
+    """(sensor index, seq) of a payload; −1 where it names none of ours."""
+    return told(payload, sensors)[:2]
+
+
+def told(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int, float]:
+    """`identify`, and the main measure; NaN where the payload has none."""
+    try:
+        who = _identity.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return -1, -1, math.nan
+    try:
+        value = _measure.decode(who.readings).value
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = math.nan
+    return sensors.get(who.sensor_id, -1), who.seq, value
+
+
+@dataclass
+class Span:
+    """Offsets of some records, the first and the last, and how many they are."""
+
+    first: int
+    last: int
+    count: int = 0
+
+
+Epochs = dict[tuple[int, int], Span]
+"""By partition and leader epoch: the records that were written in it and are in the log."""
+
+
+def read_log(
+    bootstrap: str,
+    topic: str,
+    spans: Spans,
+    sensors: Mapping[str, int],
+    out: Path,
+    *,
+    see: Callable[[list[Message]], None],
+) -> Epochs:
+    """Read the records of `spans` into the Parquet file `out`, piece by piece, and show them to `see`; where each
+    leader epoch lies. What cannot be read is missing there: the audit compares what was read with `spans`."""
+    epochs: Epochs = {}
+    with suppress(WaitTimeout), pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
+        for batch in read_topic(bootstrap, topic, spans):
+            writer.write_table(log_table(batch, sensors))
+            note_epochs(epochs, batch)
+            see(batch)
+    return epochs
+
+
+def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
+    """Add records to the spans of their leader epochs; −1 where the broker named none."""
+    for message in batch:
+        partition, epoch, offset = message.partition(), message.leader_epoch(), message.offset()
+        assert partition is not None and offset is not None  # those `within` a span have both
+        span = epochs.setdefault((partition, -1 if epoch is None else epoch), Span(offset, offset))
+        span.first, span.last, span.count = min(span.first, offset), max(span.last, offset), span.count + 1
+
+
+def log_table(batch: list[Message], sensors: Mapping[str, int]) -> pa.Table:
+    """The rows of one batch."""
+    values = [payload(message) for message in batch]
+    who = [told(value, sensors) for value in values]
+    columns = [
+        pa.DictionaryArray.from_arrays(pa.array([0] * len(batch), pa.int32()), [WORKER]),
+        pa.array([now_ns()] * len(batch), pa.int64()),
+        pa.array([m.partition() for m in batch], pa.int16()),
+        pa.array([m.offset() for m in batch], pa.int64()),
+        pa.array([sensor for sensor, _, _ in who], pa.int32()),
+        pa.array([seq for _, seq, _ in who], pa.int64()),
+        pa.array([payload_hash(value) for value in values], pa.uint64()),
+        pa.array([value for _, _, value in who], pa.float64()),
+    ]
+    return pa.Table.from_arrays(columns, schema=LOG_SCHEMA)
+
+
+def payload(message: Message) -> bytes:
+    """The value of a record; a tombstone counts as empty."""
+    return as_bytes(message.value())
+
+
+def as_bytes(value: str | bytes | None) -> bytes:
+    """What the client may hand out as text, as the bytes that it was."""
+    return value.encode() if isinstance(value, str) else value or b""
+
+
+def header_pairs(message: Message) -> list[tuple[str, str | bytes | None]]:
+    """The client hands headers out as pairs, whatever its type hints allow for sending."""
+    headers = message.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers
+
+
+def within(message: Message, spans: Spans) -> bool:
+    """A record proper, before the frozen end."""
+    partition, offset = message.partition(), message.offset()
+    return message.error() is None and partition is not None and offset is not None and offset < spans[partition][1]
+
+
+def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Message]]:
+    """Batches of all records with start ≤ offset < end of each partition, by a fresh consumer outside any group.
+
+    Raises:
+        ClientDead: the consumer is.
+        WaitTimeout: some of them cannot be read: nothing came for IDLE_S.
+    """
+    left = {p: end for p, (start, end) in spans.items() if end > start}
+    consumer = Consumer(
+        {
+            **client_config(bootstrap, "factorylab-final-read"),
+            "group.id": "factorylab-final-read",  # demanded by the client, never joined
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "check.crcs": True,
+            "fetch.queue.backoff.ms": 10,
+            "isolation.level": "read_uncommitted",
+        }
+    )
+    try:
+        consumer.assign([TopicPartition(topic, p, spans[p][0]) for p in left])
+        idle_since_ns = now_ns()
+        why = "the leader of none of them answers"
+        while left:
+            if now_ns() - idle_since_ns >= IDLE_S * NS:
+                names = ", ".join(f"{partition} (to offset {end})" for partition, end in sorted(left.items()))
+                raise WaitTimeout(
+                    f"{topic} cannot be read as a whole, nothing came of partition {names} for {IDLE_S:g} s: {why};"
+                    " 'factorylab status' and 'factorylab heal' tell and mend what is broken"
+                )
+            records, errors = sorted_out(consumer.consume(BATCH, 0.5))
+            why = errors[-1][0].str() if errors else why
+            batch = [message for message in records if within(message, spans)]
+            if batch:
+                idle_since_ns = now_ns()
+                yield batch
+            for at in consumer.position([TopicPartition(topic, p) for p in left]):
+                if at.offset >= left[at.partition]:
+                    del left[at.partition]
+    finally:
+        consumer.close()

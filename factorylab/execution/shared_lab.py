@@ -1,0 +1,57 @@
+"""One lab for several runs: it stays up from run to run, and what a run left in it is dropped before the next.
+
+A house belongs to the process that opened it: when that ends, however it ends, the lab is healed and stopped,
+unless it was up before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import TracebackType
+
+from factorylab.cluster import control
+from factorylab.cluster.admin import Admin
+from factorylab.cluster.backends import bring_up
+from factorylab.cluster.base import Endpoints, Progress
+from factorylab.cluster.settings import Settings
+from factorylab.core.names import Names
+from factorylab.factory.store.schema import drop_schema
+from factorylab.scenarios.model import Fault
+
+
+class House:
+    """A lab that is up as long as this context lasts, free for one driver after the other."""
+
+    def __init__(self, settings: Settings, progress: Progress, faults: Collection[Fault] = ()) -> None:
+        """Start the lab of `settings.home`, or take the one that is up there; it can do all of `faults`.
+
+        Raises:
+            LabBusy: another process uses it.
+            EnvironmentUnfit: this machine cannot run it as it is, with the way out.
+        """
+        cluster = bring_up(settings, faults=faults, progress=progress)
+        try:
+            self._line = cluster.hold()
+        finally:
+            cluster.close()
+        self.endpoints = cluster.endpoints
+        self._supervisor = None if cluster.was_up else cluster.supervisor
+
+    def __enter__(self) -> House:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._line.close()
+        if self._supervisor:
+            control.wait_gone(self._supervisor)
+
+
+def forget(endpoints: Endpoints, run_id: str) -> None:
+    """Drop the topics and tables of a run whose history is saved: the runs to come need the room."""
+    names = Names.of(run_id)
+    admin = Admin(endpoints.bootstrap)
+    admin.delete_topics(names.topics)
+    admin.close()
+    drop_schema(endpoints.database_url, names.schema)

@@ -1,0 +1,1 @@
+"""A processor, a member of the group that checks, scores, stores (`python -m factorylab.factory.processor`)."""

@@ -1,0 +1,109 @@
+"""Rows of a batch: sensors, readings and alerts in the tables of a schema.
+
+Each call is a step of a transaction that the caller makes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from psycopg2.extras import execute_values
+
+from factorylab.detectors.parts import Part
+from factorylab.factory.store.connection import in_schema
+from factorylab.factory.store.copy_binary import Columns, copy_bytes
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    alert_id: str
+    sensor_id: int
+    seq: int
+    rule: str
+    severity: str
+    value: float
+    limit_value: float
+    raised_at: str
+    correlation_id: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One transaction: offsets `from_offset` ≤ o < `to_offset` of a partition.
+
+    `readings` are groups of columns of the table `readings` (equal lengths, no nulls), one group a kind. `state` is
+    that of the detectors at `to_offset`.
+    """
+
+    partition: int
+    from_offset: int
+    to_offset: int
+    epoch: int
+    state: Part
+    readings: Sequence[Columns]
+    alerts: Sequence[AlertRow] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        return sum(len(next(iter(group.values()))) for group in self.readings)
+
+
+def register(cursor: Cursor, schema: str, sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
+    """The id of each (name, kind, location), by name; unknown ones get one."""
+    wanted = sorted({name: (name, kind, location) for name, kind, location in sensors}.values())
+    insert = "INSERT INTO {sensors} (name, kind, location) VALUES %s ON CONFLICT (name) DO NOTHING"
+    execute_values(cursor, in_schema(schema, insert).as_string(cursor), wanted)
+    query = in_schema(schema, "SELECT name, id FROM {sensors} WHERE name = ANY(%s)")
+    cursor.execute(query, ([row[0] for row in wanted],))
+    return dict(cursor.fetchall())
+
+
+def insert(cursor: Cursor, schema: str, batch: Batch) -> int:
+    """Write readings and alerts of a batch; the number of readings.
+
+    Raises:
+        psycopg2.errors.UniqueViolation: one of the readings is there already.
+    """
+    for columns in batch.readings:
+        copy(cursor, in_schema(schema, "{readings}"), columns)
+    _insert_alerts(cursor, schema, batch.alerts)
+    return batch.rows
+
+
+def insert_new(cursor: Cursor, schema: str, batch: Batch) -> int:
+    """The same through a staging table: readings that are there already are left as they are and not counted."""
+    cursor.execute(in_schema(schema, "CREATE TEMPORARY TABLE staging (LIKE {readings}) ON COMMIT DROP"))
+    for columns in batch.readings:
+        copy(cursor, sql.SQL("staging"), columns)
+    cursor.execute(
+        in_schema(
+            schema,
+            "INSERT INTO {readings} SELECT DISTINCT ON (sensor_id, seq) * FROM staging"
+            " ORDER BY sensor_id, seq, record_offset ON CONFLICT DO NOTHING",
+        )
+    )
+    new = cursor.rowcount
+    _insert_alerts(cursor, schema, batch.alerts)
+    return new
+
+
+def copy(cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
+    """Write columns (equal lengths, no nulls) into a table."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+        table, sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    cursor.copy_expert(statement, io.BytesIO(copy_bytes(columns)))
+
+
+def _insert_alerts(cursor: Cursor, schema: str, alerts: Sequence[AlertRow]) -> None:
+    if alerts:
+        names = AlertRow.__annotations__
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES %s ON CONFLICT (alert_id) DO NOTHING").format(
+            in_schema(schema, "{alerts}"), sql.SQL(", ").join(map(sql.Identifier, names))
+        )
+        rows = sorted(tuple(getattr(alert, name) for name in names) for alert in alerts)
+        execute_values(cursor, statement.as_string(cursor), rows)

@@ -1,0 +1,1 @@
+"""What happened: the tables of a run, the journals that fill them, a run's folder, a saved run."""

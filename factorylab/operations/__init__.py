@@ -1,0 +1,1 @@
+"""A lab that stays up: the standing factory, the live view, traces, dead letters."""

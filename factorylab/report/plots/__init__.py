@@ -1,0 +1,24 @@
+"""Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
+`views(run)`, `life(run)`, each a figure."""
+
+from factorylab.report.plots.figures import (
+    ack_gaps,
+    blind,
+    drawn,
+    exposure,
+    latency,
+    life,
+    load_curve,
+    save,
+    subject,
+    timeline,
+    views,
+)
+from factorylab.report.plots.recorded import detection
+from factorylab.report.plots.signals import compare, faults, windows
+from factorylab.report.plots.style import Picture, svg
+
+__all__ = [
+    "Picture", "ack_gaps", "blind", "compare", "detection", "drawn", "exposure", "faults", "latency", "life",
+    "load_curve", "save", "subject", "svg", "timeline", "views", "windows",
+]  # fmt: skip

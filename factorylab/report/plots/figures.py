@@ -1,0 +1,214 @@
+"""Figures of a run: what to compute from it, and on which axes to draw it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from factorylab import analysis
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.model.verdict import NOT_RECORDED
+from factorylab.history.saved_run import each
+from factorylab.report.plots import draw, draw_story
+from factorylab.report.plots.style import Picture, settled, styled, svg
+from factorylab.scenarios.model import Fault
+
+ONE_WAY = {"both": "", "in": ", inbound only", "out": ", outbound only"}
+
+
+def sides(fault: Fault) -> str:
+    """What a partition cuts its victim off from, in words; empty for other faults."""
+    return f" from {fault.away_from}{ONE_WAY[fault.direction]}" if fault.kind == "partition" else ""
+
+
+def subject(run: JudgedRun) -> str:
+    """What was done, in a few words: the first part of every title."""
+    windows = analysis.fault_windows(run)
+    done = [f"{w.kind} {w.target}{sides(run.scenario.faults[w.fault])}" for w in each(windows)]
+    return f"{run.scenario.title.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
+
+
+def windows_s(run: JudgedRun) -> pd.DataFrame:
+    """Fault windows for `draw.shade_faults`: start_s, end_s, text. One never healed lasts until the end."""
+    windows = analysis.fault_windows(run)
+    end_ns = max(run.phases.values(), default=run.t0_ns)
+    healed = windows["healed_ns"].where(windows["healed_ns"] > 0, end_ns)
+    same = windows["node"].str.replace("-", ":") == windows["target"]
+    text = windows["kind"] + " " + windows["node"] + (" (" + windows["target"] + ")").where(~same, "")
+    text += windows["fault"].map(lambda number: sides(run.scenario.faults[number])).astype(str)
+    return pd.DataFrame({"start_s": run.seconds(windows["injected_ns"]), "end_s": run.seconds(healed), "text": text})
+
+
+def _frame(ax: Axes, run: JudgedRun, faults: pd.DataFrame, *, label: bool = False) -> None:
+    """What all axes over time share: the fault shaded, the time from warm-up to the end of the drain."""
+    draw.shade_faults(ax, faults, label=label)
+    ends = [run.phases.get(phase, run.t0_ns) for phase in ("warm_up", "final_read")]
+    ax.set_xlim(*((t - run.t0_ns) / 1e9 for t in ends))
+
+
+def timeline(run: JudgedRun) -> Picture:
+    """Throughput, lag, leadership and assignment over one time axis, the faults shaded."""
+    partitions = run.scenario.topology.partitions
+    lane = 0.35 + 0.22 * min(partitions, 12)
+    faults, leaders, owners = windows_s(run), analysis.leadership(run), analysis.assignments(run)
+    brokers = sorted(set(leaders["leader"]) - {-1})
+    with styled():
+        figure = Picture(figsize=(9, 5.2 + 2 * lane))
+        axes = figure.subplots(4, 1, sharex=True, height_ratios=[1.9, 1.9, lane, lane])
+        draw.throughput(axes[0], analysis.throughput(run).iloc[:-1])
+        draw.lag(axes[1], analysis.lag(run))
+        named = leaders.assign(leader="broker " + leaders["leader"].astype(str))
+        draw.bars(
+            axes[2],
+            named,
+            "leader",
+            [f"broker {b}" for b in brokers],
+            title="Leader of each partition (underlined: too few replicas in sync)",
+        )
+        draw.shortage(axes[2], analysis.under_replicated(run))
+        draw.bars(
+            axes[3],
+            owners,
+            "worker",
+            sorted(set(owners["worker"])),
+            title="Owner of each partition in the group",
+            shift=3,
+        )
+        for ax in axes:
+            _frame(ax, run, faults, label=ax is axes[0])
+        axes[3].set_xlabel("seconds since the steady state began")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        return settled(figure)
+
+
+def latency(run: JudgedRun) -> Picture:
+    """End-to-end latency over time: p50, p99 and the slowest of each half second."""
+    with styled():
+        figure = Picture(figsize=(9, 3))
+        ax = figure.subplots()
+        draw.latency(ax, analysis.over_time(analysis.latencies(run)), run.scenario.objectives.latency_p99_s)
+        _frame(ax, run, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began, by intended send")
+        return settled(figure)
+
+
+def ack_gaps(run: JudgedRun) -> Picture:
+    """The longest gap without an acknowledgement, by partition."""
+    with styled():
+        figure = Picture(figsize=(9, 0.9 + 0.32 * run.scenario.topology.partitions))
+        draw.ack_gaps(figure.subplots(), analysis.ack_gaps(run))
+        return settled(figure)
+
+
+def views(run: JudgedRun, fault: int = 0) -> Picture:
+    """What each broker said about the partition that fault number `fault` is about, and what became of its acks."""
+    partition = analysis.watched_partition(run, fault)
+    faults, told = windows_s(run), analysis.views(run, partition)
+    named = told.assign(leader="broker " + told["leader"].astype(str))
+    short = told[told["in_sync"].map(lambda ids: len(ids.split())) < run.scenario.topology.replication]
+    with styled():
+        figure = Picture(figsize=(9, 4.2))
+        top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.1])
+        draw.acks(top, analysis.acks_kept_and_lost(run, partition), f"Confirmed readings of partition {partition}")
+        draw.bars(
+            bottom,
+            named,
+            "leader",
+            [f"broker {b}" for b in sorted(told["broker"].unique())],
+            title=f"Whom each broker names as leader of partition {partition}; inside: replicas in sync",
+            lane="broker",
+        )
+        draw.shortage(bottom, short, "broker")
+        for ax in (top, bottom):
+            _frame(ax, run, faults, label=ax is top)
+        draw.in_sync(bottom, told, "broker", 0.05 * float(np.diff(bottom.get_xlim())[0]))
+        bottom.set_xlabel("seconds since the steady state began")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        return settled(figure)
+
+
+def exposure(run: JudgedRun) -> Picture:
+    """What the death of each leader would have lost, at every moment."""
+    with styled():
+        figure = Picture(figsize=(9, 2.6))
+        ax = figure.subplots()
+        draw_story.exposure(ax, analysis.exposure_by_leader(analysis.exposure(run)), run.verdict.exposure)
+        _frame(ax, run, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began")
+        return settled(figure)
+
+
+def blind(run: JudgedRun) -> Picture:
+    """How late alerts were or would have been, how many machines were blind, and each location's worst."""
+    if run.verdict.alerting is None:
+        empty = Picture(figsize=(9, 0.4))
+        empty.text(0.01, 0.3, f"blind time: {NOT_RECORDED}")
+        return empty
+    found, faults = analysis.waits(run), windows_s(run)
+    table = analysis.blind_time(run, found)
+    with styled():
+        figure = Picture(figsize=(9, 5.2 + 0.22 * table["location"].nunique()))
+        top, middle, bottom = figure.subplots(3, 1, height_ratios=[1.6, 1.6, 0.3 + 0.22 * table["location"].nunique()])
+        every, raised = (analysis.waits_over_time(found, chosen) for chosen in (found.wait_s >= 0, found.alarmed))
+        draw_story.waits(top, every, raised, analysis.allowed_s(run))
+        draw_story.blind_machines(middle, analysis.blind_over_time(found), len(table))
+        draw_story.blind_time(bottom, table)
+        for ax in (top, middle):
+            _frame(ax, run, faults, label=ax is middle)
+        middle.set_xlabel("seconds since the steady state began, by intended send")
+        figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
+        return settled(figure)
+
+
+def life(run: JudgedRun) -> Picture:
+    """The life of one reading that shows what the worst check found."""
+    told = run.verdict.life
+    moments = told.moments if told else []
+    name = f"{told.witness.sensor} seq {told.witness.seq}: {told.check}" if told else "nothing was found"
+    with styled():
+        figure = Picture(figsize=(9, 0.8 + 0.24 * len(moments)))
+        ax = figure.subplots()
+        draw_story.life(ax, moments, f"The life of one reading: {name}")
+        draw.shade_faults(ax, windows_s(run))
+        ax.set_xlabel("seconds since the steady state began")
+        return settled(figure)
+
+
+def load_curve(run: JudgedRun) -> Picture:
+    """Offered against achieved rate, and the latency at each offered rate."""
+    frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
+    with styled():
+        figure = Picture(figsize=(9, 3.6))
+        left, right = figure.subplots(1, 2)
+        draw.offered_achieved(left, frame)
+        draw.load_latency(right, frame)
+        return settled(figure)
+
+
+_DRAWN: WeakKeyDictionary[JudgedRun, dict[str, str]] = WeakKeyDictionary()
+
+
+def drawn(run: JudgedRun) -> dict[str, str]:
+    """Every figure that fits the run as SVG by name, drawn once; the same bytes for the same history."""
+    if run not in _DRAWN:
+        kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
+        kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
+        kinds |= {"views": views} if len(run.views) else {}
+        kinds |= {"exposure": exposure} if run.verdict.exposure else {}
+        kinds |= {"blind": blind} if run.verdict.alerting else {}
+        kinds |= {"life": life} if run.verdict.life else {}
+        _DRAWN[run] = {name: svg(draw_it(run)) for name, draw_it in kinds.items()}
+    return _DRAWN[run]
+
+
+def save(run: JudgedRun, folder: Path) -> list[Path]:
+    """Write the run's figures to `folder` as SVG files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.svg" for name in drawn(run)]
+    for path, figure in zip(paths, drawn(run).values(), strict=True):
+        path.write_text(figure, encoding="utf-8")
+    return paths

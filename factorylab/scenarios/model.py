@@ -1,0 +1,442 @@
+"""What is to be done: a frozen, validated description of one experiment.
+
+Every duration ends in `_s`, every rate in `_per_s`. An unknown key or a wrong value is an error before
+anything starts. Precedence: defaults < YAML < `-p` on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from factorylab.core import secret
+from factorylab.core.errors import ScenarioError
+from factorylab.core.limits import (
+    DAY_S,
+    FAULTS_MAX,
+    STEPS_MAX,
+    YEAR_S,
+    Count,
+    Milliseconds,
+    Number,
+    Rate,
+    Seconds,
+    Share,
+    SomeSeconds,
+    Whole,
+)
+from factorylab.core.secret_text import SHOWN, is_secret
+from factorylab.core.vocabulary import AwayFrom, Direction, WorkStep
+from factorylab.detectors.recordings.layout import Layout
+from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
+
+
+def _acks_as_text(value: object) -> object:
+    return str(value) if value in (0, 1) and not isinstance(value, bool) else value  # YAML reads 1 as a number
+
+
+Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
+Profile = Literal["factory", "safe"]
+Protocol = Literal["range", "cooperative-sticky", "consumer"]
+ProcessorKind = Literal["fenced", "naive"]
+FaultKind = Literal["kill", "terminate", "pause"]
+NetworkFault = Literal["partition", "disconnect"]
+DatabaseFault = Literal["refuse", "fill"]  # it lives, and takes no connections; has no room left
+CHECKS = (
+    "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
+    "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
+    "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
+    "latency_p99_s", "shed", "unstored", "died_unasked",
+)  # fmt: skip
+"""The audit's checks that can find something; those of the others say that a run is INVALID."""
+
+
+def _known(value: object) -> object:
+    """A list of checks has at least one, each once and spelt right; a word is one of the two."""
+    words: list[Any] = list(value) if isinstance(value, list | tuple) else []
+    if isinstance(value, list | tuple) and not words:
+        raise ValueError("an empty list names no check: write pass")
+    if twice := sorted({str(word) for word in words if words.count(word) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice")
+    if isinstance(value, str) and value in CHECKS:
+        raise ValueError(f"checks are a list: write [{value}]")
+    wrong = [word for word in words if word not in CHECKS]
+    if isinstance(value, str) and value not in {"pass", "invalid"}:
+        wrong = [value]
+    if wrong:
+        raise ValueError("; ".join(map(_no_check, wrong)))
+    return value
+
+
+def _no_check(word: object) -> str:
+    if word in {"pass", "invalid"}:
+        return f"{word} stands alone, not in a list"
+    near = difflib.get_close_matches(str(word), ("pass", "invalid", *CHECKS), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"write pass, invalid or a list of {', '.join(CHECKS)}"
+    return f"there is no check {word!r}: {hint}"
+
+
+Expect = Annotated[
+    Literal["pass", "invalid"] | tuple[str, ...],
+    BeforeValidator(_known),
+    Field(description="how the run must end; a list names checks"),
+]
+
+STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
+    "fenced": get_args(WorkStep),
+    "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
+}
+"""The steps that each kind of processor goes through. A client that commits by itself does so before the store."""
+TARGET_PATTERN = (
+    r"^(leader|follower|followers|owner):(\d+|busiest)$"
+    r"|^(controller|coordinator|database|broker:\d+|processor:\d+)$"
+)
+"""Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
+Target = Annotated[
+    str,
+    Field(
+        pattern=TARGET_PATTERN,
+        description="leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; "
+        "controller, coordinator, database, broker:N or processor:N",
+    ),
+]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, ser_json_inf_nan="strings")
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """For `repr` and `str`: a secret is masked wherever a scenario is shown."""
+        return [(name, secret.masked({name: value})[name]) for name, value in super().__repr_args__()]
+
+
+class Topology(Model):
+    """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2."""
+
+    partitions: Whole = Field(default=3, ge=1, le=64)
+    profile: Profile = "factory"
+    unclean_election: bool = False
+    retention_s: Annotated[Number, Field(gt=0, le=YEAR_S)] | None = Field(
+        default=None, description="of the readings' topic; None: the broker's, 7 days"
+    )
+
+    @property
+    def replication(self) -> int:
+        return {"factory": 2, "safe": 3}[self.profile]
+
+    @property
+    def min_isr(self) -> int:
+        return {"factory": 1, "safe": 2}[self.profile]
+
+
+def _names_a_file(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("NUL is in no file's name")
+    return path
+
+
+class Workload(Model):
+    """Offered traffic: open loop, so a stall does not slow the sensors down.
+
+    With `steps_per_s` the rate stays at `rate_per_s` until the end of the steady state and then takes each
+    step for `step_s` seconds. With `source` the readings come from a CSV file instead of the simulators.
+    """
+
+    rate_per_s: Rate = 2_000
+    steps_per_s: tuple[Rate, ...] = Field(default=(), max_length=STEPS_MAX)
+    step_s: Seconds = 6
+    sensors: Whole = Field(default=300, ge=3, le=100_000)
+    anomaly_rate: Share = 0.02
+    seed: Count = 1
+    fleets: Whole = Field(default=1, ge=1, le=16)
+    poison_rate: Share = Field(default=0, description="share of ticks whose readings carry an impossible time")
+    source: Annotated[Path, AfterValidator(_names_a_file)] | None = None
+    time_column: str | None = Field(
+        default=None, min_length=1, description="None: by its name, as timestamp, Date or time"
+    )
+    value_column: str | None = Field(
+        default=None, min_length=1, description="None: the only one of numbers, or the one called value"
+    )
+    layout: Layout = Field(default=Layout(), description="how the file is laid out, where that cannot be found out")
+
+    @model_validator(mode="after")
+    def _source_is_steady(self) -> Workload:
+        if self.source is not None and (self.steps_per_s or self.fleets != 1):
+            raise ValueError("a recorded source is replayed by one fleet at one rate: leave out steps_per_s and fleets")
+        return self
+
+
+Overrides = Annotated[
+    dict[str, Annotated[str, BeforeValidator(as_text)]],
+    AfterValidator(spelled),
+    Field(description="settings of librdkafka"),
+]
+TWINS: dict[str, tuple[str, Callable[[str], object]]] = {
+    "acks": ("acks", lambda text: text.replace("-1", "all")),
+    "enable.idempotence": ("idempotence", lambda text: text.lower() in TRUE),
+    "linger.ms": ("linger_ms", float),
+    "compression.type": ("compression", str),
+}
+"""Settings of a producer that have a key of their own, and what their text says in the key's terms."""
+GIVEN_MAX = 200  # characters of a wrong value in a message
+COMMITS = ("enable.auto.commit", "enable.auto.offset.store")
+
+
+class Clients(Model):
+    """How producers and the group `sensor-processors` are configured; overrides are librdkafka's own names."""
+
+    acks: Acks = "all"
+    idempotence: bool | None = Field(default=None, description="None: on when acks=all")
+    linger_ms: Milliseconds = 20
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+    processors: Whole = Field(default=2, ge=1, le=16)
+    processor: ProcessorKind = Field(
+        default="fenced", description="the factory's own, or one without a fence that loses"
+    )
+    protocol: Protocol = "range"
+    session_timeout_s: Number | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
+    producer: Overrides = {}
+    consumer: Overrides = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _taken_from_the_producer(cls, given: Any) -> Any:
+        """What has a key of its own may be given as an override instead; the key then says it, too."""
+        own = given.get("producer") if isinstance(given, dict) else None
+        if not isinstance(own, dict):
+            return given
+        names = {SPELLINGS.get(str(name), str(name)): as_text(value) for name, value in own.items()}
+        taken = {key: names[name] for name, (key, _) in TWINS.items() if name in names and given.get(key) is None}
+        return given | taken | ({"acks": "all"} if taken.get("acks") == "-1" else {})
+
+    @model_validator(mode="after")
+    def _says_each_thing_once(self) -> Clients:
+        for name, (key, read) in TWINS.items():
+            if name in self.producer and read(self.producer[name]) != getattr(self, key):
+                given = f"{key}={getattr(self, key)} and producer {name}={self.producer[name]}"
+                raise ValueError(f"{given} say two things: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
+    def _workers_keep_their_names(self) -> Clients:
+        if "client.id" in {*self.producer, *self.consumer}:
+            raise ValueError("client.id is the worker's name, by which its part in the group is known: leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _positions_are_the_stores(self) -> Clients:
+        commits = [name for name in COMMITS if self.consumer.get(name, "").lower() in TRUE]
+        if commits and self.processor == "fenced":
+            raise ValueError(
+                f"consumer {commits[0]}: the fenced processor's position is in the store, not in Kafka: "
+                'leave it out, or take processor="naive"'
+            )
+        return self
+
+    @field_validator("producer", "consumer")
+    @classmethod
+    def _has_no_end(cls, settings: dict[str, str]) -> dict[str, str]:
+        """The client takes a NUL for the end of a text, and would go on with what stands before it."""
+        for key, value in settings.items():
+            if "\0" in key + value:
+                raise ValueError(f"{key}={value!r} holds the sign NUL, which no setting can have: leave it out")
+        return settings
+
+    @model_validator(mode="after")
+    def _idempotence_needs_all(self) -> Clients:
+        if self.idempotence and self.acks != "all":
+            raise ValueError(f'acks="{self.acks}" cannot be idempotent: leave idempotence out, or set acks="all"')
+        if self.protocol == "consumer" and self.session_timeout_s is not None:
+            raise ValueError("protocol=consumer takes its session timeout from the broker: leave session_timeout_s out")
+        return self
+
+    @property
+    def idempotent(self) -> bool:
+        return self.acks == "all" if self.idempotence is None else self.idempotence
+
+
+class Fault(Model):
+    """One thing done to one target: `at_s` seconds into the fault window, undone after `hold_s` seconds.
+
+    A partition drops the target's packets from and to the (other) brokers, or from and to everybody; one way only
+    where `direction` says so, seen from the target. A disconnect takes the target off its network.
+
+    With `step` a processor is hit when it next reaches that step of its work. With `until_replaced` the fault is held
+    on until another node plays the target's role. With `wipe` a killed broker has lost its copy of the target's
+    partition when it comes back.
+    """
+
+    kind: FaultKind | NetworkFault | DatabaseFault
+    target: Target
+    at_s: SomeSeconds = 0
+    hold_s: Seconds = 12
+    away_from: AwayFrom = "brokers"
+    direction: Direction = "both"
+    step: WorkStep | None = None
+    until_replaced: bool = False
+    wipe: bool = False
+
+    @model_validator(mode="after")
+    def _fits_its_target(self) -> Fault:
+        role, _, which = self.target.partition(":")
+        if self.on_database and role != "database":
+            raise ValueError(f"only a database can {self.kind}: take target=database")
+        if self.step and (role not in {"owner", "processor"} or self.kind not in {"kill", "pause"}):
+            raise ValueError("only a processor that is killed or paused is hit at a step: leave step out")
+        if self.until_replaced and role not in {"leader", "owner"}:
+            raise ValueError("only a leader:P and an owner:P can be replaced: leave until_replaced out")
+        if self.wipe and not (self.kind == "kill" and role in {"leader", "follower"} and which.isdigit()):
+            raise ValueError("only a killed leader:P or follower:P, P a number, can lose its copy: leave wipe out")
+        return self
+
+    @model_validator(mode="after")
+    def _only_partitions_have_sides(self) -> Fault:
+        if self.kind != "partition" and (self.away_from, self.direction) != ("brokers", "both"):
+            raise ValueError(f"a {self.kind} has no sides: leave away_from and direction out, or take kind=partition")
+        return self
+
+    @property
+    def on_network(self) -> bool:
+        return self.kind in {"partition", "disconnect"}
+
+    @property
+    def on_database(self) -> bool:
+        """What only a database's own answers show."""
+        return self.kind in get_args(DatabaseFault)
+
+    def breaks(self, node: str, source: str, target: str) -> bool:
+        """Whether this fault on `node` keeps `source` from opening a connection to the broker `target`.
+
+        A connection takes packets both ways, so a cut of one direction breaks the same links as a cut of both.
+        """
+        if not self.on_network or source == target or node not in {source, target}:
+            return False
+        other = target if node == source else source
+        return self.kind == "disconnect" or self.away_from == "everybody" or other.startswith("broker-")
+
+
+class Schedule(Model):
+    """How long each phase lasts. The fault window opens when `steady_s` is over."""
+
+    backlog_s: SomeSeconds = Field(default=0, description="the group joins so long after the first readings")
+    warm_up_s: Seconds = 4
+    steady_s: Seconds = 8
+    after_s: SomeSeconds = 8
+    recover_s: Seconds = 60
+    drain_s: Seconds = 150
+
+
+class Objectives(Model):
+    """What the system promised. A missed objective fails the run like a lost record does; None is not asked."""
+
+    recovery_s: Seconds | None = None
+    ack_gap_s: Seconds | None = None
+    latency_p99_s: Seconds | None = None
+    shed: Count | None = None
+    unstored: Count | None = Field(default=None, description="readings offered that are not stored at the end")
+
+
+class Scenario(Model):
+    """One declared experiment. `expect` is "pass", "invalid" or the names of the checks that must fire."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    variant: str = Field(default="", max_length=60, description="which one it is of several that share a name")
+    topology: Topology = Topology()
+    workload: Workload = Workload()
+    clients: Clients = Clients()
+    faults: tuple[Fault, ...] = Field(default=(), max_length=FAULTS_MAX)
+    schedule: Schedule = Schedule()
+    objectives: Objectives = Objectives()
+    expect: Expect = "pass"
+
+    @model_validator(mode="after")
+    def _targets_exist(self) -> Scenario:
+        """A number in a target must be one that the topology or the group has, a step one that the processor has."""
+        limits = {"broker": range(1, 4), "processor": range(self.clients.processors)}
+        for fault in self.faults:
+            role, _, which = fault.target.partition(":")
+            known = limits.get(role, range(self.topology.partitions))
+            if which.isdigit() and int(which) not in known:
+                raise ValueError(f"target {fault.target!r}: the numbers of a {role} go from {known[0]} to {known[-1]}")
+            if fault.step and fault.step not in STEPS[self.clients.processor]:
+                steps = ", ".join(STEPS[self.clients.processor])
+                raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _ends_within_a_day(self) -> Scenario:
+        if self.longest_s > DAY_S:
+            raise ValueError(
+                f"it may last {self.longest_s:,.0f} s, all phases together with the fault window, and a run lasts at "
+                f"most {DAY_S:,} s, a day: shorten a phase, a fault or the steps"
+            )
+        return self
+
+    @property
+    def title(self) -> str:
+        """The name, with the variant if there is one."""
+        return f"{self.name} {self.variant}".rstrip()
+
+    @property
+    def fault_window_s(self) -> float:
+        """Seconds from the end of the steady state to the last undo or the last rate step."""
+        last_undo = max((f.at_s + f.hold_s for f in self.faults), default=0.0)
+        return max(last_undo, len(self.workload.steps_per_s) * self.workload.step_s)
+
+    @property
+    def longest_s(self) -> float:
+        """Seconds from the first reading to the end of the drain, where recovery and drain take all that they may."""
+        plan = self.schedule
+        quiet_s = plan.backlog_s + plan.warm_up_s + plan.steady_s
+        return quiet_s + self.fault_window_s + plan.after_s + plan.recover_s + plan.drain_s
+
+    def describe(self) -> str:
+        """The scenario as a short text for a person; secrets are masked."""
+        shown = secret.masked(self.model_dump(mode="json", exclude_defaults=True))
+        return yaml.safe_dump(shown, sort_keys=False).strip()
+
+
+def scenario_from(data: object, origin: str) -> Scenario:
+    """Validate plain data (from YAML or Python) as a scenario.
+
+    Raises:
+        ScenarioError: naming `origin`, every wrong key with its value, and the rule it breaks.
+    """
+    secret.remember(data)
+    try:
+        return Scenario.model_validate(data)
+    except ValidationError as error:
+        raise ScenarioError(f"{origin}:\n{explain(error)}") from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line for each thing that is wrong: where, what was given (a secret is masked), which rule."""
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"]) or "scenario"
+        hidden = any(is_secret(str(part)) for part in item["loc"])
+        shown = SHOWN if hidden else secret.masked(item["input"])
+        given = "" if item["type"] in {"missing", "value_error"} else f" (given: {_short(repr(shown))})"
+        rule = (
+            "there is no such key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        )
+        lines.append(f"  {where}: {rule}{given}")
+    return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= GIVEN_MAX else f"{text[:GIVEN_MAX]}…"

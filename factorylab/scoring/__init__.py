@@ -1,9 +1,0 @@
-"""Detectors judged on recordings of real machines: read a recording, run a detector over it, count what it found.
-
-Pure: no Kafka, no database. The detectors are the ones that the factory runs, fed in the order of the file.
-"""
-
-from factorylab.scoring.detect import detect
-from factorylab.scoring.suite import cases, frame, machine, machine_counts, pump, rig, steel
-
-__all__ = ["cases", "detect", "frame", "machine", "machine_counts", "pump", "rig", "steel"]
