@@ -126,6 +126,6 @@ def test_a_topic_that_was_changed_during_a_run_is_a_problem_of_it(now: Identity,
         admin=SimpleNamespace(identity=lambda _topic: now),
         problems=list[str](),
     )
-    Experiment._check_topic(run)  # type: ignore[arg-type]
+    assert Experiment._check_topic(run) == now.partitions  # type: ignore[arg-type]
     assert len(run.problems) == told
     assert all(f"the id a: it has {now.partitions} and {now.topic_id}." in problem for problem in run.problems)
