@@ -53,7 +53,7 @@ def house_of_notebooks() -> Iterator[House]:
 @cache
 def trouble() -> str:
     """Why nodes cannot have networks of their own here; empty where they can. Asked in a process apart: it forks."""
-    program = "from factorylab.cluster import network; print(network.trouble())"
+    program = "from factorylab.cluster.network import isolated_network as network; print(network.trouble())"
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=environment.python(),

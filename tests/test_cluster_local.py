@@ -28,8 +28,8 @@ NODES = ["broker-1", "broker-2", "broker-3", "database"]
 DRIVER = """
 import sys, time
 from pathlib import Path
-from factorylab.cluster.local import LocalCluster
-from factorylab.settings import load_settings
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import load_settings
 
 lab = LocalCluster.up(load_settings().model_copy(update={"home": Path(sys.argv[1])}), keep="keep" in sys.argv)
 lab.inject(1, "broker-2", "pause")

@@ -39,8 +39,8 @@ DRIVER = """
 import sys, time
 from pathlib import Path
 from factorylab.cluster.base import Cut
-from factorylab.cluster.compose import ComposeCluster
-from factorylab.settings import load_settings
+from factorylab.cluster.docker.compose import ComposeCluster
+from factorylab.cluster.settings import load_settings
 
 home, last, *words = sys.argv[1:]
 lab = ComposeCluster.up(load_settings().model_copy(update={"home": Path(home)}), keep="keep" in words)

@@ -58,10 +58,10 @@ FOREIGN = {
     "DOCKER_DEFAULT_PLATFORM": "linux/none", "DOCKER_CONTENT_TRUST": "1",
 }  # fmt: skip
 
-
+PACKAGE = Path(environment.__file__).parents[1]
 COMMAND = """
 import warnings
-from factorylab import cli
+from factorylab.cli import main as cli
 cli.app = lambda: [warnings.warn("old", DeprecationWarning), __import__("matplotlib")]
 cli.main()
 """
@@ -185,7 +185,7 @@ def test_every_child_process_is_given_its_environment() -> None:
     """No call that starts a program leaves its environment to chance."""
     starts = {"subprocess.run", "subprocess.Popen", "asyncio.create_subprocess_exec"}
     bare = []
-    for file in Path(environment.__file__).parent.rglob("*.py"):
+    for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in starts:
                 bare += [] if any(word.arg == "env" for word in node.keywords) else [f"{file.name}:{node.lineno}"]
@@ -305,8 +305,7 @@ def test_connections_at_once_leave_the_variables_alone(database_url: str, shell:
 
 def test_all_connections_are_made_in_one_place() -> None:
     """Nothing else in the package opens a connection to PostgreSQL."""
-    root = Path(environment.__file__).parent
-    assert [f.name for f in root.rglob("*.py") if "psycopg2.connect" in f.read_text()] == ["libpq.py"]
+    assert [f.name for f in PACKAGE.rglob("*.py") if "psycopg2.connect" in f.read_text()] == ["libpq.py"]
 
 
 # -- .properties

@@ -28,11 +28,11 @@ import os, signal, sys, threading, time
 from pathlib import Path
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import bring_up
-from factorylab.faults.inject import Timeline
-from factorylab.faults.targets import Roles
-from factorylab.names import Names
-from factorylab.scenario import Fault
-from factorylab.settings import load_settings
+from factorylab.cluster.faults.inject import Timeline
+from factorylab.cluster.faults.targets import Roles
+from factorylab.core.names import Names
+from factorylab.scenarios.model import Fault
+from factorylab.cluster.settings import load_settings
 
 home, backend, last, amid_s = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 lab = bring_up(load_settings().model_copy(update={"home": home, "backend": backend}), isolated=True, keep=True)

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.cluster
 HOLDER = """
 import sys, time
 from pathlib import Path
-from factorylab.cluster.local import quiet
-from factorylab.house import House
-from factorylab.settings import load_settings
+from factorylab.cluster.local.backend import quiet
+from factorylab.execution.shared_lab import House
+from factorylab.cluster.settings import load_settings
 
 with House(load_settings().model_copy(update={"home": Path(sys.argv[1])}), quiet):
     print("open", flush=True)

@@ -198,8 +198,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import numpy as np
-from factorylab.journal import *
-from factorylab.history import PhaseStart
+from factorylab.history.journal import *
+from factorylab.history.tables import PhaseStart
 folder = Path(sys.argv[1])
 rows = Journal(folder, "fleet-0", "fleet")
 rows.write(PhaseStart(worker="fleet-0", t_ns=1, phase="end"))

@@ -112,7 +112,7 @@ def program(then: str) -> str:
     return f"""
 import os, signal
 from factorylab.detectors.bank import Bank
-from factorylab.factory import processor
+from factorylab.factory.processor import processor
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.process import run
 

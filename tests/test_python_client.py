@@ -17,7 +17,7 @@ from tests.test_factory_needs import closed_port
 PROGRAM = """
 import os, resource, socket, threading
 from factorylab.cluster.admin import Admin
-from factorylab.errors import WaitTimeout
+from factorylab.core.errors import WaitTimeout
 
 def held():
     return threading.active_count(), len(os.listdir("/proc/self/fd"))

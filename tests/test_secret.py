@@ -240,7 +240,7 @@ def test_a_wrong_url_of_the_database_is_not_shown(url: str, monkeypatch: pytest.
 def test_no_traceback_shows_a_secret() -> None:
     """What nobody caught is printed with its causes, and without the secrets that they quote."""
     program = (
-        "from factorylab import secret; from factorylab.core.errors import LabError; secret.guard_tracebacks()\n"
+        "from factorylab.core import secret; from factorylab.core.errors import LabError; secret.guard_tracebacks()\n"
         "secret.remember({'sasl.password': 'word-1'})\n"
         f"raise LabError('word-1 fails') from ValueError('postgresql://u:{PLANTED}@h word-1')"
     )

@@ -16,7 +16,7 @@ from tests.labs import shell
 
 pytestmark = pytest.mark.integration
 WORKER = """
-from factorylab.factory.steps import reached
+from factorylab.factory.store.crash_points import reached
 print("here", flush=True)
 for step in ("polled", "prepared", "polled"):
     reached(step)
