@@ -213,8 +213,9 @@ def test_a_switched_off_kernel_is_told_apart(path: str, monkeypatch: pytest.Monk
 def test_an_ordinary_user_can_do_it_too(can_isolate: None) -> None:
     """A process that has given root up makes namespaces, wires and cuts of its own, where the kernel lets users."""
     program = (
-        "import os\nfrom factorylab.cluster.network import netns, isolated_network\nos.setgroups([])\nos.setgid(65534)\n"
-        "os.setuid(65534)\nnetns.LIBC.prctl(4, 1, 0, 0, 0)  # as after an exec: its /proc is its own\n"
+        "import os\nfrom factorylab.cluster.network import netns, isolated_network\n"
+        "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\n"
+        "netns.LIBC.prctl(4, 1, 0, 0, 0)  # as after an exec: its /proc is its own\n"
         "print(netns.make.__name__, repr(isolated_network.trouble()))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd="/", env=shell(), capture_output=True,
