@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_the_cache_follows_xdg(tmp_path, monkeypatch):
 
 def test_three_nodes_agree_and_stay_on_loopback(tmp_path):
     """Every node has ports of its own on loopback, all name the same quorum, and inner topics have 3 copies."""
-    places = ports.choose(tmp_path, None).brokers
+    places = ports.choose(tmp_path, None, tmp_path / "claims").brokers
     nodes = [kafka_config.properties(place, places) for place in places]
     assert len({node["controller.quorum.voters"] for node in nodes}) == 1
     assert len({port for place in places for port in (place.port, place.quorum_port)}) == 6
@@ -63,7 +65,7 @@ def test_three_nodes_agree_and_stay_on_loopback(tmp_path):
 
 def test_a_node_has_features_and_an_identity(tmp_path):
     """A written node holds Kafka's own checkpoint and a directory id that no other node has."""
-    places = ports.choose(tmp_path, None).brokers
+    places = ports.choose(tmp_path, None, tmp_path / "claims").brokers
     folders = [tmp_path / str(place.number) for place in places]
     for folder, place in zip(folders, places, strict=True):
         kafka_config.write_node(folder, place, places, b"checkpoint")
@@ -73,28 +75,42 @@ def test_a_node_has_features_and_an_identity(tmp_path):
     assert all((folder / "data" / "bootstrap.checkpoint").read_bytes() == b"checkpoint" for folder in folders)
 
 
-def test_a_taken_port_is_named_with_its_owner():
+def test_a_taken_port_is_named_with_its_owner(tmp_path):
     """A pinned port that somebody listens on is refused with the port and the process."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         base = min(port, 65_535 - ports.BLOCK)
         with pytest.raises(PortTaken, match=rf"port {port} is taken by .*process {os.getpid()}"):
-            ports.choose(Path("/lab"), base)
+            ports.choose(Path("/lab"), base, tmp_path / "claims")
 
 
 def test_a_lab_goes_round_a_taken_port(tmp_path):
     """A free choice skips the block in which a port is taken, and two folders begin at different places."""
-    first = ports.choose(tmp_path, None)
+    first = ports.choose(tmp_path, None, tmp_path / "claims")
     with socket.create_server((first.brokers[0].address, first.brokers[0].port)):
-        second = ports.choose(tmp_path, None)
+        second = ports.choose(tmp_path, None, tmp_path / "claims")
     assert second.brokers[0].port > first.brokers[0].port or second.brokers[0].port < first.database_port
     assert first.brokers[0].port not in {place.port for place in second.brokers}
     assert ports.start_of(tmp_path / "a") != ports.start_of(tmp_path / "b")
 
 
+def test_labs_that_start_together_do_not_meet(tmp_path):
+    """A block that another process has claimed and not bound yet is left alone, until that process ends."""
+    first = ports.free_block(ports.FIRST, "127.0.0.1", ports.BLOCK)
+    program = (
+        "import sys; from pathlib import Path; from factorylab.cluster.local import ports\n"
+        f"print(ports.claim(Path({str(tmp_path)!r}), {first[0]}), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"True\n"
+        assert ports.free_block(ports.FIRST, "127.0.0.1", ports.BLOCK, tmp_path)[0] > first[0]
+        other.stdin.close()
+    assert ports.claim(tmp_path, first[0])
+
+
 def test_a_nodes_files_name_no_folder_of_this_machine(tmp_path):
     """Wherever a node lies, its files are the same ASCII: no name of a folder can be misread in them."""
-    places = ports.choose(tmp_path, None).brokers
+    places = ports.choose(tmp_path, None, tmp_path / "claims").brokers
     written = []
     for folder in (tmp_path / "plain", tmp_path / "Prüfstand 7, x=1;"):
         kafka_config.write_node(folder, places[0], places, b"checkpoint")

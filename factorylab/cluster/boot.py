@@ -112,7 +112,7 @@ def prepare(settings: Settings, progress: Progress, *, own_network: bool = False
     kit = java.ensure(settings.java, settings.cache, progress)
     if kit.note:
         progress(kit.note, 0, 0)
-    places = ports.choose(home, settings.port_base)
+    places = ports.choose(home, settings.port_base, settings.cache / "ports")
     empty(home)
     server = postgres.prepare(binaries, home / "data" / "database")
     password = secrets.token_urlsafe(24)

@@ -157,7 +157,7 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
     if data := engine.data_folder(client):
         folders.check_room(data, "a lab", folders.LAB_MB, engine.ROOM)
-    places = ports.choose(home, settings.port_base)
+    places = ports.choose(home, settings.port_base, settings.cache / "ports")
     boot.empty(home)
     password = secrets.token_urlsafe(24)
     values = images.chosen() | _places(places, password, free_network(home, projects.networks_in_use(client)))

@@ -1,12 +1,14 @@
 """Which ports a lab takes: a block of neighbours below the ephemeral range, found from the lab's own folder.
 
-Two labs in two folders start looking at different places, so they rarely meet; a port counts as free when it
-can be bound.
+Two labs in two folders start looking at different places; a port counts as free when it can be bound. Until a lab's
+nodes have bound theirs, a claim keeps its block from other labs that start at the same moment: a lock on a small file,
+which the kernel frees when the process that starts the lab ends.
 """
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import socket
@@ -22,6 +24,7 @@ from factorylab.core.errors import PortTaken
 FIRST, LAST = 20_000, 31_999
 BROKERS = 3
 BLOCK = 2 * BROKERS + 1
+CLAIMED: dict[int, int] = {}  # the first port of each block that this process has claimed, and the open lock file
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,27 @@ def start_of(home: Path) -> int:
     return FIRST + digest % ((LAST - FIRST + 1) // BLOCK) * BLOCK
 
 
-def free_block(start: int, address: str, size: int) -> Sequence[int]:
-    """The first block of `size` free ports at or after `start`, going round at the end of the range.
+def claim(folder: Path, first: int) -> bool:
+    """Keep the block at `first` from other processes; true as well where no claim can be written."""
+    if first in CLAIMED:
+        return True
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / str(first), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:  # a cache that may only be read: whether ports are free is all that can be asked
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return False
+    CLAIMED[first] = handle
+    return True
+
+
+def free_block(start: int, address: str, size: int, claims: Path | None = None) -> Sequence[int]:
+    """The first block of `size` free ports at or after `start`, going round at the end of the range; claimed in the
+    folder `claims`, where one is given.
 
     Raises:
         PortTaken: there is none.
@@ -76,19 +98,20 @@ def free_block(start: int, address: str, size: int) -> Sequence[int]:
     for step in range(0, LAST - FIRST + 1, size):
         first = FIRST + (start - FIRST + step) % (LAST - FIRST + 1)
         block = range(first, first + size)
-        if block[-1] <= LAST and all(bindable(address, port) for port in block):
+        free = block[-1] <= LAST and all(bindable(address, port) for port in block)
+        if free and (claims is None or claim(claims, first)):
             return block
     raise PortTaken(f"no {size} neighbouring ports are free between {FIRST} and {LAST}: set FACTORYLAB_PORT_BASE")
 
 
-def choose(home: Path, base: int | None) -> Places:
-    """Where the lab in `home` listens: at `base` when it is given, else in a free block.
+def choose(home: Path, base: int | None, claims: Path) -> Places:
+    """Where the lab in `home` listens: at `base` when it is given, else in a free block, claimed in `claims`.
 
     Raises:
         PortTaken: a port that was asked for is in use, with its owner; or none is free.
     """
     if base is None:
-        block: Sequence[int] = free_block(start_of(home), "0.0.0.0", BLOCK)
+        block: Sequence[int] = free_block(start_of(home), "0.0.0.0", BLOCK, claims)
     else:
         block = range(base, base + BLOCK)
         for port in block:
