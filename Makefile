@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
-TESTERS ?= 5  # processes of `make test`: four of them mostly wait for their labs
+TESTERS ?= 2  # processes: labs of two groups at a time are what two cores carry
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
