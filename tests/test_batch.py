@@ -171,7 +171,7 @@ def test_a_broken_record_is_told(tmp_path: Path, text: str) -> None:
     """A record that cannot be read is a usage error that names it and the way out."""
     record = Record(tmp_path, THREE)
     record.path.write_text(text, encoding="latin-1")
-    with pytest.raises(UsageError, match=r"batch-three\.json is no record of a batch .*--resume"):
+    with pytest.raises(UsageError, match=r"batch-three\.json is not the record of a batch .*--resume"):
         record.done()
 
 

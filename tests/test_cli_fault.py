@@ -84,7 +84,7 @@ def test_a_fault_by_hand_shows_its_evidence_and_heals(standing: Path, words: tup
         (
             ("broker", "kill", "--target", "leader:nowhere/0"),
             2,
-            "there is no topic 'nowhere' on this lab; there are: alerts",
+            "this lab has no topic 'nowhere'; it has: alerts",
         ),
     ],
 )

@@ -23,7 +23,7 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch):
     with pytest.raises(UsageError) as caught:
         load_settings()
     said = str(caught.value)
-    assert "FACTORYLAB_BACKEND: the backend external is not there yet" in said
+    assert "FACTORYLAB_BACKEND: the backend external is not supported" in said
     assert "FACTORYLAB_PORT_BASE: Input should be greater than or equal to 1024 (given: '80')" in said
     assert "FACTORYLAB_POSTGRES_BIN: no initdb and no postgres" in said and "(given: '/nowhere')" in said
 

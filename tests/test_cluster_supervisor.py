@@ -254,7 +254,7 @@ def test_nothing_is_broken_for_nobody(home):
     """A fault that arrives when its driver is gone is refused: nobody would heal it."""
     bare_lab(home)
     start(home, "broker-1")
-    with pytest.raises(LabError, match="nobody drives this lab"):
+    with pytest.raises(LabError, match="no driver is connected"):
         control.ask(home, control.Inject(1, "broker-1", "pause"))
     wait_status(home, "broker-1", "running")
     control.ask(home, control.Shutdown())

@@ -174,5 +174,5 @@ def test_what_was_removed_slowly_is_removed(monkeypatch: pytest.MonkeyPatch) -> 
     on starting is not waited for without end."""
     monkeypatch.setattr(projects, "REMOVED_S", 1e-9)
     assert projects.remove(Holding(1), "p") == ["broker-1"]  # type: ignore[arg-type]
-    with pytest.raises(LabError, match="somebody goes on starting it"):
+    with pytest.raises(LabError, match="something keeps starting it"):
         projects.remove(Holding(1000), "p")  # type: ignore[arg-type]

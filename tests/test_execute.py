@@ -74,8 +74,8 @@ def test_a_value_that_no_number_or_list_can_have_is_refused(text: str) -> None:
     [
         ({"producer": {"liner.ms": 5}}, ["clients.producer: liner.ms", "did you mean linger.ms?"]),
         ({"producer": {"retires": 5}}, ["did you mean retries?"]),
-        ({"producer": {"fetch.min.bytes": 1}}, ["fetch.min.bytes: is no setting of a producer"]),
-        ({"consumer": {"acks": 1}}, ["clients.consumer: acks: is no setting of a consumer"]),
+        ({"producer": {"fetch.min.bytes": 1}}, ["fetch.min.bytes: is not a setting of a producer"]),
+        ({"consumer": {"acks": 1}}, ["clients.consumer: acks: is not a setting of a consumer"]),
         ({"producer": {"batch.size": "1e5"}}, ["batch.size=1e5", "from 1 to 2147483647, in plain digits"]),
         ({"producer": {"batch.size": "1_000"}}, ["batch.size=1_000"]),
         ({"producer": {"batch.size": "010"}}, ["batch.size=010"]),
@@ -194,14 +194,14 @@ def test_a_run_fills_or_loads_its_own_folder_alone(tmp_path: Path, monkeypatch: 
     wanted = lab.scenario("baseline", seed=2)
     (tmp_path / "file").write_text("")
     for nowhere in (tmp_path / "nowhere", tmp_path / "file", tmp_path):
-        with pytest.raises(UsageError, match="is no folder of a run"):
+        with pytest.raises(UsageError, match="is not the folder of a run"):
             lab.run(wanted, nowhere)
     other, own = (create(tmp_path, scenario) for scenario in (lab.scenario("baseline"), wanted))
-    with pytest.raises(UsageError, match="is of another scenario"):
+    with pytest.raises(UsageError, match="belongs to another scenario"):
         lab.run(wanted, other.path)
     seal(other)
     seal(own)
-    with pytest.raises(UsageError, match="is of another scenario"):
+    with pytest.raises(UsageError, match="belongs to another scenario"):
         lab.run(wanted, other.path)
     assert lab.run(wanted, str(own.path)).folder == own
 

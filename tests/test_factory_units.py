@@ -239,7 +239,7 @@ def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
         ("when,v\n", "no reading"),
         ("when,v\n2014-01-01,1\n2014-01-01,warm\n", "line 3: 'warm' is no number"),
         ("when,v\n2014-01-01,nan\n", "holds no number, but 'nan'"),
-        ("when,v\n2014-01-01,-400\n", "line 2: -400 is no temperature"),
+        ("when,v\n2014-01-01,-400\n", "line 2: -400 is not a temperature"),
         ("when,v\nyesterday,1\n", "line 2: 'yesterday' in column 'when' is no time"),
         ("when,v\n2014-01-01\n", "line 2: 1 field where the header has 2"),
     ],

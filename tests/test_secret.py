@@ -125,7 +125,7 @@ def test_runs_of_one_folder_share_a_key_that_only_its_owner_reads(tmp_path: Path
 def test_a_broken_key_is_refused(tmp_path: Path) -> None:
     """A key that is cut short would give digests that mean nothing."""
     (tmp_path / run_folders.SECRET_KEY).write_bytes(b"short")
-    with pytest.raises(UsageError, match="is no key of 32 bytes"):
+    with pytest.raises(UsageError, match="is not a key of 32 bytes"):
         run_folders.secret_key(tmp_path)
 
 

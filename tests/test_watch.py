@@ -36,7 +36,7 @@ def test_old_answers_are_named_with_their_age() -> None:
     said = shown(Moment(old, Rates(None, None), nodes))
     assert "broker-1 DEAD  running: broker-2" in said
     assert "12 s old: no answer about the ends of the log" in said
-    assert "not told yet: no answer about the group" in said
+    assert "no answer yet: no answer about the group" in said
     assert "1,000 (12 s old)" in said
     assert stale(look(100)) == []
 

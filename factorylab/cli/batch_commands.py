@@ -27,11 +27,11 @@ def register(app: typer.Typer) -> None:
 
 
 def batch(  # noqa: PLR0917 (typer's options)
-    file: Annotated[Path, typer.Argument(help="for example experiments/quick.yaml")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="validate and list, run nothing")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="skip what an earlier attempt finished")] = False,
+    file: Annotated[Path, typer.Argument(help="a YAML file of runs, for example experiments/quick.yaml")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="validate and list the runs, run nothing")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="skip the runs that an earlier attempt finished")] = False,
     repeat: Annotated[
-        int | None, typer.Option("--repeat", min=1, max=ROUNDS_MAX, help="rounds, interleaved at random")
+        int | None, typer.Option("--repeat", min=1, max=ROUNDS_MAX, help="number of rounds; each is shuffled")
     ] = None,
     backend: OnBackend = None,
     as_json: AsJson = False,
@@ -53,7 +53,7 @@ def batch(  # noqa: PLR0917 (typer's options)
     record = batches.Record(settings.results, wanted)
     done, others = record.sort(planned, jobs) if resume else ([], [])
     for path in others:
-        say(f"{path} stays, and is no run of {file} as it is now: it is left out here")
+        say(f"left out {path}: it matches no run in {file} any more; its folder stays")
     record.write(done)
     judged = [load(settings.results / item.path) for item in done]
     finished = {(item.entry, item.round_no) for item in done}

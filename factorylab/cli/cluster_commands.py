@@ -56,13 +56,13 @@ def progress_bar() -> Iterator[Progress]:
 def up(
     backend: OnBackend = None,
     isolated: Annotated[
-        bool, typer.Option("--isolated", help="nodes in networks of their own, so that these can be cut")
+        bool, typer.Option("--isolated", help="give each node its own network, so that it can be cut")
     ] = False,
     small_disk: Annotated[
-        bool, typer.Option("--small-disk", help="the database's tables on a small disk, so that it can be filled")
+        bool, typer.Option("--small-disk", help="put the tables on a small disk, so that it can be filled")
     ] = False,
     factory: Annotated[
-        bool, typer.Option("--factory", help="with a fleet for each kind of sensor and two processors at work")
+        bool, typer.Option("--factory", help="also start a fleet for each kind of sensor and two processors")
     ] = False,
 ) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
@@ -92,19 +92,19 @@ def up(
 
 
 def down(
-    force: Annotated[bool, typer.Option("--force", help="even while another process uses the lab")] = False,
+    force: Annotated[bool, typer.Option("--force", help="stop the lab even while another process uses it")] = False,
 ) -> None:
-    """Stop the lab and clean up whatever an earlier one left. Runs and their results stay."""
+    """Stop the lab and clean up after earlier ones. Runs and results stay."""
     from factorylab.cluster import manage
 
     home = load_settings().home
     ended = manage.down(home, force=force)
-    typer.echo(f"Ended {', '.join(ended)}." if ended else f"No lab was up in {home}; nothing was left to end.")
+    typer.echo(f"Ended {', '.join(ended)}." if ended else f"No lab was up in {home}; there was nothing to stop.")
     typer.echo("Next: 'factorylab up' starts a fresh one; 'factorylab runs' lists what was measured.")
 
 
 def status(as_json: AsJson = False) -> None:
-    """What runs, as the operating system sees it."""
+    """Show the state of each node as the operating system sees it."""
     from factorylab.cluster import boot, manage
     from factorylab.cluster.base import INFRASTRUCTURE
 
@@ -130,41 +130,45 @@ def status(as_json: AsJson = False) -> None:
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
     # A worker that is dead belongs to a run, which judges it: nothing to heal.
     if any(node.status == "paused" or (node.status == "dead" and node.role in INFRASTRUCTURE) for node in seen):
-        typer.echo("Next: 'factorylab heal' resumes what is paused and starts what is dead.")
+        typer.echo("Next: 'factorylab heal' resumes paused nodes and starts dead ones.")
 
 
 def logs(  # noqa: PLR0917 (typer's options)
     run: Annotated[
-        str | None, typer.Argument(help="a run (its path, 6 digits or 'latest'); none: the lab's own logs")
+        str | None, typer.Argument(help="a run (its path, run id or 'latest'); default: the lab that is up")
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what comes, until the lab ends")] = False,
-    level: Annotated[str, typer.Option(help="at least: debug, info, warning, error, critical")] = "info",
-    worker: Annotated[str | None, typer.Option(help="only of nodes whose name begins so: broker, processor-0")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="keep printing new lines until the lab stops")] = False,
+    level: Annotated[
+        str, typer.Option(help="the lowest level to show: debug, info, warning, error, critical")
+    ] = "info",
+    worker: Annotated[
+        str | None, typer.Option(help="only nodes whose name starts with this: broker, processor-0")
+    ] = None,
     grep: Annotated[str | None, typer.Option(help="only lines that match this regular expression")] = None,
     correlation: Annotated[str | None, typer.Option(help="only lines with this correlation id: SENSOR:SEQ")] = None,
 ) -> None:
-    """Logs of all processes, or containers, in one stream by time."""
+    """Show the logs of all processes or containers, merged by time."""
     import re
 
     from factorylab.cluster import merged_logs as reading
 
     if level not in reading.LEVELS:
-        raise UsageError(f"no level {level!r}: one of {', '.join(reading.LEVELS)}")
+        raise UsageError(f"there is no level {level!r}: choose one of {', '.join(reading.LEVELS)}")
     if grep and correlation:
-        raise UsageError("--grep and --correlation are both patterns: give one of them")
+        raise UsageError("--grep and --correlation exclude each other: give one of them")
     try:
         choose = reading.chooser(level, worker, reading.whole_word(correlation) if correlation else grep)
     except re.error as error:
         raise UsageError(f"--grep {grep!r} is not a regular expression: {error}") from None
     if follow and run is not None:
-        raise UsageError("a run's logs are complete: --follow is for the lab that is up")
+        raise UsageError("a saved run gets no new lines: --follow is for the lab that is up")
     if follow:
         if not logs_of_lab():
             raise EnvironmentUnfit(f"no lab is up in {load_settings().home}: 'make start' starts one")
         for line in reading.followed(logs_of_lab, choose):
             sys.stdout.write(line.show() + "\n")
             sys.stdout.flush()
-        say("no lab is up any more")
+        say("the lab has stopped")
         return
     paths = _log_paths(run)
     found = False
@@ -204,18 +208,16 @@ def logs_of_lab() -> list[Path]:
 
 
 def heal() -> None:
-    """Undo every fault: resume what is paused, start what is dead."""
+    """Undo every fault: resume paused nodes, start dead ones."""
     from factorylab.cluster import manage
 
     done = manage.heal(load_settings().home)
     typer.echo("\n".join(done) if done else "Nothing was paused and nothing was dead.")
-    typer.echo(
-        "Next: 'factorylab status' shows the nodes; a broker that was dead takes some seconds to be in sync again."
-    )
+    typer.echo("Next: 'factorylab status' shows the nodes; a restarted broker needs some seconds to be in sync again.")
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """What this machine can run, what is missing, and how to get it."""
+    """Check what this machine can run, what is missing, and how to get it."""
     from factorylab.cluster import doctor as checks
 
     findings = checks.examine(load_settings())

@@ -18,7 +18,9 @@ from factorylab.factory.config import check_url
 
 URL = PREFIX + "DATABASE_URL"
 DAYS_MAX = 36_500  # no reading is older than 1970
-Schema = Annotated[str, typer.Option("--schema", envvar=PREFIX + "DB_SCHEMA", help="that of the factory, or run_…")]
+Schema = Annotated[
+    str, typer.Option("--schema", envvar=PREFIX + "DB_SCHEMA", help="the factory's schema, or a run's: run_…")
+]
 
 app = typer.Typer(no_args_is_help=True, help=f"The tables of the lab that is up, or of the database that {URL} names.")
 
@@ -46,7 +48,7 @@ def _url() -> str:
 
 @app.command()
 def upgrade(schema: Schema = "factory") -> None:
-    """Create the tables where they are missing, upgrade them where they are older; their rows stay."""
+    """Create missing tables and upgrade older ones; their rows stay."""
     from factorylab.factory.store.ensure_schema import ensure_schema
     from factorylab.factory.store.migrations import HEAD
 
@@ -56,24 +58,24 @@ def upgrade(schema: Schema = "factory") -> None:
 
 @app.command()
 def reader(schema: Schema = "factory") -> None:
-    """Make the role for dashboards, which reads and changes nothing; FACTORYLAB_READER_PASSWORD is its password."""
+    """Create the read-only role for dashboards; FACTORYLAB_READER_PASSWORD is its password."""
     from factorylab.factory.store.reader_role import READER, make_reader
 
     password = load_settings().reader_password
     if password is None:
         raise UsageError(f"no password for the role: set {PREFIX}READER_PASSWORD")
     make_reader(_url(), schema, password)
-    typer.echo(f"{READER} can read schema {schema}. Next: give a dashboard this name and the password.")
+    typer.echo(f"{READER} can read schema {schema}. Next: connect a dashboard with this role and its password.")
 
 
 @app.command()
 def retain(
-    older_than_days: Annotated[float, typer.Option("--older-than-days", help="age of what goes, in days")],
+    older_than_days: Annotated[float, typer.Option("--older-than-days", help="drop readings older than this, in days")],
     schema: Schema = "factory",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would go, and drop nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="count what would be dropped, drop nothing")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Drop readings that were recorded too long ago, and say what went. Everything else stays."""
+    """Drop old readings and report how many. Everything else stays."""
     from factorylab.factory.store.retention import drop_readings
 
     if not 0 < older_than_days <= DAYS_MAX:  # NaN is neither

@@ -24,10 +24,10 @@ FULL_ISR_S = 120.0
 
 BROKERS = "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0"
 CONSUMERS = "owner:P (the processor that owns partition P) or processor:N"
-Hold = Annotated[float, typer.Option("--hold", min=0.1, help="seconds until it is undone; Ctrl-C undoes it at once")]
-Suffix = Annotated[str, typer.Option("--run", help="6 digits of a run kept up; none: the standing factory")]
+Hold = Annotated[float, typer.Option("--hold", min=0.1, help="seconds until it is healed; Ctrl-C heals it at once")]
+Suffix = Annotated[str, typer.Option("--run", help="the id of a run kept up; default: the standing factory")]
 
-app = typer.Typer(no_args_is_help=True, help="Break something on a lab that is up; it is healed afterwards.")
+app = typer.Typer(no_args_is_help=True, help="Inject a fault into the lab that is up; it is healed afterwards.")
 
 
 def register(parent: typer.Typer) -> None:
@@ -68,9 +68,9 @@ def network(  # noqa: PLR0917 (typer's options)
     action: NetworkAction,
     target: Annotated[str, typer.Option("--target", help=f"{BROKERS}; {CONSUMERS}")] = "leader:0",
     away_from: Annotated[
-        AwayFrom, typer.Option(help="a partition drops packets of the (other) brokers or all")
+        AwayFrom, typer.Option(help="whose packets a partition drops: the (other) brokers' or all")
     ] = "brokers",
-    direction: Annotated[Direction, typer.Option(help="seen from the target")] = "both",
+    direction: Annotated[Direction, typer.Option(help="the packets dropped, seen from the target")] = "both",
     hold: Hold = 20,
     run: Suffix = "",
 ) -> None:
@@ -131,7 +131,7 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
             timeline.inject(0, fault)
             timeline.heal(0, fault)
         else:
-            say(f"for {fault.hold_s:g} s, then it is healed; Ctrl-C heals at once")
+            say(f"the fault is healed after {fault.hold_s:g} s; Ctrl-C heals it at once")
             timeline.play([fault], fault.hold_s)
         if not any(step.step == "evidence" for step in steps):
             raise LabError(f"nothing was broken: {steps[-1].evidence}")
@@ -144,4 +144,4 @@ def require_topic(topics: Callable[[], set[str]], topic: str) -> None:
     """Raises UsageError where a lab has no such topic, naming those that it has."""
     there = sorted(name for name in topics() if not name.startswith("__"))
     if topic not in there:
-        raise UsageError(f"there is no topic {topic!r} on this lab; there are: {', '.join(there) or 'none'}")
+        raise UsageError(f"this lab has no topic {topic!r}; it has: {', '.join(there) or 'none'}")

@@ -34,19 +34,19 @@ def dead_letters(  # noqa: PLR0917 (typer's options)
     partition: Annotated[int | None, typer.Option(min=0, help="only from this partition of the sensors' topic")] = None,
     error: Annotated[str | None, typer.Option(help="only where the reason (class or message) contains this")] = None,
     key: Annotated[str | None, typer.Option(help="only with this key (a sensor id)")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="at most so many, in the order of the log")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="also those that were sent again already")] = False,
-    resend: Annotated[bool, typer.Option("--resend", help="send them to where they came from, each once")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what --resend would do")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="at most this many, in the order of the log")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="also those that were sent again before")] = False,
+    resend: Annotated[bool, typer.Option("--resend", help="send each again, once, to its original topic")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what --resend would send, send nothing")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Records that could not be stored: list them, and send them again after a fix."""
+    """List the records that could not be stored, and send them again after a fix."""
     from factorylab.operations.dead_letters import Choice
 
     if dry_run and not resend:
-        raise UsageError("--dry-run says what --resend would do: give both, or neither to list the dead letters")
+        raise UsageError("--dry-run works only with --resend: give both, or neither to list the dead letters")
     if resend and everything:
-        raise UsageError("--all is for lists: what was sent again already is never sent a second time")
+        raise UsageError("--all works only without --resend: a dead letter is sent again only once")
     choice = Choice(partition, error, key, everything, limit)
     letters = _of_the_lab(run)
     if resend and not dry_run:
@@ -87,7 +87,7 @@ def _say_resent(done: Resent, *, as_json: bool) -> None:
         typer.echo(json.dumps({name: list(map(as_object, letters)) for name, letters in parts.items()}, indent=2))
     else:
         _say_each("sent", done.confirmed)
-        _say_each("not sent, the letter is cut and only its origin holds all bytes", done.cut)
+        _say_each("not sent: the dead letter is cut short, only its original record holds all bytes", done.cut)
         for letter, why in done.refused:
             typer.echo(f"not confirmed ({why})  {line(letter)}")
     say(f"{len(done.confirmed)} sent again, {len(done.cut)} cut, {len(done.refused)} not confirmed")

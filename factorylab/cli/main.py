@@ -51,7 +51,7 @@ def settled() -> str:
     try:
         return settle(load_settings().home)
     except KeyboardInterrupt:
-        return "the lab's supervisor goes on to heal and stop it: 'factorylab status' shows how far it is"
+        return "the lab's supervisor goes on healing and stopping it: 'factorylab status' shows the progress"
 
 
 app = typer.Typer(
@@ -75,7 +75,9 @@ watch_commands.register(app)
 
 
 @app.callback()
-def options(debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False) -> None:
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback when a command fails")] = False,
+) -> None:
     """Options of every command."""
     _debug.append(debug)
 

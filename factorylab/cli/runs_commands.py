@@ -26,12 +26,12 @@ OnBackend = Annotated[
     BackendChoice | None,
     typer.Option(
         "--backend",
-        help="where the lab runs: in containers (compose) or as processes (local); auto takes what this machine has",
+        help="run the lab in containers (compose) or as processes (local); auto: whichever this machine has",
         callback=choose_backend,
     ),
 ]
 Named = Annotated[
-    str, typer.Argument(help="a run: its path, its 6 hex digits, a scenario's name (its latest run), or 'latest'")
+    str, typer.Argument(help="a run: its path, its id (6 hex digits), a scenario's name (its latest run), or 'latest'")
 ]
 Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name=value, may be repeated")]
 
@@ -118,7 +118,7 @@ def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
 
 
 def show(run: Named) -> None:
-    """The verdict of a run on one screen."""
+    """Show the verdict of a run on one screen."""
     from factorylab.audit.judged import load
     from factorylab.audit.model.verdict import panel
 
@@ -128,7 +128,7 @@ def show(run: Named) -> None:
 
 
 def replay(run: Named, as_json: AsJson = False) -> None:
-    """Judge a saved run again from its raw history alone: no cluster is needed."""
+    """Judge a saved run again from its raw history; this needs no cluster."""
     from factorylab.scenarios.references import AGAIN, missing
 
     folder = run_folders.find(load_settings().results, run)
@@ -137,14 +137,18 @@ def replay(run: Named, as_json: AsJson = False) -> None:
     verdict = judge(folder).verdict
     say_verdict(verdict, folder, as_json=as_json)
     if was:
-        say("the same verdict as before, byte for byte" if was == before.read_bytes() else "NOT the verdict of before")
+        say(
+            "the same verdict as before, byte for byte"
+            if was == before.read_bytes()
+            else "the verdict is NOT the same as before"
+        )
     if lacking := missing(folder.scenario()):
         say(f"{', '.join(lacking)}: {AGAIN}")
     raise typer.Exit(verdict.exit_code)
 
 
 def compare(run_a: Named, run_b: Named) -> None:
-    """The numbers of two runs side by side."""
+    """Show the numbers of two runs side by side."""
     from factorylab.audit.judged import load
     from factorylab.audit.model.verdict import compare as side_by_side
 

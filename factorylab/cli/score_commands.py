@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from factorylab.detectors.recordings.recording import Recording
 
 LabelColumn = Annotated[
-    str | None, typer.Option(help="0 or 1 a row; default: anomaly or label; of a rig: cooler, valve, pump …")
+    str | None, typer.Option(help="0 or 1 for each row; default: anomaly or label; of a rig: cooler, valve …")
 ]
 FaultyValues = Annotated[
     list[str] | None,
-    typer.Option(help="a value of the label that means a fault (default: 1); of raw vibration: as --healthy"),
+    typer.Option(help="a value of the label that means a fault; default: 1. With --rate-hz: the faulty files"),
 ]
 Machines = Annotated[
-    str | None, typer.Option(help="the column that tells machines in one file apart, or column=machine for one")
+    str | None,
+    typer.Option(help="the column that names the machine where a file holds several; COLUMN=MACHINE picks one"),
 ]
 
 
@@ -42,34 +43,41 @@ def score(  # noqa: PLR0917 (typer's options)
         list[Path] | None, typer.Argument(help="recordings: .csv files, folders of them, or a hydraulic rig's folder")
     ] = None,
     detector: Annotated[
-        str | None, typer.Option(help="a detector, or several as a+b; default: chart for several columns, level+spike")
+        str | None,
+        typer.Option(help="a detector, or several as a+b; default: chart for several columns, else level+spike"),
     ] = None,
     parameter: Given = None,
     time_column: Annotated[
-        str | None, typer.Option(help="or two of date and clock, as Date+Time; default: by its name")
+        str | None, typer.Option(help="the times, or date and clock as Date+Time; default: found by name")
     ] = None,
-    value_column: Annotated[list[str] | None, typer.Option(help="may be repeated; default: all measurements")] = None,
+    value_column: Annotated[
+        list[str] | None, typer.Option(help="the measurements, may be repeated; default: all")
+    ] = None,
     label_column: LabelColumn = None,
     faulty: FaultyValues = None,
-    windows: Annotated[Path | None, typer.Option(help="when it is wrong: JSON by file, or a table: start,end")] = None,
+    windows: Annotated[
+        Path | None, typer.Option(help="when it was faulty: JSON by file, or a table: start,end")
+    ] = None,
     by: Machines = None,
-    missing: Annotated[list[str] | None, typer.Option(help="a value that means no reading, may be repeated")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="of times without an offset; default: UTC")] = None,
-    date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd, where dates can be read in two ways")] = None,
-    decimal: Annotated[str | None, typer.Option(help="'.' or ',', where numbers can be read in two ways")] = None,
-    encoding: Annotated[str | None, typer.Option(help="of the text, where it is neither UTF-8 nor cp1252")] = None,
-    no_header: Annotated[bool, typer.Option("--no-header", help="columns are called 1, 2, …")] = False,
-    interval: Annotated[str | None, typer.Option(help="15min, 1s …: how far apart rows without times are")] = None,
-    start: Annotated[str | None, typer.Option(help="with --interval: the first row's time")] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="a value that means “no reading”, may be repeated")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="zone of times without an offset; default: UTC")] = None,
+    date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd, where dates are ambiguous")] = None,
+    decimal: Annotated[str | None, typer.Option(help="'.' or ',', where numbers are ambiguous")] = None,
+    encoding: Annotated[str | None, typer.Option(help="if it is neither UTF-8 nor cp1252")] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="the files have none; columns are called 1, 2, …")
+    ] = False,
+    interval: Annotated[str | None, typer.Option(help="time between rows that have no times: 15min, 1s …")] = None,
+    start: Annotated[str | None, typer.Option(help="time of the first row, with --interval")] = None,
     rate_hz: RateHz = None,
     window: WindowSize = None,
     healthy: HealthyFiles = None,
     load_column: LoadColumn = None,
-    plant: Annotated[int, typer.Option(min=0, help="plant so many known faults in recordings without labels")] = 0,
-    seed: Annotated[int, typer.Option(help="of the planted faults")] = 1,
+    plant: Annotated[int, typer.Option(min=0, help="known faults to plant in recordings without labels")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of the planted faults")] = 1,
     part: Annotated[str, typer.Option(help="rows that count: all, first-half, second-half")] = "all",
-    data: Annotated[Path | None, typer.Option(help="a folder of the known recordings: all, by their splits")] = None,
-    parameters: Annotated[bool, typer.Option("--parameters", help="print the table of detectors' parameters")] = False,
+    data: Annotated[Path | None, typer.Option(help="the folder of known recordings: score them all")] = None,
+    parameters: Annotated[bool, typer.Option("--parameters", help="list the detectors' parameters")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score detectors on recordings of real machines, against simple baselines in the same table."""
@@ -94,7 +102,7 @@ def score(  # noqa: PLR0917 (typer's options)
             recordings = [recording.part(part) for recording in _read(files, columns, layout, windows)]
             _show_scores(recordings, (plant, seed), detector, given, as_json=as_json)
     else:
-        raise UsageError("name a recording, or --data FOLDER with the known ones, or ask for --parameters")
+        raise UsageError("there is nothing to score: name a recording, or give --data FOLDER or --parameters")
 
 
 def _read(files: list[Path], columns: Columns, layout: Layout, windows: Path | None) -> list[Recording]:

@@ -21,12 +21,12 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    sensor: Annotated[str, typer.Argument(help="a sensor's id, as temperature-00003")],
-    seq: Annotated[int, typer.Argument(help="the number of its reading, from 0", min=0, max=2**63 - 1)],
-    run: Annotated[str | None, typer.Option("--run", help="a saved run; none: the lab that is up")] = None,
+    sensor: Annotated[str, typer.Argument(help="a sensor's id, for example temperature-00003")],
+    seq: Annotated[int, typer.Argument(help="the sequence number of the reading, from 0", min=0, max=2**63 - 1)],
+    run: Annotated[str | None, typer.Option("--run", help="a saved run; default: the lab that is up")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The way of one reading: sent, acked, where in the log, read by, stored, alerts, with times and gaps."""
+    """Follow one reading: sent, acked, partition and offset, read by, stored, alerts, with times and gaps."""
     found = _of_lab(sensor, seq) if run is None else _of_run(run, sensor, seq)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())

@@ -38,13 +38,11 @@ def register(app: typer.Typer) -> None:
 
 
 def watch(
-    every: Annotated[float, typer.Option("--every", min=0.2, help="seconds between two looks")] = 1.0,
-    run: Annotated[
-        str, typer.Option("--run", help="6 digits of a run that is going on; none: the standing factory")
-    ] = "",
+    every: Annotated[float, typer.Option("--every", min=0.2, help="seconds between two updates")] = 1.0,
+    run: Annotated[str, typer.Option("--run", help="the id of a run in progress; default: the standing factory")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Throughput, lag, owners, alerts and events of the lab that is up, until Ctrl-C or its end."""
+    """Show throughput, lag, owners, alerts and events of the lab that is up, until Ctrl-C or its end."""
     if not every <= DAY_S:  # NaN is not
         raise UsageError(f"--every {every:g}: at most {DAY_S:,} seconds")
     from factorylab.cluster import control, manage
@@ -140,7 +138,7 @@ def stale(look: Look) -> list[str]:
 
 
 def _age(age_s: float | None) -> str:
-    return "not told yet" if age_s is None else f"{age_s:.0f} s old"
+    return "no answer yet" if age_s is None else f"{age_s:.0f} s old"
 
 
 def _number(value: float | None) -> str:

@@ -21,16 +21,14 @@ USUAL = "2048"  # samples of a window
 FASTEST_HZ = 10_000_000
 
 
-RateHz = Annotated[
-    float | None, typer.Option(help="the files hold raw vibration of a rig, so many samples a second, no times")
-]
+RateHz = Annotated[float | None, typer.Option(help="the sampling rate of raw vibration, in files without times")]
 WindowSize = Annotated[
-    str | None, typer.Option("--window", help="of raw vibration: samples, or 0.5s, 80ms; default: 2048")
+    str | None, typer.Option("--window", help="a window of raw vibration: samples, or 0.5s, 80ms; default: 2048")
 ]
 HealthyFiles = Annotated[
-    list[str] | None, typer.Option("--healthy", help="of raw vibration: healthy files, a path or a name with *")
+    list[str] | None, typer.Option("--healthy", help="healthy files of raw vibration: a path, or a name with *")
 ]
-LoadColumn = Annotated[str | None, typer.Option(help="of raw vibration; default: load; else by the files' names")]
+LoadColumn = Annotated[str | None, typer.Option(help="the load of raw vibration; default: load, else by file name")]
 
 
 def wanted_of(  # noqa: PLR0917 (as many options)
@@ -50,10 +48,10 @@ def wanted_of(  # noqa: PLR0917 (as many options)
 
     if rate_hz is None:
         if window or healthy or load:
-            raise UsageError("--window, --healthy and --load-column are for raw vibration: say its --rate-hz")
+            raise UsageError("--window, --healthy and --load-column are for raw vibration: give its --rate-hz")
         return None
     if not 0 < rate_hz <= FASTEST_HZ:
-        raise UsageError(f"--rate-hz {rate_hz:g}: samples a second, above 0 and at most {FASTEST_HZ:,}")
+        raise UsageError(f"--rate-hz {rate_hz:g}: must be above 0 and at most {FASTEST_HZ:,} samples a second")
     refuse(by=layout.by, time_zone=layout.time_zone, date_order=layout.date_order, interval=layout.interval)
     faulty = () if columns.label else columns.faulty
     return Wanted(rate_hz, samples_of(window or USUAL, rate_hz), tuple(healthy), faulty, load, columns, layout)
@@ -94,7 +92,7 @@ def refuse(**options: object) -> None:
     """
     for name, value in options.items():
         if value:
-            raise UsageError(f"--{name.replace('_', '-')} means nothing for raw samples (--rate-hz): leave it out")
+            raise UsageError(f"--{name.replace('_', '-')} does not apply to raw vibration (--rate-hz): leave it out")
 
 
 def _show(verdicts: list[Verdict], lines: list[str], as_json: bool) -> None:

@@ -22,11 +22,11 @@ def witness(
     run: Named,
     check: Annotated[str, typer.Option("--check", help="the finding to show; default: the worst")] = "",
     export: Annotated[
-        Path | None, typer.Option("--export", help="write it as a history of a few rows with a test, to this folder")
+        Path | None, typer.Option("--export", help="write it to this folder: a history of a few rows with a test")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The life of one reading that was lost, doubled or else: step by step, with the table that says so."""
+    """Show the life of one reading that was lost, duplicated or otherwise wrong, step by step with its evidence."""
     from factorylab.audit.explain.life import life_of_witness
     from factorylab.audit.extract import extract
     from factorylab.audit.judged import load

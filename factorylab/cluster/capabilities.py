@@ -11,7 +11,7 @@ OF_PROCESSES: tuple[Action, ...] = ("kill", "terminate", "pause", "refuse")  # w
 INSTEAD: dict[Action, str] = {
     "partition": "its nodes share this host's network: 'factorylab down' ends it, and 'factorylab up --isolated' "
     "starts one whose nodes do not",
-    "disconnect": "a lab of processes has no switch to unplug: take a partition from everybody, or --backend compose",
+    "disconnect": "a lab of processes cannot do that: use a partition from everybody, or --backend compose",
     "fill": "its database shares a disk with everybody: 'factorylab down' ends it, and 'factorylab up --backend local "
     "--small-disk' starts one whose tables have a small disk of their own",
 }

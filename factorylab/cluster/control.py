@@ -234,7 +234,7 @@ class Line:
         try:
             self._socket = socket.create_connection(("127.0.0.1", state.port), timeout_s)
         except OSError as error:
-            raise EnvironmentUnfit(f"the lab in {home} is going down ({error}): try again") from error
+            raise EnvironmentUnfit(f"the lab in {home} is shutting down ({error}): try again") from error
         self._file = self._socket.makefile("rb")
         self.send(Hello((home / TOKEN).read_text(), lease))
 
@@ -245,7 +245,9 @@ class Line:
         """The result of what was asked. Raises the LabError that the supervisor reports."""
         line = self._file.readline(MAX_LINE)
         if not line:
-            raise EnvironmentUnfit("the lab's supervisor closed the connection: the lab is going down, or was ended")
+            raise EnvironmentUnfit(
+                "the lab's supervisor closed the connection: the lab is shutting down, or was stopped"
+            )
         reply = msgspec.json.decode(line, type=Reply)
         if reply.kind:
             kind: type[LabError] = getattr(errors, reply.kind, LabError)

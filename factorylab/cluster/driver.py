@@ -63,7 +63,7 @@ class Driver:
         known = boot.known(home)
         if known.backend != self.backend:
             raise EnvironmentUnfit(
-                f"the lab that is up in {home} runs on the backend {known.backend}: take that one, or end the lab with "
+                f"the lab that is up in {home} runs on the backend {known.backend}: use that one, or stop the lab with "
                 "'factorylab down'"
             )
         self.home = home
@@ -145,7 +145,7 @@ class Driver:
         return msgspec.json.decode(control.ask(self.home, control.Heal(fault)), type=list[str])
 
     def wipe(self, node: str, topic: str, partition: int) -> str:
-        raise LabError(f"the files of {node} are out of reach on the backend {self.backend}: take --backend local")
+        raise LabError(f"the files of {node} cannot be reached on the backend {self.backend}: use --backend local")
 
     def status(self, node: str) -> ProcessStatus:
         pid = self._node(node).pid

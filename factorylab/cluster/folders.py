@@ -94,7 +94,7 @@ def check_name(path: Path, parted_by: str, way_out: str) -> None:
     for letter in str(path):
         if unicodedata.category(letter) in {"Cc", "Cs"}:
             encoding = sys.getfilesystemencoding()
-            raise EnvironmentUnfit(f"{str(path)!r} holds {letter!r}, which is no letter in {encoding}: {way_out}")
+            raise EnvironmentUnfit(f"{str(path)!r} holds {letter!r}, which {encoding} cannot encode: {way_out}")
         if letter in parted_by:
             raise EnvironmentUnfit(f"{path} holds {letter!r}, which ends a path for a program that reads it: {way_out}")
 
@@ -110,6 +110,6 @@ def for_sockets() -> Path:
         if len(os.fsencode(path)) + SOCKET_NAME_BYTES <= SOCKET_BYTES and os.access(path, os.W_OK | os.X_OK):
             return Path(path)
     raise EnvironmentUnfit(
-        f"of {', '.join(known)} none can be written to and has a path short enough for a socket, {SOCKET_BYTES} bytes "
-        "with its name: set TMPDIR to one that is"
+        f"no folder for sockets: none of {', '.join(known)} is writable and short enough ({SOCKET_BYTES} bytes with "
+        "the socket's name): set TMPDIR to one that is"
     )

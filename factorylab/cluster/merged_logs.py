@@ -124,7 +124,7 @@ def why_nothing(paths: Sequence[Path], level: str, worker: str | None) -> str:
         return "the logs are empty"
     if not seen & set(LEVELS[LEVELS.index(level) :]):
         return f"no line of level {level} or above: the highest is {max(seen, key=LEVELS.index)}"
-    return f"no line of level {level} or above fits; an ordinary reading leaves none at level info: see 'trace'"
+    return f"no line of level {level} or above matches; an ordinary reading leaves none at level info: see 'trace'"
 
 
 def followed(find: Callable[[], Sequence[Path]], choose: Choose) -> Iterator[LogLine]:

@@ -56,7 +56,7 @@ class Settings(Sourced):
     @classmethod
     def _not_yet(cls, value: object) -> object:
         if value in LATER_BACKENDS:
-            raise ValueError(f"the backend {value} is not there yet: take auto, local or compose")
+            raise ValueError(f"the backend {value} is not supported: choose auto, local or compose")
         return value
 
     @field_validator("java", mode="after")

@@ -23,7 +23,7 @@ LINGER_MAX_MS = 900_000  # librdkafka's own
 def _no_truth_value(value: object) -> object:
     """Python, and pydantic with it, takes true for 1."""
     if isinstance(value, bool):
-        raise ValueError(f"{str(value).lower()} is no number")
+        raise ValueError(f"{str(value).lower()} is not a number")
     return value
 
 

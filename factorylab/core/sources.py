@@ -66,9 +66,9 @@ def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
                     entries.append(Entry(element.key, element.value, line))
             line += max(1, element.source.count("\n"))
     except InvalidUEscapeError as error:
-        problems.append(f"{path}, line {line}: {error.escape!r} is no character: write \\\\ for a backslash")
+        problems.append(f"{path}, line {line}: {error.escape!r} is not a character: write \\\\ for a backslash")
     except UnicodeDecodeError:
-        problems.append(f"{path} is no text in UTF-8")
+        problems.append(f"{path} is not UTF-8 text")
     except OSError as error:
         problems.append(f"{path} cannot be read: {error.strerror}")
     return entries, problems

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from factorylab.core.errors import LabError, ScenarioError, UsageError
 from factorylab.core.limits import ROUNDS_MAX, RUNS_MAX, Count, Whole
+from factorylab.core.spelling import NAME
 from factorylab.core.yaml_file import read_mapping
 from factorylab.execution.notebook_run import Job, Parameter
 from factorylab.history.run_folders import RunFolder
@@ -39,7 +40,7 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    name: Annotated[str, NAME] = Field(max_length=60)
     repeat: Whole = Field(default=1, ge=1, le=ROUNDS_MAX)
     seed: Count = 1
     runs: tuple[Entry, ...] = Field(min_length=1, max_length=RUNS_MAX)
@@ -116,7 +117,7 @@ class Record:
         try:
             known = msgspec.json.decode(self.path.read_bytes(), type=list[Planned])
         except msgspec.DecodeError as error:
-            raise UsageError(f"{self.path} is no record of a batch ({error}): leave out --resume") from None
+            raise UsageError(f"{self.path} is not the record of a batch ({error}): leave out --resume") from None
         return [p for p in known if (self.path.parent / p.path / "raw" / "seal.json").exists()]
 
     def sort(self, planned: list[Planned], jobs: list[Job]) -> tuple[list[Planned], list[str]]:

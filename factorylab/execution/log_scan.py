@@ -185,8 +185,8 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
             if now_ns() - idle_since_ns >= IDLE_S * NS:
                 names = ", ".join(f"{partition} (to offset {end})" for partition, end in sorted(left.items()))
                 raise WaitTimeout(
-                    f"{topic} cannot be read as a whole, nothing came of partition {names} for {IDLE_S:g} s: {why};"
-                    " 'factorylab status' and 'factorylab heal' tell and mend what is broken"
+                    f"{topic} cannot be read as a whole, nothing came from partition {names} for {IDLE_S:g} s: {why};"
+                    " 'factorylab status' and 'factorylab heal' show and repair what is broken"
                 )
             records, errors = sorted_out(consumer.consume(BATCH, 0.5))
             why = errors[-1][0].str() if errors else why

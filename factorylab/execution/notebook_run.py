@@ -101,9 +101,9 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         except papermill.PapermillExecutionError as error:
             if not folder.sealed:
                 raise _as_lab_error(error.ename, error.evalue) from None
-            say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is whole")
+            say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is complete")
         except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
-            hint = "a kernel that died was killed or found no memory left: free some, and see the system's log"
+            hint = "a dead kernel was killed or ran out of memory: free some, and see the system's log"
             raise EnvironmentUnfit(
                 f"the notebook {notebook.name} could not be run to its end ({error}): {hint}"
             ) from None

@@ -51,9 +51,9 @@ def _made_for(wanted: Scenario, path: Path) -> RunFolder:
     folder = RunFolder(path.absolute())
     way_out = "leave run_dir out, and the run gets a folder of its own"
     if not (folder.raw / "scenario.json").is_file():
-        raise UsageError(f"run_dir={str(path)!r} is no folder of a run: {way_out}")
+        raise UsageError(f"run_dir={str(path)!r} is not the folder of a run: {way_out}")
     if folder.masked(wanted.model_dump(mode="json")) != folder.scenario().model_dump(mode="json"):
-        raise UsageError(f"run_dir={str(path)!r} is of another scenario than the one that is asked for: {way_out}")
+        raise UsageError(f"run_dir={str(path)!r} belongs to another scenario: {way_out}")
     return folder
 
 

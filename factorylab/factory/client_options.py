@@ -68,7 +68,7 @@ def _problem(role: Role, name: str, value: str) -> str:
         hint = f"did you mean {near[0]}?" if near else "the names are those of librdkafka's CONFIGURATION.md"
         return f"{name}: there is no such setting: {hint}"
     if setting.roles not in {"*", role[0].upper()}:
-        return f"{name}: is no setting of a {role}"
+        return f"{name}: is not a setting of a {role}"
     if setting.type == "see dedicated API":
         return f"{name}: is a function of the program, which cannot be given as text"
     rule = NUMBERS.get(setting.type)

@@ -168,7 +168,7 @@ def read_journal(folder: Path, worker: str) -> list[Row]:
     """The history rows of one worker. A line torn by a SIGKILL (the last of a file or before a restart) is left out.
 
     Raises:
-        ValueError: another line is no history row.
+        ValueError: another line is not a row of the history.
     """
     path = journal_path(folder, worker)
     rows: list[Row] = []
@@ -178,12 +178,12 @@ def read_journal(folder: Path, worker: str) -> list[Row]:
             row = _decode_row(line) if line else None
         except msgspec.DecodeError:
             if torn:
-                raise ValueError(f"{path.name}, line {torn} is no history row") from None
+                raise ValueError(f"{path.name}, line {torn} is not a row of the history") from None
             torn = number
             continue
         if row is not None:
             if torn and not isinstance(row, Worker):
-                raise ValueError(f"{path.name}, line {torn} is no history row")
+                raise ValueError(f"{path.name}, line {torn} is not a row of the history")
             torn = 0
             rows.append(row)
     return rows

@@ -73,7 +73,7 @@ def read(run: RunFolder) -> Manifest:
     except OSError as error:
         raise UsageError(f"{name} cannot be read ({error.strerror}): the run {run.unfinished}") from None
     except msgspec.DecodeError as error:
-        raise UsageError(f"{name} is no manifest: {error}") from None
+        raise UsageError(f"{name} is not a manifest: {error}") from None
     if manifest.schema_version > SCHEMA_VERSION:
         newer = f"{name}: schema {manifest.schema_version} is newer than this factorylab ({SCHEMA_VERSION})"
         raise UsageError(f"{newer}: update it")

@@ -126,7 +126,7 @@ def secret_key(results: Path) -> bytes:
     except OSError as error:
         raise UsageError(f"{path}, the key of the digests of secrets: {error.strerror}") from None
     if len(key) != SECRET_KEY_BYTES:
-        raise UsageError(f"{path} is no key of {SECRET_KEY_BYTES} bytes: remove it, and a new one is made")
+        raise UsageError(f"{path} is not a key of {SECRET_KEY_BYTES} bytes: remove it, and a new one is made")
     return key
 
 
@@ -201,7 +201,7 @@ def find(results: Path, word: str) -> RunFolder:
         return fits[0]
     if finished:
         return finished[-1]
-    hint = "give a run's path, its 6 digits, a scenario's name or 'latest'; see 'factorylab runs'"
+    hint = "give a run's path, its id (6 hex digits), a scenario's name or 'latest'; see 'factorylab runs'"
     if named:
         hint = f"none of these {len(named)} has finished; {named[-1].run_id} is the latest: name it so"
     elif len(fits) > 1:

@@ -187,5 +187,5 @@ def existing(path: Path | str) -> run_folders.RunFolder:
     """
     folder = run_folders.RunFolder(Path(path).resolve())
     if not (folder.raw / "scenario.json").exists():
-        raise UsageError(f"{path} is no run: it has no raw/scenario.json; see 'factorylab runs'")
+        raise UsageError(f"{path} is not a run: it has no raw/scenario.json; see 'factorylab runs'")
     return folder

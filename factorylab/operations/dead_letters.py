@@ -149,7 +149,7 @@ class DeadLetters:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", (f"{RESENT} {self._names.schema}",))
             if cursor.fetchone() != (True,):
-                raise LabError("dead letters are being sent again by another call just now: wait until it has ended")
+                raise LabError("another command is sending dead letters again: wait until it has ended")
         yield
 
     def _resent(self, connection: Connection) -> set[Origin]:

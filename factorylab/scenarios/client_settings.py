@@ -35,8 +35,8 @@ RESERVED = {
     "transactional.id": "makes a client of transactions, which fleets and processors are not",
     "plugin.library.paths": "loads other code into the client, and what it did would be taken for the client's",
     "test.mock.num.brokers": "sends the readings to brokers that the client makes up",
-    "default.topic.config": "is no setting here: write what is in it beside the others",
-    "default_topic_conf": "is no setting here: write what is in it beside the others",
+    "default.topic.config": "is not a setting here: write its contents beside the others",
+    "default_topic_conf": "is not a setting here: write its contents beside the others",
     **dict.fromkeys(("logger", "on_delivery", "on_commit", "oauth_cb", "partitioner_callback"), FUNCTION),
     **dict.fromkeys((f"{side}.{way}" for side in ("key", "value") for way in ("serializer", "deserializer")), FUNCTION),
 }

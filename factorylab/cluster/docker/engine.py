@@ -31,7 +31,7 @@ DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 NO_SPACE = "no space left on device"
 ROOM = "make room where the engine keeps its data: 'docker system df' shows what takes it, 'docker system prune' helps"
 NO_PLUGIN = ("is not a docker command", "unknown command: docker", "unknown flag: --project-name")
-INSTEAD = "or take --backend local, which needs no engine"
+INSTEAD = "or use --backend local, which needs no engine"
 REFUSALS = {
     errno.ENOENT: "no Docker engine runs here ({address} is not there): start one, " + INSTEAD,
     errno.ECONNREFUSED: "no Docker engine answers at {address}: start it, " + INSTEAD,

@@ -49,7 +49,7 @@ def remove(client: DockerClient, project: str) -> list[str]:
     deadline: float | None = None  # counted from the end of the first round: a slow engine takes long for that
     while exists(client, project):
         if deadline and time.monotonic() > deadline:
-            raise refused or LabError(f"{project} is not gone after {REMOVED_S:g} s: somebody goes on starting it")
+            raise refused or LabError(f"{project} is not gone after {REMOVED_S:g} s: something keeps starting it")
         refused = None
         try:
             names |= _sweep(client, project)

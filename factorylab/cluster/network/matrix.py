@@ -51,7 +51,7 @@ class Matrix:
                 return msgspec.json.decode(answer, type=list[Link])
             except (OSError, TimeoutError, msgspec.DecodeError) as error:
                 self.end()
-                raise LabError(f"who reaches whom cannot be told ({error!r}); see {self._log}") from error
+                raise LabError(f"which node reaches which is unknown ({error!r}); see {self._log}") from error
 
     async def _start(self, networks: Mapping[str, Namespace], targets: Mapping[str, tuple[str, int]]) -> None:
         self.end()

@@ -78,7 +78,7 @@ class Supervisor:
                 await self.children.stop(self.children.names(role), at_most_s=LAB_END_S if role == "broker" else None)
             await self.children.remove()
         except LabError as error:
-            print(f"the lab could not be ended as a whole: {error}", flush=True)
+            print(f"the lab could not be stopped completely: {error}", flush=True)
         (self.home / control.STATE).unlink(missing_ok=True)
         self.ended.set()
 
@@ -112,7 +112,7 @@ class Supervisor:
             except LabError as error:
                 print(f"what a driver left is not healed yet: {error}", flush=True)
             else:
-                print("what a driver had left was healed in the end", flush=True)
+                print("what a driver had left is healed now", flush=True)
                 return
 
     def write_state(self) -> None:
@@ -201,7 +201,7 @@ class Supervisor:
                 self.children.small_disk(path, owner)
             case control.Inject():
                 if self.lease is None:  # it died while it asked, and its healing is over
-                    raise LabError("nobody drives this lab, so nobody would heal it: nothing was broken")
+                    raise LabError("no driver is connected that would heal the fault: no fault was injected")
                 await self.children.inject(request)
             case control.Reach():
                 result = await self.children.reach()

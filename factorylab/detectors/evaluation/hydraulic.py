@@ -40,7 +40,7 @@ def read_rig(folder: Path, component: str | None) -> Recording:
         profile = np.loadtxt(folder / PROFILE)
         values = np.stack([np.loadtxt(file, ndmin=2).mean(axis=1) for file in files], axis=1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{folder} is no rig's recording: {error}") from None
+        raise UsageError(f"{folder} is not a rig's recording: {error}") from None
     if len(profile) != len(values):
         raise UsageError(f"{folder}: {PROFILE} has {len(profile)} cycles, the sensors {len(values)}")
     column, healthy = HEALTHY[component]

@@ -142,4 +142,4 @@ def control_of(run: JudgedRun) -> tuple[ControlName, bool]:
     for known in BROKEN:
         if run.scenario.name == "control" and known == name:
             return known, rest == "repaired"
-    raise UsageError(f"run {run.folder.run_id} is no control: its scenario is {run.scenario.name}")
+    raise UsageError(f"run {run.folder.run_id} is not a control: its scenario is {run.scenario.name}")

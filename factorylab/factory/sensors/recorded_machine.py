@@ -102,7 +102,7 @@ def _checked(rows: Rows) -> Rows:
         try:
             msgspec.convert(float(values[at]), messages.Celsius)
         except msgspec.ValidationError as error:
-            raise UsageError(f"{rows.where(at)}: {values[at]:g} is no temperature in °C: {error}") from None
+            raise UsageError(f"{rows.where(at)}: {values[at]:g} is not a temperature in °C: {error}") from None
     return rows
 
 
