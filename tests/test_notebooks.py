@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import logging
+from collections import Counter
 from pathlib import Path
 
 import nbformat
@@ -12,9 +13,8 @@ import papermill
 import pytest
 
 from factorylab.scenarios.catalog import SCENARIOS
+from tests.notebook_text import FOLDER, NOTEBOOKS, shared_texts
 
-FOLDER = Path(__file__).parents[1] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
 WITHOUT_A_RUN = ("sensors", "detectors")
@@ -85,6 +85,24 @@ def test_every_figure_is_explained(notebook: Path) -> None:
         if cell.cell_type == "code" and MAKES_A_FIGURE in cell.source:
             assert after is not None and after.cell_type == "markdown", cell.source
             assert "How to read" in after.source, cell.source
+
+
+@each
+def test_shared_text_comes_from_one_place(notebook: Path) -> None:
+    """A cell that names a shared text holds exactly that text; `python -m tests.notebook_text` writes them anew."""
+    texts = shared_texts()
+    shared = [cell for cell in cells(notebook) if "shared" in cell.metadata]
+    assert {cell.metadata["shared"]: cell.source for cell in shared} == {
+        name: texts[name] for name in (cell.metadata["shared"] for cell in shared)
+    }
+
+
+def test_what_two_notebooks_say_is_shared() -> None:
+    """No paragraph longer than a short sentence stands in two notebooks without coming from the shared text."""
+    markdown = [c for notebook in NOTEBOOKS for c in cells(notebook) if c.cell_type == "markdown"]
+    own = [c.source for c in markdown if "shared" not in c.metadata]
+    times = Counter(paragraph for text in own for paragraph in text.split("\n\n") if len(paragraph) > 80)
+    assert [paragraph for paragraph, n in times.items() if n > 1] == []
 
 
 @pytest.mark.parametrize("notebook", OF_SCENARIOS, ids=lambda path: path.stem)

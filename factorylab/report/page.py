@@ -15,6 +15,7 @@ from factorylab.audit.model.wording import story
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.report import plots, reproduce
+from factorylab.report.legends import LEGENDS
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.references import missing
 
@@ -82,57 +83,6 @@ def _manifest(run: JudgedRun) -> Manifest | None:
         return None
 
 
-LEGENDS = {
-    "timeline": (
-        "Throughput, consumer lag, partition leaders and partition owners over one time axis",
-        "Read it from top to bottom along one moment. Grey is the time the fault was held. Where acked falls below "
-        "offered, producers wait for brokers; where only stored falls, processors are behind and the lag grows. "
-        "A bar that changes its pattern is a failover (leader) or a rebalance (owner), a gap means that nobody was "
-        "in charge, and a line under a bar that the partition lacked in-sync replicas.",
-    ),
-    "latency": (
-        "End-to-end latency over time on a logarithmic axis",
-        "Each reading stands where it was meant to be sent, so a stall shows as a saw-tooth: whoever came first "
-        "waited longest. The band reaches from the median to the 99th percentile.",
-    ),
-    "ack_gaps": (
-        "The longest time without an acknowledgement for each partition",
-        "The bar is the time in which a producer got no confirmation from a partition, the mark what is usual. "
-        "A hatched bar did not end while it was watched: the truth is longer.",
-    ),
-    "exposure": (
-        "Confirmed readings that the death of their leader would have lost, over time",
-        "Each line is one broker: so many confirmed readings were on it alone, because followers had not copied them "
-        "yet or because it was the only replica in sync. The band reaches up to what is possible between two looks of "
-        "the probe. A run that lost nothing shows here how near it came.",
-    ),
-    "blind": (
-        "How late alerts were or would have been, how many machines were blind, and for how long at worst",
-        "No violation is needed: every reading shows when its alert would have been stored, had it raised one. Above, "
-        "the slowest of each half second, and dots for alerts that were raised; a cross is a reading that was never "
-        "stored. A machine is blind from a reading above the green line until its next one is due: in the middle how "
-        "many were, by location; below the worst machine of each location and the median one, from the first fault on.",
-    ),
-    "life": (
-        "The life of one reading that shows what was found",
-        "From top to bottom in the order of time; the table says what each step rests on.",
-    ),
-    "views": (
-        "What each broker said about the leader of one partition, and what became of the readings confirmed there",
-        "Each lane is one broker, asked alone: the pattern is whom it names as leader, the numbers are the replicas "
-        "that it counts as in sync, and a line under a bar means too few of them. Lanes that differ at one moment are "
-        "brokers that contradict each other; a gap is a broker that did not answer. Above, hatched: readings that were "
-        "confirmed in that time and are not in the log.",
-    ),
-    "load_curve": (
-        "Offered against achieved rate, and latency at each offered rate",
-        "On the dotted line the store gets all that is offered. A hollow mark is a rate at which the backlog, "
-        "in the producers or in the log, went on growing: there the latency only says how long the step was.",
-    ),
-}
-"""What a figure shows, and how to read it."""
-
-
 def _pictures(run: JudgedRun) -> list[Picture]:
     return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
 
@@ -164,23 +114,23 @@ def threats(run: JudgedRun, facts: Manifest | None) -> list[str]:
     if facts is None:
         return ["The run did not finish: nothing can be concluded from it."]
     found = [
-        "n = 1: one run is an observation, not a distribution; repeat it before a claim rests on it.",
+        "n = 1: one run is an observation, not a distribution; repeat it before you base a claim on it.",
         f"Brokers, store, load generator and probe share one host with {facts.host.cores} cores: they slow each other "
-        "down, and a network between hosts is not part of the picture.",
-        "The probe looks about five times a second: detection and catch-up are known to about a quarter of a second.",
+        "down, and no network between hosts is involved.",
+        "The probe samples about five times a second: detection and catch-up are accurate to about a quarter of a second.",
     ]
     if run.scenario.workload.source is None:
         found.append("The readings are simulated: their sizes and timing are more regular than those of real machines.")
     counts = run.verdict.counts
     if counts and counts.unknown:
         found.append(
-            f"{counts.unknown:,} sends had no answer; {counts.unknown_found:,} of them are in the log, and none is "
-            "counted as lost."
+            f"{counts.unknown:,} sends had no answer; {counts.unknown_found:,} of them are in the log; none of them "
+            "counts as lost."
         )
     stored = run.verdict.latency.n if run.verdict.latency else 0
     if counts and counts.stored > stored:
         found.append(
             f"Latency covers {stored:,} of {counts.stored:,} stored readings: the warm-up is left out, and so is a "
-            "batch whose processor was killed before it could note the commit."
+            "batch whose processor was killed before it could record the commit."
         )
     return found

@@ -1,0 +1,69 @@
+"""What each figure of a run shows, and how to read it: for the report and for the notebooks, which repeat it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Legend(NamedTuple):
+    """`alt` names what the figure shows; `how_to_read` explains it."""
+
+    alt: str
+    how_to_read: str
+
+
+LEGENDS = {
+    "timeline": Legend(
+        "Throughput, consumer lag, partition leaders and partition owners over one time axis",
+        "The four panels share one time axis: zero is the start of the steady state, grey the time a fault was held. "
+        "Top: readings per second as sensors offered them, brokers acknowledged them and processors stored them. A dip "
+        "in acked followed by a peak is a stall that was made up for; a dip without a peak is a loss. Where only "
+        "stored falls, processors are behind. Second: consumer lag, the records in the log that the group has not "
+        "finished. Below: the leader and the owner of each partition. A bar that changes its pattern is an election "
+        "(leader) or a rebalance (owner), a gap means that nobody was in charge, and a line under a bar that the "
+        "partition lacked in-sync replicas.",
+    ),
+    "latency": Legend(
+        "End-to-end latency over time on a logarithmic axis",
+        "The time from the moment a reading was due to the commit of the transaction that stored it. Each reading "
+        "stands at its due moment, so a stall shows as a sawtooth: the reading that came first waited longest. The "
+        "band reaches from the median to the 99th percentile.",
+    ),
+    "ack_gaps": Legend(
+        "The longest time without an acknowledgement for each partition",
+        "A bar is the longest time in which a partition acknowledged nothing; the mark is the longest such time of the "
+        "steady state. A hatched bar did not end while it was watched: the true gap is longer.",
+    ),
+    "exposure": Legend(
+        "Acknowledged readings that the death of their leader would have lost, over time",
+        "Each line counts the acknowledged readings that existed on one broker only, because no follower had copied "
+        "them yet or because that broker was the only in-sync replica. The band reaches up to the most that is "
+        "possible between two samples of the probe. A run that lost nothing shows here how close it came.",
+    ),
+    "blind": Legend(
+        "How late alerts were or would have been, how many machines were blind, and for how long at worst",
+        "No violation is needed: each reading shows when its alert would have been stored, had it raised one, because "
+        "both are stored in one transaction. Top: the slowest reading of each half second, by the moment it was due; "
+        "dots are alerts that were raised, crosses are readings that were never stored. Middle: how many machines "
+        "of each location were blind. A machine is blind from a late reading (above the green line) until its next "
+        "reading is due. Bottom: the blind time of the worst machine of each location, counted from the first fault "
+        "on (without a fault, over the whole run); the mark is the median machine.",
+    ),
+    "life": Legend(
+        "The life of one reading that shows what was found",
+        "The steps of one reading, from top to bottom in the order of time; the table names the evidence of each step.",
+    ),
+    "views": Legend(
+        "What each broker said about the leader of one partition, and what became of the readings confirmed there",
+        "Each lane is one broker, asked on its own: the pattern is the leader that it names, the numbers are the "
+        "replicas that it counts as in sync, and a line under a bar means that one is missing. Lanes that differ at "
+        "the same moment are brokers that contradict each other; a gap is a broker that did not answer. Top: the "
+        "readings that the partition acknowledged at that moment; hatched ones are not in the log afterwards.",
+    ),
+    "load_curve": Legend(
+        "Offered against achieved rate, and latency at each offered rate",
+        "On the dotted line the store keeps up with the offered rate; below it, the difference piles up as lag. At a "
+        "hollow mark the backlog, in the producers or in the log, kept growing, so the latency there only reflects "
+        "how long the step lasted.",
+    ),
+}
