@@ -23,7 +23,7 @@ from xdist.remote import Producer
 from factorylab.cluster.local.backend import LocalCluster, quiet
 from factorylab.cluster.settings import load_settings
 from factorylab.core import environment
-from factorylab.execution.shared_lab import House, forget
+from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs
 from factorylab.scenarios.catalog import build
 from tests.groups import ByGroup, is_notebook, mark
@@ -32,20 +32,20 @@ os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other b
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
 RECORDED = "detectors"
 LAB_OF_TESTS = pytest.StashKey[LocalCluster]()
-HOUSE = pytest.StashKey[House]()
+HOUSE = pytest.StashKey[SharedLab]()
 ENDS = pytest.StashKey[ExitStack]()
 BEFORE = pytest.StashKey[set[str]]()
 
 
 @contextmanager
-def house_of_notebooks() -> Iterator[House]:
+def house_of_notebooks() -> Iterator[SharedLab]:
     """A lab in a folder of its own, which every notebook run in the meantime takes for its lab."""
     home = Path(__file__).parent / ".lab" / f"notebooks-{os.getpid()}"
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("FACTORYLAB_HOME", str(home))
         patched.setenv("FACTORYLAB_RESULTS", str(home / "results"))
         faults = () if trouble() else build(PARTITION, {}).faults
-        with House(load_settings(), quiet, faults) as house:
+        with SharedLab(load_settings(), quiet, faults) as house:
             yield house
     shutil.rmtree(home)
 

@@ -147,7 +147,7 @@ def measure(server: Server, sensors: int, rounds: int) -> tuple[dict[str, list[f
     pairs = simulate(sensors)
     owned = newcomer()
     detect(owned, pairs)
-    state_mb = len(owned.bank.dump()) / 1e6
+    state_mb = len(owned.detectors.dump()) / 1e6
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         prepared: list[Prepared] = []

@@ -25,7 +25,7 @@ import psycopg2
 
 from factorylab.cluster.settings import project_folder
 from factorylab.core import messages
-from factorylab.detectors.bank import Bank
+from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.partition import Owned
 from factorylab.factory.sensors.sensor import SensorInfo
@@ -52,11 +52,11 @@ class Measured:
     slowest_ms: float
 
 
-def learn_a_week(bank: Bank, sensors: list[SensorInfo]) -> None:
-    """Let the bank see what all sensors report in a week, with every hour of it in both states of the machine."""
+def learn_a_week(detectors: PartitionDetectors, sensors: list[SensorInfo]) -> None:
+    """Let the detectors see what all sensors report in a week, with every hour of it in both states of the machine."""
     dice = np.random.default_rng(1)
     for kind in messages.KINDS:
-        slots = bank.slots([sensor.name for sensor in sensors if sensor.kind == kind])
+        slots = detectors.slots([sensor.name for sensor in sensors if sensor.kind == kind])
         for seq in range(WEEK):
             count = len(slots)
             columns = {
@@ -69,8 +69,8 @@ def learn_a_week(bank: Bank, sensors: list[SensorInfo]) -> None:
             columns["load_percent"] = dice.uniform(40, 100, count)
             columns |= {"running": np.full(count, seq % 2 == 0), "hour_of_week": np.full(count, seq // 4)}
             columns["seq"] = np.full(count, seq)
-            bank.fresh(slots, columns["seq"])
-            bank.score(kind, slots, columns)
+            detectors.fresh(slots, columns["seq"])
+            detectors.score(kind, slots, columns)
 
 
 def batches(source: Simulation, size: int) -> Iterator[Records]:
@@ -91,7 +91,7 @@ def run(url: str, sensors: int, size: int, *, stateless: bool) -> Measured:
         other.autocommit = True
         cursor = other.cursor()
         owned = Owned.of(0, store.take(0), 1)
-        learn_a_week(owned.bank, list(source.sensors))
+        learn_a_week(owned.detectors, list(source.sensors))
         cursor.execute("CHECKPOINT")
         for number, records in enumerate(batches(source, size)):
             cursor.execute("SELECT pg_current_wal_lsn() - '0/0'")

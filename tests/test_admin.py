@@ -9,10 +9,10 @@ from kafka.admin import ConfigResource
 
 from factorylab.cluster.admin import (
     Admin,
+    GroupMember,
     GroupView,
-    Identity,
-    Member,
     PartitionView,
+    TopicIdentity,
     _partitions,
     client_config,
     coordinating_partition,
@@ -48,7 +48,7 @@ def test_a_partition_is_full_with_its_leader_and_all_replicas() -> None:
 
 def test_owners_are_by_partition() -> None:
     """Each partition has its member's name; a member without partitions owns none."""
-    group = GroupView("Stable", (Member("a", (0, 2)), Member("b", (1,)), Member("c", ())))
+    group = GroupView("Stable", (GroupMember("a", (0, 2)), GroupMember("b", (1,)), GroupMember("c", ())))
     assert group.owners == {0: "a", 2: "a", 1: "b"}
 
 
@@ -117,12 +117,14 @@ def test_a_configuration_is_read_until_it_has_what_was_changed(monkeypatch: pyte
     assert Admin("nowhere:1").topic_config("t", {"retention.ms": "8000"}) == {"retention.ms": "8000"}
 
 
-@pytest.mark.parametrize(("now", "told"), [(Identity("a", 3), 0), (Identity("b", 3), 1), (Identity("a", 4), 1)])
-def test_a_topic_that_was_changed_during_a_run_is_a_problem_of_it(now: Identity, told: int) -> None:
+@pytest.mark.parametrize(
+    ("now", "told"), [(TopicIdentity("a", 3), 0), (TopicIdentity("b", 3), 1), (TopicIdentity("a", 4), 1)]
+)
+def test_a_topic_that_was_changed_during_a_run_is_a_problem_of_it(now: TopicIdentity, told: int) -> None:
     """Made again or grown, it is not the topic that the run made, and both are named; as it was, nothing is said."""
     run = SimpleNamespace(
         names=SimpleNamespace(sensors="t"),
-        topic=Identity("a", 3),
+        topic=TopicIdentity("a", 3),
         admin=SimpleNamespace(identity=lambda _topic: now),
         problems=list[str](),
     )

@@ -8,12 +8,14 @@ import pytest
 
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.execution import batch
-from factorylab.execution.batch import Batch, Entry, Planned, Record
+from factorylab.execution.batch import Batch, BatchRun, Planned, Record
 from factorylab.execution.notebook_run import Job
 from factorylab.history import run_folders
 from factorylab.scenarios.catalog import build
 
-THREE = Batch(name="three", runs=tuple(Entry(scenario=name) for name in ("baseline", "broker_loss", "consumer_loss")))
+THREE = Batch(
+    name="three", runs=tuple(BatchRun(scenario=name) for name in ("baseline", "broker_loss", "consumer_loss"))
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -110,7 +112,7 @@ def test_resume_takes_up_only_what_was_finished(tmp_path: Path) -> None:
     assert Record(tmp_path, THREE).done() == [planned[0]]
 
 
-def finished(results: Path, *entries: Entry) -> list[Planned]:
+def finished(results: Path, *entries: BatchRun) -> list[Planned]:
     """A whole run of each entry, recorded in this order."""
     done = []
     for number, entry in enumerate(entries):
@@ -129,20 +131,20 @@ def sorted_by(batch_now: Batch, results: Path, repeat: int = 1) -> tuple[list[Pl
 def test_a_run_is_done_by_what_it_was(tmp_path: Path) -> None:
     """After an edit of the file a run counts as done where its whole scenario is still asked for, wherever it stands
     now, and the folders of the others are named."""
-    slow, fast = (Entry(scenario="baseline", parameters={"rate_per_s": rate}) for rate in (10, 20))
-    broker = Entry(scenario="broker_loss")
+    slow, fast = (BatchRun(scenario="baseline", parameters={"rate_per_s": rate}) for rate in (10, 20))
+    broker = BatchRun(scenario="broker_loss")
     done = finished(tmp_path, slow, broker)
     Record(tmp_path, THREE).write(done)
     edited = THREE.model_copy(update={"runs": (broker, fast)})
     assert sorted_by(edited, tmp_path) == ([Planned(0, 0, done[1].path)], [done[0].path])
-    spelled = Entry(scenario="baseline", parameters={"rate_per_s": 10.0, "seed": 1})
+    spelled = BatchRun(scenario="baseline", parameters={"rate_per_s": 10.0, "seed": 1})
     assert sorted_by(THREE.model_copy(update={"runs": (spelled, broker)}), tmp_path) == (done, [])
 
 
 def test_each_repetition_takes_one_run(tmp_path: Path) -> None:
     """As many runs of one scenario count as done as the file asks for; with fewer rounds than before the rest is left
     over."""
-    once = THREE.model_copy(update={"runs": (Entry(scenario="baseline"),)})
+    once = THREE.model_copy(update={"runs": (BatchRun(scenario="baseline"),)})
     done = finished(tmp_path, *once.runs, *once.runs)
     Record(tmp_path, once).write(done)
     assert sorted_by(once, tmp_path) == ([done[0]], [done[1].path])
@@ -152,14 +154,14 @@ def test_each_repetition_takes_one_run(tmp_path: Path) -> None:
 def test_a_scenario_file_and_its_secrets_count_as_they_are_now(tmp_path: Path) -> None:
     """A run of a scenario file is done while file and secret say the same; a changed value or secret is another run."""
     file = tmp_path / "own.yaml"
-    own = THREE.model_copy(update={"runs": (Entry(scenario="own.yaml"),)})
+    own = THREE.model_copy(update={"runs": (BatchRun(scenario="own.yaml"),)})
 
     def left_over(text: str) -> list[str]:
         file.write_text(f"name: own\n{text}")
         return sorted_by(own, tmp_path)[1]
 
     file.write_text("name: own\nclients: {consumer: {sasl.password: one-secret}}")
-    done = finished(tmp_path, Entry(scenario=str(file)))
+    done = finished(tmp_path, BatchRun(scenario=str(file)))
     Record(tmp_path, own).write(done)
     assert left_over("clients: {consumer: {sasl.password: one-secret}}") == []
     assert left_over("clients: {consumer: {sasl.password: two-secrets}}") == [done[0].path]

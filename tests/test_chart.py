@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from factorylab.detectors import catalog
-from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors import detector_catalog
+from factorylab.detectors.evaluation.score_table import judge
 from factorylab.detectors.recordings.recording import Floats, Recording
 
 ROWS, FAULT = 1_200, slice(800, 1_100)
@@ -20,7 +20,7 @@ def machine(seed: int, channels: int, rows: int = ROWS) -> Floats:
 
 def scored(values: Floats, **given: float) -> Floats:
     """Scores of one machine."""
-    return catalog.build("chart", given, values.shape[1]).score(np.zeros(len(values), np.int64), values)
+    return detector_catalog.build("chart", given, values.shape[1]).score(np.zeros(len(values), np.int64), values)
 
 
 def test_a_channel_that_wanders_is_followed() -> None:

@@ -17,8 +17,8 @@ from factorylab.cluster import boot, manage
 from factorylab.cluster.local.backend import LocalCluster, quiet
 from factorylab.cluster.settings import Settings
 from factorylab.core.waiting import wait_until
-from factorylab.execution.setup import furnish
-from factorylab.execution.shared_lab import House
+from factorylab.execution.setup import create_topics_and_tables
+from factorylab.execution.shared_lab import SharedLab
 from factorylab.scenarios.model import Topology
 from tests.labs import shell
 
@@ -53,9 +53,9 @@ def test_what_cannot_be_done_is_refused(tmp_path: Path, words: tuple[str, ...], 
 def standing(labs_folder: Path, session_settings: Settings) -> Iterator[Path]:
     """The home of a lab with the factory's topics that nobody drives."""
     settings = session_settings.model_copy(update={"home": labs_folder / "by-hand"})
-    with House(settings, quiet):
+    with SharedLab(settings, quiet):
         with LocalCluster.up(settings) as cluster:
-            furnish(cluster.endpoints, Topology())
+            create_topics_and_tables(cluster.endpoints, Topology())
         yield settings.home
 
 

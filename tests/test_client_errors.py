@@ -16,7 +16,7 @@ from factorylab.factory import json_logs
 from factorylab.factory.client_errors import ClientDead, is_dead, sorted_out
 from factorylab.factory.config import FleetConfig
 from factorylab.factory.fleet.fleet import Fleet
-from factorylab.factory.process import Stop
+from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.intake import Bad
 from factorylab.factory.processor.outbox import Outbox
 from factorylab.factory.processor.pace import Pace
@@ -131,7 +131,9 @@ def test_a_dead_producer_is_not_tried_again(reports: bool, tmp_path: Path) -> No
     with pytest.raises(ClientDead):
         outbox.dead_letter("t", Bad(0, 0, 7, None, b"x", ValueError()))
         outbox.settle(lambda: False)
-    fleet = Fleet(FleetConfig(bootstrap="127.0.0.1:1", worker="f", journal_dir=tmp_path, rate="1000"), LOGGER, Stop())
+    fleet = Fleet(
+        FleetConfig(bootstrap="127.0.0.1:1", worker="f", journal_dir=tmp_path, rate="1000"), LOGGER, StopSignal()
+    )
     fleet._producer = DeadProducer(reports=reports)  # type: ignore[assignment]
     with pytest.raises(ClientDead):
         fleet.run()

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from sqlalchemy.engine import make_url
 
 from factorylab.cluster import control, driver, manage, ready
-from factorylab.cluster.base import Worker
+from factorylab.cluster.base import WorkerSpec
 from factorylab.cluster.local import postgres
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.errors import LabBusy, LabError, StartFailed, UsageError
@@ -152,7 +152,7 @@ def test_workers_start_and_stop(cluster, tmp_path):
     code = "import os, time\nprint(os.environ['GREETING'], flush=True)\ntime.sleep(600)"
     (tmp_path / "greeter.py").write_text(code)
     log = tmp_path / "fleet-7.log"
-    cluster.start([Worker("fleet-7", "fleet", "greeter", {"GREETING": "hi", "PYTHONPATH": str(tmp_path)}, log)])
+    cluster.start([WorkerSpec("fleet-7", "fleet", "greeter", {"GREETING": "hi", "PYTHONPATH": str(tmp_path)}, log)])
     wait_said(log, "hi")
     assert cluster.status("fleet-7") == "running"
     assert cluster.exit_code("fleet-7") is None
@@ -163,7 +163,7 @@ def test_workers_start_and_stop(cluster, tmp_path):
 def test_a_worker_that_cannot_start_is_reported(cluster, tmp_path, monkeypatch):
     """A worker whose program is broken fails the start with its own words; an unknown one is refused."""
     monkeypatch.setattr(driver, "WATCH_S", 60)
-    broken = Worker("fleet-8", "fleet", "no_such_module", {}, tmp_path / "fleet-8.log")
+    broken = WorkerSpec("fleet-8", "fleet", "no_such_module", {}, tmp_path / "fleet-8.log")
     with pytest.raises(StartFailed, match="No module named no_such_module"):
         cluster.start([broken])
     with pytest.raises(UsageError, match="no node 'fleet-99'"):

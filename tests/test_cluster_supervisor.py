@@ -88,7 +88,7 @@ def test_remains_of_a_dead_supervisor_are_ended(home):
     process.send_signal(signal.SIGSTOP)
     own = control.Recorded("supervisor", process.pid, created=1.0)  # another process's creation time: not ours
     orphan = control.Recorded("broker-1", process.pid, psutil.Process(process.pid).create_time())
-    (home / control.STATE).write_bytes(msgspec.json.encode(control.State(own, 1, [orphan])))
+    (home / control.STATE).write_bytes(msgspec.json.encode(control.LabState(own, 1, [orphan])))
     assert control.remove_remains(home) == ["broker-1"]
     process.wait(10)
     assert control.find_process(orphan) is None

@@ -15,7 +15,7 @@ import pytest
 
 from factorylab.audit.judged import load
 from factorylab.cluster import boot, control, driver, manage, ready
-from factorylab.cluster.base import Action, Cut, Link, Worker
+from factorylab.cluster.base import Action, Cut, Link, WorkerSpec
 from factorylab.cluster.database_probe import pulse
 from factorylab.cluster.docker import engine, images, projects
 from factorylab.cluster.docker.compose import ComposeCluster, project_of, resolve
@@ -266,12 +266,12 @@ def test_a_disconnected_broker_comes_back_as_it_was(lab: ComposeCluster) -> None
 # -- workers
 
 
-def fleet(lab: ComposeCluster, folder: Path, name: str = "fleet-0", **variables: str) -> Worker:
+def fleet(lab: ComposeCluster, folder: Path, name: str = "fleet-0", **variables: str) -> WorkerSpec:
     """A fleet of a few sensors that journals into `folder`."""
     env = {"BOOTSTRAP": lab.worker_endpoints.bootstrap, "WORKER": name, "RATE": "200", "SENSORS": "9"}
     env |= {"SENSOR_TOPIC": "compose-test", "JOURNAL_DIR": str(folder)} | variables
     given = {f"FACTORYLAB_{key}": value for key, value in env.items()}
-    return Worker(name, "fleet", "factorylab.factory.fleet", given, folder / f"{name}.log", 20, (folder,))
+    return WorkerSpec(name, "fleet", "factorylab.factory.fleet", given, folder / f"{name}.log", 20, (folder,))
 
 
 @pytest.fixture

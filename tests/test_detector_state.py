@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from factorylab.detectors import catalog
-from factorylab.detectors.bank import Bank
-from factorylab.detectors.parts import Part, decode, encode
+from factorylab.detectors import detector_catalog
+from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import KINDS, Columns
+from factorylab.detectors.saved_state import Part, decode, encode
 from factorylab.detectors.streaming import rounds
 
 SENSORS, READINGS = 7, 4200
@@ -46,12 +46,12 @@ def log_of(kind: str, seed: int) -> Log:
     return [f"s{at}" for at in which], columns | {"seq": np.where(lost, seq + 40, seq)}
 
 
-def fed(bank: Bank, kind: str, log: Log, rows: slice) -> Found:
+def fed(detectors: PartitionDetectors, kind: str, log: Log, rows: slice) -> Found:
     """The events of some rows of a log: (sensor, seq, rule, limit's rank, value)."""
     names, columns = log[0][rows], {name: column[rows] for name, column in log[1].items()}
-    slots = bank.slots(names)
-    fresh = bank.fresh(slots, columns["seq"])
-    events = bank.score(kind, slots[fresh], {name: column[fresh] for name, column in columns.items()})
+    slots = detectors.slots(names)
+    fresh = detectors.fresh(slots, columns["seq"])
+    events = detectors.score(kind, slots[fresh], {name: column[fresh] for name, column in columns.items()})
     return [
         (names[fresh[e.row]], int(columns["seq"][fresh[e.row]]), e.rule.name, e.rule.levels.index(e.level), e.value)
         for e in events
@@ -75,9 +75,9 @@ def kept(parts: list[bytes], part: Part) -> list[bytes]:
     return [*before, part.data]
 
 
-def content(bank: Bank) -> tuple[object, ...]:
-    """The whole state of a bank, whatever the order of its rows."""
-    state = decode(0, bank.dump())
+def content(detectors: PartitionDetectors) -> tuple[object, ...]:
+    """The whole state of the detectors, whatever the order of its rows."""
+    state = decode(0, detectors.dump())
     rows = {}
     for name, (keys, data) in state.scores.items():
         found = np.frombuffer(keys, "<i4").tolist()
@@ -93,53 +93,53 @@ def test_any_cut_gives_the_events_of_one_pass(kind: str) -> None:
     restored = 0
     for seed in range(4):
         log = log_of(kind, seed)
-        whole = sorted(fed(Bank(), kind, log, slice(None)))
+        whole = sorted(fed(PartitionDetectors(), kind, log, slice(None)))
         assert len({rule for _, _, rule, _, _ in whole}) >= 3
         owners = np.random.default_rng(seed + 100)
         found: Found = []
-        bank, parts = Bank(), list[bytes]()
+        detectors, parts = PartitionDetectors(), list[bytes]()
         for rows in cuts(seed):
             if owners.random() < 0.3:
-                bank, restored = Bank.load(parts), restored + (len(parts) > 1)
-            found += fed(bank, kind, log, rows)
-            parts = kept(parts, bank.save())
+                detectors, restored = PartitionDetectors.load(parts), restored + (len(parts) > 1)
+            found += fed(detectors, kind, log, rows)
+            parts = kept(parts, detectors.save())
         assert sorted(found) == whole
     assert restored > 3
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_state_restored_from_parts_is_the_state(kind: str) -> None:
-    """After each of many small batches the parts that were saved so far hold the state of the bank, bit for bit, and
+    """After each of many small batches the parts saved so far hold the state of the detectors, bit for bit, and
     the changes never outgrow the whole state that they follow."""
-    log, bank, parts = log_of(kind, 11), Bank(), list[bytes]()
+    log, detectors, parts = log_of(kind, 11), PartitionDetectors(), list[bytes]()
     wholes, most = 0, 0
     for start in range(READINGS // 4):
-        fed(bank, kind, log, slice(start, start + 1))
-        part = bank.save()
+        fed(detectors, kind, log, slice(start, start + 1))
+        part = detectors.save()
         wholes += part.number == 0
         parts = kept(parts, part)
         most = max(most, len(parts))
         assert sum(map(len, parts[1:])) <= len(parts[0])
-        assert content(Bank.load(parts)) == content(bank)
+        assert content(PartitionDetectors.load(parts)) == content(detectors)
     assert wholes > 3 and most > 3
 
 
 def test_what_is_saved_grows_with_the_readings() -> None:
-    """Ten readings in a bank of 2,000 sensors are saved in less than a hundredth of the whole state."""
-    bank = Bank()
-    slots = bank.slots([f"s{at}" for at in range(2_000)])
+    """Ten readings in a state of 2,000 sensors are saved in less than a hundredth of the whole state."""
+    detectors = PartitionDetectors()
+    slots = detectors.slots([f"s{at}" for at in range(2_000)])
 
     def feed(count: int, seq: int) -> Part:
         same = np.full(count, seq)
-        bank.fresh(slots[:count], same)
+        detectors.fresh(slots[:count], same)
         measured = {
             "energy_kwh": np.full(count, 50.0),
             "running": np.full(count, True),
             "hour_of_week": same,
             "seq": same,
         }
-        bank.score("energy", slots[:count], measured)
-        return bank.save()
+        detectors.score("energy", slots[:count], measured)
+        return detectors.save()
 
     whole, change = feed(2_000, 0), feed(10, 1)
     assert (whole.number, change.number) == (0, 1)
@@ -148,38 +148,40 @@ def test_what_is_saved_grows_with_the_readings() -> None:
 
 def test_a_missing_part_is_refused() -> None:
     """Changes without the part before them are an error, never a state with a hole."""
-    log, bank, parts = log_of("temperature", 1), Bank(), list[bytes]()
+    log, detectors, parts = log_of("temperature", 1), PartitionDetectors(), list[bytes]()
     for rows in (slice(0, 2000), slice(2000, 2001), slice(2001, 2002)):
-        fed(bank, "temperature", log, rows)
-        parts = kept(parts, bank.save())
-    Bank.load(parts)
+        fed(detectors, "temperature", log, rows)
+        parts = kept(parts, detectors.save())
+    PartitionDetectors.load(parts)
     for wrong in (parts[1:], [parts[0], parts[2]], [parts[0], parts[0]]):
         with pytest.raises(ValueError, match="is missing"):
-            Bank.load(wrong)
+            PartitionDetectors.load(wrong)
 
 
 def test_a_state_from_before_there_were_parts_is_read() -> None:
     """A state of the older, shorter format is a whole state; the next owner goes on with it and begins anew."""
-    log, bank = log_of("energy", 2), Bank()
-    fed(bank, "energy", log, slice(0, 2000))
-    heir = Bank.load([encode(msgspec.msgpack.decode(bank.dump())[:5])])
-    assert content(heir) == content(bank)
+    log, detectors = log_of("energy", 2), PartitionDetectors()
+    fed(detectors, "energy", log, slice(0, 2000))
+    heir = PartitionDetectors.load([encode(msgspec.msgpack.decode(detectors.dump())[:5])])
+    assert content(heir) == content(detectors)
     assert heir.save().number == 0
 
 
-@pytest.mark.parametrize("name", catalog.detectors())
+@pytest.mark.parametrize("name", detector_catalog.detectors())
 def test_every_detector_goes_on_from_its_dump(name: str) -> None:
     """Scores after a dump and a load are bit for bit those of the detector that was never saved, each in its bin."""
     rng = np.random.default_rng(5)
     channels = 3 if name in {"chart", "vibration"} else 1
     sensors = rng.integers(0, 4, 6000)
     values = rng.normal(50, 3, (6000, channels) if channels > 1 else 6000)
-    bins = rng.integers(0, 2, 6000) if catalog.detectors()[name].BINS > 1 else None
-    given = {"day_readings": 200} if "day_readings" in catalog.detectors()[name].Parameters.model_fields else {}
-    one, other = (catalog.build(name, given, channels) for _ in range(2))
+    bins = rng.integers(0, 2, 6000) if detector_catalog.detectors()[name].BINS > 1 else None
+    given = (
+        {"day_readings": 200} if "day_readings" in detector_catalog.detectors()[name].Parameters.model_fields else {}
+    )
+    one, other = (detector_catalog.build(name, given, channels) for _ in range(2))
     expected = one.score(sensors, values, bins)
     first = other.score(sensors[:3000], values[:3000], None if bins is None else bins[:3000])
-    heir = catalog.build(name, given, channels)
+    heir = detector_catalog.build(name, given, channels)
     heir.load(*other.dump())
     then = heir.score(sensors[3000:], values[3000:], None if bins is None else bins[3000:])
     assert np.concatenate([first, then]).tobytes() == expected.tobytes()
@@ -188,10 +190,10 @@ def test_every_detector_goes_on_from_its_dump(name: str) -> None:
 
 def test_state_of_another_layout_is_refused() -> None:
     """A dump of three channels is no start for two."""
-    wide = catalog.build("chart", channels=3)
+    wide = detector_catalog.build("chart", channels=3)
     wide.score(np.zeros(5, np.int64), np.ones((5, 3)))
     with pytest.raises(ValueError, match="another layout"):
-        catalog.build("chart", channels=2).load(*wide.dump())
+        detector_catalog.build("chart", channels=2).load(*wide.dump())
 
 
 def test_rounds_hold_each_sensor_once_and_in_order() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from factorylab.detectors.bank import Bank
 from factorylab.detectors.levels import Level, LevelDetector, Rule
+from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import ENERGY_SPIKE, KINDS, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
 from tests.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
 
@@ -73,11 +73,13 @@ def stream(seed: int, sensors: int, readings: int) -> tuple[list[str], NDArray[n
     return [f"s{at}" for at in which], seqs, 80 + rng.normal(0, 12, readings).cumsum() % 40 - 15
 
 
-def feed(bank: Bank, names: list[str], seqs: NDArray[np.int64], values: Floats) -> list[tuple[str, int, str, float]]:
-    """What a bank raises about some temperature readings: (sensor, seq, rule, limit)."""
-    slots = bank.slots(names)
-    fresh = bank.fresh(slots, seqs)
-    events = bank.score("temperature", slots[fresh], {"temperature_c": values[fresh], "seq": seqs[fresh]})
+def feed(
+    detectors: PartitionDetectors, names: list[str], seqs: NDArray[np.int64], values: Floats
+) -> list[tuple[str, int, str, float]]:
+    """What the detectors raise about some temperature readings: (sensor, seq, rule, limit)."""
+    slots = detectors.slots(names)
+    fresh = detectors.fresh(slots, seqs)
+    events = detectors.score("temperature", slots[fresh], {"temperature_c": values[fresh], "seq": seqs[fresh]})
     return [(names[fresh[e.row]], int(seqs[fresh[e.row]]), e.rule.name, e.level.limit) for e in events]
 
 
@@ -85,40 +87,40 @@ def feed(bank: Bank, names: list[str], seqs: NDArray[np.int64], values: Floats) 
 def test_batches_and_hand_overs_change_nothing(size: int) -> None:
     """Cut into batches of any size, with the state saved and loaded between them, the same events come out."""
     names, seqs, values = stream(1, sensors=5, readings=600)
-    whole = feed(Bank(), names, seqs, values)
+    whole = feed(PartitionDetectors(), names, seqs, values)
     assert len(whole) > 50
-    parts, bank = [], Bank()
+    parts, detectors = [], PartitionDetectors()
     for at in range(0, len(names), size):
-        bank = Bank.load([bank.dump()])
-        parts += feed(bank, names[at : at + size], seqs[at : at + size], values[at : at + size])
+        detectors = PartitionDetectors.load([detectors.dump()])
+        parts += feed(detectors, names[at : at + size], seqs[at : at + size], values[at : at + size])
     assert parts == whole
 
 
 def test_the_fast_path_finds_what_a_walk_finds() -> None:
     """Passing over quiet sensors gives the events of a detector that sees each sensor alone."""
     names, seqs, values = stream(2, sensors=7, readings=900)
-    together = feed(Bank(), names, seqs, values)
+    together = feed(PartitionDetectors(), names, seqs, values)
     alone = []
     for name in sorted(set(names)):
         rows = [at for at, other in enumerate(names) if other == name]
-        alone += feed(Bank(), [name] * len(rows), seqs[rows], values[rows])
+        alone += feed(PartitionDetectors(), [name] * len(rows), seqs[rows], values[rows])
     assert sorted(together) == sorted(alone)
 
 
 def test_readings_out_of_order_are_not_scored_again() -> None:
     """A repeated or late seq is passed over; a gap in the seqs is not."""
-    bank = Bank()
-    slots = bank.slots(["a", "b", "a", "a", "a", "b"])
-    assert bank.fresh(slots, np.array([0, 5, 0, 2, 1, 6])).tolist() == [0, 1, 3, 5]
-    assert bank.fresh(bank.slots(["a", "a", "b"]), np.array([2, 3, 6])).tolist() == [1]
+    detectors = PartitionDetectors()
+    slots = detectors.slots(["a", "b", "a", "a", "a", "b"])
+    assert detectors.fresh(slots, np.array([0, 5, 0, 2, 1, 6])).tolist() == [0, 1, 3, 5]
+    assert detectors.fresh(detectors.slots(["a", "a", "b"]), np.array([2, 3, 6])).tolist() == [1]
 
 
 def test_saved_state_of_another_format_is_refused() -> None:
     """State that this program cannot read is an error and never an empty start."""
-    blob = bytearray(Bank().dump())
+    blob = bytearray(PartitionDetectors().dump())
     blob[1] = 99  # the version, behind the array's header
     with pytest.raises(ValueError, match="version 99"):
-        Bank.load([bytes(blob)])
+        PartitionDetectors.load([bytes(blob)])
 
 
 RAISED: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {
@@ -144,7 +146,7 @@ RAISED: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {
 def test_each_kind_has_its_rules(kind: str) -> None:
     """Temperature, vibration and energy raise by their own measures and limits."""
     columns, raised = RAISED[kind]
-    bank = Bank()
+    detectors = PartitionDetectors()
     arrays = {name: np.array(values) for name, values in columns.items()} | {"seq": np.arange(3)}
-    events = bank.score(kind, bank.slots(["m", "m", "m"]), arrays)
+    events = detectors.score(kind, detectors.slots(["m", "m", "m"]), arrays)
     assert [(event.row, event.rule) for event in events] == raised

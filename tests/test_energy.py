@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorylab.detectors import catalog
+from factorylab.detectors import detector_catalog
 from factorylab.detectors.evaluation.detect import episodes
-from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors.evaluation.score_table import judge
 from factorylab.detectors.recordings.recording import Floats, Recording
 
 DAY, HOUR = np.timedelta64(86_400_000_000, "us"), np.timedelta64(3_600_000_000, "us")
@@ -54,7 +54,7 @@ def test_what_stays_becomes_usual() -> None:
     values[change:] *= 0.8
     scores = scored(values)
     assert scores[change + 8 : change + 12].min() > 3
-    _, starts = episodes(catalog.build("energy", {"hour_readings": 1}).rules("")[0], scores)
+    _, starts = episodes(detector_catalog.build("energy", {"hour_readings": 1}).rules("")[0], scores)
     assert starts[change : change + 24].any() and not starts[24 * 7 * 15 :].any()
 
 
@@ -80,6 +80,6 @@ def test_nothing_and_less_than_nothing_are_values_too() -> None:
 
 def scored(values: Floats, hour_readings: int = 1) -> Floats:
     """Scores of one sensor from Monday 0:00 on."""
-    detector = catalog.build("energy", {"hour_readings": hour_readings})
+    detector = detector_catalog.build("energy", {"hour_readings": hour_readings})
     hours = np.arange(len(values)) // hour_readings % 168
     return detector.score(np.zeros(len(values), np.int64), values, hours * 2 + 1)

@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
 from factorylab.cluster import control, settings
-from factorylab.cluster.base import Endpoints, Worker
+from factorylab.cluster.base import Endpoints, WorkerSpec
 from factorylab.cluster.driver import process_of
 from factorylab.cluster.local import java
 from factorylab.core import environment, libpq
@@ -150,7 +150,7 @@ def test_a_real_worker_has_only_what_it_is_given(shell: pytest.MonkeyPatch, home
     supervisor = bare_lab(home)
     with control.Line(home, lease=True) as lease:
         lease.receive()
-        worker = Worker("fleet-7", "fleet", "factorylab.factory.fleet", given.environ(), tmp_path / "log")
+        worker = WorkerSpec("fleet-7", "fleet", "factorylab.factory.fleet", given.environ(), tmp_path / "log")
         control.ask(home, control.Start([process_of(worker)], watch_s=0.5))
         (pid,) = (node.pid for node in control.nodes(home))
         of_worker, of_supervisor = psutil.Process(pid).environ(), psutil.Process(supervisor.pid).environ()

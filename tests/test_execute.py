@@ -16,7 +16,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.core import errors
 from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, ScenarioError, UsageError
 from factorylab.execution import perform
-from factorylab.execution.notebook_run import Job, Lines, _as_lab_error, execute
+from factorylab.execution.notebook_run import Job, LineStream, _as_lab_error, execute
 from factorylab.history.run_folders import create, list_runs, seal
 from factorylab.scenarios import loading
 
@@ -259,7 +259,7 @@ def test_every_kind_of_error_survives_the_kernel() -> None:
 def test_output_comes_in_whole_lines() -> None:
     """Pieces of text from the kernel are said line by line, without empty ones."""
     said: list[str] = []
-    lines = Lines(said.append)
+    lines = LineStream(said.append)
     for piece in ("war", "m up\n\nst", "eady\nrest"):
         assert lines.write(piece) == len(piece)
     assert said == ["warm up", "steady"]

@@ -18,14 +18,14 @@ from factorylab.cluster import ready
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core import messages
 from factorylab.core.waiting import wait_until
-from factorylab.detectors.parts import Part
+from factorylab.detectors.saved_state import Part
 from factorylab.factory import json_logs
 from factorylab.factory.processor.assignment import Assignment
-from factorylab.factory.processor.processor_journal import Evidence
+from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
 from factorylab.factory.store.positions import Fenced
-from factorylab.factory.store.rows import AlertRow, Batch
+from factorylab.factory.store.rows import AlertRow, StoreBatch
 from factorylab.factory.store.store import Store
 from factorylab.history.journal import read_journal
 from factorylab.history.tables import Commit, Group, Read, Send
@@ -94,7 +94,12 @@ def test_a_partition_that_was_given_up_is_read_when_it_comes_back(run: FactoryRu
     owner = store(run, "one", topic=run.names.sensors)
     logger = json_logs.configure("one", "error")
     assignment = Assignment(
-        consumer, run.names.sensors, incremental=False, store=owner, evidence=Evidence("one", None), logger=logger
+        consumer,
+        run.names.sensors,
+        incremental=False,
+        store=owner,
+        evidence=ProcessorJournal("one", None),
+        logger=logger,
     )
     run.produce([wire(seq=n) for n in range(10)])
 
@@ -193,7 +198,7 @@ def test_sigterm_leaves_the_group_and_current_offsets(run: FactoryRun) -> None:
 
 def test_journals_tell_what_happened(run: FactoryRun) -> None:
     """Sends, reads and commits of the journals add up to the log and the store; no log line speaks of one reading."""
-    from factorylab.history.export import compact
+    from factorylab.history.export import export_journals
 
     run.processor("p0")
     run.fleet("f0", rate="4000", sensors=50, anomaly_rate=0)
@@ -203,7 +208,7 @@ def test_journals_tell_what_happened(run: FactoryRun) -> None:
     assert run.end("p0") == 0
     history = run.folder / "history"
     history.mkdir()
-    assert compact(run.folder, history) == []
+    assert export_journals(run.folder, history) == []
     import pyarrow.parquet as pq
 
     sends = pq.read_table(
@@ -267,7 +272,7 @@ def store(run: FactoryRun, owner: str, deadline_s: float = 30, topic: str = "t")
     return Store(run.endpoints.database_url, run.names.schema, topic, owner, deadline_s)
 
 
-def batch(from_offset: int, to_offset: int, epoch: int, sensor: int = 1) -> Batch:
+def batch(from_offset: int, to_offset: int, epoch: int, sensor: int = 1) -> StoreBatch:
     """A batch of temperatures with one alert; offsets are seqs."""
     seq = np.arange(from_offset, to_offset)
     columns = {
@@ -279,7 +284,7 @@ def batch(from_offset: int, to_offset: int, epoch: int, sensor: int = 1) -> Batc
         "temperature_c": np.full(len(seq), 81.5),
     }
     alert = AlertRow(f"a-{from_offset}", sensor, from_offset, "r", "warning", 81.5, 80.0, "2023-11-14T22:13:20Z", "c")
-    return Batch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
+    return StoreBatch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
 
 
 def test_a_former_owner_is_refused(run: FactoryRun) -> None:
@@ -304,7 +309,7 @@ def test_rows_that_are_there_already_are_left_as_they_are(run: FactoryRun) -> No
     epoch = one.take(0).epoch
     one.commit(batch(0, 10, epoch))
     again = batch(0, 25, epoch)
-    overlapping = Batch(0, 10, 25, epoch, Part(0, b"later"), again.readings, again.alerts)
+    overlapping = StoreBatch(0, 10, 25, epoch, Part(0, b"later"), again.readings, again.alerts)
     assert one.commit(overlapping) == 15
     assert run.query("SELECT count(*), max(seq) FROM {s}.readings") == [(25, 24)]
     assert one.take(0).state == [b"later"]

@@ -23,13 +23,13 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from factorylab.core.errors import UsageError
-from factorylab.detectors.parts import Part
+from factorylab.detectors.saved_state import Part
 from factorylab.factory.store import migrations, retention, schema
 from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
 from factorylab.factory.store.ensure_schema import ensure_schema
 from factorylab.factory.store.migrations import FIRST, HEAD, SchemaTooNew
 from factorylab.factory.store.reader_role import READER, make_reader
-from factorylab.factory.store.rows import AlertRow, Batch
+from factorylab.factory.store.rows import AlertRow, StoreBatch
 from factorylab.factory.store.store import Store
 from tests.databases import Place
 
@@ -146,7 +146,7 @@ def test_work_goes_on_after_an_upgrade(here: Place) -> None:
     assert isinstance(late, timedelta) and timedelta() <= late < timedelta(minutes=1)
 
 
-def batch(from_offset: int, to_offset: int, epoch: int) -> Batch:
+def batch(from_offset: int, to_offset: int, epoch: int) -> StoreBatch:
     """Vibration readings of sensor 1 and one alert; offsets are seqs."""
     seq = np.arange(from_offset, to_offset)
     columns = {
@@ -158,7 +158,7 @@ def batch(from_offset: int, to_offset: int, epoch: int) -> Batch:
         "kurtosis": np.full(len(seq), 3.0),
     }
     alert = AlertRow("b", 1, from_offset, "r", "warning", 3.0, 2.0, "2023-11-14T22:13:20Z", "c")
-    return Batch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
+    return StoreBatch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "older"])

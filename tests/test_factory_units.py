@@ -16,12 +16,12 @@ from factorylab.detectors.recordings.layout import Layout
 from factorylab.execution.workers import rate_plan
 from factorylab.factory import client_options, profiles
 from factorylab.factory.config import FleetConfig, ProcessorConfig, RateStage, from_environment, parse_rate
-from factorylab.factory.fleet.schedule import Schedule
+from factorylab.factory.fleet.schedule import SendSchedule
 from factorylab.factory.processor.intake import Records, take_in
 from factorylab.factory.processor.outbox import printable
 from factorylab.factory.processor.partition import Owned
 from factorylab.factory.processor.polls import records_of
-from factorylab.factory.sensors.recorded_machine import Recording, Source
+from factorylab.factory.sensors.recorded_machine import RecordedMachine, SourceFile
 from factorylab.factory.store.copy_binary import HEADER, TRAILER, copy_bytes
 from factorylab.factory.store.positions import Taken
 from factorylab.scenarios.catalog import build
@@ -192,7 +192,7 @@ def test_a_session_that_the_broker_decides_is_refused(seconds: float) -> None:
 
 def test_intended_times_are_fixed_by_the_schedule() -> None:
     """Readings are evenly spread within a stage, a stage begins where the last ended, and time never steps back."""
-    schedule = Schedule(parse_rate("100:2,1000"), share=0.5, start_ns=7 * NS)
+    schedule = SendSchedule(parse_rate("100:2,1000"), share=0.5, start_ns=7 * NS)
     times = schedule.intended_ns(0, 300)
     assert times[0] == 7 * NS
     assert times[1] - times[0] == NS // 50
@@ -204,7 +204,7 @@ def test_intended_times_are_fixed_by_the_schedule() -> None:
 
 def test_due_agrees_with_the_intended_times() -> None:
     """At any moment exactly the readings whose intended time has come are due."""
-    schedule = Schedule(parse_rate("70:1,300:0.5,11"), share=1, start_ns=0)
+    schedule = SendSchedule(parse_rate("70:1,300:0.5,11"), share=1, start_ns=0)
     times = schedule.intended_ns(0, 300)
     for now in [*range(-1, 3 * NS, NS // 97), *times[:200].tolist()]:
         assert abs(schedule.due(now) - np.count_nonzero(times <= now)) <= 1
@@ -223,7 +223,7 @@ def csv_file(folder: Path, text: str) -> Path:
 def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
     """Values, order and times of the file are kept, duplicates and steps back included; seq is the row's number."""
     file = csv_file(tmp_path, "when,v\n2014-01-01 00:05:00,81.5\n2014-01-01 00:00:00,7\n2014-01-01 00:00:00,7\n")
-    source = Recording(Source(file, "when", "v"))
+    source = RecordedMachine(SourceFile(file, "when", "v"))
     assert source.total == source.account.kept == 3
     readings = source.block(0, 3, "ignored").readings
     assert [r.readings.temperature_c for r in readings] == [81.5, 7, 7]  # type: ignore[union-attr]
@@ -247,7 +247,7 @@ def test_a_recording_is_replayed_as_it_is(tmp_path: Path) -> None:
 def test_a_wrong_recording_is_refused(tmp_path: Path, text: str, rule: str) -> None:
     """The error names the file, the line and the rule, before anything starts."""
     with pytest.raises(UsageError) as caught:
-        Recording(Source(csv_file(tmp_path, text), "when", "v"))
+        RecordedMachine(SourceFile(csv_file(tmp_path, text), "when", "v"))
     assert "pump 7.csv" in str(caught.value)
     assert rule in str(caught.value)
 
@@ -257,13 +257,13 @@ def test_a_recording_is_read_as_its_layout_says(tmp_path: Path) -> None:
     rows = ["1;31.03.2024 01:30;70,5", "2;31.03.2024 01:30;1,5", "1;31.03.2024 03:30;Bad", "1;31.03.2024 04:00;-999"]
     file = csv_file(tmp_path, "\n".join(["pump;Zeit;Wert", *rows, "1;31.03.2024 05:00;71,5"]) + "\n")
     layout = Layout(by="pump=1", time_zone="Europe/Berlin", missing=("-999",))
-    source = Recording(Source(file, layout=layout))
+    source = RecordedMachine(SourceFile(file, layout=layout))
     readings = source.block(0, 9, "ignored").readings
     assert [r.readings.temperature_c for r in readings] == [70.5, 71.5]  # type: ignore[union-attr]
     assert [r.timestamp[:16] for r in readings] == ["2024-03-31T00:30", "2024-03-31T03:00"]
     assert "2 rows without a number" in source.account.left_out
     with pytest.raises(UsageError, match="by: pump=1"):
-        Recording(Source(file, layout=Layout(by="pump")))
+        RecordedMachine(SourceFile(file, layout=Layout(by="pump")))
 
 
 def test_a_layout_reaches_a_fleet_through_its_environment(clean: pytest.MonkeyPatch, tmp_path: Path) -> None:

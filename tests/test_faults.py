@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.admin import GroupView, Member, PartitionView
-from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, Worker
+from factorylab.cluster.admin import GroupMember, GroupView, PartitionView
+from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, WorkerSpec
 from factorylab.cluster.faults import inject
 from factorylab.cluster.faults.inject import Timeline
 from factorylab.cluster.faults.targets import Roles, resolve
@@ -29,7 +29,7 @@ class FakeAdmin:
             PartitionView(1, leader=3, epoch=1, replicas=(3, 1), isr=(3, 1)),
             PartitionView(2, leader=-1, epoch=4, replicas=(1,), isr=(1,)),
         ]
-        self.members: tuple[Member, ...] = (Member("processor-0", (0, 2)), Member("processor-1", (1,)))
+        self.members: tuple[GroupMember, ...] = (GroupMember("processor-0", (0, 2)), GroupMember("processor-1", (1,)))
         self.tops = {0: 10, 1: 30, 2: 30}
         self.leader, self.coordinates = 1, 3
         self.silent: set[str] = set()
@@ -98,7 +98,7 @@ def test_roles_are_those_of_the_moment(roles: Roles, admin: FakeAdmin) -> None:
     """A role that moved since the last look names its new player."""
     admin.views[0] = PartitionView(0, leader=3, epoch=2, replicas=(1, 2, 3), isr=(1, 3))
     admin.members, admin.leader, admin.coordinates, admin.tops = (
-        (Member("processor-9", (0, 1, 2)),),
+        (GroupMember("processor-9", (0, 1, 2)),),
         2,
         1,
         {0: 99, 1: 1, 2: 1},
@@ -235,7 +235,7 @@ class FakeCluster:
     def nodes(self) -> Sequence[Node]:
         return []
 
-    def start(self, workers: Sequence[Worker]) -> None: ...
+    def start(self, workers: Sequence[WorkerSpec]) -> None: ...
 
     def stop(self, names: Sequence[str]) -> dict[str, int | None]:
         return {}

@@ -109,9 +109,9 @@ def test_a_batch_becomes_rows() -> None:
 
 
 MEASURED = [
-    (messages.TemperatureReading, messages.Temperature(temperature_c=81.23456789012345), 81.23456789012345),
-    (messages.VibrationReading, messages.Vibration(2.5, 0.25, 3.0, 3.1, 80.0), 2.5),
-    (messages.EnergyReading, messages.Energy(0.0, False, 12), 0.0),
+    (messages.TemperatureReading, messages.TemperatureMeasures(temperature_c=81.23456789012345), 81.23456789012345),
+    (messages.VibrationReading, messages.VibrationMeasures(2.5, 0.25, 3.0, 3.1, 80.0), 2.5),
+    (messages.EnergyReading, messages.EnergyMeasures(0.0, False, 12), 0.0),
 ]
 
 

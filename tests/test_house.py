@@ -27,10 +27,10 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from factorylab.cluster.local.backend import quiet
-from factorylab.execution.shared_lab import House
+from factorylab.execution.shared_lab import SharedLab
 from factorylab.cluster.settings import load_settings
 
-with House(load_settings().model_copy(update={"home": Path(sys.argv[1])}), quiet):
+with SharedLab(load_settings().model_copy(update={"home": Path(sys.argv[1])}), quiet):
     print("open", flush=True)
     time.sleep(600)
 """
@@ -38,7 +38,7 @@ with House(load_settings().model_copy(update={"home": Path(sys.argv[1])}), quiet
 
 @pytest.fixture
 def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process with an open house in `home`."""
+    """A process with an open shared lab in `home`."""
     command = [sys.executable, "-c", HOLDER, str(home)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell()) as process:
         assert process.stdout is not None
@@ -57,7 +57,7 @@ def test_drivers_come_and_go_and_the_lab_ends_with_its_holder(
     first.close()
     assert [node.name for node in manage.look(home) if node.status != "running"] == []
     with pytest.raises(LabBusy, match="a batch uses this lab"):
-        shared_lab.House(settings, quiet)
+        shared_lab.SharedLab(settings, quiet)
     with LocalCluster.up(settings) as second:
         assert second.was_up
         holder.kill()

@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Producer
 
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import bring_up
-from factorylab.cluster.base import Cut, Worker
+from factorylab.cluster.base import Cut, WorkerSpec
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.settings import Settings
@@ -94,7 +94,7 @@ def test_both_sides_use_it(lab: LocalCluster, tmp_path: Path) -> None:
     given = {"BOOTSTRAP": inner.bootstrap, "DATABASE": inner.database_url, "TOPIC": Names.of().sensors}
     (tmp_path / "clients.py").write_text(CLIENTS)
     env = given | {"RECORDS": str(RECORDS), "PYTHONPATH": f"{tmp_path}:{shell()['PYTHONPATH']}"}
-    lab.start([Worker("processor-0", "processor", "clients", env, tmp_path / "processor-0.log")])
+    lab.start([WorkerSpec("processor-0", "processor", "clients", env, tmp_path / "processor-0.log")])
     wait_said(tmp_path / "processor-0.log", "database sees 10.77.0.")
     wait_said(tmp_path / "processor-0.log", "read all")
     lab.stop(["processor-0"])

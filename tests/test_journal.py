@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from factorylab.core.errors import JournalFull
 from factorylab.history import journal, tables
-from factorylab.history.export import compact
+from factorylab.history.export import export_journals
 from factorylab.history.journal import ACK, CHUNK_ROWS, REFUSED, SEND, AckJournal, BinaryJournal, Journal, read_rows
 
 
@@ -63,7 +63,7 @@ def test_each_answer_finds_its_send_and_decides_the_outcome(folder: Path) -> Non
     shed, fail and unknown."""
     answers = [(50, -1, REFUSED, 10), (40, -1, REFUSED, -184), (30, -1, 0, -192), (10, 7, 2, 0), (20, -1, 1, 0)]
     fleet(folder, sends(10, 20, 30, 40, 50, 60), answers)
-    assert compact(folder, folder.parent / "history") == []
+    assert export_journals(folder, folder.parent / "history") == []
     rows = table(folder, "sends")
     assert [row["outcome"] for row in rows] == ["ok", "ok", "unknown", "shed", "fail", "unknown"]
     assert [row["offset"] for row in rows] == [7, None, None, None, None, None]
@@ -76,7 +76,7 @@ def test_each_answer_finds_its_send_and_decides_the_outcome(folder: Path) -> Non
 def test_every_table_has_a_file_with_its_columns(folder: Path) -> None:
     """All tables are written, empty ones too, except those that only the final read can write."""
     fleet(folder, sends(1), [])
-    compact(folder, folder.parent / "history")
+    export_journals(folder, folder.parent / "history")
     there = {path.stem for path in (folder.parent / "history").glob("*.parquet")}
     assert there == set(tables.TABLES) - {"log", "rows"}
     for name in there:
@@ -93,7 +93,7 @@ def test_rows_of_all_types_survive(folder: Path) -> None:
     with Journal(folder, "p", "processor") as rows:
         rows.write(group)
         rows.write(read)
-    assert compact(folder, folder.parent / "history") == []
+    assert export_journals(folder, folder.parent / "history") == []
     assert table(folder, "group") == [
         {"worker": "p", "t_ns": 1, "event": "lost", "partitions": [0, 2], "rebalance_no": 3}
     ]
@@ -105,7 +105,7 @@ def test_files_of_the_final_read_are_left_alone(folder: Path) -> None:
     fleet(folder, sends(1), [])
     mine = folder.parent / "history" / "log.parquet"
     mine.write_bytes(b"as it was")
-    compact(folder, folder.parent / "history")
+    export_journals(folder, folder.parent / "history")
     assert mine.read_bytes() == b"as it was"
 
 
@@ -119,10 +119,10 @@ def test_a_torn_last_line_is_legal_and_a_torn_middle_is_not(folder: Path) -> Non
     with path.open("ab") as stream:
         stream.write(b'{"table":"gro')
     assert len(journal.read_journal(folder, "p")) == 2
-    assert compact(folder, folder.parent / "history") == []
+    assert export_journals(folder, folder.parent / "history") == []
     with path.open("ab") as stream:
         stream.write(b'up"\n{"table":"phases","worker":"p","t_ns":1,"phase":"end"}\n')
-    assert compact(folder, folder.parent / "history") != []
+    assert export_journals(folder, folder.parent / "history") != []
 
 
 def _cut_sends(folder: Path) -> None:
@@ -156,11 +156,11 @@ def test_damage_is_reported(folder: Path, what: str) -> None:
     """A journal that was cut, lost or does not fit together gives a problem that names the worker."""
     fleet(folder, sends(1, 2, 3), [(1, 0, 0, 0), (3, 1, 0, 0)])
     Journal(folder, "runner", "runner").close()
-    assert compact(folder, folder.parent / "history") == []
+    assert export_journals(folder, folder.parent / "history") == []
     DAMAGE[what](folder)
     for path in (folder.parent / "history").glob("*.parquet"):
         path.unlink()
-    problems = compact(folder, folder.parent / "history")
+    problems = export_journals(folder, folder.parent / "history")
     assert problems
     assert "fleet-0" in problems[0]
 
@@ -174,7 +174,7 @@ def test_rows_of_another_boot_are_refused(folder: Path) -> None:
     ours = journal.read_journal(folder, "runner")[0]
     assert isinstance(ours, tables.Worker)
     path.write_text(path.read_text().replace(ours.boot_id, "another"))
-    assert any("another boot" in problem for problem in compact(folder, folder.parent / "history"))
+    assert any("another boot" in problem for problem in export_journals(folder, folder.parent / "history"))
     assert table(folder, "group") == []
 
 
@@ -217,7 +217,7 @@ def test_a_sigkill_loses_nothing_that_was_written(folder: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(folder)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert compact(folder, folder.parent / "history") == []
+    assert export_journals(folder, folder.parent / "history") == []
     assert [row["outcome"] for row in table(folder, "sends")] == ["unknown", "ok", "unknown"]
     assert len(table(folder, "phases")) == 1
 

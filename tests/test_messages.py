@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from factorylab.core import messages
-from factorylab.core.messages import Energy, EnergyReading, Temperature, TemperatureReading, Vibration, VibrationReading
+from factorylab.core.messages import (
+    EnergyMeasures,
+    EnergyReading,
+    TemperatureMeasures,
+    TemperatureReading,
+    VibrationMeasures,
+    VibrationReading,
+)
 
 WHO = {"timestamp": "2024-01-31T23:59:00.000001Z", "sensor_id": "s-1", "location": "line-1", "seq": 7}
 
@@ -16,9 +23,9 @@ WHO = {"timestamp": "2024-01-31T23:59:00.000001Z", "sensor_id": "s-1", "location
 @pytest.mark.parametrize(
     "reading",
     [
-        TemperatureReading(**WHO, readings=Temperature(80.5)),
-        VibrationReading(**WHO, readings=Vibration(4.5, 0.06, 4.1, 2.9, 80.0)),
-        EnergyReading(**WHO, readings=Energy(3.2, False, 167)),
+        TemperatureReading(**WHO, readings=TemperatureMeasures(80.5)),
+        VibrationReading(**WHO, readings=VibrationMeasures(4.5, 0.06, 4.1, 2.9, 80.0)),
+        EnergyReading(**WHO, readings=EnergyMeasures(3.2, False, 167)),
     ],
 )
 def test_readings_survive_the_wire(reading: messages.AnyReading) -> None:
@@ -35,7 +42,7 @@ BAD = {
     "nan": b"NaN",
     "a_list": b"[]",
 }
-GOOD = json.loads(messages.encode(TemperatureReading(**WHO, readings=Temperature(80.5))))
+GOOD = json.loads(messages.encode(TemperatureReading(**WHO, readings=TemperatureMeasures(80.5))))
 CHANGES: dict[str, dict[str, object]] = {
     "seq_negative": {"seq": -1},
     "seq_too_large": {"seq": 2**63},
@@ -64,7 +71,9 @@ def test_bad_records_are_refused(name: str) -> None:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
 def test_numbers_that_are_none_are_refused(number: str) -> None:
     """NaN and the infinities, which PostgreSQL would take, do not pass the decoder."""
-    wire = messages.encode(TemperatureReading(**WHO, readings=Temperature(80.5))).replace(b"80.5", number.encode())
+    wire = messages.encode(TemperatureReading(**WHO, readings=TemperatureMeasures(80.5))).replace(
+        b"80.5", number.encode()
+    )
     with pytest.raises(msgspec.MsgspecError):
         messages.decode(wire)
 

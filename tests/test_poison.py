@@ -15,7 +15,15 @@ from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.errors import LabError
 from factorylab.core.waiting import wait_until
 from factorylab.factory.processor.intake import Records
-from factorylab.factory.processor.retries import PARTS, PLAIN_TAKES, SUSPECT, TRIES, Care, care_of, is_the_records_fault
+from factorylab.factory.processor.retries import (
+    PARTS,
+    PLAIN_TAKES,
+    SUSPECT,
+    TRIES,
+    PiecewiseRetry,
+    is_the_records_fault,
+    retry_of,
+)
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.positions import Taken
 from tests.factory_runs import LONG_S, FactoryRun, factory_run
@@ -40,31 +48,31 @@ def records(first: int, end: int) -> Records:
 
 
 def test_a_partition_whose_batches_are_stored_is_worked_on_whole() -> None:
-    """Care begins after more than PLAIN_TAKES takes without a stored batch, or where a piece was begun in vain."""
-    assert care_of(Taken(0, 1)) is None
-    assert care_of(Taken(500, 9, takes=PLAIN_TAKES)) is None
-    assert care_of(Taken(500, 9, takes=PLAIN_TAKES + 1)) == Care(SUSPECT // PARTS, 500 + SUSPECT, 0, 0)
-    assert care_of(Taken(500, 9, takes=1, tries=1, tried_to=600)) == Care(1, 600, 600, 1)
+    """Pieces begin after more than PLAIN_TAKES takes without a stored batch, or where one was begun in vain."""
+    assert retry_of(Taken(0, 1)) is None
+    assert retry_of(Taken(500, 9, takes=PLAIN_TAKES)) is None
+    assert retry_of(Taken(500, 9, takes=PLAIN_TAKES + 1)) == PiecewiseRetry(SUSPECT // PARTS, 500 + SUSPECT, 0, 0)
+    assert retry_of(Taken(500, 9, takes=1, tries=1, tried_to=600)) == PiecewiseRetry(1, 600, 600, 1)
 
 
 def test_pieces_join_without_a_seam() -> None:
     """Pieces are all records in order, small up to `until`, and what lies beyond is one piece."""
-    care = Care(10, 125, 0, 0)
-    pieces = [piece.offsets.tolist() for piece in care.pieces(records(100, 180))]
+    retry = PiecewiseRetry(10, 125, 0, 0)
+    pieces = [piece.offsets.tolist() for piece in retry.pieces(records(100, 180))]
     assert list(itertools.chain(*pieces)) == list(range(100, 180))
     assert [len(piece) for piece in pieces] == [10, 10, 10, 50]
-    assert [care.concerns(piece) for piece in care.pieces(records(100, 180))] == [True, True, True, False]
+    assert [retry.concerns(piece) for piece in retry.pieces(records(100, 180))] == [True, True, True, False]
 
 
 def deaths(poison: int, position: int, polled: int) -> tuple[int, int]:
     """A process that dies of one record, again and again: (deaths, offset that was given up)."""
     taken, died = Taken(position, 1), 0
     while died < 100:
-        care = care_of(taken) or Care(polled, taken.next_offset, 0, 0)
-        for piece in care.pieces(records(taken.next_offset, position + polled)):
-            if care.gives_up(piece):
+        retry = retry_of(taken) or PiecewiseRetry(polled, taken.next_offset, 0, 0)
+        for piece in retry.pieces(records(taken.next_offset, position + polled)):
+            if retry.gives_up(piece):
                 return died, piece.first_offset
-            if care.concerns(piece):  # as Store.begin
+            if retry.concerns(piece):  # as Store.begin
                 tries = taken.tries + 1 if taken.tried_to == piece.last_offset + 1 else 1
                 taken = Taken(taken.next_offset, 1, (), taken.takes, tries, piece.last_offset + 1)
             if piece.first_offset <= poison <= piece.last_offset:
@@ -111,17 +119,17 @@ def program(then: str) -> str:
     """A processor whose detectors have a bug: at the poisonous value they do `then`."""
     return f"""
 import os, signal
-from factorylab.detectors.bank import Bank
+from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.factory.processor import processor
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.process import run
 
-score = Bank.score
+score = PartitionDetectors.score
 def buggy(self, kind, slots, columns):
     if ({HOT} == columns["temperature_c"]).any():
         {then}
     return score(self, kind, slots, columns)
-Bank.score = buggy
+PartitionDetectors.score = buggy
 run(ProcessorConfig, processor.main)
 """
 

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from factorylab.detectors.parts import Part
+from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.positions import Fenced
-from factorylab.factory.store.rows import Batch
+from factorylab.factory.store.rows import StoreBatch
 from factorylab.factory.store.schema import create_schema, drop_schema
 from factorylab.factory.store.store import Store
 
@@ -27,7 +27,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def move(store: Store, partition: int, epoch: int, offset: int, part: Part) -> None:
     """Store a batch of one record that holds no reading."""
-    store.commit(Batch(partition, offset, offset + 1, epoch, part, []))
+    store.commit(StoreBatch(partition, offset, offset + 1, epoch, part, []))
 
 
 def test_part_0_replaces_all_parts_and_others_join_them(store: Store) -> None:

@@ -15,15 +15,15 @@ import psutil
 import pytest
 
 from factorylab.cluster import control
-from factorylab.cluster.admin import Admin, GroupView, Member, PartitionView
-from factorylab.cluster.base import Link, Worker
+from factorylab.cluster.admin import Admin, GroupMember, GroupView, PartitionView
+from factorylab.cluster.base import Link, WorkerSpec
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.sources import variables
 from factorylab.core.waiting import wait_until
 from factorylab.execution import probe as probing
 from factorylab.execution.probe import Probe, ProbeConfig
-from factorylab.execution.probe_questions import FRESH_S, Watch, newest
+from factorylab.execution.probe_questions import FRESH_S, RepeatedQuestion, newest
 from factorylab.history.journal import Journal, read_journal
 from factorylab.history.tables import (
     LagSample,
@@ -79,7 +79,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     found: dict[str, object] = {
         "broker-1": views(),
         "broker-2": views(),
-        "group": GroupView("Stable", (Member("processor-0", (0, 1)),)),
+        "group": GroupView("Stable", (GroupMember("processor-0", (0, 1)),)),
         "committed": {0: 7},
         "end-0": 10,
         "end-1": 3,
@@ -126,7 +126,7 @@ def test_a_question_that_cannot_be_asked_ends_the_probe() -> None:
     def ask() -> None:
         raise failures.pop(0)
 
-    watch = Watch(stop, ask, 0.0)
+    watch = RepeatedQuestion(stop, ask, 0.0)
     watch.join(20)
     stop.set()
     with pytest.raises(ValueError, match="wrong question"):
@@ -218,7 +218,7 @@ def test_only_what_lived_under_the_probe_can_die(
             control.Recorded("processor-0", living.pid, psutil.Process(living.pid).create_time()),
             control.Recorded("processor-9", living.pid, 1.0),  # its pid is another process's by now
         ]
-        state = control.State(nodes[0], 1, nodes)
+        state = control.LabState(nodes[0], 1, nodes)
         monkeypatch.setattr(probing.control, "living_state", lambda home: state)
 
         def die(probe: Probe) -> bool:
@@ -242,7 +242,7 @@ def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         return 5
 
     stop = Event()
-    watch: Watch[int] = Watch(stop, question, 0.01)
+    watch: RepeatedQuestion[int] = RepeatedQuestion(stop, question, 0.01)
     wait_until(lambda: watch.fresh() == 5, what="the first answer", timeout_s=20)
     later = time.monotonic() + FRESH_S + 0.01
     with monkeypatch.context() as clock:
@@ -279,7 +279,9 @@ def test_the_probe_sees_what_happens_to_brokers(
         home=cluster.home,
         journal_dir=tmp_path,
     )
-    cluster.start([Worker("probe", "probe", "factorylab.execution.probe", config.environ(), tmp_path / "probe.log")])
+    cluster.start(
+        [WorkerSpec("probe", "probe", "factorylab.execution.probe", config.environ(), tmp_path / "probe.log")]
+    )
 
     def samples(name: str) -> list[ProcessSample]:
         if not (tmp_path / "probe.jsonl").exists():

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from factorylab.cli.main import app
 from factorylab.core.errors import UsageError
-from factorylab.detectors.catalog import table
+from factorylab.detectors.detector_catalog import table
 from factorylab.detectors.evaluation import suite
 from factorylab.detectors.evaluation.detect import Detection
 from factorylab.detectors.evaluation.measures import count, score
 from factorylab.detectors.evaluation.plant import plant
-from factorylab.detectors.evaluation.table import judge
+from factorylab.detectors.evaluation.score_table import judge
 from factorylab.detectors.recordings.account import Notes
 from factorylab.detectors.recordings.collect import files_of, read_recordings
 from factorylab.detectors.recordings.layout import Columns, Layout

@@ -64,7 +64,7 @@ def test_every_fault_that_changes_a_value_is_shown(kind: str) -> None:
 def test_figures_are_drawn_with_and_without_recorded_data() -> None:
     """Comparison, faults and windows have a titled axes each, with a recording and without one."""
     ours = preview.simulated("temperature", 2000)
-    theirs = preview.Recorded("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
+    theirs = preview.RecordedSignal("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
     assert len([ax for ax in plots.compare(ours, "temperature_c", theirs, 48).axes if ax.lines]) == 5
     assert len([ax for ax in plots.compare(ours, "temperature_c", None, 48).axes if ax.lines]) == 4
     drawn = plots.faults(preview.faults("energy", "machine"), preview.simulated("energy", 200), ["energy_kwh"])

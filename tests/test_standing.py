@@ -15,7 +15,7 @@ from factorylab.cluster.backends import bring_up
 from factorylab.cluster.driver import quiet
 from factorylab.cluster.settings import Settings
 from factorylab.core.waiting import wait_until
-from factorylab.execution.shared_lab import House
+from factorylab.execution.shared_lab import SharedLab
 from factorylab.operations import standing_factory
 from tests.labs import shell
 
@@ -30,7 +30,7 @@ def home(request: pytest.FixtureRequest, labs_folder: Path, session_settings: Se
     """The home of a lab with the standing factory that nobody drives."""
     where = labs_folder / f"standing-{request.param}"
     settings = session_settings.model_copy(update={"home": where, "backend": request.param})
-    with House(settings, quiet):
+    with SharedLab(settings, quiet):
         with bring_up(settings) as cluster:
             standing_factory.start(cluster, where)
         yield where

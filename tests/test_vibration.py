@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from factorylab.detectors.catalog import build
+from factorylab.detectors.detector_catalog import build
 from factorylab.detectors.vibration import Vibration, inverse_root
 
 Floats = NDArray[np.float64]

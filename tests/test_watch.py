@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from rich.console import Console
 
-from factorylab.cli.watch_commands import Moment, picture, stale
+from factorylab.cli.watch_commands import WatchUpdate, picture, stale
 from factorylab.cluster.manage import Seen
 from factorylab.core.clock import NS
-from factorylab.operations.live_view import Ages, Look, PartitionNow, Rates, Stored, rates
+from factorylab.operations.live_view import Ages, Look, PartitionNow, Rates, StoreView, rates
 
 FRESH = Ages(leaders=0.1, ends=0.2, group=0.1, store=0.1)
 
@@ -19,10 +19,10 @@ def look(at_s: float, end: int = 1_000, ages: Ages = FRESH) -> Look:
         PartitionNow(partition=0, leader=2, isr=[2, 3], end=500, stored=450, owner="a", end_age_s=0.1),
         PartitionNow(partition=1, leader=1, isr=[1, 3], end=end, stored=900, owner="b", end_age_s=ages.ends),
     ]
-    return Look(int(at_s * NS), partitions, "Stable", Stored({0: 450, 1: 900}, 7, [], []), ages)
+    return Look(int(at_s * NS), partitions, "Stable", StoreView({0: 450, 1: 900}, 7, [], []), ages)
 
 
-def shown(moment: Moment) -> str:
+def shown(moment: WatchUpdate) -> str:
     console = Console(width=160)
     with console.capture() as captured:
         console.print(picture(moment))
@@ -33,7 +33,7 @@ def test_old_answers_are_named_with_their_age() -> None:
     """Each question whose answer is old has a sentence, and the node that died is named by its state."""
     old = look(100, ages=msgspec.structs.replace(FRESH, ends=12.2, group=None))
     nodes = [Seen("broker-1", "broker", "dead", None, 0, -9, ""), Seen("broker-2", "broker", "running", 1, 1, None, "")]
-    said = shown(Moment(old, Rates(None, None), nodes))
+    said = shown(WatchUpdate(old, Rates(None, None), nodes))
     assert "broker-1 DEAD  running: broker-2" in said
     assert "12 s old: no answer about the ends of the log" in said
     assert "no answer yet: no answer about the group" in said

@@ -65,7 +65,7 @@ def usual_gap_s(moments: Ints, from_ns: int, until_ns: int) -> float:
     return float(np.diff(inside).max(initial=0)) / NS
 
 
-class Service:
+class ServiceTimes:
     """When each partition was served: sorted times of acks and commits, and until when service was wanted."""
 
     def __init__(self, run: Run) -> None:
@@ -118,12 +118,12 @@ def _fault_windows(run: Run) -> pd.DataFrame:
     )
 
 
-def ack_gaps(run: Run, service: Service | None = None) -> pd.DataFrame:
+def ack_gaps(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
     """The longest ack gap of each partition from the steady state on.
 
     Columns partition, gap_s, start_s, end_s, censored, and steady_s: the longest while the state was steady.
     """
-    service = service or Service(run)
+    service = service or ServiceTimes(run)
     steady_ends_ns = run.phases.get("fault_window") or run.phases.get("after") or service.sending_ends_ns
     steady = {p: usual_gap_s(service.acks[p], run.t0_ns, steady_ends_ns) for p in service.partitions}
     gaps = {p: service.ack_gap(p, run.t0_ns, service.sending_ends_ns) for p in service.partitions}
@@ -132,10 +132,10 @@ def ack_gaps(run: Run, service: Service | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["partition", "gap_s", "start_s", "end_s", "censored", "steady_s"])
 
 
-def recovery(run: Run, service: Service | None = None) -> pd.DataFrame:
+def recovery(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
     """One row for each row of `fault_windows`, with held_s and, each with its `…_censored`, detection_s,
     recovery_s and catch_up_s."""
-    service = service or Service(run)
+    service = service or ServiceTimes(run)
     lags = total_lag(run)
     rows = []
     for fault in each(fault_windows(run)):
@@ -183,7 +183,7 @@ def _detected_ns(run: Run, node: str, at: int) -> int | None:
     return int(later.min()) if len(later) else None
 
 
-def _mended(run: Run, service: Service, at: int, healed_ns: int) -> Gap:
+def _mended(run: Run, service: ServiceTimes, at: int, healed_ns: int) -> Gap:
     """The gap whose end is the recovery: the last to end among the longest ones of the affected partitions.
 
     Only gaps that began while the fault was held: a hiccup after the healing is not the fault's.

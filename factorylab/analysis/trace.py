@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow.compute as pc
 
-from factorylab.analysis.trace_steps import Step, Trace
+from factorylab.analysis.trace_steps import Trace, TraceStep
 from factorylab.core import messages
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
@@ -60,7 +60,7 @@ def places_of(sends: pd.DataFrame, log: pd.DataFrame) -> set[tuple[int, int]]:
     return {(int(row.partition), int(row.offset)) for row in each(both) if row.offset != UNKNOWN}
 
 
-Moment = tuple[int, Step]
+Moment = tuple[int, TraceStep]
 
 
 def moments(run: Run, sends: pd.DataFrame, log: pd.DataFrame) -> list[Moment]:
@@ -71,13 +71,13 @@ def moments(run: Run, sends: pd.DataFrame, log: pd.DataFrame) -> list[Moment]:
 
 def _sent(run: Run, sends: pd.DataFrame) -> Iterator[Moment]:
     for row in each(sends):
-        yield row.t_intended_ns, Step("due", by=row.worker)
-        yield row.t_ns, Step("sent", by=row.worker)
+        yield row.t_intended_ns, TraceStep("due", by=row.worker)
+        yield row.t_ns, TraceStep("sent", by=row.worker)
         if row.outcome == "ok":
-            yield row.t_ack_ns, Step("acked", by=row.worker, where=_where(run, row.partition, row.offset))
+            yield row.t_ack_ns, TraceStep("acked", by=row.worker, where=_where(run, row.partition, row.offset))
         else:
             why = {"unknown": "no answer: it may be in the log or not"}.get(row.outcome, str(row.error))
-            yield row.t_ns, Step(str(row.outcome), by=row.worker, detail=why)
+            yield row.t_ns, TraceStep(str(row.outcome), by=row.worker, detail=why)
 
 
 def worked_on(run: Run, places: set[tuple[int, int]]) -> Iterator[Moment]:
@@ -87,30 +87,33 @@ def worked_on(run: Run, places: set[tuple[int, int]]) -> Iterator[Moment]:
         where = _where(run, partition, offset)
         here = reads[(reads["partition"] == partition) & (reads["first_offset"] <= offset)]
         for row in each(here[here["last_offset"] >= offset]):
-            yield row.t_ns, Step("read", by=row.worker, where=where, detail=f"one of {row.count} records")
+            yield row.t_ns, TraceStep("read", by=row.worker, where=where, detail=f"one of {row.count} records")
         here = commits[(commits["partition"] == partition) & (commits["from_offset"] <= offset)]
         for row in each(here[here["to_offset"] > offset]):
             name, detail = ("refused", "another owner had it") if row.refused else ("stored", f"one of {row.rows} rows")
-            yield row.t_ns, Step(name, by=row.worker, where=where, detail=f"{detail}; owner epoch {row.owner_epoch}")
+            yield (
+                row.t_ns,
+                TraceStep(name, by=row.worker, where=where, detail=f"{detail}; owner epoch {row.owner_epoch}"),
+            )
         bad = run.dead_letters[(run.dead_letters["partition"] == partition) & (run.dead_letters["offset"] == offset)]
         for row in each(bad):
-            yield row.t_ns, Step("dead_letter", by=row.worker, where=where, detail=str(row.reason))
+            yield row.t_ns, TraceStep("dead_letter", by=row.worker, where=where, detail=str(row.reason))
 
 
-def _kept(run: Run, log: pd.DataFrame, rows: pd.DataFrame) -> Iterator[Step]:
+def _kept(run: Run, log: pd.DataFrame, rows: pd.DataFrame) -> Iterator[TraceStep]:
     for row in each(log):
-        yield Step("in_log", where=_where(run, row.partition, row.offset))
+        yield TraceStep("in_log", where=_where(run, row.partition, row.offset))
     if log.empty:
-        yield Step("not_in_log")
+        yield TraceStep("not_in_log")
     for row in each(rows):
-        yield Step("in_store", where=f"{run.manifest.db_schema}.readings", detail=f"value {row.value:g}")
+        yield TraceStep("in_store", where=f"{run.manifest.db_schema}.readings", detail=f"value {row.value:g}")
     if rows.empty:
-        yield Step("not_in_store")
+        yield TraceStep("not_in_store")
 
 
-def _alerts(alerts: pd.DataFrame) -> Iterator[Step]:
+def _alerts(alerts: pd.DataFrame) -> Iterator[TraceStep]:
     for row in each(alerts):
-        yield Step("alert", where=f"alerts, {row.sink}", detail=f"{row.severity} {row.rule} ({row.alert_id})")
+        yield TraceStep("alert", where=f"alerts, {row.sink}", detail=f"{row.severity} {row.rule} ({row.alert_id})")
 
 
 def _where(run: Run, partition: int, offset: int) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 
-class Step(NamedTuple):
+class TraceStep(NamedTuple):
     """`at` is None for what is known without a moment; `by` is a worker, `where` topic/partition/offset or a table."""
 
     step: str
@@ -41,7 +41,7 @@ class Trace(msgspec.Struct, frozen=True):
     steps: list[Passed]
 
     @classmethod
-    def of(cls, correlation_id: str, source: str, steps: Sequence[Step]) -> Trace:
+    def of(cls, correlation_id: str, source: str, steps: Sequence[TraceStep]) -> Trace:
         """Steps in the order of time, those without a moment last."""
         return cls(correlation_id, source, list(_passed(steps)))
 
@@ -55,7 +55,7 @@ class Trace(msgspec.Struct, frozen=True):
             yield f"{at:<15}  {gap:>14}  {one.step:<13} {rest}"
 
 
-def _passed(steps: Sequence[Step]) -> Iterator[Passed]:
+def _passed(steps: Sequence[TraceStep]) -> Iterator[Passed]:
     first = before = None
     for one in steps:
         since = gap = None

@@ -70,19 +70,19 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
     """Run the jobs that are left, one after the other on one lab; each with its number as soon as it is judged."""
     from factorylab.execution.notebook_run import execute
     from factorylab.execution.perform import milestones
-    from factorylab.execution.shared_lab import House, forget
+    from factorylab.execution.shared_lab import SharedLab, forget
 
     if not left:
         return
     faults = [fault for number in left for fault in jobs[number].scenario().faults]
-    with House(settings, milestones(say), faults) as house:
+    with SharedLab(settings, milestones(say), faults) as lab:
         for number in left:
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
             folder = execute(jobs[number], settings, say)
             run = judge(folder)
             say_verdict(run.verdict, folder, as_json=False)
             yield number, run
-            forget(house.endpoints, folder.run_id)
+            forget(lab.endpoints, folder.run_id)
 
 
 def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) -> int:

@@ -67,7 +67,7 @@ def up(
 ) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
     from factorylab.cluster.backends import bring_up
-    from factorylab.execution.setup import furnish
+    from factorylab.execution.setup import create_topics_and_tables
     from factorylab.operations import standing_factory
     from factorylab.scenarios.model import Topology
 
@@ -82,7 +82,7 @@ def up(
             standing_factory.start(cluster, settings.home)
             progress("the factory", 1, 1)
         else:
-            furnish(cluster.endpoints, Topology(), settings.reader_password)
+            create_topics_and_tables(cluster.endpoints, Topology(), settings.reader_password)
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
     typer.echo(

@@ -16,7 +16,7 @@ from factorylab.core.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from factorylab.detectors.evaluation.table import Judged
+    from factorylab.detectors.evaluation.score_table import Judged
     from factorylab.detectors.recordings.layout import Columns, Layout
     from factorylab.detectors.recordings.recording import Recording
 
@@ -127,7 +127,7 @@ def _show_scores(
     as_json: bool,
 ) -> None:
     from factorylab.detectors.evaluation.plant import plant as planted
-    from factorylab.detectors.evaluation.table import judge
+    from factorylab.detectors.evaluation.score_table import judge
 
     if plant[0]:
         recordings = [planted(recording, *plant) for recording in recordings]
@@ -135,8 +135,8 @@ def _show_scores(
 
 
 def _show(judged: Judged, as_json: bool) -> None:
+    from factorylab.detectors.evaluation.score_table import frame
     from factorylab.detectors.evaluation.suite import threshold_counts
-    from factorylab.detectors.evaluation.table import frame
 
     names = [recording.name for recording in judged.recordings]
     if as_json:
@@ -167,7 +167,7 @@ def _show_suite(data: Path, as_json: bool) -> None:
 
 
 def _show_parameters(as_json: bool) -> None:
-    from factorylab.detectors.catalog import table
+    from factorylab.detectors.detector_catalog import table
 
     if as_json:
         typer.echo(json.dumps([entry._asdict() for entry in table()], indent=2))

@@ -63,7 +63,7 @@ def watch(
 
 
 @dataclass(frozen=True)
-class Moment:
+class WatchUpdate:
     """A look, the rates since the one before, and what the supervisor says of the nodes, which answers always."""
 
     look: Look
@@ -76,7 +76,7 @@ class Moment:
         return {"look": self.look, "rates": self.rates, "lag_records": self.look.lag_records, "nodes": nodes}
 
 
-def _looks(home: Path, every_s: float, run: str) -> Iterator[Moment]:
+def _looks(home: Path, every_s: float, run: str) -> Iterator[WatchUpdate]:
     """A moment at once and then every `every_s` seconds, as long as the lab is up."""
     from factorylab.cluster import boot, control, manage
     from factorylab.core.names import Names
@@ -87,13 +87,13 @@ def _looks(home: Path, every_s: float, run: str) -> Iterator[Moment]:
     before, due_s = looker.look(), time.monotonic()
     while control.living_state(home):
         now = looker.look()
-        yield Moment(now, rates(before, now), manage.look(home))
+        yield WatchUpdate(now, rates(before, now), manage.look(home))
         before, due_s = now, max(due_s + every_s, time.monotonic())
         time.sleep(max(0.0, due_s - time.monotonic()))
     looker.close()
 
 
-def picture(seen: Moment) -> Group:
+def picture(seen: WatchUpdate) -> Group:
     """A moment as tables."""
     from rich.console import Group
     from rich.table import Table

@@ -49,7 +49,7 @@ class PartitionView:
 
 
 @dataclass(frozen=True)
-class Identity:
+class TopicIdentity:
     """A topic that is deleted and made again gets another id."""
 
     topic_id: str
@@ -57,7 +57,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Member:
+class GroupMember:
     """`name` is the client id, which is the worker's name."""
 
     name: str
@@ -69,7 +69,7 @@ class GroupView:
     """A consumer group: its state and who owns what."""
 
     state: str
-    members: tuple[Member, ...]
+    members: tuple[GroupMember, ...]
 
     @property
     def owners(self) -> dict[int, str]:
@@ -191,10 +191,10 @@ class Admin:
         ]
         return sorted(views, key=lambda view: view.partition)
 
-    def identity(self, topic: str) -> Identity:
+    def identity(self, topic: str) -> TopicIdentity:
         """What tells a topic from one of the same name that was made later, or changed."""
         described = self._ask(f"id of {topic}", lambda client: _topic(client, topic))
-        return Identity(described["topic_id"], len(described["partitions"]))
+        return TopicIdentity(described["topic_id"], len(described["partitions"]))
 
     def ends(self, topic: str, partitions: Iterable[int], *, start: bool = False) -> dict[int, int]:
         """High watermark of each partition, or its log start offset; asked of the leaders."""
@@ -214,7 +214,8 @@ class Admin:
         if described["error"] and "not a classic group" in described["error"]:
             return self._group_of_kip848(name)
         members = [
-            Member(m["client_id"], tuple(sorted(_partitions(m["member_assignment"])))) for m in described["members"]
+            GroupMember(m["client_id"], tuple(sorted(_partitions(m["member_assignment"]))))
+            for m in described["members"]
         ]
         return GroupView(described["group_state"], tuple(members))
 
@@ -226,7 +227,7 @@ class Admin:
         except KafkaException as error:
             raise WaitTimeout(f"no broker of {self.bootstrap} answered: group {name} ({error})") from None
         members = [
-            Member(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
+            GroupMember(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
             for m in described.members
             if m.assignment is not None
         ]

@@ -59,7 +59,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Worker:
+class WorkerSpec:
     """A process of the application to be started: `python -m <module>`, configured by its environment.
 
     `paths` are what it opens on the disk: it reads the files and writes into the folders.
@@ -93,10 +93,10 @@ class Cluster(Protocol):
 
     def nodes(self) -> Sequence[Node]: ...
 
-    def start(self, workers: Sequence[Worker]) -> None:
+    def start(self, workers: Sequence[WorkerSpec]) -> None:
         """Start processes of the application. Raises StartFailed where one ends at once."""
 
-    def start_factory(self, workers: Sequence[Worker]) -> None:
+    def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
         """The same for the standing factory, whose processes stay when this driver goes."""
 
     def stop(self, names: Sequence[str]) -> dict[str, int | None]:

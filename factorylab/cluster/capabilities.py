@@ -17,12 +17,12 @@ INSTEAD: dict[Action, str] = {
 }
 
 
-def require(wanted: Collection[Action], able: Collection[Action], who: str) -> None:
-    """Refuse what `who`, which is `able` to do so much, cannot do.
+def require(wanted: Collection[Action], possible: Collection[Action], who: str) -> None:
+    """Refuse what `who`, for whom only `possible` can be done, cannot do.
 
     Raises:
         EnvironmentUnfit: naming the first of `wanted` that is not possible, and the way out.
     """
-    for action in sorted(set(wanted) - set(able)):
-        reason = INSTEAD.get(action, f"it can {', '.join(sorted(able))}")
+    for action in sorted(set(wanted) - set(possible)):
+        reason = INSTEAD.get(action, f"it can {', '.join(sorted(possible))}")
         raise EnvironmentUnfit(f"{who} cannot {action}: {reason}")

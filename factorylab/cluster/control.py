@@ -152,7 +152,7 @@ class Recorded(msgspec.Struct, frozen=True):
     created: float
 
 
-class State(msgspec.Struct, frozen=True):
+class LabState(msgspec.Struct, frozen=True):
     """What a lab's folder says about its supervisor and its children."""
 
     supervisor: Recorded
@@ -206,15 +206,15 @@ def _holds(path: Path, word: str) -> bool:
         return False
 
 
-def living_state(home: Path) -> State | None:
+def living_state(home: Path) -> LabState | None:
     """The state of the lab in `home` if its supervisor lives."""
-    state = read_json(home / STATE, State)
+    state = read_json(home / STATE, LabState)
     return state if state and find_process(state.supervisor) else None
 
 
 def remove_remains(home: Path) -> list[str]:
     """End what a dead supervisor left behind (possible only where children do not die with it); their names."""
-    state = read_json(home / STATE, State)
+    state = read_json(home / STATE, LabState)
     found = [(r, find_process(r)) for r in [state.supervisor, *state.children]] if state else []
     living = [(recorded, process) for recorded, process in found if process]
     for _, process in living:

@@ -28,7 +28,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, folders, ready
-from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, Worker
+from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings
@@ -114,17 +114,17 @@ class Driver:
             raise
         return cluster
 
-    def child(self, worker: Worker) -> Child:
+    def child(self, worker: WorkerSpec) -> Child:
         """How the supervisor starts a worker: as a process of this host, unless a backend says otherwise."""
         return process_of(worker)
 
     def nodes(self) -> Sequence[Node]:
         return [Node(n.name, n.role, n.pid) for n in control.nodes(self.home)]
 
-    def start(self, workers: Sequence[Worker]) -> None:
+    def start(self, workers: Sequence[WorkerSpec]) -> None:
         control.ask(self.home, control.Start([self.child(worker) for worker in workers], watch_s=WATCH_S))
 
-    def start_factory(self, workers: Sequence[Worker]) -> None:
+    def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
         children = [msgspec.structs.replace(self.child(worker), standing=True) for worker in workers]
         control.ask(self.home, control.Start(children, watch_s=WATCH_S))
 
@@ -205,7 +205,7 @@ class Driver:
         return found[name]
 
 
-def process_of(worker: Worker) -> Child:
+def process_of(worker: WorkerSpec) -> Child:
     """A worker as a process of this host, with this process's Python and its own settings."""
     return Child(
         name=worker.name,

@@ -32,11 +32,11 @@ Magnitude = Annotated[float, Meta(ge=0, le=1_000_000)]
 HourOfWeek = Annotated[int, Meta(ge=0, le=167)]
 
 
-class Temperature(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class TemperatureMeasures(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     temperature_c: Celsius
 
 
-class Vibration(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class VibrationMeasures(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Features of one window of acceleration, and the machine's load, since what is healthy depends on it.
 
     Velocity RMS over 10–1000 Hz (mm/s), acceleration RMS (g), crest factor (peak / RMS), kurtosis (3 for Gaussian
@@ -50,7 +50,7 @@ class Vibration(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tru
     load_percent: Magnitude
 
 
-class Energy(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class EnergyMeasures(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Energy of an interval of 15 min (kWh); the machine's state travels along: a stop is not an outage.
 
     `hour_of_week` is the plant's, 0 from Monday 00:00: a simulated plant's week may pass in minutes.
@@ -71,24 +71,24 @@ class Reading(msgspec.Struct, frozen=True, gc=False, tag_field="kind", kw_only=T
 
 
 class TemperatureReading(Reading, frozen=True, gc=False, tag="temperature", kw_only=True):
-    readings: Temperature
+    readings: TemperatureMeasures
 
 
 class VibrationReading(Reading, frozen=True, gc=False, tag="vibration", kw_only=True):
-    readings: Vibration
+    readings: VibrationMeasures
 
 
 class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
-    readings: Energy
+    readings: EnergyMeasures
 
 
 AnyReading = TemperatureReading | VibrationReading | EnergyReading
-Measures = Temperature | Vibration | Energy
+Measures = TemperatureMeasures | VibrationMeasures | EnergyMeasures
 KINDS = ("temperature", "vibration", "energy")
 CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Measures]]] = {
-    "temperature": (TemperatureReading, Temperature),
-    "vibration": (VibrationReading, Vibration),
-    "energy": (EnergyReading, Energy),
+    "temperature": (TemperatureReading, TemperatureMeasures),
+    "vibration": (VibrationReading, VibrationMeasures),
+    "energy": (EnergyReading, EnergyMeasures),
 }
 
 

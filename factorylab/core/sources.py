@@ -39,7 +39,7 @@ PROBE = "probe_"
 
 
 @dataclass(frozen=True)
-class Entry:
+class Property:
     """One key of a .properties file with its value as it stands, and the line (from 1) that it begins on."""
 
     key: str
@@ -52,9 +52,9 @@ class Entry:
         return self.key.lower().replace(".", "_").replace("-", "_").removeprefix(PREFIX.lower())
 
 
-def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
+def read_entries(path: Path) -> tuple[list[Property], list[str]]:
     """The keys of a .properties file in Java's syntax, and what is wrong with it (with file and line)."""
-    entries: list[Entry] = []
+    entries: list[Property] = []
     problems: list[str] = []
     line = 1
     try:
@@ -63,7 +63,7 @@ def read_entries(path: Path) -> tuple[list[Entry], list[str]]:
                 if not element.value and not any(sign in element.source for sign in "=:"):
                     problems.append(f"{path}, line {line}: no 'key=value'")
                 else:
-                    entries.append(Entry(element.key, element.value, line))
+                    entries.append(Property(element.key, element.value, line))
             line += max(1, element.source.count("\n"))
     except InvalidUEscapeError as error:
         problems.append(f"{path}, line {line}: {error.escape!r} is not a character: write \\\\ for a backslash")
@@ -173,7 +173,7 @@ def variables(model: type[Sourced]) -> dict[str, Any]:
     return EnvSettingsSource(model)()
 
 
-def _unknown(path: Path | None, entries: Iterable[Entry], names: list[str]) -> list[str]:
+def _unknown(path: Path | None, entries: Iterable[Property], names: list[str]) -> list[str]:
     """Keys of the file that mean nothing, or that are there twice."""
     problems: list[str] = []
     lines: dict[str, int] = {}

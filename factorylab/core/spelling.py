@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 
-def spelled(pattern: str, words: str) -> AfterValidator:
+def matching(pattern: str, words: str) -> AfterValidator:
     """For a text field: the whole text must match `pattern`; `words` say so to a person, after "must be"."""
 
     def check(text: str) -> str:
@@ -19,4 +19,4 @@ def spelled(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-NAME = spelled(r"[a-z][a-z0-9_]*", "lower-case letters, digits and '_', with a letter first")
+NAME = matching(r"[a-z][a-z0-9_]*", "lower-case letters, digits and '_', with a letter first")

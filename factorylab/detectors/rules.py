@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from factorylab.detectors.catalog import build
+from factorylab.detectors.detector_catalog import build
 from factorylab.detectors.energy import Energy
 from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector
@@ -39,7 +39,7 @@ ENERGY_SPIKE = Rule("energy_spike", 1, (Level(85, "critical"),), hysteresis=10)
 
 
 @dataclass(frozen=True)
-class Watch:
+class RuleSet:
     """Rules over a measure, or over the scores that a detector makes of it, with a state per sensor and bin."""
 
     name: str
@@ -69,8 +69,8 @@ def _hour(columns: Columns) -> Ints:
     return Energy.bin_of(columns["hour_of_week"], columns["running"])
 
 
-def _limits(rule: Rule, measure: Measure) -> Watch:
-    return Watch(rule.name, measure, (rule,))
+def _limits(rule: Rule, measure: Measure) -> RuleSet:
+    return RuleSet(rule.name, measure, (rule,))
 
 
 def _watch(
@@ -80,12 +80,12 @@ def _watch(
     bins: Callable[[Columns], Ints] | None = None,
     channels: int = 1,
     **parameters: float,
-) -> Watch:
+) -> RuleSet:
     built = build(detector, parameters, channels)
-    return Watch(f"{kind}_{detector}", measure, built.rules(kind), built, bins)
+    return RuleSet(f"{kind}_{detector}", measure, built.rules(kind), built, bins)
 
 
-def _sensor(kind: str, measure: Measure, low: float, high: float) -> tuple[Watch, ...]:
+def _sensor(kind: str, measure: Measure, low: float, high: float) -> tuple[RuleSet, ...]:
     """Is the sensor itself in order? The physical limits are those beyond which no such machine can be."""
     return (
         _watch(kind, "range", measure, low=low, high=high),
@@ -94,7 +94,7 @@ def _sensor(kind: str, measure: Measure, low: float, high: float) -> tuple[Watch
     )
 
 
-def watches(kind: str) -> tuple[Watch, ...]:
+def watches(kind: str) -> tuple[RuleSet, ...]:
     """New watches for readings of `kind`, in the order in which they look; what is about the sensor itself first."""
     if kind == "temperature":
         value = _column("temperature_c")

@@ -26,7 +26,7 @@ from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.model import explain
 
 
-class Entry(BaseModel):
+class BatchRun(BaseModel):
     """One scenario of a batch."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class Batch(BaseModel):
     name: Annotated[str, NAME] = Field(max_length=60)
     repeat: Whole = Field(default=1, ge=1, le=ROUNDS_MAX)
     seed: Count = 1
-    runs: tuple[Entry, ...] = Field(min_length=1, max_length=RUNS_MAX)
+    runs: tuple[BatchRun, ...] = Field(min_length=1, max_length=RUNS_MAX)
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -71,14 +71,14 @@ def load_batch(path: Path) -> Batch:
     return batch
 
 
-def job_of(entry: Entry, batch_file: Path) -> Job:
+def job_of(entry: BatchRun, batch_file: Path) -> Job:
     """The entry as a job; a scenario file and a source are looked up beside the batch file first."""
     beside = batch_file.parent / entry.scenario
     name = str(beside) if beside.suffix in {".yaml", ".yml"} and beside.exists() else entry.scenario
     return Job(name, entry.parameters)
 
 
-def _problem(entry: Entry, batch_file: Path) -> str:
+def _problem(entry: BatchRun, batch_file: Path) -> str:
     try:
         job_of(entry, batch_file).scenario()
     except LabError as error:

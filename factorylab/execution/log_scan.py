@@ -33,7 +33,7 @@ BATCH = 20_000
 LOG_SCHEMA = schema("log")
 
 
-class Identity(msgspec.Struct, frozen=True, gc=False):
+class ReadingIdentity(msgspec.Struct, frozen=True, gc=False):
     """The part of a payload that says which reading it is; what it measured is not looked into."""
 
     sensor_id: str
@@ -55,7 +55,7 @@ class MainMeasure(msgspec.Struct, frozen=True, gc=False):
         return next((value for value in known if value is not None), math.nan)
 
 
-_identity = msgspec.json.Decoder(Identity)
+_identity = msgspec.json.Decoder(ReadingIdentity)
 _measure = msgspec.json.Decoder(MainMeasure)
 
 
@@ -78,7 +78,7 @@ def told(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int, float]:
 
 
 @dataclass
-class Span:
+class OffsetSpan:
     """Offsets of some records, the first and the last, and how many they are."""
 
     first: int
@@ -86,7 +86,7 @@ class Span:
     count: int = 0
 
 
-Epochs = dict[tuple[int, int], Span]
+Epochs = dict[tuple[int, int], OffsetSpan]
 """By partition and leader epoch: the records that were written in it and are in the log."""
 
 
@@ -115,7 +115,7 @@ def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
     for message in batch:
         partition, epoch, offset = message.partition(), message.leader_epoch(), message.offset()
         assert partition is not None and offset is not None  # those `within` a span have both
-        span = epochs.setdefault((partition, -1 if epoch is None else epoch), Span(offset, offset))
+        span = epochs.setdefault((partition, -1 if epoch is None else epoch), OffsetSpan(offset, offset))
         span.first, span.last, span.count = min(span.first, offset), max(span.last, offset), span.count + 1
 
 

@@ -67,7 +67,7 @@ def notebooks() -> Path:
     return project_folder(Path.cwd()) / "notebooks"
 
 
-class Lines:
+class LineStream:
     """A text stream for papermill that hands whole lines to `say`."""
 
     def __init__(self, say: Say) -> None:
@@ -130,7 +130,7 @@ def _run_notebook(job: Job, folder: RunFolder, variables: Mapping[str, str], say
             kernel_name="python3",
             kernel_manager_class=OwnKernel,
             progress_bar=False,
-            stdout_file=Lines(say),
+            stdout_file=LineStream(say),
             start_timeout=START_KERNEL_S,
             extra_arguments=["--log-level=CRITICAL"],  # when interrupted it complains of its closed sockets
             cwd=str(Path.cwd()),

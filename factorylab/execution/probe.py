@@ -33,7 +33,7 @@ from factorylab.core import secret
 from factorylab.core.clock import now_ns
 from factorylab.core.sources import PREFIX, Sourced, variables
 from factorylab.core.vocabulary import ProcessStatus
-from factorylab.execution.probe_questions import Answer, Views, Watch, ends_of, newest, views_of
+from factorylab.execution.probe_questions import Answer, RepeatedQuestion, Views, ends_of, newest, views_of
 from factorylab.history.journal import Journal
 from factorylab.history.tables import (
     DatabaseSample,
@@ -74,11 +74,11 @@ class Probe:
         self._views = {number: self._watch_views(number, stop) for number in self._numbers}
         self._ends = {number: self._watch_ends(number, stop) for number in self._numbers}
         members, offsets = (Admin(config.bootstrap, deadline_s=0, answer_s=ANSWER_S) for _ in range(2))
-        self._group = Watch(stop, lambda: members.group(config.group), PERIOD_S)
-        self._committed = Watch(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
-        self._reach = Watch(stop, lambda: links(config.home), REACH_S) if config.network else None
+        self._group = RepeatedQuestion(stop, lambda: members.group(config.group), PERIOD_S)
+        self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
+        self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
-        self._database = Watch(stop, lambda: pulse(url), DATABASE_S) if url else None
+        self._database = RepeatedQuestion(stop, lambda: pulse(url), DATABASE_S) if url else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 
@@ -86,13 +86,13 @@ class Probe:
     def _numbers(self) -> range:
         return range(1, len(self.config.bootstrap.split(",")) + 1)
 
-    def _watch_views(self, number: int, stop: Event) -> Watch[Views]:
+    def _watch_views(self, number: int, stop: Event) -> RepeatedQuestion[Views]:
         broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
-        return Watch(stop, lambda: views_of(broker, self.config.topic), PERIOD_S)
+        return RepeatedQuestion(stop, lambda: views_of(broker, self.config.topic), PERIOD_S)
 
-    def _watch_ends(self, number: int, stop: Event) -> Watch[dict[int, int]]:
+    def _watch_ends(self, number: int, stop: Event) -> RepeatedQuestion[dict[int, int]]:
         broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
-        return Watch(stop, lambda: ends_of(broker, self.config.topic, self._views[number].fresh()), PERIOD_S)
+        return RepeatedQuestion(stop, lambda: ends_of(broker, self.config.topic, self._views[number].fresh()), PERIOD_S)
 
     def sample(self) -> None:
         """Write what is known now."""

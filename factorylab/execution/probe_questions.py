@@ -1,6 +1,6 @@
 """What the probe asks, and what counts where brokers contradict each other.
 
-A `Watch` asks one question again and again in a thread of its own, so that whoever does not answer delays nobody else.
+A `RepeatedQuestion` is asked again and again in a thread of its own, so that a missing answer delays no other.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Answer(Generic[T]):
     came_s: float
 
 
-class Watch(Thread, Generic[T]):
+class RepeatedQuestion(Thread, Generic[T]):
     """Asks one question again and again, and keeps the latest answer; `at_end` closes what it asks with.
 
     What it cannot ask for another reason than that nobody answers, it raises in the thread that looks at the answers.

@@ -31,7 +31,7 @@ from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
 from factorylab.execution.workers import Crew
 from factorylab.history import manifest, provenance, run_folders
-from factorylab.history.export import compact
+from factorylab.history.export import export_journals
 from factorylab.history.journal import Journal
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.tables import FaultStep, PhaseStart
@@ -258,7 +258,7 @@ class Experiment:
 
     def _seal(self) -> None:
         self.problems += self.crew.problems
-        unreadable = compact(self.run.journals, self.run.history)
+        unreadable = export_journals(self.run.journals, self.run.history)
         self.problems += unreadable
         if not unreadable:
             shutil.rmtree(self.run.journals)

@@ -29,7 +29,9 @@ class FurnishConfig(Sourced):
     reader_password: SecretStr | None = None
 
 
-def furnish(endpoints: Endpoints, topology: Topology, reader_password: SecretStr | None = None) -> None:
+def create_topics_and_tables(
+    endpoints: Endpoints, topology: Topology, reader_password: SecretStr | None = None
+) -> None:
     """Create what of them is missing; what is there stays as it is. With a password dashboards get their role.
 
     Raises:
@@ -49,7 +51,7 @@ def main() -> None:
     try:
         config = load(FurnishConfig, {*known_names(), "profile"})
         endpoints = Endpoints(config.bootstrap, config.database_url.get_secret_value())
-        furnish(endpoints, Topology(profile=config.profile), config.reader_password)
+        create_topics_and_tables(endpoints, Topology(profile=config.profile), config.reader_password)
     except LabError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)

@@ -1,6 +1,6 @@
 """One lab for several runs: it stays up from run to run, and what a run left in it is dropped before the next.
 
-A house belongs to the process that opened it: when that ends, however it ends, the lab is healed and stopped,
+A shared lab belongs to the process that opened it: when that ends, however it ends, the lab is healed and stopped,
 unless it was up before.
 """
 
@@ -19,7 +19,7 @@ from factorylab.factory.store.schema import drop_schema
 from factorylab.scenarios.model import Fault
 
 
-class House:
+class SharedLab:
     """A lab that is up as long as this context lasts, free for one driver after the other."""
 
     def __init__(self, settings: Settings, progress: Progress, faults: Collection[Fault] = ()) -> None:
@@ -37,7 +37,7 @@ class House:
         self.endpoints = cluster.endpoints
         self._supervisor = None if cluster.was_up else cluster.supervisor
 
-    def __enter__(self) -> House:
+    def __enter__(self) -> SharedLab:
         return self
 
     def __exit__(

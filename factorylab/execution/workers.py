@@ -10,7 +10,7 @@ from pathlib import Path
 from javaproperties import dumps
 from pydantic import SecretStr
 
-from factorylab.cluster.base import Cluster, Role, Worker
+from factorylab.cluster.base import Cluster, Role, WorkerSpec
 from factorylab.core.clock import NS
 from factorylab.core.errors import StartFailed
 from factorylab.core.files import write_secret
@@ -138,7 +138,7 @@ class Crew:
         stop_s: float = 10,
     ) -> None:
         workers = [
-            Worker(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s, paths_of(config))
+            WorkerSpec(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s, paths_of(config))
             for name, config in configs.items()
         ]
         self._running += [worker.name for worker in workers]

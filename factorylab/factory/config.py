@@ -18,10 +18,10 @@ from pydantic_settings import NoDecode
 from factorylab.core import messages, sources
 from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, Share
 from factorylab.core.sources import Sourced
-from factorylab.core.spelling import spelled
+from factorylab.core.spelling import matching
 from factorylab.detectors.recordings.layout import Layout
 
-Topic = Annotated[str, spelled(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_' or '-'")]
+Topic = Annotated[str, matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_' or '-'")]
 DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")
 NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
 Kind = Literal["temperature", "vibration", "energy"]
@@ -81,7 +81,7 @@ class FactoryConfig(Sourced):
 
     bootstrap: str = Field(min_length=3)
     sensor_topic: Topic = messages.SENSOR_TOPIC
-    worker: Annotated[str, spelled(r"[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")]
+    worker: Annotated[str, matching(r"[A-Za-z0-9._-]+", "letters, digits, '.', '_' and '-'")]
     journal_dir: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     report_every_s: Seconds = 5
@@ -105,7 +105,7 @@ class FleetConfig(FactoryConfig):
     seed: Count = 1
     anomaly_rate: Share = 0.02
     poison_rate: Share = Field(default=0, description="share of blocks that carry an impossible time")
-    fleet: Annotated[str, spelled(r"\d+/\d+", "the fleet's index and the number of fleets, as in 0/2")] = "0/1"
+    fleet: Annotated[str, matching(r"\d+/\d+", "the fleet's index and the number of fleets, as in 0/2")] = "0/1"
     kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
     label_topic: Topic | None = None
     source: Path | None = None
@@ -161,7 +161,7 @@ class ProcessorConfig(FactoryConfig):
 
     database_url: SecretStr
     db_schema: Annotated[
-        str, spelled(r"[a-z_][a-z0-9_]{0,62}", "1 to 63 lower-case letters, digits and '_', with no digit first")
+        str, matching(r"[a-z_][a-z0-9_]{0,62}", "1 to 63 lower-case letters, digits and '_', with no digit first")
     ] = "factory"
     alert_topic: Topic = messages.ALERT_TOPIC
     dead_letter_topic: Topic = messages.DEAD_LETTER_TOPIC

@@ -19,7 +19,7 @@ from factorylab.core.errors import LabError
 from factorylab.factory import json_logs
 from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
-from factorylab.factory.process import Stop
+from factorylab.factory.process import StopSignal
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.ensure_schema import ensure_schema
 
@@ -28,16 +28,18 @@ Client = Producer | Consumer
 VARIABLES = "FACTORYLAB_SENSOR_TOPIC, FACTORYLAB_ALERT_TOPIC, FACTORYLAB_DEAD_LETTER_TOPIC"
 
 
-class Missing(LabError):
+class NeedMissing(LabError):
     """Brokers or topics are not there yet."""
 
 
-def wait_for_topics(clients: Sequence[Client], topics: Sequence[str], logger: json_logs.Logger, stop: Stop) -> None:
+def wait_for_topics(
+    clients: Sequence[Client], topics: Sequence[str], logger: json_logs.Logger, stop: StopSignal
+) -> None:
     """Until a broker answers the first of the clients and every topic is there. All of them tell their log lines."""
     _wait_for(partial(_look_for_topics, clients[0], topics), logger, stop, partial(_serve, clients))
 
 
-def wait_for_schema(config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
+def wait_for_schema(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     """Until the database answers; creates the tables where they are missing.
 
     Raises:
@@ -56,7 +58,7 @@ def _serve(clients: Sequence[Client]) -> None:
 
 
 def _wait_for(
-    look: Callable[[], None], logger: json_logs.Logger, stop: Stop, meanwhile: Callable[[], None] = lambda: None
+    look: Callable[[], None], logger: json_logs.Logger, stop: StopSignal, meanwhile: Callable[[], None] = lambda: None
 ) -> None:
     """Until `look` raises nothing any more, or the process is told to stop."""
     backoff = Backoff(first_s=0.5, cap_s=10)
@@ -65,7 +67,7 @@ def _wait_for(
             try:
                 look()
                 return
-            except (Missing, StoreUnavailable) as error:
+            except (NeedMissing, StoreUnavailable) as error:
                 logger.warning("waiting", error=str(error))
                 backoff.failed()
         meanwhile()
@@ -77,8 +79,8 @@ def _look_for_topics(client: Client, topics: Sequence[str]) -> None:
     try:
         known = client.list_topics(timeout=LOOK_S).topics
     except KafkaException as error:
-        raise Missing(
+        raise NeedMissing(
             f"no broker answers ({error.args[0].str()}): look at FACTORYLAB_BOOTSTRAP; trying again"
         ) from None
     if missing := [topic for topic in topics if topic not in known]:
-        raise Missing(f"no topic {', '.join(missing)}: create it, or name another ({VARIABLES}); trying again")
+        raise NeedMissing(f"no topic {', '.join(missing)}: create it, or name another ({VARIABLES}); trying again")

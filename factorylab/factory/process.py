@@ -20,7 +20,7 @@ from factorylab.factory import json_logs
 from factorylab.factory.config import Config, from_environment
 
 
-class Stop:
+class StopSignal:
     """True once SIGTERM or SIGINT came; `signals` counts them."""
 
     def __init__(self) -> None:
@@ -38,10 +38,10 @@ class Stop:
         self.signals += 1
 
 
-def run(kind: type[Config], work: Callable[[Config, json_logs.Logger, Stop], None]) -> None:
+def run(kind: type[Config], work: Callable[[Config, json_logs.Logger, StopSignal], None]) -> None:
     """Configure from the environment, do the work, exit."""
     secret.guard_tracebacks()
-    stop = Stop()
+    stop = StopSignal()
     stop.install()
     try:
         config = from_environment(kind)

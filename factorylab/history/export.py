@@ -50,7 +50,7 @@ def schema(table: str) -> pa.Schema:
     return pa.schema([(f.name, NARROW.get(f.name) or WIDE.get(f.type, TEXT)) for f in fields])
 
 
-def compact(journals: Path, history: Path) -> list[str]:
+def export_journals(journals: Path, history: Path) -> list[str]:
     """Turn all journals of a run into Parquet.
 
     Returns:

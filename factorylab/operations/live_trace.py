@@ -17,7 +17,7 @@ from pathlib import Path
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 from psycopg2 import sql
 
-from factorylab.analysis.trace_steps import Step, Trace
+from factorylab.analysis.trace_steps import Trace, TraceStep
 from factorylab.cluster import merged_logs
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
@@ -32,7 +32,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredReading:
     """A row of the table `readings`."""
 
     recorded_at: datetime
@@ -59,7 +59,7 @@ def trace(endpoints: Endpoints, names: Names, files: list[Path], sensor: str, se
     return Trace.of(word, "the lab that is up", [*timed, *(step for step in steps if not step.at), *alerts])
 
 
-def _ask(url: str, schema: str, sensor: str, seq: int) -> tuple[Stored | None, list[Step], list[str]]:
+def _ask(url: str, schema: str, sensor: str, seq: int) -> tuple[StoredReading | None, list[TraceStep], list[str]]:
     """The reading's row, its alerts, and the names of all sensors."""
 
     def of(text: str) -> sql.Composed:
@@ -83,10 +83,12 @@ def _ask(url: str, schema: str, sensor: str, seq: int) -> tuple[Stored | None, l
             (messages.correlation_id(sensor, seq),),
         )
         alerts = [
-            Step("alert", where=f"{schema}.alerts", detail=f"{severity} {rule}: {value:g} > {limit:g} ({alert_id})")
+            TraceStep(
+                "alert", where=f"{schema}.alerts", detail=f"{severity} {rule}: {value:g} > {limit:g} ({alert_id})"
+            )
             for alert_id, rule, severity, value, limit in cursor.fetchall()
         ]
-    return Stored(*row) if row else None, alerts, known
+    return StoredReading(*row) if row else None, alerts, known
 
 
 def _find(endpoints: Endpoints, names: Names, at: tuple[int, int] | None, sensor: str, seq: int) -> Message | None:
@@ -106,28 +108,30 @@ def _find(endpoints: Endpoints, names: Names, at: tuple[int, int] | None, sensor
     return None
 
 
-def _steps(names: Names, stored: Stored | None, record: Message | None) -> Iterator[Step]:
+def _steps(names: Names, stored: StoredReading | None, record: Message | None) -> Iterator[TraceStep]:
     if stored:
-        yield Step("measured", stored.recorded_at.astimezone(UTC))
+        yield TraceStep("measured", stored.recorded_at.astimezone(UTC))
     if record is not None:
         kind, wall_ms = record.timestamp()
         at = None if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(wall_ms / 1000, UTC)
         if at and stored and at < stored.recorded_at < at + MILLISECOND:  # what Kafka rounds off is no gap
             at = stored.recorded_at.astimezone(UTC)
-        yield Step("sent", at, where=messages.record_id(names.sensors, record.partition() or 0, record.offset() or 0))
+        yield TraceStep(
+            "sent", at, where=messages.record_id(names.sensors, record.partition() or 0, record.offset() or 0)
+        )
     if stored:
         where = messages.record_id(names.sensors, stored.partition, stored.offset)
-        yield Step("in_store", where=f"{names.schema}.readings", detail=f"from {where}")
+        yield TraceStep("in_store", where=f"{names.schema}.readings", detail=f"from {where}")
     else:
-        yield Step("not_in_store", where=f"{names.schema}.readings")
+        yield TraceStep("not_in_store", where=f"{names.schema}.readings")
 
 
-def _letter(endpoints: Endpoints, names: Names, record: Message) -> list[Step]:
+def _letter(endpoints: Endpoints, names: Names, record: Message) -> list[TraceStep]:
     """The dead letter that a record in the log became; none where it did not."""
     origin = (names.sensors, record.partition(), record.offset())
     letters = [letter for letter in DeadLetters(endpoints, names).read() if letter.origin == origin]
     return [
-        Step(
+        TraceStep(
             "dead_letter",
             datetime.fromtimestamp(letter.at_ms / 1000, UTC),
             where=names.dead_letters,
@@ -137,9 +141,9 @@ def _letter(endpoints: Endpoints, names: Names, record: Message) -> list[Step]:
     ]
 
 
-def _log_lines(files: list[Path], word: str) -> Iterator[Step]:
+def _log_lines(files: list[Path], word: str) -> Iterator[TraceStep]:
     choose = merged_logs.chooser("debug", pattern=merged_logs.whole_word(word))
     for line in merged_logs.merged(files, choose):
         at = datetime.fromisoformat(line.t).replace(tzinfo=UTC) if line.t else None
         event, _, rest = line.text.partition(" ")
-        yield Step(re.sub(r"\W", "_", event), at, by=line.worker, detail=rest)
+        yield TraceStep(re.sub(r"\W", "_", event), at, by=line.worker, detail=rest)

@@ -24,7 +24,7 @@ from factorylab.cluster.one_broker import OneBroker
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import LabError
 from factorylab.core.names import Names
-from factorylab.execution.probe_questions import Answer, Views, Watch, ends_of, newest, views_of
+from factorylab.execution.probe_questions import Answer, RepeatedQuestion, Views, ends_of, newest, views_of
 from factorylab.factory.store.connection import Database
 
 ANSWER_S = 1.0  # a broker's time to answer; healthy ones take 2 ms
@@ -73,7 +73,7 @@ class EventNow(msgspec.Struct, frozen=True):
     detail: str
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoreView(msgspec.Struct, frozen=True):
     """What the database says."""
 
     positions: dict[int, int]
@@ -102,7 +102,7 @@ class Look(msgspec.Struct, frozen=True):
     t_ns: int
     partitions: list[PartitionNow] | None
     group_state: str | None
-    store: Stored | None
+    store: StoreView | None
     ages_s: Ages
 
     @property
@@ -160,8 +160,8 @@ class Looker:
     def __init__(self, endpoints: Endpoints, names: Names, every_s: float = 0.5) -> None:
         self._topic, self._every_s, self._stop = names.sensors, every_s, Event()
         self._ends: dict[int, Answer[int]] = {}
-        self._views: dict[int, Watch[Views]] = {}
-        self._told: dict[int, Watch[dict[int, int]]] = {}
+        self._views: dict[int, RepeatedQuestion[Views]] = {}
+        self._told: dict[int, RepeatedQuestion[dict[int, int]]] = {}
         for number in range(1, len(endpoints.bootstrap.split(",")) + 1):
             seeing, telling = (OneBroker(endpoints.bootstrap, number, 0, ANSWER_S) for _ in range(2))
             self._views[number] = self._watch(partial(views_of, seeing, names.sensors), seeing)
@@ -171,8 +171,8 @@ class Looker:
         database = Database(endpoints.database_url, "watch", DATABASE_S)
         self._store = self._watch(lambda: stored(database, names), database)
 
-    def _watch(self, question: Callable[[], T], client: Admin | Database) -> Watch[T]:
-        return Watch(self._stop, question, self._every_s, client.close)
+    def _watch(self, question: Callable[[], T], client: Admin | Database) -> RepeatedQuestion[T]:
+        return RepeatedQuestion(self._stop, question, self._every_s, client.close)
 
     def _ends_of(self, broker: OneBroker) -> dict[int, int]:
         views = self._views[broker.number].latest()
@@ -236,7 +236,7 @@ class Looker:
         self._stop.set()
 
 
-def stored(database: Database, names: Names) -> Stored:
+def stored(database: Database, names: Names) -> StoreView:
     """What the database says of a factory. Raises LabError where it says nothing."""
     tables = {name: sql.Identifier(names.schema, name) for name in ("positions", "alerts", "system_events")}
 
@@ -259,7 +259,7 @@ def stored(database: Database, names: Names) -> Stored:
         "latest_alerts": [dict(zip(AlertNow.__struct_fields__, row, strict=True)) for row in latest],
         "latest_events": [dict(zip(EventNow.__struct_fields__, row, strict=True)) for row in events],
     }
-    return msgspec.convert(found | named, Stored)
+    return msgspec.convert(found | named, StoreView)
 
 
 def _age_s(t_ns: int, answer: Answer[Any] | None) -> float | None:

@@ -30,7 +30,7 @@ FAULT_AT, FAULT_READINGS = 36, 96  # in the figures: energy is then in a shift
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedSignal:
     """One measure of one real machine, evenly sampled."""
 
     name: str
@@ -131,21 +131,21 @@ def data_folder(given: str = "") -> Path | None:
     return Path(given)
 
 
-def recorded(measure: str, folder: Path | None) -> Recorded | None:
+def recorded(measure: str, folder: Path | None) -> RecordedSignal | None:
     """A real machine's signal to hold beside a simulated measure; None where there is no folder."""
     if folder is None:
         return None
     file, column, name, unit, interval_h = FILES[measure]
     path = folder / file
     frame = pd.read_csv(path, sep=";" if path.parent.name == "skab" else ",", usecols=[column])
-    return Recorded(name, unit, interval_h, frame[column].to_numpy(float)[HEALTHY_ROWS.get(measure, slice(None))])
+    return RecordedSignal(name, unit, interval_h, frame[column].to_numpy(float)[HEALTHY_ROWS.get(measure, slice(None))])
 
 
-def beside(ours: pd.DataFrame, measure: str, theirs: Recorded | None, lags_h: dict[str, float]) -> pd.DataFrame:
+def beside(ours: pd.DataFrame, measure: str, theirs: RecordedSignal | None, lags_h: dict[str, float]) -> pd.DataFrame:
     """The numbers of both; lags in hours by the words to show."""
     interval_h = float(ours["hours"].iloc[1])
     values = ours[measure].to_numpy(float)
-    other = theirs or Recorded("", "", interval_h, values)
+    other = theirs or RecordedSignal("", "", interval_h, values)
     lags = {
         word: (max(1, round(lag / interval_h)), max(1, round(lag / other.interval_h))) for word, lag in lags_h.items()
     }

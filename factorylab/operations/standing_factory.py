@@ -11,13 +11,13 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.base import Cluster, Worker
+from factorylab.cluster.base import Cluster, WorkerSpec
 from factorylab.cluster.settings import load_settings
 from factorylab.core.messages import KINDS
 from factorylab.core.names import Names
 from factorylab.core.programs import FLEET, PROCESSOR
 from factorylab.core.waiting import wait_until
-from factorylab.execution.setup import furnish
+from factorylab.execution.setup import create_topics_and_tables
 from factorylab.execution.workers import FLUSH_S
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.scenarios.model import Topology
@@ -34,7 +34,7 @@ def start(cluster: Cluster, home: Path) -> None:
         StartFailed: a process ended at once, with its last words.
         WaitTimeout: the group did not come together.
     """
-    furnish(cluster.endpoints, Topology(), load_settings().reader_password)
+    create_topics_and_tables(cluster.endpoints, Topology(), load_settings().reader_password)
     running = {node.name for node in cluster.nodes() if node.pid}
     cluster.start_factory([worker for worker in _workers(cluster, home) if worker.name not in running])
     names, admin = Names.of(), Admin(cluster.endpoints.bootstrap)
@@ -48,7 +48,7 @@ def start(cluster: Cluster, home: Path) -> None:
     admin.close()
 
 
-def _workers(cluster: Cluster, home: Path) -> list[Worker]:
+def _workers(cluster: Cluster, home: Path) -> list[WorkerSpec]:
     inside = cluster.worker_endpoints
     fleets = [
         FleetConfig(
@@ -69,8 +69,8 @@ def _workers(cluster: Cluster, home: Path) -> list[Worker]:
         )
         for name in PROCESSORS
     ]
-    found = [Worker(c.worker, "fleet", FLEET, c.environ(), _log(home, c.worker), FLUSH_S) for c in fleets]
-    return found + [Worker(c.worker, "processor", PROCESSOR, c.environ(), _log(home, c.worker)) for c in processors]
+    found = [WorkerSpec(c.worker, "fleet", FLEET, c.environ(), _log(home, c.worker), FLUSH_S) for c in fleets]
+    return found + [WorkerSpec(c.worker, "processor", PROCESSOR, c.environ(), _log(home, c.worker)) for c in processors]
 
 
 def _log(home: Path, worker: str) -> Path:

@@ -11,7 +11,7 @@ from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
 from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, numbers
-from factorylab.audit.model.wording import story
+from factorylab.audit.model.wording import explanation_text
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.report import plots, reproduce
@@ -21,7 +21,7 @@ from factorylab.scenarios.references import missing
 
 
 @dataclass(frozen=True)
-class Picture:
+class EmbeddedFigure:
     """`source` is a data URI; `alt` says what it shows to those who do not see it."""
 
     source: str
@@ -40,8 +40,8 @@ class Section:
     numbers: dict[str, str]
     met: str
     expectation: str
-    pictures: list[Picture]
-    stories: list[tuple[str, Explanation]]
+    pictures: list[EmbeddedFigure]
+    explanations: list[tuple[str, Explanation]]
     alerting: list[dict[str, str]]
     steps: list[dict[str, str]]
     threats: list[str]
@@ -65,7 +65,7 @@ def section(run: JudgedRun, out: Path) -> Section:
         met=EXPECTED[verdict.met],
         expectation=expectation(verdict),
         pictures=_pictures(run) if whole else [],
-        stories=[(story(told), told) for told in verdict.explanations],
+        explanations=[(explanation_text(found), found) for found in verdict.explanations],
         alerting=alerting(verdict) if verdict.alerting else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
@@ -83,12 +83,12 @@ def _manifest(run: JudgedRun) -> Manifest | None:
         return None
 
 
-def _pictures(run: JudgedRun) -> list[Picture]:
+def _pictures(run: JudgedRun) -> list[EmbeddedFigure]:
     return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
 
 
-def _picture(svg: str, alt: str, how_to_read: str) -> Picture:
-    return Picture(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", alt, how_to_read)
+def _picture(svg: str, alt: str, how_to_read: str) -> EmbeddedFigure:
+    return EmbeddedFigure(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", alt, how_to_read)
 
 
 def _steps(run: JudgedRun) -> list[dict[str, str]]:
@@ -117,7 +117,7 @@ def threats(run: JudgedRun, facts: Manifest | None) -> list[str]:
         "n = 1: one run is an observation, not a distribution; repeat it before you base a claim on it.",
         f"Brokers, store, load generator and probe share one host with {facts.host.cores} cores: they slow each other "
         "down, and no network between hosts is involved.",
-        "The probe samples about five times a second: detection and catch-up are accurate to about a quarter of a second.",
+        "The probe samples about five times a second: detection and catch-up are accurate to about 0.25 s.",
     ]
     if run.scenario.workload.source is None:
         found.append("The readings are simulated: their sizes and timing are more regular than those of real machines.")

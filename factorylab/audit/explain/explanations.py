@@ -20,7 +20,7 @@ UNCHECKED = ("shed", "unconfirmed")  # told wherever there are any: no check fir
 
 
 def explanations(evidence: Evidence, checks: Sequence[Check]) -> list[Explanation]:
-    """The stories of all that was lost, doubled or reordered; of one check the largest groups come first."""
+    """Explanations of all that was lost, doubled or reordered; of one check the largest groups come first."""
     counted = {check.name: check.count for check in checks if check.verdict != "INVALID"}
     found = []
     for name, explainer in EXPLAINERS.items():

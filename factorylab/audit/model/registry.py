@@ -16,7 +16,7 @@ import pandas as pd
 
 from factorylab.analysis.latency import latencies
 from factorylab.analysis.readings import Ints, Mask, Readings, place
-from factorylab.analysis.recovery import Service, ack_gaps, fault_windows, recovery
+from factorylab.analysis.recovery import ServiceTimes, ack_gaps, fault_windows, recovery
 from factorylab.audit.model.findings import Check, Outcome, Witness
 from factorylab.core.errors import LabError
 from factorylab.history.saved_run import Run, each
@@ -43,8 +43,8 @@ class Evidence(Readings):
             raise LabError("the run was cut short before its final read was done")
 
     @cached_property
-    def service(self) -> Service:
-        return Service(self.run)
+    def service(self) -> ServiceTimes:
+        return ServiceTimes(self.run)
 
     @cached_property
     def ack_gaps(self) -> pd.DataFrame:

@@ -19,25 +19,29 @@ def block(text: str, indent: int) -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
-def story(told: Explanation) -> str:
+def explanation_text(explanation: Explanation) -> str:
     """An explanation in one sentence."""
-    many = "1 reading" if told.count == 1 else f"{told.count:,} readings"
-    place = f", partition {told.partition}" if told.partition >= 0 else ""
-    if told.first_offset >= 0:
-        one = told.first_offset == told.last_offset
-        place += f", offset {told.first_offset:,}" if one else f", offsets {told.first_offset:,}–{told.last_offset:,}"
-    first, last = f"{told.from_s:.1f} s", f"{told.until_s:.1f} s"
+    many = "1 reading" if explanation.count == 1 else f"{explanation.count:,} readings"
+    place = f", partition {explanation.partition}" if explanation.partition >= 0 else ""
+    if explanation.first_offset >= 0:
+        one = explanation.first_offset == explanation.last_offset
+        place += (
+            f", offset {explanation.first_offset:,}"
+            if one
+            else f", offsets {explanation.first_offset:,}–{explanation.last_offset:,}"
+        )
+    first, last = f"{explanation.from_s:.1f} s", f"{explanation.until_s:.1f} s"
     time = f", at {first}" if first == last else f", from {first} to {last}"
-    epoch = f" in epoch {told.epoch}" if told.epoch >= 0 else ""
-    return f"{many}{place}{time}{epoch}: {told.event}"
+    epoch = f" in epoch {explanation.epoch}" if explanation.epoch >= 0 else ""
+    return f"{many}{place}{time}{epoch}: {explanation.event}"
 
 
-def why(told: Explanation, most: int) -> list[str]:
-    """An explanation on a screen: the story, what it rests on, what prevents it."""
-    lines = block(f"  {'why':<11} {told.check}: {story(told)}", 14)
-    for evidence in told.evidence[:most]:
+def why(explanation: Explanation, most: int) -> list[str]:
+    """An explanation on a screen: what happened, the evidence, what prevents it."""
+    lines = block(f"  {'why':<11} {explanation.check}: {explanation_text(explanation)}", 14)
+    for evidence in explanation.evidence[:most]:
         lines += block(f"  {'':<11} - {evidence}", 16)
-    return [*lines, *block(f"  {'':<11} prevented by {told.prevented_by}", 14)]
+    return [*lines, *block(f"  {'':<11} prevented by {explanation.prevented_by}", 14)]
 
 
 def life_lines(life: Life) -> list[str]:

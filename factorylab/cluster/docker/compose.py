@@ -22,7 +22,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, folders, leftovers
-from factorylab.cluster.base import Action, Progress, Role, Worker
+from factorylab.cluster.base import Action, Progress, Role, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.docker import engine, images, projects
 from factorylab.cluster.docker.containers import INNER_PORT
@@ -107,7 +107,7 @@ class ComposeCluster(Driver):
         """
         return cls.bring(settings, prepare, keep=keep, progress=progress)
 
-    def child(self, worker: Worker) -> Child:
+    def child(self, worker: WorkerSpec) -> Child:
         if worker.role == "probe":
             return process_of(worker)
         return Child(
@@ -122,7 +122,7 @@ class ComposeCluster(Driver):
             paths=[str(path) for path in worker.paths],
         )
 
-    def start_factory(self, workers: Sequence[Worker]) -> None:
+    def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
         """The services of compose.yaml that are called as the workers are."""
         children = [
             Child(w.name, w.role, [], {}, str(w.log), str(self.home), stop_s=w.stop_s, standing=True) for w in workers

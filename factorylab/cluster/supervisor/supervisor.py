@@ -26,7 +26,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import control, descriptors
-from factorylab.cluster.control import Recorded, Reply, State
+from factorylab.cluster.control import LabState, Recorded, Reply
 from factorylab.cluster.supervisor.processes import Children
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import LabBusy, LabError
@@ -117,7 +117,9 @@ class Supervisor:
 
     def write_state(self) -> None:
         own = Recorded("supervisor", os.getpid(), psutil.Process().create_time())
-        write_durably(self.home / control.STATE, msgspec.json.encode(State(own, self.port, self.children.recorded())))
+        write_durably(
+            self.home / control.STATE, msgspec.json.encode(LabState(own, self.port, self.children.recorded()))
+        )
 
     # -- talking
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from factorylab.core.errors import UsageError
-from factorylab.detectors.catalog import build, detectors
+from factorylab.detectors.detector_catalog import build, detectors
 from factorylab.detectors.energy import Energy
 from factorylab.detectors.levels import Level, LevelDetector, Rule
 from factorylab.detectors.recordings.recording import Bools, Floats, Recording

@@ -23,7 +23,7 @@ WEEK_S = 7 * 86_400
 
 
 @dataclass(frozen=True)
-class Counts:
+class AlarmCounts:
     """`healthy_s` is the scored time outside windows; TP to TN count rows. Without any truth all rows are healthy."""
 
     rows: int = 0
@@ -37,8 +37,8 @@ class Counts:
     fn: int = 0
     tn: int = 0
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
+    def __add__(self, other: AlarmCounts) -> AlarmCounts:
+        return AlarmCounts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Score:
     rows: int
 
 
-def count(recording: Recording, detection: Detection) -> Counts:
+def count(recording: Recording, detection: Detection) -> AlarmCounts:
     """Counts over the rows that are scored and for which the detector was ready."""
     use = recording.scored & detection.ready
     truth = recording.truth if recording.truth is not None else np.zeros(len(use), bool)
@@ -72,7 +72,7 @@ def count(recording: Recording, detection: Detection) -> Counts:
     false_alarms = int((detection.starts & use & ~truth).sum())
     healthy_s = recording.interval_s * int((use & ~truth).sum())
     on = detection.on
-    return Counts(
+    return AlarmCounts(
         int(use.sum()), len(windows), found, int(starts_in.sum()) + false_alarms, false_alarms, healthy_s,
         *(int((use & a & b).sum()) for a, b in ((truth, on), (~truth, on), (truth, ~on), (~truth, ~on))),
     )  # fmt: skip
@@ -92,7 +92,7 @@ def _runs_touched(truth: Bools, on: Bools) -> int:
     return len(np.unique(run[truth & on]))
 
 
-def score(method: str, counts: Counts, *, by_windows: bool, known: bool, baseline: bool = False) -> Score:
+def score(method: str, counts: AlarmCounts, *, by_windows: bool, known: bool, baseline: bool = False) -> Score:
     """The measures of some counts; `known` says whether there is a truth at all."""
     c = counts
     weeks = c.healthy_s / WEEK_S

@@ -22,7 +22,7 @@ from factorylab.core.errors import UsageError
 from factorylab.detectors.evaluation.detect import episodes
 from factorylab.detectors.evaluation.hydraulic import is_rig, read_rig
 from factorylab.detectors.evaluation.plant import plant
-from factorylab.detectors.evaluation.table import Judged, judge
+from factorylab.detectors.evaluation.score_table import Judged, judge
 from factorylab.detectors.levels import Level, Rule
 from factorylab.detectors.recordings.collect import files_of, read_recordings
 from factorylab.detectors.recordings.layout import Columns, Layout
@@ -34,7 +34,7 @@ PLANTED, SEED = 20, 1
 
 
 @dataclass(frozen=True)
-class Case:
+class SuiteCase:
     recording: str
     part: str
     judged: Judged
@@ -64,7 +64,7 @@ def _read(files: list[Path], values: tuple[str, ...] = (), windows: Path | None 
     return read_recordings(files, Columns(values=values), Layout(), windows)
 
 
-def cases(folder: Path) -> Iterator[Case]:
+def cases(folder: Path) -> Iterator[SuiteCase]:
     """Each case as it is judged.
 
     Raises:
@@ -78,20 +78,20 @@ def cases(folder: Path) -> Iterator[Case]:
     if (folder / MACHINE).exists():
         temperature = machine(folder)
         for part in ("all", "first-half", "second-half"):
-            yield Case("machine temperature", part, judge([temperature.part(part)]))
+            yield SuiteCase("machine temperature", part, judge([temperature.part(part)]))
     if (folder / PUMP).exists():
         files = pump(folder)
-        yield Case("pump test bed", "even files (chosen)", judge(files[0::2]))
-        yield Case("pump test bed", "odd files (reported)", judge(files[1::2]))
-        yield Case("pump test bed", "all", judge(files))
+        yield SuiteCase("pump test bed", "even files (chosen)", judge(files[0::2]))
+        yield SuiteCase("pump test bed", "odd files (reported)", judge(files[1::2]))
+        yield SuiteCase("pump test bed", "all", judge(files))
     if is_rig(folder / RIG):
-        yield Case("hydraulic rig, cooler", "all (nothing was chosen)", judge([rig(folder)]))
+        yield SuiteCase("hydraulic rig, cooler", "all (nothing was chosen)", judge([rig(folder)]))
     if (folder / STEEL).exists():
         for part, said in (("first-half", "first half (chosen)"), ("second-half", "second half (reported)")):
-            yield Case("steel plant, planted faults", said, judge([steel(folder, part)], "energy"))
+            yield SuiteCase("steel plant, planted faults", said, judge([steel(folder, part)], "energy"))
 
 
-def frame(found: list[Case]) -> pd.DataFrame:
+def frame(found: list[SuiteCase]) -> pd.DataFrame:
     """All cases, a method a row."""
     rows = [
         {"recording": case.recording, "part": case.part, **vars(score)}

@@ -45,7 +45,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Read:
+class ParsedColumn:
     """`local` are the times as they are written, unless `utc`."""
 
     local: Times
@@ -59,7 +59,7 @@ def parsed(text: pd.Series, written: str) -> Times:
     return pd.to_datetime(text, format=written, errors="coerce").to_numpy("datetime64[us]")
 
 
-def of_numbers(cells: pd.Series, numbers: NDArray[np.float64], name: str = "") -> Read:
+def of_numbers(cells: pd.Series, numbers: NDArray[np.float64], name: str = "") -> ParsedColumn:
     """Times of numbers; `cells` are the same as they are written, `name` is their column's.
 
     Raises:
@@ -67,14 +67,14 @@ def of_numbers(cells: pd.Series, numbers: NDArray[np.float64], name: str = "") -
     """
     compact = _compact(cells)
     if compact is not None:
-        return Read(compact, False, f"written like {cells.iloc[0]}")
+        return ParsedColumn(compact, False, f"written like {cells.iloc[0]}")
     micros, said = _unit(cells, numbers, name)
     if micros == EPOCHS[1][2] and said == EPOCHS[1][3]:
-        return Read(_excel(numbers), False, said)
+        return ParsedColumn(_excel(numbers), False, said)
     whole = cells.astype("int64").to_numpy() if cells.str.isdigit().all() else None
     if whole is not None and micros <= 1:
-        return Read((whole // round(1 / micros)).astype("datetime64[us]"), True, said)
-    return Read(np.round(numbers * micros).astype(np.int64).astype("datetime64[us]"), True, said)
+        return ParsedColumn((whole // round(1 / micros)).astype("datetime64[us]"), True, said)
+    return ParsedColumn(np.round(numbers * micros).astype(np.int64).astype("datetime64[us]"), True, said)
 
 
 def _compact(cells: pd.Series) -> Times | None:

@@ -14,7 +14,7 @@ from factorylab.detectors.recordings.channels import read_channels
 from factorylab.detectors.recordings.header import is_moment, names_time
 from factorylab.detectors.recordings.labels import check_faulty, label_of, read_truth, without_missing
 from factorylab.detectors.recordings.layout import Columns, Layout
-from factorylab.detectors.recordings.moments import Read, Unreadable
+from factorylab.detectors.recordings.moments import ParsedColumn, Unreadable
 from factorylab.detectors.recordings.recording import Bools, Floats, Times
 from factorylab.detectors.recordings.table import Table, read_table
 from factorylab.detectors.recordings.times import CLOCK, Convention, check_repeats, joined, read_times, spaced
@@ -199,7 +199,7 @@ def _times(table: Table, columns: list[str], layout: Layout, notes: Notes) -> tu
     return _in_zone(read, convention, notes)
 
 
-def _in_zone(read: Read, written: Convention, notes: Notes) -> tuple[Times, Times | None, Convention]:
+def _in_zone(read: ParsedColumn, written: Convention, notes: Notes) -> tuple[Times, Times | None, Convention]:
     where = written.zone
     if where is None:
         return read.local, None, written if read.utc else replace(written, said=f"{written.said}, taken as UTC")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from factorylab.core.errors import UsageError
 from factorylab.detectors.recordings.account import Notes, counted
 from factorylab.detectors.recordings.layout import DateOrder
-from factorylab.detectors.recordings.moments import FIRST, LAST, Read, Times, Unreadable, of_numbers, parsed
+from factorylab.detectors.recordings.moments import FIRST, LAST, ParsedColumn, Times, Unreadable, of_numbers, parsed
 from factorylab.detectors.recordings.offsets import abbreviations, said_of, tidied, without_offsets
 from factorylab.detectors.recordings.zones import to_utc
 
@@ -50,7 +50,7 @@ class Convention:
     zone: ZoneInfo | None = None
 
 
-def read_times(cells: pd.Series, order: DateOrder | None, name: str = "") -> Read:
+def read_times(cells: pd.Series, order: DateOrder | None, name: str = "") -> ParsedColumn:
     """Times of cells that are all filled; the end of the column's name may tell the unit of times since the start.
 
     Raises:
@@ -66,14 +66,14 @@ def read_times(cells: pd.Series, order: DateOrder | None, name: str = "") -> Rea
     return read
 
 
-def _of_text(cells: pd.Series, order: DateOrder | None) -> Read:
+def _of_text(cells: pd.Series, order: DateOrder | None) -> ParsedColumn:
     text = tidied(cells)
     bare, offset, has = without_offsets(text)
     if 0 < has.sum() < len(has):
         raise Unreadable(int(np.argmin(has)), "has no offset from UTC, and others have one")
     times = _iso(text)
     if not np.isnat(times).any():
-        read = Read(times, True, "ISO 8601", "ymd") if has.all() else _local(times, "ISO 8601", "ymd")
+        read = ParsedColumn(times, True, "ISO 8601", "ymd") if has.all() else _local(times, "ISO 8601", "ymd")
     else:
         read = _of_dates(bare, order)
         if has.all():
@@ -89,7 +89,7 @@ def _iso(text: pd.Series) -> Times:
     return times.dt.tz_localize(None).to_numpy("datetime64[us]") + late.to_numpy() * DAY
 
 
-def _of_dates(text: pd.Series, wanted: DateOrder | None) -> Read:
+def _of_dates(text: pd.Series, wanted: DateOrder | None) -> ParsedColumn:
     """The order whose dates are all valid, and the more regular one of two."""
     valid = _valid(text, wanted)
     regular = {order: _regularity(_midnights(times)) for order, times in valid.items()}
@@ -98,10 +98,10 @@ def _of_dates(text: pd.Series, wanted: DateOrder | None) -> Read:
     return _local(times, ORDERS[order], order)
 
 
-def _local(times: Times, said: str, order: DateOrder) -> Read:
+def _local(times: Times, said: str, order: DateOrder) -> ParsedColumn:
     moved = _midnights(times)
     count = int((moved != times).sum())
-    return Read(moved, False, f"{said}; {count:,} of 0:00 are of the next day" if count else said, order)
+    return ParsedColumn(moved, False, f"{said}; {count:,} of 0:00 are of the next day" if count else said, order)
 
 
 def _valid(text: pd.Series, wanted: DateOrder | None) -> dict[DateOrder, Times]:
@@ -195,16 +195,16 @@ def read_moments(cells: pd.Series, convention: Convention) -> Times:
     return _utc(read, convention.zone)
 
 
-def _of_moments(text: pd.Series, order: DateOrder | None, convention: Convention) -> Read:
+def _of_moments(text: pd.Series, order: DateOrder | None, convention: Convention) -> ParsedColumn:
     """UTC where there is an offset or the recording's zone is known; some may have an offset and others none."""
     bare, offset, has = without_offsets(text)
     times = _iso(bare)
     if np.isnat(times).any():
         _, times = _only(bare, _valid(bare, order))
-    return Read(np.where(has, times - offset, _utc(Read(times, False, ""), convention.zone)), True, "")
+    return ParsedColumn(np.where(has, times - offset, _utc(ParsedColumn(times, False, ""), convention.zone)), True, "")
 
 
-def _utc(read: Read, zone: ZoneInfo | None) -> Times:
+def _utc(read: ParsedColumn, zone: ZoneInfo | None) -> Times:
     return read.local if read.utc or zone is None else to_utc(read.local, zone)
 
 

@@ -26,15 +26,15 @@ from factorylab.factory import json_logs
 from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
-from factorylab.factory.process import Stop, run
+from factorylab.factory.process import StopSignal, run
 from factorylab.factory.processor.partition import Owned
 from factorylab.factory.processor.polls import records_of
-from factorylab.factory.processor.processor_journal import Evidence, GroupEvent
+from factorylab.factory.processor.processor_journal import GroupEvent, ProcessorJournal
 from factorylab.factory.profiles import new_client, processor_consumer
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import ordered, reached
 from factorylab.factory.store.positions import Taken
-from factorylab.factory.store.rows import Batch
+from factorylab.factory.store.rows import StoreBatch
 from factorylab.factory.store.store import Store
 from factorylab.history.journal import Journal
 
@@ -44,17 +44,17 @@ COMMITTED_WITHIN_S = 30.0  # the client commits every 5 s by default
 class Unfenced(Store):
     """A store that asks nobody who owns a partition."""
 
-    def _move(self, cursor: Cursor, batch: Batch) -> None:
+    def _move(self, cursor: Cursor, batch: StoreBatch) -> None:
         pass
 
 
 class Naive:
     """One member of the group. `owner_epoch` in its journal is the time of its assignment: evidence, no fence."""
 
-    def __init__(self, config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
+    def __init__(self, config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
         self._config, self._log, self._stop = config, logger, stop
         journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
-        self._evidence = Evidence(config.worker, journal)
+        self._evidence = ProcessorJournal(config.worker, journal)
         url = config.database_url.get_secret_value()
         self._store = Unfenced(url, config.db_schema, config.sensor_topic, config.worker, config.store_deadline_s)
         settings = processor_consumer(config)
@@ -128,7 +128,7 @@ class Naive:
             self._commit(prepared.batch)
             reached("after_commit")
 
-    def _await_the_clients_commit(self, batch: Batch) -> None:
+    def _await_the_clients_commit(self, batch: StoreBatch) -> None:
         """To be stopped after the commit is to be stopped when the client made it, which it does in its own time."""
         at = TopicPartition(self._config.sensor_topic, batch.partition)
         if ordered("after_commit"):
@@ -140,7 +140,7 @@ class Naive:
                 )
                 reached("after_commit")
 
-    def _commit(self, batch: Batch) -> None:
+    def _commit(self, batch: StoreBatch) -> None:
         at = TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)
         try:
             self._consumer.commit(offsets=[at], asynchronous=False)
@@ -155,7 +155,7 @@ def drop_key(url: str, schema: str) -> None:
         cursor.execute(statement.format(sql.Identifier(schema, "readings")))
 
 
-def main(config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
+def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     """Spoil the table, then work."""
     wait_for_schema(config, logger, stop)
     if not stop:

@@ -14,7 +14,7 @@ from factorylab.scenarios.model import Fault, Scenario
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
-    from factorylab.execution.shared_lab import House
+    from factorylab.execution.shared_lab import SharedLab
 
 Say = Callable[[str], None]
 
@@ -31,20 +31,20 @@ def carry_out(scenarios: Sequence[Scenario], say: Say) -> Iterator[JudgedRun | L
             yield _one(scenario, settings, say)
 
 
-def _lab(settings: Settings, faults: Collection[Fault], say: Say) -> AbstractContextManager[House | None]:
-    """A house that can do all of `faults`, or all but those of the network where this machine cannot cut nodes off."""
+def _lab(settings: Settings, faults: Collection[Fault], say: Say) -> AbstractContextManager[SharedLab | None]:
+    """A lab that can do all of `faults`, or all but those of the network where this machine cannot cut nodes off."""
     from factorylab.cluster import control
-    from factorylab.execution.shared_lab import House
+    from factorylab.execution.shared_lab import SharedLab
 
     if control.living_state(settings.home):
         return nullcontext()
     try:
-        return House(settings, perform.milestones(say), faults)
+        return SharedLab(settings, perform.milestones(say), faults)
     except EnvironmentUnfit as error:
         if not any(fault.on_network for fault in faults):
             raise
         say(f"without network faults: {error}")
-        return House(settings, perform.milestones(say))
+        return SharedLab(settings, perform.milestones(say))
 
 
 def _one(scenario: Scenario, settings: Settings, say: Say) -> JudgedRun | LabError:

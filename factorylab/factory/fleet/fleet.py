@@ -22,10 +22,10 @@ from factorylab.core.clock import NS, now_ns
 from factorylab.factory import json_logs
 from factorylab.factory.client_errors import is_dead, raise_if_dead
 from factorylab.factory.config import FleetConfig
-from factorylab.factory.fleet.schedule import Schedule
+from factorylab.factory.fleet.schedule import SendSchedule
 from factorylab.factory.metrics import Endpoint, FleetCounts, FleetMetrics
 from factorylab.factory.needs import wait_for_topics
-from factorylab.factory.process import Stop
+from factorylab.factory.process import StopSignal
 from factorylab.factory.profiles import fleet_producer, new_client
 from factorylab.factory.sensors import recorded_machine
 from factorylab.factory.sensors.sensor import Block, Source
@@ -73,7 +73,7 @@ class FleetJournals:
 class Fleet:
     """One process's share of the factory's sensors."""
 
-    def __init__(self, config: FleetConfig, logger: json_logs.Logger, stop: Stop) -> None:
+    def __init__(self, config: FleetConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
         self._config, self._log, self._stop = config, logger, stop
         self._source = make_source(config)
         self._journals = FleetJournals(config) if config.journal_dir else None
@@ -100,7 +100,7 @@ class Fleet:
         self._announce()
         wait_for_topics([self._producer], [self._config.sensor_topic], self._log, self._stop)
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
-        schedule = Schedule(self._config.stages, share, now_ns(), self._slot)
+        schedule = SendSchedule(self._config.stages, share, now_ns(), self._slot)
         try:
             self._offer_all(schedule)
             self._flush()
@@ -113,7 +113,7 @@ class Fleet:
 
     def _announce(self) -> None:
         self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_slot=self._slot)
-        if isinstance(self._source, recorded_machine.Recording):
+        if isinstance(self._source, recorded_machine.RecordedMachine):
             self._log.info("recording", **self._source.account.as_dict())
         if self._journals:
             for s in self._source.sensors:
@@ -127,7 +127,7 @@ class Fleet:
                 )
                 self._journals.rows.write(row)
 
-    def _offer_all(self, schedule: Schedule) -> None:
+    def _offer_all(self, schedule: SendSchedule) -> None:
         total = self._source.total
         steps = list(schedule.steps)
         report_at = time.monotonic() + self._config.report_every_s
@@ -251,7 +251,7 @@ def make_source(config: FleetConfig) -> Source:
     """
     source = recorded_machine.source_of(config)
     if source is not None:
-        return recorded_machine.Recording(source, config.source_sensor)
+        return recorded_machine.RecordedMachine(source, config.source_sensor)
     return Simulation(
         sensors=config.sensors,
         kinds=config.kinds,
@@ -262,5 +262,5 @@ def make_source(config: FleetConfig) -> Source:
     )
 
 
-def main(config: FleetConfig, logger: json_logs.Logger, stop: Stop) -> None:
+def main(config: FleetConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     Fleet(config, logger, stop).run()

@@ -17,7 +17,7 @@ from factorylab.factory.config import RateStage
 
 
 @dataclass(frozen=True)
-class Step:
+class SendStep:
     """A stage in progress: from reading `first` on, at `t_ns`."""
 
     first: int
@@ -25,18 +25,18 @@ class Step:
     rate_per_s: float
 
 
-class Schedule:
+class SendSchedule:
     """Times of readings from number `first` on, which is due at `start_ns` (monotonic).
 
     `share` is this fleet's part of the rate.
     """
 
     def __init__(self, stages: Sequence[RateStage], share: float, start_ns: int, first: int = 0) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[SendStep] = []
         at_ns = start_ns
         for stage in stages:
             rate = stage.rate_per_s * share
-            self.steps.append(Step(first, at_ns, rate))
+            self.steps.append(SendStep(first, at_ns, rate))
             lasts_s = stage.lasts_s or 0.0
             first += round(rate * lasts_s)
             at_ns += round(lasts_s * NS)

@@ -17,7 +17,7 @@ from factorylab.core.backoff import Backoff
 from factorylab.factory import json_logs
 from factorylab.factory.processor.contest import Contests
 from factorylab.factory.processor.partition import Owned
-from factorylab.factory.processor.processor_journal import Evidence, GroupEvent
+from factorylab.factory.processor.processor_journal import GroupEvent, ProcessorJournal
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached
 from factorylab.factory.store.positions import At
@@ -37,7 +37,7 @@ class Assignment:
         *,
         incremental: bool,
         store: Store,
-        evidence: Evidence,
+        evidence: ProcessorJournal,
         logger: json_logs.Logger,
         contests: Contests | None = None,
     ) -> None:

@@ -6,8 +6,8 @@
 Rules:
 - Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
   Where the store's fence refused it, it is taken again if the group confirms this member: see `contest`.
-- Where that does not help, the partition is worked on with care, piece by piece, until the record that is to blame is
-  a dead letter: see `care`.
+- Where that does not help, the partition is worked on piece by piece, until the record that is to blame is
+  a dead letter: see `retries`.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import psycopg2
 from confluent_kafka import KafkaException, TopicPartition
 
 from factorylab.core import messages
-from factorylab.factory.process import Stop
+from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.member import Member
 from factorylab.factory.processor.outbox import Undelivered, printable
 from factorylab.factory.processor.partition import Owned, Prepared
-from factorylab.factory.processor.retries import Care, Poison, is_the_records_fault
+from factorylab.factory.processor.retries import PiecewiseRetry, Poison, is_the_records_fault
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached
 from factorylab.factory.store.positions import At, Fenced
-from factorylab.factory.store.rows import Batch
+from factorylab.factory.store.rows import StoreBatch
 
 
 class Batches:
     """Those of one member of the group."""
 
-    def __init__(self, member: Member, stop: Stop) -> None:
+    def __init__(self, member: Member, stop: StopSignal) -> None:
         self._config, self._log, self._counts, self._stop = member.config, member.log, member.counts, stop
         self._consumer, self._store, self._assignment = member.consumer, member.store, member.assignment
         self._outbox, self._evidence, self._pace = member.outbox, member.evidence, member.pace
@@ -42,26 +42,28 @@ class Batches:
 
     def work(self, shares: Sequence[Records]) -> None:
         """Store the records of owned partitions, a share each."""
-        cared = [(self._assignment.owned[share.partition].care, share) for share in shares]
-        self._deliver([one for care, share in cared if not care and (one := self._prepare(share))])
-        for care, share in cared:
-            if care:
-                self._work_with_care(care, share)
+        planned = [(self._assignment.owned[share.partition].retry, share) for share in shares]
+        self._deliver([one for retry, share in planned if not retry and (one := self._prepare(share))])
+        for retry, share in planned:
+            if retry:
+                self._work_piecewise(retry, share)
 
-    def _work_with_care(self, care: Care, records: Records) -> None:
+    def _work_piecewise(self, retry: PiecewiseRetry, records: Records) -> None:
         """Piece by piece, until one fails: the partition is given up then and taken again."""
         owned = self._assignment.owned.get(records.partition)
-        for piece in care.pieces(records):
+        for piece in retry.pieces(records):
             if self._stop or owned is None or self._assignment.owned.get(records.partition) is not owned:
                 return
-            prepared = self._set_aside(owned, care, piece) if care.gives_up(piece) else self._begin(owned, care, piece)
+            prepared = (
+                self._set_aside(owned, retry, piece) if retry.gives_up(piece) else self._begin(owned, retry, piece)
+            )
             if prepared:
                 self._deliver([prepared])
-            if not care.concerns(piece):
-                owned.care = None
+            if not retry.concerns(piece):
+                owned.retry = None
 
-    def _begin(self, owned: Owned, care: Care, piece: Records) -> Prepared | None:
-        if care.concerns(piece):
+    def _begin(self, owned: Owned, retry: PiecewiseRetry, piece: Records) -> Prepared | None:
+        if retry.concerns(piece):
             try:
                 self._store.begin(owned.at, piece.last_offset + 1)
             except Fenced as error:
@@ -72,11 +74,11 @@ class Batches:
                 return None
         return self._prepare(piece)
 
-    def _set_aside(self, owned: Owned, care: Care, record: Records) -> Prepared:
+    def _set_aside(self, owned: Owned, retry: PiecewiseRetry, record: Records) -> Prepared:
         seen = self._faults.get(owned.partition)
         why = f"{type(seen).__name__}: {seen}" if seen else "the processes that tried ended in it"
-        error = Poison(f"given up after {care.tries} tries; {why}")
-        where = {"partition": owned.partition, "offset": record.last_offset, "tries": care.tries}
+        error = Poison(f"given up after {retry.tries} tries; {why}")
+        where = {"partition": owned.partition, "offset": record.last_offset, "tries": retry.tries}
         self._store.note("poison", **where, error=printable(error))
         return self._read(owned, record, lambda: owned.set_aside(record, error))
 
@@ -160,5 +162,5 @@ class Batches:
         self._log.warning("batch_failed", **what, exc_info=error if blamed else None)
         self._store.note("batch_failed", **what)
 
-    def _position(self, batch: Batch) -> TopicPartition:
+    def _position(self, batch: StoreBatch) -> TopicPartition:
         return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)

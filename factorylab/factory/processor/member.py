@@ -13,7 +13,7 @@ from factorylab.factory.processor.assignment import Assignment
 from factorylab.factory.processor.contest import Contests
 from factorylab.factory.processor.outbox import Outbox
 from factorylab.factory.processor.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
-from factorylab.factory.processor.processor_journal import Evidence
+from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
 from factorylab.factory.store.store import Store
 from factorylab.history.journal import Journal
@@ -30,7 +30,7 @@ class Member:
     store: Store
     outbox: Outbox
     assignment: Assignment
-    evidence: Evidence
+    evidence: ProcessorJournal
     pace: Pace
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -38,7 +38,7 @@ class Member:
     def of(cls, config: ProcessorConfig, logger: json_logs.Logger) -> Member:
         """As it is configured; nothing is connected yet."""
         journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
-        evidence = Evidence(config.worker, journal)
+        evidence = ProcessorJournal(config.worker, journal)
         store = Store(
             config.database_url.get_secret_value(),
             config.db_schema,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from factorylab.core import messages
 from factorylab.core.errors import LabError
-from factorylab.detectors.bank import Bank, Event
+from factorylab.detectors.partition_detectors import Event, PartitionDetectors
 from factorylab.factory.processor.intake import (
     FIELDS,
     POISON_STAGE,
@@ -26,10 +26,10 @@ from factorylab.factory.processor.intake import (
     columns,
     take_in,
 )
-from factorylab.factory.processor.retries import Care, Poison, care_of
+from factorylab.factory.processor.retries import PiecewiseRetry, Poison, retry_of
 from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US, Columns
 from factorylab.factory.store.positions import At, Taken
-from factorylab.factory.store.rows import AlertRow, Batch
+from factorylab.factory.store.rows import AlertRow, StoreBatch
 
 Register = Callable[[Iterable[tuple[str, str, str]]], dict[str, int]]
 
@@ -49,24 +49,24 @@ class Scoring:
 class Prepared:
     """A batch with what must be confirmed elsewhere before it is committed."""
 
-    batch: Batch
+    batch: StoreBatch
     alerts: list[messages.Alert]
     dead_letters: list[Bad]
 
 
 @dataclass
 class Owned:
-    """A partition that was taken. `next_offset` and `bank` run ahead of the store while a batch is under way.
+    """A partition that was taken. `next_offset` and `detectors` run ahead of the store while a batch is under way.
 
-    `number` tells this spell of work from others of the same worker. `care` is how it goes on after failures.
+    `number` tells this spell of work from others of the same worker. `retry` is how it goes on after failures.
     """
 
     partition: int
     epoch: int
     next_offset: int
-    bank: Bank
+    detectors: PartitionDetectors
     number: int
-    care: Care | None = None
+    retry: PiecewiseRetry | None = None
     gap_seen_at: int | None = None
     _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
@@ -78,10 +78,10 @@ class Owned:
             LabError: the saved detector state is not one that this program can read.
         """
         try:
-            bank = Bank.load(taken.state)
+            detectors = PartitionDetectors.load(taken.state)
         except (ValueError, msgspec.DecodeError) as error:
             raise LabError(f"partition {partition}: {error}; start the version that saved it") from error
-        return cls(partition, taken.epoch, taken.next_offset, bank, number, care_of(taken))
+        return cls(partition, taken.epoch, taken.next_offset, detectors, number, retry_of(taken))
 
     @property
     def at(self) -> At:
@@ -91,7 +91,7 @@ class Owned:
         """A batch that steps over one record, which becomes a dead letter; the detectors never see it."""
         from_offset, self.next_offset = self.next_offset, records.last_offset + 1
         bad = Bad(0, self.partition, records.last_offset, records.keys[0], records.values[0], error, POISON_STAGE)
-        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.save(), [])
+        batch = StoreBatch(self.partition, from_offset, self.next_offset, self.epoch, self.detectors.save(), [])
         return Prepared(batch, [], [bad])
 
     def prepare(self, records: Records, register: Register) -> Prepared:
@@ -110,14 +110,16 @@ class Owned:
                 groups.append(group)
                 alerts += kind_alerts
         alert_rows = [alert_row(alert, id_) for alert, id_ in zip(alerts, self._ids_of(alerts), strict=True)]
-        batch = Batch(self.partition, from_offset, self.next_offset, self.epoch, self.bank.save(), groups, alert_rows)
+        batch = StoreBatch(
+            self.partition, from_offset, self.next_offset, self.epoch, self.detectors.save(), groups, alert_rows
+        )
         return Prepared(batch, alerts, taken.bad)
 
     def _scoring(self, taken: Intake, offsets: Ints, register: Register) -> Scoring:
-        slots = self.bank.slots(taken.names)
+        slots = self.detectors.slots(taken.names)
         seqs = np.fromiter((reading.seq for reading in taken.readings), np.int64, len(taken.readings))
         fresh = np.zeros(len(slots), bool)
-        fresh[self.bank.fresh(slots, seqs)] = True
+        fresh[self.detectors.fresh(slots, seqs)] = True
         return Scoring(slots, self._sensor_ids(taken, slots, register), seqs, offsets, fresh)
 
     def _kind(
@@ -136,20 +138,20 @@ class Owned:
         }
         fresh = np.flatnonzero(scoring.fresh[rows])
         scored = {name: column[fresh] for name, column in (measures | {"seq": group["seq"]}).items()}
-        events = self.bank.score(FIELDS[kind][0], scoring.slots[rows][fresh], scored)
+        events = self.detectors.score(FIELDS[kind][0], scoring.slots[rows][fresh], scored)
         return group, [alert_of(readings[fresh[event.row]], event) for event in events]
 
     def _sensor_ids(self, taken: Intake, slots: Ints, register: Register) -> NDArray[np.int32]:
         known = len(self._ids)
-        if len(self.bank.names) > known:
-            new = self.bank.names[known:]
+        if len(self.detectors.names) > known:
+            new = self.detectors.names[known:]
             described = {r.sensor_id: (r.sensor_id, kind_of(r), r.location) for r in reversed(taken.readings)}
             found = register(described.get(name, (name, "", "")) for name in new)
             self._ids = np.concatenate([self._ids, np.array([found[name] for name in new], np.int32)])
         return self._ids[slots]
 
     def _ids_of(self, alerts: Sequence[messages.Alert]) -> list[int]:
-        ids: list[int] = self._ids[self.bank.slots([alert.sensor_id for alert in alerts])].tolist()
+        ids: list[int] = self._ids[self.detectors.slots([alert.sensor_id for alert in alerts])].tolist()
         return ids
 
 

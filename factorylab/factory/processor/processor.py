@@ -25,7 +25,7 @@ from factorylab.factory.client_errors import ClientDead, raise_if_dead
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.metrics import Endpoint, ProcessorCounts, ProcessorMetrics
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
-from factorylab.factory.process import Stop
+from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.batches import Batches
 from factorylab.factory.processor.contest import OwnershipLost
 from factorylab.factory.processor.member import Member
@@ -40,7 +40,7 @@ CLOSE_S = 5.0
 class Processor:
     """One member of the group."""
 
-    def __init__(self, config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
+    def __init__(self, config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
         member = Member.of(config, logger)
         self._config, self._log, self._counts, self._stop = config, logger, member.counts, stop
         self._consumer, self._producer = member.consumer, member.producer
@@ -159,7 +159,7 @@ class Processor:
         self._consumer.close()
 
 
-def main(config: ProcessorConfig, logger: json_logs.Logger, stop: Stop) -> None:
+def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     """Create what is missing in the database, then work."""
     wait_for_schema(config, logger, stop)
     if not stop:

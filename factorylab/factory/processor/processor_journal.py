@@ -19,7 +19,7 @@ from factorylab.history.tables import Commit, Group, Read
 GroupEvent = Literal["assigned", "revoked", "lost"]
 
 
-class Evidence:
+class ProcessorJournal:
     """The journal of one processor."""
 
     def __init__(self, worker: str, journal: Journal | None) -> None:

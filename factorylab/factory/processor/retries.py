@@ -1,8 +1,8 @@
-"""Care: how a partition goes on after its batches failed, so that one record cannot stop all others.
+"""How a partition goes on after its batches failed, so that one record cannot stop all others.
 
 Rules:
 - What failed is tried again as it is, PLAIN_TAKES times: most failures pass by themselves.
-- Then the partition is worked on with care: piece by piece, each a transaction of its own, and each written down
+- Then the partition is worked on piece by piece, each a transaction of its own, and each written down
   beside the position *before* it is begun. So whoever takes the partition after a process has died in a piece
   knows where that was, and how often it was tried.
 - A piece that fails is cut into PARTS. A single record that failed TRIES times is poison: it becomes a dead letter
@@ -32,7 +32,7 @@ class Poison(LabError):
 
 
 @dataclass(frozen=True)
-class Care:
+class PiecewiseRetry:
     """Work in pieces of `piece` records up to the offset `until`.
 
     The first of them, up to the offset `tried_to`, was tried `tries` times already.
@@ -61,13 +61,13 @@ class Care:
         return len(records.values) == 1 and records.last_offset + 1 == self.tried_to and self.tries >= TRIES
 
 
-def care_of(taken: Taken) -> Care | None:
-    """The care that a partition needs from where it was taken; None where a batch is worked on as a whole."""
+def retry_of(taken: Taken) -> PiecewiseRetry | None:
+    """How a partition is retried from where it was taken; None where a batch is worked on as a whole."""
     if taken.tries:
         piece = max(1, (taken.tried_to - taken.next_offset) // PARTS)
-        return Care(piece, taken.tried_to, taken.tried_to, taken.tries)
+        return PiecewiseRetry(piece, taken.tried_to, taken.tried_to, taken.tries)
     if taken.takes > PLAIN_TAKES:
-        return Care(SUSPECT // PARTS, taken.next_offset + SUSPECT, 0, 0)
+        return PiecewiseRetry(SUSPECT // PARTS, taken.next_offset + SUSPECT, 0, 0)
     return None
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import ALWAYS, Draw, Floats
-from factorylab.factory.sensors.signal import Columns, Main, Model
+from factorylab.factory.sensors.signal import Columns, Main, SignalModel
 
 INTERVAL_S = 900
 TAU = -1 / log(0.84)
@@ -61,4 +61,4 @@ def _full(draw: Draw) -> Floats:
     return draw.between(55, 62, 2, ALWAYS)
 
 
-ENERGY = Model(report, usual)
+ENERGY = SignalModel(report, usual)

@@ -30,7 +30,7 @@ LOCATION = "recorded"
 USUAL = "value"  # the column that is taken where several hold numbers and none is named
 
 
-class Settings(Protocol):
+class SourceSettings(Protocol):
     """What names a source: a workload or a fleet's configuration."""
 
     @property
@@ -43,15 +43,15 @@ class Settings(Protocol):
     def layout(self) -> Layout: ...
 
 
-def source_of(settings: Settings) -> Source | None:
+def source_of(settings: SourceSettings) -> SourceFile | None:
     """The source that was named, if one was."""
     if settings.source is None:
         return None
-    return Source(settings.source, settings.time_column, settings.value_column, settings.layout)
+    return SourceFile(settings.source, settings.time_column, settings.value_column, settings.layout)
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """Where a recorded machine is: a file, its columns (None: found out) and its layout."""
 
     path: Path
@@ -106,10 +106,10 @@ def _checked(rows: Rows) -> Rows:
     return rows
 
 
-class Recording:
+class RecordedMachine:
     """All readings of one source."""
 
-    def __init__(self, source: Source, sensor: str | None = None) -> None:
+    def __init__(self, source: SourceFile, sensor: str | None = None) -> None:
         self._name = sensor or source.rows.name
         self.account = source.account
         self.sensors: Sequence[SensorInfo] = [SensorInfo(0, self._name, "temperature", LOCATION)]
@@ -131,7 +131,7 @@ class Recording:
                 sensor_id=self._name,
                 location=LOCATION,
                 seq=at,
-                readings=messages.Temperature(value),
+                readings=messages.TemperatureMeasures(value),
             )
             for at, stamp, value in zip(seq.tolist(), stamps, values, strict=True)
         ]

@@ -16,7 +16,7 @@ import numpy as np
 
 from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import Floats
-from factorylab.factory.sensors.signal import Columns, Main, Model
+from factorylab.factory.sensors.signal import Columns, Main, SignalModel
 
 CHANGING = ("spike", "bias", "drift", "noise", "clipping")
 OF_MACHINE = {"load_percent", "running", "hour_of_week"}  # known from elsewhere, not measured by the sensor
@@ -25,7 +25,7 @@ LATE_S = 55 * 60
 _SIZE, _SIGN, _NOISE = range(910, 913)  # streams of noise
 
 
-def distort(columns: Columns, found: Sequence[Episodes], model: Model) -> None:
+def distort(columns: Columns, found: Sequence[Episodes], model: SignalModel) -> None:
     """Change `columns` in place; `missing` and `clock_back` change no value."""
     for group in found:
         if group.anomaly.name == "stuck":

@@ -26,7 +26,7 @@ class Main:
 
 
 @dataclass(frozen=True)
-class Model:
+class SignalModel:
     """A kind of machine: `report` gives its measures by field name (equal lengths), its faults included.
 
     `usual` tells what is usual for those measures that a fault of the sensor changes.

@@ -20,13 +20,13 @@ from factorylab.factory.sensors.energy_sensor import ENERGY
 from factorylab.factory.sensors.noise import Draw, Ints
 from factorylab.factory.sensors.sensor import Block, SensorInfo
 from factorylab.factory.sensors.sensor_faults import LATE_S, distort
-from factorylab.factory.sensors.signal import Columns, Model
+from factorylab.factory.sensors.signal import Columns, SignalModel
 from factorylab.factory.sensors.temperature_sensor import TEMPERATURE
 from factorylab.factory.sensors.vibration_sensor import VIBRATION
 
 DRAW_AHEAD = 8_192  # slots at once: numpy needs long arrays to be fast
 LINES = 4
-MODELS: Mapping[str, Model] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
+MODELS: Mapping[str, SignalModel] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
 
 
 def columns(kind: str, draw: Draw, found: Sequence[Episodes]) -> Columns:

@@ -15,7 +15,7 @@ import numpy as np
 
 from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import ALWAYS, Draw, Floats
-from factorylab.factory.sensors.signal import MEAN_LOAD, Columns, Main, Model, load
+from factorylab.factory.sensors.signal import MEAN_LOAD, Columns, Main, SignalModel, load
 
 INTERVAL_S = 300
 DAY = 86_400 // INTERVAL_S
@@ -63,4 +63,4 @@ def heated(group: Episodes) -> Floats:
     return way
 
 
-TEMPERATURE = Model(report, usual)
+TEMPERATURE = SignalModel(report, usual)

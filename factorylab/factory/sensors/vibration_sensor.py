@@ -21,7 +21,7 @@ import numpy as np
 from factorylab.detectors.vibration_window import BEARINGS, Machine, expected
 from factorylab.factory.sensors.anomalies import Episodes
 from factorylab.factory.sensors.noise import ALWAYS, Draw, Floats
-from factorylab.factory.sensors.signal import Columns, Main, Model, load
+from factorylab.factory.sensors.signal import Columns, Main, SignalModel, load
 from factorylab.factory.sensors.temperature_sensor import LOAD_BLOCK, TAU
 
 WANDER, ROUGHNESS = 0.12, 0.05  # standard deviations of the logarithms of the tone and of the noise
@@ -95,4 +95,4 @@ def faulty(machine: Machine, found: Sequence[Episodes]) -> Machine:
     return machine
 
 
-VIBRATION = Model(report, usual)
+VIBRATION = SignalModel(report, usual)

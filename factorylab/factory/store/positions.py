@@ -4,8 +4,8 @@ Rules:
 - Who is assigned a partition takes it: its epoch rises by one, and position and detector state come back.
 - A position moves from where its owner believes it to be, under the epoch that was taken. If that touches no row,
   another owner has moved on (`Fenced`).
-- The state moves with it, in parts (see `detectors.parts`): part 0 takes the place of all others, a later part joins
-  them.
+- The state moves with it, in parts (see `detectors.saved_state`): part 0 takes the place of all others, and
+  later parts join them.
 
 Each call is a step of a transaction that the caller makes.
 """
@@ -20,7 +20,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from factorylab.core.errors import LabError
-from factorylab.detectors.parts import Part
+from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.connection import APPLICATION, in_schema
 
 LOCK_S = 2  # a living owner holds a position for milliseconds
@@ -78,14 +78,14 @@ class Positions:
             ),
             (self._topic, partition, self._owner, forgiven),
         )
-        next_offset, epoch, *care = cursor.fetchone() or (0, 0, 0, 0, 0)
+        next_offset, epoch, *retry = cursor.fetchone() or (0, 0, 0, 0, 0)
         cursor.execute(
             in_schema(
                 self._schema, "SELECT data FROM {detector_state} WHERE topic = %s AND partition = %s ORDER BY part"
             ),
             (self._topic, partition),
         )
-        return Taken(next_offset, epoch, [bytes(data) for (data,) in cursor.fetchall()], *care)
+        return Taken(next_offset, epoch, [bytes(data) for (data,) in cursor.fetchall()], *retry)
 
     def end_session_of_owner(self, cursor: Cursor, partition: int) -> None:
         """Free a position that a frozen owner has locked."""

@@ -13,7 +13,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
-from factorylab.detectors.parts import Part
+from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.connection import in_schema
 from factorylab.factory.store.copy_binary import Columns, copy_bytes
 
@@ -32,7 +32,7 @@ class AlertRow:
 
 
 @dataclass(frozen=True)
-class Batch:
+class StoreBatch:
     """One transaction: offsets `from_offset` ≤ o < `to_offset` of a partition.
 
     `readings` are groups of columns of the table `readings` (equal lengths, no nulls), one group a kind. `state` is
@@ -62,7 +62,7 @@ def register(cursor: Cursor, schema: str, sensors: Iterable[tuple[str, str, str]
     return dict(cursor.fetchall())
 
 
-def insert(cursor: Cursor, schema: str, batch: Batch) -> int:
+def insert(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
     """Write readings and alerts of a batch; the number of readings.
 
     Raises:
@@ -74,7 +74,7 @@ def insert(cursor: Cursor, schema: str, batch: Batch) -> int:
     return batch.rows
 
 
-def insert_new(cursor: Cursor, schema: str, batch: Batch) -> int:
+def insert_new(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
     """The same through a staging table: readings that are there already are left as they are and not counted."""
     cursor.execute(in_schema(schema, "CREATE TEMPORARY TABLE staging (LIKE {readings}) ON COMMIT DROP"))
     for columns in batch.readings:

@@ -17,7 +17,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab.factory.store import rows
 from factorylab.factory.store.crash_points import reached
 from factorylab.factory.store.positions import At, Positions, Taken
-from factorylab.factory.store.rows import Batch
+from factorylab.factory.store.rows import StoreBatch
 from factorylab.factory.store.session import Session
 
 
@@ -65,7 +65,7 @@ class Store:
         with self._session.transaction() as cursor:
             return rows.register(cursor, self._schema, sensors)
 
-    def commit(self, batch: Batch) -> int:
+    def commit(self, batch: StoreBatch) -> int:
         """Write a batch; the number of readings that were new.
 
         Raises:
@@ -84,7 +84,7 @@ class Store:
         self._session.works()
         return new
 
-    def _move(self, cursor: Cursor, batch: Batch) -> None:
+    def _move(self, cursor: Cursor, batch: StoreBatch) -> None:
         at = At(batch.partition, batch.from_offset, batch.epoch)
         self._positions.move(cursor, at, batch.to_offset, batch.state)
 

@@ -1,6 +1,7 @@
 """Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
 `views(run)`, `life(run)`, each a figure."""
 
+from factorylab.report.plots.draw_signals import compare, faults, windows
 from factorylab.report.plots.figures import (
     ack_gaps,
     blind,
@@ -15,7 +16,6 @@ from factorylab.report.plots.figures import (
     views,
 )
 from factorylab.report.plots.recorded import detection
-from factorylab.report.plots.signals import compare, faults, windows
 from factorylab.report.plots.style import Picture, svg
 
 __all__ = [

@@ -13,7 +13,7 @@ from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.verdict import NOT_RECORDED
 from factorylab.history.saved_run import each
-from factorylab.report.plots import draw, draw_story
+from factorylab.report.plots import draw, draw_readings
 from factorylab.report.plots.style import Picture, settled, styled, svg
 from factorylab.scenarios.model import Fault
 
@@ -136,7 +136,7 @@ def exposure(run: JudgedRun) -> Picture:
     with styled():
         figure = Picture(figsize=(9, 2.6))
         ax = figure.subplots()
-        draw_story.exposure(ax, analysis.exposure_by_leader(analysis.exposure(run)), run.verdict.exposure)
+        draw_readings.exposure(ax, analysis.exposure_by_leader(analysis.exposure(run)), run.verdict.exposure)
         _frame(ax, run, windows_s(run))
         ax.set_xlabel("seconds since the steady state began")
         return settled(figure)
@@ -154,9 +154,9 @@ def blind(run: JudgedRun) -> Picture:
         figure = Picture(figsize=(9, 5.2 + 0.22 * table["location"].nunique()))
         top, middle, bottom = figure.subplots(3, 1, height_ratios=[1.6, 1.6, 0.3 + 0.22 * table["location"].nunique()])
         every, raised = (analysis.waits_over_time(found, chosen) for chosen in (found.wait_s >= 0, found.alarmed))
-        draw_story.waits(top, every, raised, analysis.allowed_s(run))
-        draw_story.blind_machines(middle, analysis.blind_over_time(found), len(table))
-        draw_story.blind_time(bottom, table)
+        draw_readings.waits(top, every, raised, analysis.allowed_s(run))
+        draw_readings.blind_machines(middle, analysis.blind_over_time(found), len(table))
+        draw_readings.blind_time(bottom, table)
         for ax in (top, middle):
             _frame(ax, run, faults, label=ax is middle)
         middle.set_xlabel("seconds since the steady state began, by intended send")
@@ -172,7 +172,7 @@ def life(run: JudgedRun) -> Picture:
     with styled():
         figure = Picture(figsize=(9, 0.8 + 0.24 * len(moments)))
         ax = figure.subplots()
-        draw_story.life(ax, moments, f"The life of one reading: {name}")
+        draw_readings.life(ax, moments, f"The life of one reading: {name}")
         draw.shade_faults(ax, windows_s(run))
         ax.set_xlabel("seconds since the steady state began")
         return settled(figure)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factorylab.detectors.evaluation.waves.features import Sampling
-from factorylab.detectors.evaluation.waves.read import Left, Source
-from factorylab.detectors.evaluation.waves.trial import Shares, Stretch
+from factorylab.detectors.evaluation.waves.read_waves import Left, WaveFile
+from factorylab.detectors.evaluation.waves.trial import Shares, WaveStretch
 from factorylab.detectors.vibration_window import BAND_HZ
 
 
 def account(
-    sources: Sequence[Source], stretches: Sequence[Stretch], sampling: Sampling, left: Left, shares: Shares
+    sources: Sequence[WaveFile], stretches: Sequence[WaveStretch], sampling: Sampling, left: Left, shares: Shares
 ) -> list[str]:
     """Sentences on what became of the files."""
     roles = dict.fromkeys(stretch.role for stretch in stretches)
@@ -29,11 +29,11 @@ def account(
     return lines + list(left.notes)
 
 
-def _files(stretches: Sequence[Stretch], role: str) -> int:
+def _files(stretches: Sequence[WaveStretch], role: str) -> int:
     return len({stretch.file for stretch in stretches if stretch.role == role})
 
 
-def _windows(stretches: Sequence[Stretch], role: str | None = None) -> int:
+def _windows(stretches: Sequence[WaveStretch], role: str | None = None) -> int:
     return sum(len(stretch.features) for stretch in stretches if role in (None, stretch.role))
 
 

@@ -15,7 +15,7 @@ from factorylab.core.errors import UsageError
 from factorylab.detectors.streaming import Detector
 
 
-class Entry(NamedTuple):
+class ParameterRow(NamedTuple):
     """A row of the table of parameters."""
 
     detector: str
@@ -33,10 +33,10 @@ def detectors() -> Mapping[str, type[Detector]]:
     return {kind.NAME: kind for kind in sorted(Detector.__subclasses__(), key=lambda kind: kind.NAME)}
 
 
-def table() -> list[Entry]:
+def table() -> list[ParameterRow]:
     """Every parameter of every detector with its default and what it means."""
     return [
-        Entry(name, field, str(info.default), info.description or "")
+        ParameterRow(name, field, str(info.default), info.description or "")
         for name, kind in detectors().items()
         for field, info in kind.Parameters.model_fields.items()
     ]

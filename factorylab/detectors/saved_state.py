@@ -1,4 +1,4 @@
-"""The saved state of a bank, in parts.
+"""The saved state of the detectors of a partition, in parts.
 
 Part 0 is all of it; parts 1, 2, … hold what has changed since the part before: the rows of the sensors that were fed,
 bit for bit, so what is written with a batch grows with its readings and not with the sensors. A new owner begins with
@@ -21,7 +21,7 @@ class Part(NamedTuple):
     data: bytes
 
 
-class State(msgspec.Struct, array_like=True):
+class PartState(msgspec.Struct, array_like=True):
     """The content of a part; bytes hold little-endian numbers. A state from before there were parts is a part 0 that
     lacks the last fields."""
 
@@ -35,11 +35,11 @@ class State(msgspec.Struct, array_like=True):
 
 
 _version_decoder = msgspec.msgpack.Decoder(list)
-_state_decoder = msgspec.msgpack.Decoder(State)
+_state_decoder = msgspec.msgpack.Decoder(PartState)
 encode = msgspec.msgpack.Encoder().encode
 
 
-def decode(number: int, data: bytes) -> State:
+def decode(number: int, data: bytes) -> PartState:
     """The content of what should be the part `number`.
 
     Raises:

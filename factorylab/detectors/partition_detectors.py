@@ -1,4 +1,4 @@
-"""A bank: all detectors of one partition, with the state that is saved in the same transaction as its readings.
+"""All detectors of one partition, with the state that is saved in the same transaction as its readings.
 
 A sensor is known by its name and gets a slot on first sight. A reading whose seq is not above the sensor's last
 is not scored: a re-sent or late reading raises nothing twice.
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
-from factorylab.detectors.parts import VERSION, Part, State, decode, encode
-from factorylab.detectors.rules import KINDS, Columns, Watch, watches
+from factorylab.detectors.rules import KINDS, Columns, RuleSet, watches
+from factorylab.detectors.saved_state import VERSION, Part, PartState, decode, encode
 from factorylab.detectors.streaming import Detector, rounds
 
 
@@ -30,7 +30,7 @@ class Event:
     value: float
 
 
-class Bank:
+class PartitionDetectors:
     """Detectors of one partition. `names[slot]` is the sensor in a slot."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Bank:
         self._changed = np.zeros(0, bool)  # by slot: since the last save
         self._saved_names = 0
         self._parts: list[int] = []  # bytes of each part since the last whole state
-        self._watches: dict[str, list[tuple[Watch, list[LevelDetector]]]] = {
+        self._watches: dict[str, list[tuple[RuleSet, list[LevelDetector]]]] = {
             kind: [(watch, [LevelDetector(rule) for rule in watch.rules]) for watch in watches(kind)] for kind in KINDS
         }
 
@@ -112,7 +112,7 @@ class Bank:
     def save(self) -> Part:
         """The next part of the state, to be saved with the position that it belongs to.
 
-        Where it cannot be saved, the bank must be given up: later parts build on it.
+        Where it cannot be saved, the detectors must be given up: later parts build on it.
         """
         part = Part(len(self._parts), self._changes())
         if sum(self._parts[1:]) + len(part.data) > sum(self._parts[:1]):
@@ -123,7 +123,7 @@ class Bank:
     def dump(self) -> bytes:
         """The whole state."""
         scores = {name: detector.dump() for name, detector in self._each_detector() if detector.state.size}
-        return encode(State(VERSION, self.names, _int64(self._last_seq), self._tracks(), scores))
+        return encode(PartState(VERSION, self.names, _int64(self._last_seq), self._tracks(), scores))
 
     def _changes(self) -> bytes:
         """What has changed since the last call."""
@@ -132,7 +132,7 @@ class Bank:
         new, self._saved_names = self.names[self._saved_names :], len(self.names)
         scores = {name: detector.changes() for name, detector in self._each_detector() if detector.state.size}
         return encode(
-            State(
+            PartState(
                 VERSION,
                 new,
                 _int64(self._last_seq[slots]),
@@ -151,19 +151,19 @@ class Bank:
         }
 
     @classmethod
-    def load(cls, parts: Sequence[bytes]) -> Bank:
-        """A bank that goes on where the last of the `parts` was saved; a new one for none. State of other rule versions
+    def load(cls, parts: Sequence[bytes]) -> PartitionDetectors:
+        """Detectors that go on where the last of the `parts` was saved; new ones for none. State of other rule versions
         is dropped.
 
         Raises:
             ValueError: a part was saved in another format, or one is missing.
         """
-        bank = cls()
+        detectors = cls()
         for number, data in enumerate(parts):
-            bank._apply(decode(number, data))
-        return bank
+            detectors._apply(decode(number, data))
+        return detectors
 
-    def _apply(self, state: State) -> None:
+    def _apply(self, state: PartState) -> None:
         self.slots(state.names)
         last_seq = np.frombuffer(state.last_seq, "<i8")
         slots = np.frombuffer(state.slots, "<i4") if state.number else np.arange(len(last_seq))

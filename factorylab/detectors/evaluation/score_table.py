@@ -11,7 +11,7 @@ import pandas as pd
 
 from factorylab.core.errors import UsageError
 from factorylab.detectors.evaluation.detect import Detection, Given, detect, everything, three_sigma, usual
-from factorylab.detectors.evaluation.measures import Counts, Score, count, score
+from factorylab.detectors.evaluation.measures import AlarmCounts, Score, count, score
 from factorylab.detectors.recordings.recording import Recording
 
 
@@ -50,7 +50,7 @@ def judge(recordings: Sequence[Recording], method: str | None = None, given: Giv
     return Judged(recordings, detections, rows)
 
 
-def _counts(recordings: Sequence[Recording], detections: Sequence[Detection]) -> Counts:
+def _counts(recordings: Sequence[Recording], detections: Sequence[Detection]) -> AlarmCounts:
     return reduce(add, (count(r, d) for r, d in zip(recordings, detections, strict=True)))
 
 
