@@ -22,7 +22,6 @@ from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfi
 from factorylab.history.tables import TABLES, Row
 from factorylab.scenarios.catalog import SCENARIOS, build
 from factorylab.scenarios.model import scenario_from
-from tests.test_layers import MODULES, ORDER, imported, part_of
 
 ROOT = project_folder(Path(__file__).parent)
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -176,27 +175,6 @@ def test_the_example_scenario_is_one() -> None:
 
     (example,) = re.findall(r"^```yaml\n(.*?)^```", SCENARIO_PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert scenario_from(yaml.safe_load(example), SCENARIO_PAGE.name).faults
-
-
-def arrows() -> set[tuple[str, str]]:
-    """(part, one that it imports), but those that follow from others."""
-    needs = {part: set[str]() for part in ORDER}  # in order, so what is needed of others is whole when it is asked for
-    found = set()
-    for part in ORDER:
-        modules = [m for m in MODULES if m != "factorylab" and part_of(MODULES[m]) == part]
-        direct = {part_of(MODULES[name]) for m in modules for name in imported(m)} - {part}
-        indirect = {far for near in direct for far in needs[near]}
-        needs[part] = direct | indirect
-        found |= {(part, near) for near in direct - indirect}
-    return found
-
-
-def test_the_picture_of_the_parts_is_true() -> None:
-    """The arrows in docs/architecture.md are the imports between parts, but those that follow from others."""
-    (picture,) = re.findall(r"^```mermaid\n(.*?)^```", (ROOT / "docs/architecture.md").read_text(), re.M | re.DOTALL)
-    chains = [line.split(" --> ") for line in map(str.strip, picture.splitlines()) if " --> " in line]
-    drawn = {(later, earlier) for chain in chains for earlier, later in pairwise(chain)}
-    assert drawn == {arrow for arrow in arrows() if arrow[0] != "__main__"}
 
 
 def test_history_page_has_every_column() -> None:
