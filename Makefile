@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: `make lab` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-unit lint start stop status logs notebook report clean
+.PHONY: help setup lab test test-unit lint docs start stop status logs notebook report clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,10 @@ test-unit: setup ## the tests that need nothing but Python
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+docs: setup ## the API reference from the docstrings: docs/reference/index.html
+	@rm -rf docs/reference
+	@$(BIN)/python docs/build_reference.py docs/reference
+
 start: setup ## the whole factory at work, on Docker where an engine answers, and it stays up
 	@$(LAB) up --factory
 
@@ -58,5 +62,5 @@ report: setup ## results/report.html from the latest run of each scenario
 
 clean: ## stop the lab; remove its data and the virtual environment (results stay)
 	@test ! -x $(LAB) || $(LAB) down
-	@rm -rf .lab $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf .lab $(VENV) docs/reference .pytest_cache .mypy_cache .ruff_cache
 	@echo "removed .lab and $(VENV); results/ is untouched; next: make lab"

@@ -1,4 +1,4 @@
-"""README and docs/ say what is there: commands, variables, files, scenarios, tables and columns."""
+"""The pages say what is there: commands, variables, files, scenarios, checks, tables and columns."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from factorylab.audit.judge import judge
+from factorylab.audit.model.registry import CHECKS
 from factorylab.cli.main import app
 from factorylab.cluster.settings import Settings, project_folder
 from factorylab.core.sources import FILE_VARIABLE
@@ -22,7 +24,13 @@ from factorylab.scenarios.catalog import SCENARIOS, build
 from factorylab.scenarios.model import scenario_from
 
 ROOT = project_folder(Path(__file__).parent)
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+README, COMMANDS, NOTEBOOKS = ROOT / "README.md", ROOT / "docs/commands.md", ROOT / "docs/notebooks.md"
+CONFIGURATION, SCENARIO_PAGE, AUDIT = (ROOT / f"docs/{name}.md" for name in ("configuration", "scenarios", "audit"))
+README_LINES = 200
+FILES = [path.relative_to(ROOT).as_posix() for top in ("factorylab", "tests", "docs", "findings")
+         for path in (ROOT / top).rglob("*.py")]  # fmt: skip
+TO_BE_NAMED = "NAME"  # stands in a path for what the reader chooses
 PICTURE = ROOT / "docs/images/broker_loss.svg"
 COMMAND = typer.main.get_command(app)
 CONFIGS: tuple[type[BaseModel], ...] = (Settings, FactoryConfig, FleetConfig, ProcessorConfig)
@@ -82,16 +90,48 @@ def test_make_targets_exist(page: Path) -> None:
     assert {words[0] for words in typed(page, "make")} <= targets
 
 
+def anchors(page: Path) -> set[str]:
+    """The names by which the headings of a page are linked."""
+    headings = re.findall(r"^#+ (.+)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9_ -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @every_page
 def test_links_resolve(page: Path) -> None:
-    """Every relative link leads to a file, and every link within the page to one of its headings."""
-    text = page.read_text()
-    headings = {re.sub(r"[^a-z0-9 -]", "", h.lower()).replace(" ", "-") for h in re.findall(r"^#+ (.+)", text, re.M)}
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings, f"{page.name}: no heading for {target}"
-        elif "://" not in target:
-            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target} leads nowhere"
+    """Every relative link leads to a file, and what stands after # is one of that page's headings."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), f"{page.name}: {target} leads nowhere"
+        assert not anchor or anchor in anchors(file), f"{page.name}: {file.name} has no heading for #{anchor}"
+
+
+@every_page
+def test_python_files_exist(page: Path) -> None:
+    """Every Python file that the page names, from the root on or by the end of its path, is there."""
+    named = {word for span in code(page) for word in re.findall(r"[\w/.-]+\.py\b", span) if TO_BE_NAMED not in word}
+    assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in FILES)} == set()
+
+
+def test_readme_is_short() -> None:
+    """README has at most 200 lines: tables of options are pages of their own."""
+    assert len(README.read_text().splitlines()) <= README_LINES
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/index.md leads to each page of docs/."""
+    linked = set(re.findall(r"\]\((\w+\.md)", (ROOT / "docs/index.md").read_text()))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - linked == {"index.md"}
+
+
+def test_audit_page_has_every_check() -> None:
+    """The table of docs/audit.md names exactly the checks that are registered."""
+    text = AUDIT.read_text()
+    table = text[text.index("| check |") : text.index("The worst wins")]
+    first_cells = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+    assert judge and {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)} == {c.name for c in CHECKS}
 
 
 @every_page
@@ -101,23 +141,24 @@ def test_variables_exist(page: Path) -> None:
     assert variables(page) <= known | {FILE_VARIABLE} | variables(ROOT / ".env.example")
 
 
-def test_readme_names_every_variable() -> None:
-    """README leaves out no variable that a user can set, but those that only the lab itself sets."""
+def test_every_variable_is_documented() -> None:
+    """docs/configuration.md leaves out no variable that a user can set, but those that only the lab itself sets."""
     known = {f"FACTORYLAB_{field.upper()}" for config in CONFIGS for field in config.model_fields}
-    assert known - variables(ROOT / "README.md") == {"FACTORYLAB_JOURNAL_DIR", "FACTORYLAB_STEPS_DIR"}
+    assert known - variables(CONFIGURATION) == {"FACTORYLAB_JOURNAL_DIR", "FACTORYLAB_STEPS_DIR"}
 
 
-def test_readme_names_every_command_and_notebook() -> None:
-    """README leaves out no command and no notebook."""
-    text = (ROOT / "README.md").read_text()
-    missing = [name for name in COMMAND.commands if f"factorylab {name}" not in text]  # type: ignore[attr-defined]
-    missing += [file.name for file in (ROOT / "notebooks").glob("*.ipynb") if f"notebooks/{file.name}" not in text]
+def test_every_command_and_notebook_is_documented() -> None:
+    """docs/commands.md leaves out no command, and docs/notebooks.md no notebook."""
+    commands, notebooks = COMMANDS.read_text(), NOTEBOOKS.read_text()
+    missing = [name for name in COMMAND.commands if f"factorylab {name}" not in commands]  # type: ignore[attr-defined]
+    missing += [file.name for file in (ROOT / "notebooks").glob("*.ipynb") if f"notebooks/{file.name}" not in notebooks]
     assert not missing
 
 
 def test_defaults_are_those_of_the_program() -> None:
-    """Defaults in README's table of the factory's variables are the real ones."""
-    rows = re.findall(r"^\| (`FACTORYLAB_[^|]+) \| ([^|]+) \| (?:both|fleet|processor)", _readme(), re.MULTILINE)
+    """Defaults in docs/configuration.md's table of the factory's variables are the real ones."""
+    text = CONFIGURATION.read_text()
+    rows = re.findall(r"^\| (`FACTORYLAB_[^|]+) \| ([^|]+) \| (?:both|fleet|processor)", text, re.MULTILINE)
     fields = {f"FACTORYLAB_{k.upper()}": f for c in (FleetConfig, ProcessorConfig) for k, f in c.model_fields.items()}
     compared = 0
     for names, defaults in rows:
@@ -128,16 +169,12 @@ def test_defaults_are_those_of_the_program() -> None:
     assert compared > 15
 
 
-def _readme() -> str:
-    return (ROOT / "README.md").read_text()
-
-
 def test_the_example_scenario_is_one() -> None:
-    """The YAML in README is a scenario that the lab accepts."""
+    """The YAML in docs/scenarios.md is a scenario that the lab accepts."""
     import yaml
 
-    (example,) = re.findall(r"^```yaml\n(.*?)^```", _readme(), re.MULTILINE | re.DOTALL)
-    assert scenario_from(yaml.safe_load(example), "README.md").faults
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", SCENARIO_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert scenario_from(yaml.safe_load(example), SCENARIO_PAGE.name).faults
 
 
 def test_history_page_has_every_column() -> None:
@@ -162,6 +199,6 @@ def test_picture_is_small() -> None:
     assert "<script" not in PICTURE.read_text()
 
 
-def test_readme_lists_every_scenario_as_a_notebook() -> None:
-    """README's table of notebooks has the notebook of every scenario."""
-    assert set(SCENARIOS) <= set(re.findall(r"^\| \[`(\w+)`\]\(notebooks/", _readme(), re.MULTILINE))
+def test_every_scenario_has_its_notebook_listed() -> None:
+    """docs/notebooks.md has the notebook of every scenario."""
+    assert set(SCENARIOS) <= set(re.findall(r"^\| \[`(\w+)`\]\(../notebooks/", NOTEBOOKS.read_text(), re.MULTILINE))

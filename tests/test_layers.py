@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -94,13 +97,14 @@ def own_module(name: str) -> str:
     return name
 
 
-def imported(module: str) -> set[str]:
+@cache
+def imported(module: str) -> frozenset[str]:
     """The modules of ours that a module imports, wherever it does, types included."""
     tree = ast.parse(MODULES[module].read_text())
-    return {own_module(name) for name in imports(tree)} - {"", "factorylab"}
+    return frozenset(own_module(name) for name in imports(tree)) - {"", "factorylab"}
 
 
-def circle(graph: Mapping[str, set[str]]) -> list[str]:
+def circle(graph: Mapping[str, Set[str]]) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -127,6 +131,28 @@ def test_arrows_point_one_way(part: str) -> None:
 def test_no_circle_of_modules() -> None:
     """No module imports itself by way of others, lazy imports and those for types included."""
     assert circle({m: imported(m) - {m} for m in MODULES if m != "factorylab"}) == []
+
+
+def arrows() -> set[tuple[str, str]]:
+    """(part, one that it imports), but those that follow from others."""
+    needs = {part: set[str]() for part in ORDER}  # in order, so what is needed of others is whole when it is asked for
+    found = set()
+    for part in ORDER:
+        modules = [m for m in MODULES if m != "factorylab" and part_of(MODULES[m]) == part]
+        direct = {part_of(MODULES[name]) for m in modules for name in imported(m)} - {part}
+        indirect = {far for near in direct for far in needs[near]}
+        needs[part] = direct | indirect
+        found |= {(part, near) for near in direct - indirect}
+    return found
+
+
+def test_the_picture_of_the_parts_is_true() -> None:
+    """The arrows in docs/architecture.md are the imports between parts, but those that follow from others."""
+    text = (HOME / "docs/architecture.md").read_text()
+    (picture,) = re.findall(r"^```mermaid\n(.*?)^```", text, re.M | re.DOTALL)
+    chains = [line.split(" --> ") for line in map(str.strip, picture.splitlines()) if " --> " in line]
+    drawn = {(later, earlier) for chain in chains for earlier, later in pairwise(chain)}
+    assert drawn == {arrow for arrow in arrows() if arrow[0] != "__main__"}
 
 
 def test_a_circle_is_found() -> None:
