@@ -50,23 +50,17 @@ def score(  # noqa: PLR0917 (typer's options)
     time_column: Annotated[
         str | None, typer.Option(help="the times, or date and clock as Date+Time; default: found by name")
     ] = None,
-    value_column: Annotated[
-        list[str] | None, typer.Option(help="the measurements, may be repeated; default: all")
-    ] = None,
+    value_column: Annotated[list[str] | None, typer.Option(help="a measurement, may be repeated; default: all")] = None,
     label_column: LabelColumn = None,
     faulty: FaultyValues = None,
-    windows: Annotated[
-        Path | None, typer.Option(help="when it was faulty: JSON by file, or a table: start,end")
-    ] = None,
+    windows: Annotated[Path | None, typer.Option(help="faulty times: JSON by file, or a table: start,end")] = None,
     by: Machines = None,
     missing: Annotated[list[str] | None, typer.Option(help="a value that means “no reading”, may be repeated")] = None,
     time_zone: Annotated[str | None, typer.Option(help="zone of times without an offset; default: UTC")] = None,
     date_order: Annotated[str | None, typer.Option(help="dmy, mdy or ymd, where dates are ambiguous")] = None,
     decimal: Annotated[str | None, typer.Option(help="'.' or ',', where numbers are ambiguous")] = None,
     encoding: Annotated[str | None, typer.Option(help="if it is neither UTF-8 nor cp1252")] = None,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="the files have none; columns are called 1, 2, …")
-    ] = False,
+    no_header: Annotated[bool, typer.Option("--no-header", help="columns are called 1, 2, …")] = False,
     interval: Annotated[str | None, typer.Option(help="time between rows that have no times: 15min, 1s …")] = None,
     start: Annotated[str | None, typer.Option(help="time of the first row, with --interval")] = None,
     rate_hz: RateHz = None,
