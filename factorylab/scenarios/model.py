@@ -40,6 +40,7 @@ from factorylab.core.limits import (
     Whole,
 )
 from factorylab.core.secret_text import SHOWN, is_secret
+from factorylab.core.spelling import NAME, matching
 from factorylab.core.vocabulary import AwayFrom, Direction, WorkStep
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
@@ -102,18 +103,14 @@ STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
 }
 """The steps that each kind of processor goes through. A client that commits by itself does so before the store."""
 TARGET_PATTERN = (
-    r"^(leader|follower|followers|owner):(\d+|busiest)$"
-    r"|^(controller|coordinator|database|broker:\d+|processor:\d+)$"
+    r"(leader|follower|followers|owner):(\d+|busiest)|controller|coordinator|database|broker:\d+|processor:\d+"
 )
 """Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
-Target = Annotated[
-    str,
-    Field(
-        pattern=TARGET_PATTERN,
-        description="leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; "
-        "controller, coordinator, database, broker:N or processor:N",
-    ),
-]
+TARGETS = (
+    "leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; controller, coordinator, "
+    "database, broker:N or processor:N"
+)
+Target = Annotated[str, matching(TARGET_PATTERN, TARGETS), Field(description=TARGETS)]
 
 
 class Model(BaseModel):
@@ -353,7 +350,7 @@ class Objectives(Model):
 class Scenario(Model):
     """One declared experiment. `expect` is "pass", "invalid" or the names of the checks that must fire."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)
+    name: Annotated[str, NAME] = Field(max_length=60)
     variant: str = Field(default="", max_length=60, description="which one it is of several that share a name")
     topology: Topology = Topology()
     workload: Workload = Workload()
