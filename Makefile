@@ -6,7 +6,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
-TESTERS ?= 2  # processes: labs of two groups at a time are what two cores carry
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,8 +27,8 @@ $(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
 lab: setup ## the main job: run the quick profile on a real cluster, write results/report.html
 	@$(LAB) batch experiments/quick.yaml
 
-test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest --numprocesses=$(TESTERS) --dist=loadgroup --nbmake --nbmake-timeout=600 tests notebooks
+test: setup ## all tests, the notebooks included, against a real cluster; TESTERS=2 for two processes side by side
+	@$(BIN)/python -m pytest $(if $(TESTERS),--numprocesses=$(TESTERS) --dist=loadgroup) --nbmake --nbmake-timeout=600 tests notebooks
 
 test-unit: setup ## the tests that need nothing but Python
 	@$(BIN)/python -m pytest -p no:nbmake --numprocesses=2 --dist=loadgroup -m unit tests

@@ -168,7 +168,7 @@ def test_workers_of_other_code_are_refused() -> None:
     changed = f"FROM {name}\nUSER 0\nRUN echo >>/app/factorylab/core/messages.py\n"
     built, _ = client.images.build(fileobj=io.BytesIO(changed.encode()), rm=True)
     try:
-        with pytest.raises(EnvironmentUnfit, match=r"1 files differ, the first is factorylab/messages\.py"):
+        with pytest.raises(EnvironmentUnfit, match=r"1 files differ, the first is factorylab/core/messages\.py"):
             images.check_code(client, built.id)
     finally:
         client.images.remove(built.id)

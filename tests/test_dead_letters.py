@@ -174,6 +174,6 @@ def test_two_senders_do_not_meet(run: FactoryRun) -> None:
     letters = DeadLetters(run.endpoints, run.names)
     with closing(psycopg2.connect(run.endpoints.database_url)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"{RESENT} {run.names.schema}",))
-        with pytest.raises(LabError, match="another call"):
+        with pytest.raises(LabError, match="another command"):
             letters.resend(Choice())
     assert letters.resend(Choice()).confirmed == []
