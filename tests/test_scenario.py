@@ -44,8 +44,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"faults": [{"kind": "burn", "target": "leader:0"}]}, ["faults.0.kind", "'burn'", "terminate"]),
     ({"faults": [KILL, {**KILL, "hold_s": 0}]}, ["faults.1.hold_s", "greater than 0"]),
     ({"faults": [{**KILL, "at_s": -1}]}, ["faults.0.at_s", "greater than or equal to 0"]),
-    ({"faults": [{**KILL, "target": "leader"}]}, ["faults.0.target", "pattern", "'leader'"]),
-    ({"faults": [{**KILL, "target": "boss:1"}]}, ["faults.0.target", "pattern", "'boss:1'"]),
+    ({"faults": [{**KILL, "target": "leader"}]}, ["faults.0.target", "must be", "'leader'"]),
+    ({"faults": [{**KILL, "target": "boss:1"}]}, ["faults.0.target", "must be", "'boss:1'"]),
     ({"faults": [{**KILL, "target": "broker:busiest"}]}, ["faults.0.target", "'broker:busiest'"]),
     ({"faults": [{**KILL, "target": "controller:1"}]}, ["faults.0.target", "'controller:1'"]),
     ({"faults": [{**KILL, "target": "leader:0\n"}]}, ["faults.0.target", "leader:0"]),
@@ -129,7 +129,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"clients": {"producer": {"linger.ms": float("nan")}}}, ["clients.producer.linger.ms", "valid string", "nan"]),
     ({"clients": {"producer": {"linger.ms": None}}}, ["clients.producer.linger.ms", "valid string"]),
     ({"clients": {"producer": [1]}}, ["clients.producer", "valid dictionary"]),
-    ({"name": "Broker Loss"}, ["name", "pattern", "'Broker Loss'"]),
+    ({"name": "Broker Loss"}, ["name", "must be", "'Broker Loss'"]),
     ({"name": None}, ["name", "valid string", "None"]),
 ]
 
