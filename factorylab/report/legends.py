@@ -17,8 +17,9 @@ LEGENDS = {
         "Throughput, consumer lag, partition leaders and partition owners over one time axis",
         "The four panels share one time axis: zero is the start of the steady state, grey the time a fault was held. "
         "Top: readings per second as sensors offered them, brokers acknowledged them and processors stored them. A dip "
-        "in acked followed by a peak is a stall that was made up for; a dip without a peak is a loss. Where only "
-        "stored falls, processors are behind. Second: consumer lag, the records in the log that the group has not "
+        "in acked followed by a peak is a stall that was made up for; without a peak, readings were shed, failed or "
+        "remain unknown, and the checks say whether any was lost. Where only stored falls, processors are behind. "
+        "Second: consumer lag, the records in the log that the group has not "
         "finished. Below: the leader and the owner of each partition. A bar that changes its pattern is an election "
         "(leader) or a rebalance (owner), a gap means that nobody was in charge, and a line under a bar that the "
         "partition lacked in-sync replicas.",
