@@ -2,7 +2,7 @@
 
     history = healthy(tmp_path, readings=600)
     history["log"] = history["log"].drop(index=[3])
-    verdict = history.saved().verdict
+    verdict = history.run().verdict
 
 A healthy history offers `rate_per_s` readings a second, round robin over the sensors; sensor s lives in partition
 s mod 3; acks come 5 ms after the send and commits every 100 ms.
@@ -10,21 +10,19 @@ s mod 3; acks come 5 ms after the send and commits every 100 ms.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factorylab.audit.judged import load
-from factorylab.history import manifest, run_folders
-from factorylab.history.export import schema
-from factorylab.history.saved_run import Run, dtypes
-from factorylab.history.tables import TABLES, Row
+from factorylab.audit.judged import JudgedRun, load
+from factorylab.history import manifest, run_folders, run_tables
+from factorylab.history.tables import TABLES
 from factorylab.scenarios.model import Scenario, scenario_from
 
 S = 1_000_000_000
@@ -36,7 +34,7 @@ ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
 
 
 class History(dict[str, pd.DataFrame]):
-    """Tables by name; `saved()` writes them as a sealed run and loads it."""
+    """Tables by name; `run()` is the run that they make, `saved()` writes it to disk first."""
 
     def __init__(self, folder: Path, scenario: Scenario) -> None:
         super().__init__()
@@ -74,12 +72,23 @@ class History(dict[str, pd.DataFrame]):
         if kind in {"kill", "terminate", "pause"}:
             samples.loc[during, "status"] = "paused" if kind == "pause" else "dead"
 
-    def saved(self) -> Run:
+    def run(self) -> JudgedRun:
+        """As a sealed run whose tables stay in memory."""
+        return JudgedRun.from_frames(self._folder(), self._tables())
+
+    def saved(self) -> JudgedRun:
         """Write, seal and load."""
+        return load(self._folder(self._tables()).path)
+
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        return {name: self.get(name, run_tables.empty(name)) for name in TABLES.keys() - self.absent}
+
+    def _folder(self, tables: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> run_folders.RunFolder:
+        """A folder with scenario, manifest, logs and these tables, sealed."""
         folder = run_folders.create(self.folder, self.scenario)
-        for table in TABLES.keys() - self.absent:
-            path = folder.history / f"{table}.parquet"
-            pq.write_table(arrow(table, self.get(table)), path, compression="zstd", row_group_size=BATCH)
+        for name, frame in tables.items():
+            rows = run_tables.stored(name, frame)
+            pq.write_table(rows, folder.table(name), compression="zstd", row_group_size=BATCH)
         for node, lines in self.logs.items():
             (folder.logs / f"{node}.log").write_text("".join(f"{line}\n" for line in lines))
         facts: dict[str, Any] = {
@@ -93,36 +102,12 @@ class History(dict[str, pd.DataFrame]):
         }
         manifest.write(folder, manifest.Manifest(**{**facts, **self.made_of}))
         run_folders.seal(folder)
-        return load(folder.path)
+        return folder
 
 
 def at_ns(second: float) -> int:
     """Seconds since the steady state as monotonic ns."""
     return START + round(second * S)
-
-
-def arrow(table: str, frame: pd.DataFrame | None) -> pa.Table:
-    """A frame as the runner would store it: nulls for −1 where a column may be unknown, dictionaries for text."""
-    if frame is None:
-        return schema(table).empty_table()
-    columns = {}
-    for name, dtype in dtypes(table).items():
-        optional = name in may_be_unknown(TABLES[table])
-        values = [-1] * len(frame) if optional and name not in frame else frame[name]
-        if dtype == "category":
-            text = pa.Array.from_pandas(pd.Series(values, dtype="str"), type=pa.string())
-            columns[name] = text.dictionary_encode()
-        elif dtype == "object":
-            columns[name] = pa.array(list(values), pa.list_(pa.int16()))
-        else:
-            data = np.asarray(values, dtype=dtype)
-            columns[name] = pa.array(data, mask=data == -1 if optional else None)
-    return pa.table(columns).cast(schema(table))
-
-
-@cache
-def may_be_unknown(row: type[Row]) -> set[str]:
-    return {field.encode_name for field in msgspec.structs.fields(row) if field.type == int | None}
 
 
 def scenario(**changes: Any) -> Scenario:

@@ -19,12 +19,12 @@ from tests.histories import S, at_ns, broker_loss, consumer_loss, forget_acked, 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Run:
-    return broker_loss(tmp_path).saved()
+    return broker_loss(tmp_path).run()
 
 
 @pytest.fixture
 def consumer(tmp_path: Path) -> Run:
-    return consumer_loss(tmp_path).saved()
+    return consumer_loss(tmp_path).run()
 
 
 def test_throughput_counts_every_reading_once(broker: Run) -> None:
@@ -43,9 +43,9 @@ def test_an_outage_shows_in_acked_and_stored_but_not_in_offered(broker: Run) -> 
 def test_invalid_lag_samples_are_dropped(tmp_path: Path) -> None:
     """A sample that the probe marked as not valid is in no lag, and its moment in no total."""
     history = healthy(tmp_path)
-    before = len(analysis.total_lag(history.saved()))
+    before = len(analysis.total_lag(history.run()))
     history["lag"].loc[0, "valid"] = False
-    run = history.saved()
+    run = history.run()
     assert len(analysis.lag(run)) == len(history["lag"]) - 1 and len(analysis.total_lag(run)) == before - 1
 
 
@@ -129,7 +129,7 @@ def test_what_never_recovers_is_censored(tmp_path: Path) -> None:
     late = history["sends"]["t_ack_ns"] > at_ns(6)
     history["sends"].loc[late, ["t_ack_ns", "partition", "offset"]] = -1
     history["sends"].loc[late, "outcome"] = "unknown"
-    run = history.saved()
+    run = history.run()
     row = analysis.recovery(run).iloc[0]
     assert bool(row["recovery_censored"]) and row["recovery_s"] == pytest.approx(10, abs=0.1)
     assert {c.name: c.verdict for c in run.verdict.checks}["recovery_s"] == "INVALID"
@@ -139,27 +139,27 @@ def test_what_never_recovers_is_censored(tmp_path: Path) -> None:
 def test_latency_runs_from_the_intended_send_to_the_commit(tmp_path: Path) -> None:
     """A late send does not shorten the latency: it counts from when the reading was due."""
     history = healthy(tmp_path)
-    usual = analysis.latencies(history.saved())["latency_s"].max()
+    usual = analysis.latencies(history.run())["latency_s"].max()
     history["sends"]["t_ns"] += S // 2
-    assert analysis.latencies(history.saved())["latency_s"].max() == usual
+    assert analysis.latencies(history.run())["latency_s"].max() == usual
     history["sends"]["t_intended_ns"] -= S // 2
-    assert analysis.latencies(history.saved())["latency_s"].max() == pytest.approx(usual + 0.5)
+    assert analysis.latencies(history.run())["latency_s"].max() == pytest.approx(usual + 0.5)
 
 
 def test_latency_counts_readings_whose_ack_never_came(tmp_path: Path) -> None:
     """An unanswered reading that was stored is in the latency figures."""
     history = healthy(tmp_path)
-    n = len(analysis.latencies(history.saved()))
+    n = len(analysis.latencies(history.run()))
     history["sends"].loc[600:, ["t_ack_ns", "partition", "offset"]] = -1
     history["sends"].loc[600:, "outcome"] = "unknown"
-    assert len(analysis.latencies(history.saved())) == n == 1000
+    assert len(analysis.latencies(history.run())) == n == 1000
 
 
 def test_latency_by_hand(tmp_path: Path) -> None:
     """Three readings, one commit each: the latencies are the differences."""
     history = healthy(tmp_path)
     keep = history["log"].groupby("partition").head(250).groupby("partition").tail(1)
-    frame = analysis.latencies(history.saved())
+    frame = analysis.latencies(history.run())
     sends = history["sends"].merge(keep[["sensor", "seq"]], on=["sensor", "seq"])
     for send in sends.itertuples():
         commits = history["commits"]
@@ -175,7 +175,7 @@ def test_steps_show_where_the_store_no_longer_keeps_up(tmp_path: Path) -> None:
     history = healthy(tmp_path, made)
     history.add("stages", worker="fleet-0", t_ns=at_ns(12), rate_per_s=110.0)
     history["commits"]["t_ns"] += (history["commits"]["t_ns"] - at_ns(12)).clip(lower=0) // 2
-    table = analysis.steps(history.saved())
+    table = analysis.steps(history.run())
     assert table["keeps_up"].tolist() == [True, False] and table["rate_per_s"].tolist() == [100, 110]
     assert (table["achieved_per_s"] / table["offered_per_s"]).tolist() == pytest.approx([1, 2 / 3], abs=0.02)
 
@@ -194,7 +194,7 @@ def test_the_panel_fits_on_a_screen(broker: Run) -> None:
 
 def test_an_isolated_leader_believes_in_itself(tmp_path: Path) -> None:
     """Broker 1 names itself until 12.4 s, the others name broker 2 from 9 s on, of a later epoch."""
-    told = analysis.views(network_partition(tmp_path).saved(), 0)
+    told = analysis.views(network_partition(tmp_path).run(), 0)
     mine = told[told["broker"] == 1]
     assert mine["leader"].tolist() == [1, 2, 2] and mine["in_sync"].tolist() == ["1 2 3", "2 3", "1 2 3"]
     assert mine["end_s"].iloc[0] == pytest.approx(12.5, abs=0.11)
@@ -206,7 +206,7 @@ def test_a_silent_broker_leaves_a_gap(tmp_path: Path) -> None:
     history = network_partition(tmp_path)
     rows = history["views"]
     history["views"] = rows[~((rows["broker"] == 3) & rows["t_ns"].between(at_ns(3), at_ns(5)))]
-    told = analysis.views(history.saved(), 0).query("broker == 3")
+    told = analysis.views(history.run(), 0).query("broker == 3")
     assert told["leader"].tolist() == [1, 1, 2, 2] and told["start_s"].iloc[1] - told["end_s"].iloc[0] > 2
 
 
@@ -216,14 +216,14 @@ def test_a_silent_broker_leaves_a_gap(tmp_path: Path) -> None:
 )
 def test_the_partition_that_a_fault_is_about(tmp_path: Path, target: str, node: str, partition: int) -> None:
     """A role names its partition; of a broker it is the first that it led, of one that led nothing the first."""
-    assert analysis.watched_partition(network_partition(tmp_path, target, node).saved()) == partition
+    assert analysis.watched_partition(network_partition(tmp_path, target, node).run()) == partition
 
 
 def test_who_saw_what(tmp_path: Path) -> None:
     """Offered, acked, lost and stored of each partition while the cut was held, and what each broker said then."""
     history = network_partition(tmp_path, clients={"acks": "1"})
     lost = forget_acked(history, 6, 9)
-    table = summary_tables.views_at(history.saved())
+    table = summary_tables.views_at(history.run())
     assert table["lost"].tolist() == [lost, 0, 0] and table["acked"].equals(table["offered"])
     assert table["offered"].tolist() == pytest.approx([203, 203, 203], abs=2)
     assert table.loc[0, "broker 1 says"] == "leader 1 (epoch 0), in sync 1 2 3"
@@ -234,6 +234,6 @@ def test_acks_are_split_by_what_became_of_them(tmp_path: Path) -> None:
     """Kept and lost acknowledgements add up to those of the partition, the lost ones come in their own time."""
     history = network_partition(tmp_path, clients={"acks": "1"})
     lost = forget_acked(history, 12.5, 15)
-    frame = analysis.acks_kept_and_lost(history.saved(), 0)
+    frame = analysis.acks_kept_and_lost(history.run(), 0)
     assert frame["lost_per_s"].sum() / 2 == lost and frame["kept_per_s"].sum() / 2 == 600 - lost
     assert frame.loc[frame["lost_per_s"] > 0, "t_s"].tolist() == [12.5, 13, 13.5, 14, 14.5]

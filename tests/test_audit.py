@@ -17,11 +17,11 @@ from factorylab.audit.model.findings import Check, meets
 from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
 from factorylab.audit.model.verdict import Verdict, one_line, panel
 from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.history import run_tables
 from tests.histories import (
     BOOT,
     History,
     S,
-    arrow,
     at_ns,
     broker_loss,
     consumer_loss,
@@ -41,7 +41,7 @@ def fired(verdict: Verdict) -> dict[str, int]:
 def spoiled(folder: Path, spoil: Spoil, **changes: object) -> Verdict:
     history = healthy(folder, scenario(**changes))
     spoil(history)
-    return history.saved().verdict
+    return history.run().verdict
 
 
 def drop(table: str, *rows: int) -> Spoil:
@@ -262,15 +262,15 @@ def test_what_dies_while_it_is_killed_was_asked_to(tmp_path: Path) -> None:
     history = broker_loss(tmp_path)
     late = history["faults"]["step"] == "injected"
     history["faults"].loc[late, "t_ns"] += at_ns(0.5) - at_ns(0)  # two samples of the probe
-    assert "died_unasked" not in fired(history.saved().verdict)
+    assert "died_unasked" not in fired(history.run().verdict)
     history["faults"] = history["faults"][history["faults"]["step"] != "intended"]
-    assert fired(history.saved().verdict)["died_unasked"] == 1
+    assert fired(history.run().verdict)["died_unasked"] == 1
 
 
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
 def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
     """A healthy run, losses of a broker and of a consumer, and network partitions of both pass every check."""
-    verdict = make(tmp_path).saved().verdict
+    verdict = make(tmp_path).run().verdict
     assert (verdict.verdict, fired(verdict), verdict.met, verdict.exit_code) == ("PASS", {}, True, 0)
 
 
@@ -411,7 +411,7 @@ def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> Non
     spoil, name = INVALID[claim]
     history = broker_loss(tmp_path)
     spoil(history)
-    verdict = history.saved().verdict
+    verdict = history.run().verdict
     assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
     assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
 
@@ -421,27 +421,27 @@ def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
     history = consumer_loss(tmp_path)
     last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
     history["commits"] = history["commits"].drop(index=last[1:])
-    assert fired(history.saved().verdict) == {}
+    assert fired(history.run().verdict) == {}
     whole = history["commits"]
     history["commits"] = whole.drop(index=last[:1])
-    assert fired(history.saved().verdict) == {"commits_whole": 1}
+    assert fired(history.run().verdict) == {"commits_whole": 1}
     history["commits"] = whole.drop(index=whole.query("partition == 1")["t_ns"].idxmax())
-    assert fired(history.saved().verdict) == {"commits_whole": 1}, "its owner lived to the end"
+    assert fired(history.run().verdict) == {"commits_whole": 1}, "its owner lived to the end"
 
 
 def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:
     """A file that is called like the seal and lies elsewhere is one too many."""
-    run = healthy(tmp_path).saved()
+    run = healthy(tmp_path).run()
     (run.folder.logs / "seal.json").write_text("{}")
-    assert fired(load(run.folder.path).verdict) == {"seal": 1}
+    assert fired(run.verdict) == {"seal": 1}
 
 
 def test_a_scenario_that_is_no_json_is_refused(tmp_path: Path) -> None:
     """A damaged scenario.json is an error that names it."""
-    run = healthy(tmp_path).saved()
+    run = healthy(tmp_path).run()
     (run.folder.raw / "scenario.json").write_bytes(b"\xff{")
     with pytest.raises(ScenarioError, match=r"raw/scenario\.json"):
-        _ = load(run.folder.path).scenario
+        _ = run.scenario
 
 
 def link(source: str, target: str, from_s: float, until_s: float, *, ok: bool) -> Spoil:
@@ -487,7 +487,7 @@ def test_a_cut_that_its_links_do_not_show_is_invalid(tmp_path: Path, claim: str)
     spoil, names = TORN[claim]
     history = network_partition(tmp_path)
     spoil(history)
-    verdict = history.saved().verdict
+    verdict = history.run().verdict
     assert (verdict.verdict, list(fired(verdict))) == ("INVALID", names)
 
 
@@ -496,28 +496,28 @@ def test_a_cut_whose_links_almost_deny_it_passes(tmp_path: Path, claim: str) -> 
     """Attempts that began before the healing and ended after it, and a hiccup of an open link, deny no cut."""
     history = network_partition(tmp_path)
     ALMOST_TORN[claim](history)
-    assert fired(history.saved().verdict) == {}
+    assert fired(history.run().verdict) == {}
 
 
 def test_a_link_of_a_node_under_another_fault_says_nothing(tmp_path: Path) -> None:
     """A broker that is dead meanwhile answers nobody, and the cut of another is not blamed for it."""
     history = network_partition(tmp_path)
     link("host", "broker-3", 6, 12, ok=False)(history)
-    assert list(fired(history.saved().verdict)) == ["fault_landed"]
+    assert list(fired(history.run().verdict)) == ["fault_landed"]
     faults = [
         *history.scenario.faults,
         history.scenario.faults[0].model_copy(update={"kind": "pause", "target": "broker:3"}),
     ]
     history.scenario = history.scenario.model_copy(update={"faults": tuple(faults)})
     history.fault("broker-3", 6, 12, kind="pause", number=1)
-    assert fired(history.saved().verdict) == {}
+    assert fired(history.run().verdict) == {}
 
 
 def test_what_an_isolated_leader_confirmed_alone_is_lost(tmp_path: Path) -> None:
     """With acks=1 the readings that only the isolated leader had are lost, and a scenario may declare just that."""
     history = network_partition(tmp_path, clients={"acks": "1"}, expect=["lost_in_log"])
     lost = forget_acked(history, 6, 9)
-    verdict = history.saved().verdict
+    verdict = history.run().verdict
     assert lost == 100 and fired(verdict) == {"lost_in_log": lost} and verdict.met
 
 
@@ -526,7 +526,7 @@ def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:
     history = healthy(tmp_path)
     early = history["lag"]["t_ns"] < at_ns(3)
     history["lag"].loc[early, "committed"] -= 11
-    assert history.saved().verdict.verdict == "PASS"
+    assert history.run().verdict.verdict == "PASS"
 
 
 @pytest.mark.parametrize(("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends"])])
@@ -543,20 +543,20 @@ def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, 
     ends = history["log"].groupby("partition")["offset"].max() + 1
     history["frozen"]["end"] = history["positions"]["next_offset"] = ends.to_numpy()
     history["reads"] = history["reads"][history["reads"]["last_offset"] < history["reads"]["partition"].map(ends)]
-    assert sorted(fired(history.saved().verdict)) == checks
+    assert sorted(fired(history.run().verdict)) == checks
 
 
 def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
     """A byte changed after the seal makes the run INVALID and names the file."""
-    run = healthy(tmp_path).saved()
+    run = healthy(tmp_path).run()
     file = run.folder.raw / "manifest.json"
     file.write_text(file.read_text() + "\n")
-    assert [(c.name, c.witnesses[0].note) for c in load(run.folder.path).verdict.fired] == [("seal", "manifest.json")]
+    assert [(c.name, c.witnesses[0].note) for c in run.verdict.fired] == [("seal", "manifest.json")]
 
 
 def test_a_run_without_manifest_is_invalid(tmp_path: Path) -> None:
     """A run that never wrote its manifest has a verdict, and it is INVALID."""
-    run = healthy(tmp_path).saved()
+    run = healthy(tmp_path).run()
     (run.folder.raw / "manifest.json").unlink()
     assert (run.verdict.verdict, run.verdict.backend) == ("INVALID", "unknown")
 
@@ -595,14 +595,14 @@ OBJECTIVES = [
 @pytest.mark.parametrize(("objectives", "name"), OBJECTIVES)
 def test_a_missed_objective_fails(tmp_path: Path, objectives: dict[str, float], name: str) -> None:
     """An outage of 3 s misses 2 s of recovery, 2 s of ack gap and half a second of p99, each with a FAIL."""
-    verdict = broker_loss(tmp_path, objectives=objectives).saved().verdict
+    verdict = broker_loss(tmp_path, objectives=objectives).run().verdict
     assert (verdict.verdict, list(fired(verdict))) == ("FAIL", [name])
 
 
 @pytest.mark.parametrize("objectives", [{"recovery_s": 4}, {"ack_gap_s": 4}, {"latency_p99_s": 4}])
 def test_a_kept_objective_passes(tmp_path: Path, objectives: dict[str, float]) -> None:
     """The same outage keeps objectives of 4 s."""
-    assert broker_loss(tmp_path, objectives=objectives).saved().verdict.verdict == "PASS"
+    assert broker_loss(tmp_path, objectives=objectives).run().verdict.verdict == "PASS"
 
 
 @pytest.mark.parametrize(("limit", "outcome"), [(0, "FAIL"), (1, "PASS")])
@@ -643,7 +643,7 @@ def test_a_check_that_raises_is_invalid(tmp_path: Path) -> None:
     def broken(e: Evidence) -> Found:
         raise KeyError("gone")
 
-    made = CHECKS.pop()(Evidence(healthy(tmp_path).saved()))
+    made = CHECKS.pop()(Evidence(healthy(tmp_path).run()))
     assert (made.name, made.verdict) == (broken.__name__, "INVALID") and "KeyError: 'gone'" in made.measured
 
 
@@ -661,7 +661,7 @@ def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
     """A verdict on one of several scenarios of a name says which one, on one line and on its screen."""
     h = healthy(tmp_path)
     h.scenario = h.scenario.model_copy(update={"variant": "P6 repaired"})
-    verdict, title = h.saved().verdict, f"{h.scenario.name} P6 repaired "
+    verdict, title = h.run().verdict, f"{h.scenario.name} P6 repaired "
     assert one_line(verdict).startswith(title) and panel(verdict).startswith(f"{title}{verdict.run_id}: PASS")
 
 
@@ -679,9 +679,9 @@ def test_a_seq_of_more_than_32_bits_stays_itself(tmp_path: Path) -> None:
 def test_a_number_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     """A partition beyond the dense type's range is an error that names it; it never becomes another partition."""
     run = healthy(tmp_path).saved()
-    table = pq.read_table(run.path_of("log"))
+    table = pq.read_table(run.folder.table("log"))
     wide = pa.array([2**16] * len(table), pa.int32())
-    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.path_of("log"))
+    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.folder.table("log"))
     with pytest.raises(pa.ArrowInvalid, match="65536"):
         run.frame("log", "partition")
 
@@ -697,7 +697,7 @@ def test_unknown_numbers_are_dense(tmp_path: Path) -> None:
     history = healthy(tmp_path)
     answer(history, 0, "unknown")
     history["sends"].loc[1, "payload_hash"] = np.uint64(2**64 - 1)
-    assert arrow("sends", history["sends"]).column("offset").null_count == 1
-    sends = history.saved().sends
+    assert run_tables.stored("sends", history["sends"]).column("offset").null_count == 1
+    sends = history.run().sends
     assert sends.loc[0, "t_ack_ns"] == -1 and int(sends.loc[1, "payload_hash"]) == 2**64 - 1
-    assert history.saved().workers["boot_id"].iloc[0] == BOOT
+    assert history.run().workers["boot_id"].iloc[0] == BOOT

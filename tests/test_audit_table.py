@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from factorylab.audit.judged import load
 from factorylab.audit.model.registry import CHECKS
 from factorylab.audit.model.verdict import Verdict
 from tests.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, scenario
@@ -212,11 +211,11 @@ KEPT = {"recovery_s": 4, "ack_gap_s": 4, "latency_p99_s": 4}
 
 
 def judged(history: History, name: str, *, broken: bool) -> Verdict:
-    run = history.saved()
+    run = history.run()
     if name == "seal":
         file = (run.folder.raw if broken else run.folder.derived) / "manifest.json"
         file.write_text((run.folder.raw / "manifest.json").read_text() + "\n")
-    return load(run.folder.path).verdict
+    return run.verdict
 
 
 def test_every_check_has_its_two_histories() -> None:

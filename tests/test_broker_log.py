@@ -97,7 +97,7 @@ def test_real_lines_are_understood(tmp_path: Path, line: str, kind: str, epoch: 
     history = healthy(tmp_path)
     history.made_of["topics"] = {"sensor-data": told[1]["place"].removesuffix("-0")}
     history.logs = {"broker-2": ["a line of something else", line]}
-    (event,) = broker_log.events(history.saved())
+    (event,) = broker_log.events(history.run())
     assert (event.kind, event.epoch, event.offset, event.text) == (kind, epoch, offset, text)
     assert (event.node, event.partition, event.time) == ("broker-2", 0, line[11:23])
 
@@ -112,7 +112,7 @@ def test_a_recording_keeps_the_lines_and_no_folder(tmp_path: Path) -> None:
     """Of the logs of a run that is to travel, the lines that explain losses are kept, without the folders in them."""
     history = healthy(tmp_path)
     history.logs = {"broker-3": [NOTHING_CUT, CREATED, DELETED]}
-    folder = history.saved().folder
+    folder = history.run().folder
     thin(folder)
     kept = (folder.logs / "broker-3.log").read_text()
     assert len(kept.splitlines()) == 2 and "/data" not in kept

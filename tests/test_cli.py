@@ -245,7 +245,7 @@ def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
 def test_a_damaged_table_is_a_verdict_and_no_traceback(call: Call, nothing_starts: Path) -> None:
     """A run of which half a table is gone is INVALID, exit code 4, and what could not be drawn is said."""
     run = healthy(nothing_starts / "results").saved()
-    table = run.path_of("phases")
+    table = run.folder.table("phases")
     table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
     code, out, err = call("replay", "latest")
     assert (code, "INVALID" in out) == (4, True) and "figures are missing: history/phases.parquet cannot be read" in err

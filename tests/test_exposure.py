@@ -44,7 +44,7 @@ def test_under_acks_all_nothing_is_exposed_while_two_are_in_sync(tmp_path: Path)
     """A confirmation proves the copies, however old the last look at the high watermark is."""
     history = healthy(tmp_path)
     level(history, 50)
-    verdict = history.saved().verdict
+    verdict = history.run().verdict
     assert verdict.exposure is not None and (verdict.exposure.high, verdict.exposure.leader) == (0, -1)
 
 
@@ -52,7 +52,7 @@ def test_under_acks_1_what_lies_above_the_high_watermark_is_exposed(tmp_path: Pa
     """Followers that stay 20 readings behind leave at least that many less one sample's on the leader alone."""
     history = healthy(tmp_path, scenario(clients={"acks": "1"}))
     level(history, 20)
-    _, low, high = of_partition_0(history.saved())
+    _, low, high = of_partition_0(history.run())
     assert (low >= 20 - PER_S * 0.21).all() and (high <= 20 + PER_S * 0.25).all() and (low <= high).all()
     assert high.max() >= 20
 
@@ -61,7 +61,7 @@ def test_the_worst_moment_is_named(tmp_path: Path) -> None:
     """The leader whose followers fell behind from 3 s to 5 s is named with a moment in that time."""
     history = healthy(tmp_path, scenario(clients={"acks": "1"}))
     level(history, 60, 3, 5)
-    worst = history.saved().verdict.exposure
+    worst = history.run().verdict.exposure
     assert worst is not None and 3 <= worst.t_s <= 5 and worst.leader == 1 and not worst.alone
     assert worst.low <= 60 <= worst.high + PER_S * 0.25 and "the disk of broker 1" in str(worst)
 
@@ -72,7 +72,7 @@ def test_what_is_confirmed_while_one_replica_is_in_sync_is_exposed(tmp_path: Pat
     history = healthy(tmp_path, scenario(clients={"acks": acks}))
     level(history, 0)
     alone(history, 4, 7)
-    t_s, low, high = of_partition_0(history.saved())
+    t_s, low, high = of_partition_0(history.run())
     for at, expected in ((5.0, PER_S), (6.0, 2 * PER_S), (6.8, 2.8 * PER_S)):
         i = int(np.argmin(np.abs(t_s - at)))
         assert low[i] - 1 <= expected <= high[i] + 1 and high[i] - low[i] <= PER_S * 0.5
@@ -87,7 +87,7 @@ def test_what_a_change_of_leader_cut_off_is_exposed_until_then_and_lost_after(tm
     lost = of_0 & (sends["offset"] >= CUT_AT) & (sends["t_ns"] < at_ns(9))
     sends.loc[lost, "t_ack_ns"] = at_ns(7)
     rows.loc[(rows["partition"] == 0) & (rows["t_ns"] > at_ns(6)), "end"] = CUT_AT
-    t_s, low, high = of_partition_0(history.saved())
+    t_s, low, high = of_partition_0(history.run())
     before, after = (t_s > 7.2) & (t_s < 8.8), (t_s > 9.3)
     assert (low[before] == 100).all() and (high[before] == 100).all()
     acks = np.sort(sends.loc[of_0 & ~lost & (sends["offset"] >= CUT_AT), "t_ack_ns"])
@@ -102,14 +102,14 @@ def test_an_answer_whose_end_is_younger_than_its_isr_does_not_narrow_the_band(tm
     alone(history, 4, 7)
     rows = history["partitions"]
     rows.loc[(rows["partition"] == 0) & rows["t_ns"].between(at_ns(3.8), at_ns(3.95)), "end"] += 30
-    t_s, low, high = of_partition_0(history.saved())
+    t_s, low, high = of_partition_0(history.run())
     i = int(np.argmin(np.abs(t_s - 5.0)))
     assert low[i] - 1 <= PER_S <= high[i] + 1
 
 
 def test_under_acks_0_nothing_is_confirmed_and_nothing_exposed(tmp_path: Path) -> None:
     """The verdict says so, instead of praising the replicas."""
-    verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).saved().verdict
+    verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).run().verdict
     assert verdict.exposure is None and "exposure: none: no reading was confirmed" in panel(verdict)
 
 
@@ -121,7 +121,7 @@ def test_an_older_history_has_a_wider_band(tmp_path: Path) -> None:
         level(history, 20)
         if name == "old":
             history["partitions"] = history["partitions"].drop(columns="asked_ns")
-        _, low, high = of_partition_0(history.saved())
+        _, low, high = of_partition_0(history.run())
         assert (low <= 20 + PER_S * 0.25).all()
         widths.append((high - low).mean())
     assert widths[1] > 2 * widths[0]
@@ -131,7 +131,7 @@ def test_a_probe_that_saw_nothing_gives_no_exposure(tmp_path: Path) -> None:
     """Without a sample the verdict claims nothing."""
     history = healthy(tmp_path)
     history["partitions"]["leader"] = -1
-    assert history.saved().verdict.exposure is None
+    assert history.run().verdict.exposure is None
 
 
 def test_the_count_of_exposed_readings_is_exact(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def note(h: History, at_s: float, event: str, **detail: object) -> None:
 
 def test_an_outage_goes_from_the_first_failed_call_to_the_next_batch(tmp_path: Path) -> None:
     """Its beginning is that of the call, not of the note, and the longest call is the processor's own measure."""
-    (row,) = outages(database_loss(tmp_path).saved()).to_dict("records")
+    (row,) = outages(database_loss(tmp_path).run()).to_dict("records")
     assert (row["process"], row["failed_calls"], row["error"]) == ("processor-0", 5, "gone")
     assert [row[name] for name in ("lost_s", "back_s", "lasted_s", "longest_call_s")] == pytest.approx(
         [6.1, 12.5, 6.4, 1.5], abs=0.01
@@ -43,13 +43,13 @@ def test_an_outage_that_does_not_end_has_no_end(tmp_path: Path) -> None:
     """Without a note that it is back, an outage stays open."""
     h = database_loss(tmp_path)
     h["events"] = h["events"][h["events"]["event"] == "store_lost"]
-    table = outages(h.saved())
+    table = outages(h.run())
     assert len(table) == 1 and table["back_s"].isna().all()
 
 
 def test_detection_is_the_first_note(tmp_path: Path) -> None:
     """A lost database is detected when the first processor notes that it cannot store."""
-    (row,) = recovery(database_loss(tmp_path).saved()).to_dict("records")
+    (row,) = recovery(database_loss(tmp_path).run()).to_dict("records")
     assert row["detection_s"] == pytest.approx(0.5, abs=0.01) and not row["detection_censored"]
     assert row["recovery_s"] == pytest.approx(6.5, abs=0.3)
 
@@ -68,5 +68,5 @@ def test_a_refusal_counts_only_where_the_probe_met_it(tmp_path: Path, answer: st
     h = database_loss(tmp_path, "refuse")
     for second, told in ((3, "ok"), (8, answer), (14, "ok")):
         h.add("database", worker="probe", t_ns=at_ns(second), answer=told)
-    found = next(check for check in h.saved().verdict.checks if check.name == "fault_landed")
+    found = next(check for check in h.run().verdict.checks if check.name == "fault_landed")
     assert found.verdict == verdict

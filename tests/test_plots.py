@@ -18,7 +18,7 @@ FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return broker_loss(tmp_path_factory.mktemp("results")).saved()
+    return broker_loss(tmp_path_factory.mktemp("results")).run()
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -48,7 +48,7 @@ def test_the_timeline_names_the_fault_and_shades_it(run: Run) -> None:
 def torn(tmp_path_factory: pytest.TempPathFactory) -> Run:
     history = network_partition(tmp_path_factory.mktemp("torn"), clients={"acks": "1"})
     forget_acked(history, 6, 9)
-    return history.saved()
+    return history.run()
 
 
 def test_a_partition_is_named_with_its_sides(torn: Run) -> None:
@@ -87,7 +87,7 @@ def _rgb(colour: str) -> tuple[float, ...]:
 
 def test_owners_differ_without_colour(tmp_path: Path) -> None:
     """Bars of different owners differ in their hatch, so that grey print tells them apart."""
-    axes = plots.timeline(consumer_loss(tmp_path).saved()).axes
+    axes = plots.timeline(consumer_loss(tmp_path).run()).axes
     for ax in axes[2:]:
         labels = ax.get_legend().get_patches()
         assert len({patch.get_hatch() for patch in labels}) == len(labels) > 1
@@ -102,7 +102,7 @@ def test_every_axes_names_its_unit_and_subject(run: Run, figure: plots.Figure) -
 
 def test_a_healthy_run_has_no_shade(tmp_path: Path) -> None:
     """Without a fault nothing is shaded and the title says so."""
-    figure = plots.timeline(healthy(tmp_path).saved())
+    figure = plots.timeline(healthy(tmp_path).run())
     assert "no fault" in str(figure.get_suptitle())
     assert not [p for p in figure.axes[0].patches if p.get_facecolor()[:3] == _rgb(FAULT_FILL)]
 
@@ -113,5 +113,5 @@ def test_the_load_curve_marks_where_it_falls_behind(tmp_path: Path) -> None:
     history = healthy(tmp_path, made)
     history.add("stages", worker="fleet-0", t_ns=at_ns(12), rate_per_s=110.0)
     history["commits"]["t_ns"] += (history["commits"]["t_ns"] - at_ns(12)).clip(lower=0) // 2
-    legend = plots.load_curve(history.saved()).axes[0].get_legend()
+    legend = plots.load_curve(history.run()).axes[0].get_legend()
     assert legend is not None and {"keeps up", "falls behind"} <= {text.get_text() for text in legend.get_texts()}

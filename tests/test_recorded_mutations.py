@@ -265,7 +265,7 @@ def test_a_mutation_is_counted_exactly(recorded: Run, tmp_path: Path, mutate: Mu
     """The mutated run fires exactly the checks that it must, with exactly the number of cases made."""
     history = copied(recorded, tmp_path)
     expected = mutate(history, np.random.default_rng(seed))
-    fired = {check.name: check.count for check in history.saved().verdict.checks if check.verdict != "PASS"}
+    fired = {check.name: check.count for check in history.run().verdict.checks if check.verdict != "PASS"}
     assert fired == {name: fired.get(name) if count is None else count for name, count in expected.items()}
     assert all(fired.values())
 
@@ -273,12 +273,12 @@ def test_a_mutation_is_counted_exactly(recorded: Run, tmp_path: Path, mutate: Mu
 def test_a_mutation_after_the_seal_is_invalid(recorded: Run, tmp_path: Path) -> None:
     """Evidence that was changed and not sealed again is told by name; so are a file too many and one too few."""
     run = copied(recorded, tmp_path).saved()
-    log, extra = run.path_of("log"), run.folder.history / "more.parquet"
+    log, extra = run.folder.table("log"), run.folder.history / "more.parquet"
     data = bytearray(log.read_bytes())
     data[len(data) // 2] ^= 1
     log.write_bytes(bytes(data))
     extra.write_bytes(b"")
-    run.path_of("reach").unlink()
+    run.folder.table("reach").unlink()
     broken = run_folders.broken_seal(run.folder)
     assert broken == ["history/log.parquet", "history/more.parquet", "history/reach.parquet"]
     seal = next(check for check in load(run.folder.path).verdict.checks if check.name == "seal")

@@ -45,7 +45,7 @@ def test_a_reading_with_an_alert_is_followed_to_it(tmp_path: Path) -> None:
     for sink in ("topic", "table"):
         history.add("alerts", sink=sink, alert_id="x", **what)
         history.add("alerts", sink=sink, alert_id="of another reading", **what | {"seq": send.seq + 1})
-    run = history.saved()
+    run = history.run()
     found = trace(run, names(run, send.sensor), send.seq)
     assert timed(found.steps) == ["due", "sent", "acked", "read", "stored"]
     assert sorted(step.where for step in found.steps if step.step == "alert") == ["alerts, table", "alerts, topic"]
@@ -71,7 +71,7 @@ def test_what_did_not_arrive_is_said(tmp_path: Path) -> None:
     for table in ("log", "rows"):
         frame = history[table]
         history[table] = frame[~((frame["sensor"] == row.sensor) & (frame["seq"] == row.seq))]
-    run = history.saved()
+    run = history.run()
     found = trace(run, names(run, row.sensor), row.seq)
     assert timed(found.steps) == ["due", "sent", "unknown"]
     assert [step.step for step in found.steps if not step.at] == ["not_in_log", "not_in_store"]
@@ -86,7 +86,7 @@ def test_a_batch_that_was_refused_and_a_dead_letter_are_steps(tmp_path: Path) ->
         "commits", worker="processor-1", t_ns=at_ns(0.001), rows=0, alerts=0, dead_letters=0, refused=True, **span
     )
     history.add("dead_letters", t_ns=at_ns(900), partition=row.partition, offset=row.offset, reason="x", payload_hash=1)
-    run = history.saved()
+    run = history.run()
     found = trace(run, names(run, row.sensor), row.seq)
     assert {"refused", "stored", "dead_letter"} <= set(timed(found.steps))
 

@@ -31,7 +31,7 @@ ABOUT_READINGS = [
 
 @pytest.fixture
 def lossy(tmp_path: Path) -> Run:
-    return isolated(tmp_path / "run").saved()
+    return isolated(tmp_path / "run").run()
 
 
 def test_a_lost_reading_is_followed_to_what_its_place_holds_now(lossy: Run) -> None:
@@ -54,7 +54,7 @@ def test_what_happened_at_its_place_after_it_was_cut_off_is_another_readings(tmp
     history["reads"] = history["reads"].query("partition != 0 or t_ns < 1006000000000")
     history.add("reads", worker="processor-0", t_ns=at_ns(11), partition=0, first_offset=CUT_AT, last_offset=CUT_AT + 9,
                 count=10, hash_sum=0, rebalance_no=1)  # fmt: skip
-    life = history.saved().verdict.life
+    life = history.run().verdict.life
     assert life is not None
     (read,) = [moment for moment in life.moments if moment.step.startswith("read")]
     assert read.step == "read there" and read.detail.endswith("another reading at that place")
@@ -66,7 +66,7 @@ def test_a_deleted_reading_says_when_its_segment_went(tmp_path: Path) -> None:
     retention(history, stored=False)
     line = "[UnifiedLog partition=sensor-data-0, dir=/d] Incremented log start offset to {} due to segment deletion"
     history.logs = {"broker-1": [logged(7, line.format(0)), logged(8, line.format(2)), logged(9, line.format(4))]}
-    life = history.saved().verdict.life
+    life = history.run().verdict.life
     assert life is not None
     (gone,) = [moment for moment in life.moments if moment.step == "deleted"]
     assert (gone.t_s, gone.detail) == (8.0, "the log begins at offset 2 from now on")
@@ -77,7 +77,7 @@ def test_a_reading_that_nobody_read_says_who_passed_it_over(tmp_path: Path) -> N
     history = healthy(tmp_path)
     unread(history, 0)
     history["reads"] = history["reads"].query("partition != 0 or first_offset > 3")
-    life = history.saved().verdict.life
+    life = history.run().verdict.life
     assert life is not None
     (passed,) = [moment for moment in life.moments if moment.step == "passed over"]
     assert passed.detail.startswith("processor-0 began at offset") and passed.detail.endswith("beyond offset 0")
@@ -89,7 +89,7 @@ def test_a_reading_that_acks_0_lost_has_a_life_and_an_extract(tmp_path: Path) ->
     history["sends"]["offset"] = -1
     lose(history, 15)
     history["sends"].loc[15, ["outcome", "t_ack_ns"]] = ["ok", at_ns(1)]
-    run = history.saved()
+    run = history.run()
     life = run.verdict.life
     assert life is not None and life.check == "unstored"
     steps = [moment.step for moment in life.moments]
@@ -102,7 +102,7 @@ def test_a_finding_that_is_a_number_of_many_is_not_exported(tmp_path: Path) -> N
     history = healthy(tmp_path / "run", scenario(objectives={"unstored": 3}))
     for row in range(15, 20):
         unread(history, row)
-    run = history.saved()
+    run = history.run()
     life = life_of_witness(Evidence(run), run.verdict.checks, "unstored")
     assert life is not None
     with pytest.raises(UsageError, match="a few rows do not show it"):
@@ -112,7 +112,7 @@ def test_a_finding_that_is_a_number_of_many_is_not_exported(tmp_path: Path) -> N
 
 def test_a_pass_has_no_witness(tmp_path: Path) -> None:
     """Where nothing was found there is nobody to show."""
-    assert healthy(tmp_path).saved().verdict.life is None
+    assert healthy(tmp_path).run().verdict.life is None
 
 
 @pytest.mark.parametrize("name", ABOUT_READINGS)
@@ -120,7 +120,7 @@ def test_an_extract_shows_the_same_finding(tmp_path: Path, name: str) -> None:
     """For each check about readings: a few unchanged rows, judged anew, give the same check with the same verdict."""
     history = TABLE[name].make(tmp_path / "run")
     TABLE[name].breaks(history)
-    run = history.saved()
+    run = history.run()
     whole = next(check for check in run.verdict.checks if check.name == name)
     life = life_of_witness(Evidence(run), run.verdict.checks, name)
     assert life is not None
@@ -140,7 +140,7 @@ def test_an_extract_comes_with_a_test_that_finds_it_again(lossy: Run, tmp_path: 
     assert lossy.verdict.life is not None
     small = extract(lossy, lossy.verdict.life, tmp_path / "small")
     assert [story.event for story in small.verdict.explanations] == [s.event for s in lossy.verdict.explanations]
-    other = isolated(tmp_path / "other").saved()
+    other = isolated(tmp_path / "other").run()
     assert other.verdict.life is not None
     extract(other, other.verdict.life, tmp_path / "second")
     folders = [str(tmp_path / "small"), str(tmp_path / "second")]

@@ -101,7 +101,7 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     Raises:
         LabError: the run was recorded without a table that tells.
     """
-    missing = [name for name in NEEDED if not run.path_of(name).exists()]
+    missing = [name for name in NEEDED if not run.has(name)]
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
     readings = readings or Readings(run)

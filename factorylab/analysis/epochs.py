@@ -117,16 +117,16 @@ def _terms(partition: int, samples: pd.DataFrame) -> list[Term]:
     newest = samples["epoch"].cummax()
     found = []
     for epoch, mine in samples[samples["epoch"] == newest].groupby("epoch"):
-        first, last = mine.iloc[0], mine.iloc[-1]
+        first, last = each(mine.iloc[[0, -1]])
         found.append(
             Term(
                 partition=partition,
                 epoch=int(str(epoch)),
-                leader=int(last["leader"]),
-                first_ns=int(first["t_ns"]),
-                last_ns=int(last["t_ns"]),
-                isr_first=tuple(sorted(first["isr"])),
-                isr_last=tuple(sorted(last["isr"])),
+                leader=last.leader,
+                first_ns=first.t_ns,
+                last_ns=last.t_ns,
+                isr_first=tuple(sorted(first.isr)),
+                isr_last=tuple(sorted(last.isr)),
             )
         )
     return found

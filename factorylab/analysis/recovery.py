@@ -15,6 +15,7 @@ What was not seen to end is *censored*: the value is how long it was watched, an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,10 @@ from factorylab.history.saved_run import Run, each
 
 QUIET_S = 0.5
 SETTLED_S = 2.0
+WINDOW = {
+    **{"fault": "int64", "kind": "str", "target": "str", "node": "str"},
+    **{"intended_ns": "int64", "injected_ns": "int64", "healed_ns": "int64"},
+}
 LAG_FLOOR_S = 0.25  # a lag of what is offered in this time is healthy: the probe's period, and one batch
 
 
@@ -101,21 +106,16 @@ def fault_windows(run: Run) -> pd.DataFrame:
 
 
 def _fault_windows(run: Run) -> pd.DataFrame:
-    steps = run.faults.astype({"kind": str, "target": str, "node": str, "step": str})
-    injected = steps[steps["step"] == "injected"].drop_duplicates(["fault", "node"])
-    keys = pd.MultiIndex.from_frame(injected[["fault", "node"]])
-
-    def first_ns(step: str) -> pd.Series:
-        rows = steps[steps["step"] == step].drop_duplicates(["fault", "node"]).set_index(["fault", "node"])
-        return rows["t_ns"].reindex(keys).reset_index(drop=True)
-
-    kept = injected[["fault", "kind", "target", "node"]].reset_index(drop=True)
-    injected_ns = injected["t_ns"].reset_index(drop=True)
-    return kept.assign(
-        intended_ns=first_ns("intended").fillna(injected_ns).astype("int64"),
-        injected_ns=injected_ns,
-        healed_ns=first_ns("healed").fillna(-1).astype("int64"),
-    )
+    first: dict[tuple[int, str, str], Any] = {}
+    for row in each(run.faults):
+        first.setdefault((row.fault, row.node, row.step), row)
+    windows = []
+    for (fault, node, step), told in first.items():
+        if step == "injected":
+            intended, healed = first.get((fault, node, "intended"), told), first.get((fault, node, "healed"))
+            healed_ns = healed.t_ns if healed else -1
+            windows.append((fault, told.kind, told.target, node, intended.t_ns, told.t_ns, healed_ns))
+    return pd.DataFrame(windows, columns=list(WINDOW)).astype(WINDOW)
 
 
 def ack_gaps(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:

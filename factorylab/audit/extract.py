@@ -60,8 +60,8 @@ def extract(run: JudgedRun, life: Life, folder: Path) -> JudgedRun:
     places = set(about.places) | _neighbours(run, about.places)
     keys = {about.key, (about.sensor, about.seq - 1)} | _held_at(run, places)
     for table in TABLES:
-        if run.path_of(table).exists():
-            pq.write_table(_rows(run, table, keys, places), out.history / f"{table}.parquet", compression="zstd")
+        if run.has(table):
+            pq.write_table(_rows(run, table, keys, places), out.table(table), compression="zstd")
     for name in ("scenario.json", "manifest.json"):
         shutil.copyfile(run.folder.raw / name, out.raw / name)
     run_folders.seal(out)
@@ -98,7 +98,7 @@ def _held_at(run: JudgedRun, places: Iterable[Place]) -> set[Place]:
 
 
 def _rows(run: JudgedRun, table: str, keys: set[Place], places: set[Place]) -> pa.Table:
-    path = run.path_of(table)
+    path = run.folder.table(table)
     if table in WHOLE:
         return pq.read_table(path)
     if table == "partitions":

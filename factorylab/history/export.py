@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,7 @@ WIDE: Mapping[object, pa.DataType] = {
 }
 
 
+@cache
 def schema(table: str) -> pa.Schema:
     """Arrow types of a table's columns."""
     fields = msgspec.structs.fields(TABLES[table])

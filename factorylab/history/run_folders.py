@@ -49,6 +49,10 @@ class RunFolder:
     def history(self) -> Path:
         return self.raw / "history"
 
+    def table(self, name: str) -> Path:
+        """The file of a table."""
+        return self.history / f"{name}.parquet"
+
     @property
     def logs(self) -> Path:
         return self.raw / "logs"

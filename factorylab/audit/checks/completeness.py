@@ -50,7 +50,7 @@ def _of_another_time(e: Evidence) -> Iterator[str]:
     """Tables with rows from outside the run; those of `workers` have both clocks, which `one_clock` compares."""
     moments, margin_ns = e.run.phases.values(), round(MARGIN_S * NS)
     for table in sorted(TABLES.keys() - {"workers"}):
-        t_ns = e.run.frame(table, "t_ns")["t_ns"]
+        t_ns = e.run.frame(table, "t_ns")["t_ns"].to_numpy()
         if len(t_ns) and (t_ns.min() < min(moments) - margin_ns or t_ns.max() > max(moments) + margin_ns):
             yield table
 
@@ -76,7 +76,7 @@ def _unpolled(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     accepted = accepted[accepted["to_offset"] <= reached]
     ends = place(accepted["partition"].to_numpy(), accepted["to_offset"].to_numpy() - 1)
     polled = place(e.run.reads["partition"].to_numpy(), e.run.reads["last_offset"].to_numpy())
-    seen = steps(e)
+    seen = e.once(steps)
     gaps = [*each(seen[seen["jumped"] > 0])]
     for c in each(accepted[~np.isin(ends, polled)]):
         if not any(g.partition == c.partition and g.before < c.to_offset <= g.first_offset for g in gaps):

@@ -101,7 +101,7 @@ def polls(e: Evidence) -> pd.DataFrame:
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
     """Polls of as many records as the log holds there, but of other ones. Fewer or more than it holds is a skip, or
     a loss, and counted as such."""
-    seen = polls(e)
+    seen = e.once(polls)
     frozen = e.run.frozen.set_index("partition")
     inside = (seen["last_offset"] < seen["partition"].map(frozen["end"]).fillna(0)) & (
         seen["first_offset"] >= seen["partition"].map(frozen["start"]).fillna(0)

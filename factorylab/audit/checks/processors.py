@@ -33,9 +33,8 @@ def steps(e: Evidence) -> pd.DataFrame:
     Columns of `polls`, plus `before` (NaN for an assignment's first poll) and `jumped`: records of the log that
     lie between the two.
     """
-    seen = polls(e)
-    seen["life"] = lives(e, seen)
-    seen = seen.sort_values("t_ns", kind="stable")
+    seen = e.once(polls)
+    seen = seen.assign(life=lives(e, seen)).sort_values("t_ns", kind="stable")
     group = seen.groupby(["worker", "life", "rebalance_no", "partition"], observed=True)
     seen["before"] = group["last_offset"].shift()
     partition = seen["partition"].to_numpy()
@@ -56,7 +55,7 @@ def _poll_witnesses(seen: pd.DataFrame, note: str) -> list[Witness]:
 @check("Within an assignment a processor reads every record.", "records were skipped")
 def skipped(e: Evidence) -> Found:
     """Records between two polls, and records inside a poll's range that it did not return. Offset gaps are legal."""
-    seen = steps(e)
+    seen = e.once(steps)
     inside = (seen["in_log"] - seen["count"]).clip(lower=0)
     missed = seen["jumped"] + inside
     return Found(int(missed.sum()), int(seen["count"].sum()), "", _poll_witnesses(seen[missed > 0], "skipped records"))
@@ -64,7 +63,7 @@ def skipped(e: Evidence) -> Found:
 
 @check("Within an assignment a processor never reads backwards.", "polls went back")
 def rewound(e: Evidence) -> Found:
-    seen = steps(e)
+    seen = e.once(steps)
     back = seen[seen["first_offset"] <= seen["before"]]
     return Found(len(back), len(seen), "", _poll_witnesses(back, "went back"))
 

@@ -42,6 +42,16 @@ class Evidence(Readings):
         if "end" not in self.run.phases:
             raise LabError("the run was cut short before its final read was done")
 
+    def once(self, measure: Callable[[Evidence], pd.DataFrame]) -> pd.DataFrame:
+        """What `measure` makes of this evidence, made at the first call and kept."""
+        if measure not in self._measured:
+            self._measured[measure] = measure(self)
+        return self._measured[measure]
+
+    @cached_property
+    def _measured(self) -> dict[Callable[[Evidence], pd.DataFrame], pd.DataFrame]:
+        return {}
+
     @cached_property
     def service(self) -> ServiceTimes:
         return ServiceTimes(self.run)

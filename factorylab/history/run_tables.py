@@ -1,0 +1,168 @@
+"""The tables of a run as arrays of dense types: an integer that is unknown is −1, text is categorical, hashes are
+unsigned. Either from the Parquet files of a run folder, or from frames in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from factorylab.core.errors import LabError
+from factorylab.history.export import schema
+from factorylab.history.run_folders import RunFolder
+from factorylab.history.tables import TABLES
+
+UNKNOWN = -1
+_NARROW = {"sensor": "int32", "partition": "int16", "payload_hash": "uint64", "hash_sum": "uint64"}
+_DTYPES: dict[object, str] = {int: "int64", int | None: "int64", float: "float64", bool: "bool", list[int]: "object"}
+
+
+@cache
+def dtypes(table: str) -> Mapping[str, str]:
+    """Column → dtype of a table's frame."""
+    fields = msgspec.structs.fields(TABLES[table])
+    return {f.encode_name: _NARROW.get(f.encode_name) or _DTYPES.get(f.type, "category") for f in fields}
+
+
+class Tables(Protocol):
+    """Where a run's tables come from. A table that was not recorded has no columns (None) and no rows."""
+
+    def columns(self, table: str) -> list[str] | None: ...
+    def row_count(self, table: str) -> int: ...
+    def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame: ...
+    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame: ...
+
+
+class StoredTables:
+    """One Parquet file a table, of which nothing is kept in memory.
+
+    Every method raises LabError where a file is damaged.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._path = folder.table
+
+    def columns(self, table: str) -> list[str] | None:
+        path = self._path(table)
+        return list(_opened(path).schema_arrow.names) if path.exists() else None
+
+    def row_count(self, table: str) -> int:
+        path = self._path(table)
+        return _opened(path).metadata.num_rows if path.exists() else 0
+
+    def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
+        """One column after the other, so that no more than one is held both as it was stored and as it is here."""
+        if not self._path(table).exists():
+            return empty(table, wanted)
+        file, kinds = _opened(self._path(table)), dtypes(table)
+        there = [name for name in file.schema_arrow.names if name in wanted]
+        found = {name: _dense(file.read(columns=[name]).column(0), kinds[name]) for name in there}
+        return _frame(found, file.metadata.num_rows, wanted)
+
+    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
+        if not self._path(table).exists():
+            return empty(table)
+        return _dense_frame(table, pq.read_table(self._path(table), filters=condition))
+
+
+class FrameTables:
+    """Frames in memory, taken as if they had been stored and read again."""
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        self._given = {table: frame.copy(deep=False) for table, frame in frames.items()}
+        self._dense: dict[str, pd.DataFrame] = {}
+
+    def columns(self, table: str) -> list[str] | None:
+        return list(dtypes(table)) if table in self._given else None
+
+    def row_count(self, table: str) -> int:
+        return len(self._given[table]) if table in self._given else 0
+
+    def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
+        if not self.row_count(table):
+            return empty(table, wanted)
+        if table not in self._dense:
+            self._dense[table] = _dense_frame(table, stored(table, self._given[table]))
+        return self._dense[table] if wanted == tuple(dtypes(table)) else self._dense[table][list(wanted)]
+
+    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
+        if not self.row_count(table):
+            return empty(table)
+        return _dense_frame(table, stored(table, self._given[table]).filter(condition))
+
+
+def stored(table: str, frame: pd.DataFrame) -> pa.Table:
+    """A frame as the history stores it: nulls for −1 where a column may be unknown, dictionaries for text. A column
+    that may be unknown can be left out."""
+    columns = {}
+    for name, dtype in dtypes(table).items():
+        optional = name in _may_be_unknown(table)
+        values = [UNKNOWN] * len(frame) if optional and name not in frame else frame[name]
+        if dtype == "category":
+            text = pa.Array.from_pandas(pd.Series(values, dtype="str"), type=pa.string())
+            columns[name] = text.dictionary_encode()
+        elif dtype == "object":
+            columns[name] = pa.array(list(values), pa.list_(pa.int16()))
+        else:
+            data = np.asarray(values, dtype=dtype)
+            columns[name] = pa.array(data, mask=data == UNKNOWN if optional else None)
+    return pa.table(columns).cast(schema(table))
+
+
+@cache
+def _may_be_unknown(table: str) -> frozenset[str]:
+    return frozenset(f.encode_name for f in msgspec.structs.fields(TABLES[table]) if f.type == int | None)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise LabError(f"history/{path.name} cannot be read: {error}") from None
+
+
+def empty(table: str, wanted: tuple[str, ...] = ()) -> pd.DataFrame:
+    """No rows, with all columns or those that are wanted."""
+    return _empty(table, wanted).copy(deep=False)
+
+
+@cache
+def _empty(table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
+    kinds = dtypes(table)
+    return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted or kinds})
+
+
+def _dense_frame(table: str, rows: pa.Table) -> pd.DataFrame:
+    kinds = dtypes(table)
+    found = {name: _dense(rows.column(name), kinds[name]) for name in rows.column_names if name in kinds}
+    return _frame(found, rows.num_rows, tuple(kinds))
+
+
+def _frame(found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
+    """Columns in the wanted order; those that an older history lacks are unknown."""
+    columns = {name: found[name] if name in found else np.full(rows, UNKNOWN) for name in wanted}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _dense(column: pa.ChunkedArray, dtype: str) -> Any:
+    """A Parquet column as one array of `dtype`; nulls of numbers become UNKNOWN.
+
+    Raises:
+        pyarrow.ArrowInvalid: a number does not fit into `dtype`.
+    """
+    if dtype == "category":
+        coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        return coded.to_pandas().astype("category")
+    if dtype == "object":
+        return pd.Series(column.to_pylist(), dtype="object")
+    whole = pc.fill_null(column, UNKNOWN) if column.null_count else column
+    return whole.cast(dtype).to_numpy()
