@@ -91,13 +91,36 @@ class FrameTables:
         if not self.row_count(table):
             return empty(table, wanted)
         if table not in self._dense:
-            self._dense[table] = _dense_frame(table, stored(table, self._given[table]))
+            self._dense[table] = _as_read(table, self._given[table])
         return self._dense[table] if wanted == tuple(dtypes(table)) else self._dense[table][list(wanted)]
 
     def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
         if not self.row_count(table):
             return empty(table)
         return _dense_frame(table, stored(table, self._given[table]).filter(condition))
+
+
+def _as_read(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """What reading `stored(table, frame)` would give, without the way over Arrow.
+
+    Raises:
+        ValueError: a number does not fit into its dtype.
+    """
+    found = {name: _cast(frame[name], dtype) for name, dtype in dtypes(table).items() if name in frame}
+    return _frame(found, len(frame), tuple(dtypes(table)))
+
+
+def _cast(column: pd.Series[Any], dtype: str) -> Any:
+    if dtype in ("object", column.dtype):
+        return column.array
+    if dtype == "category":
+        codes, words = pd.factorize(column.to_numpy(dtype=object))
+        return pd.Categorical.from_codes(codes, pd.Index(words, dtype="str"))
+    values = column.to_numpy()
+    dense = values.astype(dtype)
+    if dtype != "float64" and (dense != values).any():
+        raise ValueError(f"{column.name}: a number does not fit into {dtype}")
+    return dense
 
 
 def stored(table: str, frame: pd.DataFrame) -> pa.Table:
