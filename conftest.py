@@ -85,7 +85,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if not is_notebook(item):
         return
     if item.path.stem == RECORDED:
-        pytest.skip("needs a folder of recordings; tests/test_scoring.py runs it where there is one")
+        pytest.skip("needs a folder of recordings; tests/unit/detectors/test_scoring.py runs it where there is one")
     if item.path.stem == PARTITION and trouble():
         pytest.skip(trouble())
     stash = item.config.stash

@@ -12,9 +12,10 @@ import pytest
 from conftest import LAB_OF_TESTS
 from factorylab.cluster.docker.compose import why_not
 from factorylab.cluster.local.backend import LocalCluster
-from factorylab.cluster.settings import Settings, load_settings, project_folder
-from tests.databases import database
-from tests.labs import left_of, wait_nothing_left
+from factorylab.cluster.settings import Settings, load_settings
+from tests.support.databases import database
+from tests.support.labs import left_of, wait_nothing_left
+from tests.support.places import ROOT
 
 UNEASY = "Prüfstand 7, x=1; #2 100%25 'q' \"r\" $h:i\\j"  # all that a program between us and a file might take apart
 
@@ -30,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def labs_folder() -> Iterator[Path]:
     """Where the session's labs live: in the project, never in the temporary folder."""
-    folder = project_folder(Path(__file__).parent) / ".lab" / f"tests-{os.getpid()}"
+    folder = ROOT / ".lab" / f"tests-{os.getpid()}"
     folder.mkdir(parents=True)
     yield folder
     left = left_of(folder)

@@ -1,4 +1,18 @@
-"""Which tests may run side by side: each belongs to the group of what it owns, and one process has a group at a time.
+"""What kind a test is, and which tests may run side by side.
+
+The folder says the kind:
+
+unit          runs in this Python process alone: no other process, no PostgreSQL, no network namespace, no recorded run,
+              no figure. Takes milliseconds
+integration   starts processes of its own (Python programs, a supervisor, PostgreSQL, namespaces, a false engine),
+              replays recorded runs, or makes figures and reports
+cluster       needs a real Kafka cluster of local processes
+compose       needs a Docker engine with the images of compose.yaml
+notebooks     reads the notebooks of notebooks/
+
+A test that runs on both backends lies in cluster/ and marks its other half as `compose`.
+
+Each test belongs to the group of what it owns, and one process has a group at a time:
 
 notebooks-0, -1   a house for notebooks each
 shared lab        the cluster of the session
@@ -11,6 +25,7 @@ quiet             what measures a time: alone, when all others have ended and th
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling
@@ -18,20 +33,29 @@ from xdist.workermanage import WorkerController
 
 QUIET = "quiet"
 FIRST = ("notebooks-0", "notebooks-1", "shared lab", "own labs", "engine")  # the longest begin first
-LARGER = ("cluster", "compose", "integration", "recorded")  # than a unit test
+TESTS = Path(__file__).parent
+KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
 def mark(items: list[pytest.Item]) -> None:
-    """Name the group of each test, and mark those as `unit` that need nothing but Python. In a process of several, what
-    begins first comes first."""
+    """Mark each test with its kind and name its group. In a process of several, what begins first comes first."""
+    for item in items:
+        if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in KINDS):
+            item.add_marker(kind_of(item))
     groups = dict(zip(items, groups_of(items), strict=True))
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-        if not is_notebook(item) and not any(item.get_closest_marker(name) for name in LARGER):
-            item.add_marker("integration" if "labs_folder" in fixtures(item) else "unit")
     if items and hasattr(items[0].config, "workerinput"):
         sizes = Counter(groups.values())
         items.sort(key=lambda item: (rank(groups[item]), -sizes[groups[item]]))
+
+
+def kind_of(item: pytest.Item) -> str:
+    """The folder of tests/ that a test lies in."""
+    kind = item.path.relative_to(TESTS).parts[0]
+    if kind not in KINDS:
+        raise pytest.UsageError(f"{item.path} lies in none of the folders {', '.join(KINDS)} of {TESTS.name}/")
+    return kind
 
 
 def rank(group: str) -> int:

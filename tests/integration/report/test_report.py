@@ -1,0 +1,148 @@
+"""The report: one file, whole in itself, that says what the verdicts say."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from factorylab.audit.judged import load
+from factorylab.history.saved_run import Run
+from factorylab.report import build
+from factorylab.report.reproduce import command
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.catalog import build as named
+from factorylab.scenarios.model import Scenario
+from tests.support.histories import broker_loss, consumer_loss, healthy
+
+
+class Page(HTMLParser):
+    """Collects links, sources, ids, alternative texts and all words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.images = self.described = 0
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.links += [given[name] for name in ("src", "href", "srcset", "data", "action", "poster") if name in given]
+        self.ids += [given["id"]] if "id" in given else []
+        self.images += tag == "img"
+        self.described += tag == "img" and bool(given.get("alt"))
+        assert tag not in {"script", "link", "iframe", "object"}
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def runs(results: Path) -> list[Run]:
+    lossy = healthy(results)
+    lossy["log"] = lossy["log"].drop(index=[5, 6])
+    lossy.made_of["problems"] = ["<script>alert(1)</script>"]
+    return [broker_loss(results).saved(), consumer_loss(results).saved(), lossy.saved()]
+
+
+@pytest.fixture(scope="module")
+def page(runs: list[Run], results: Path) -> Page:
+    return Page(build(runs, results / "report.html").read_text())
+
+
+def test_nothing_is_fetched_from_elsewhere(page: Page, results: Path) -> None:
+    """Every source is inline, every link stays in the page or leads to the run's folder beside it."""
+    for link in page.links:
+        inline = link.startswith(("data:image/", "#"))
+        assert inline or (results / link).exists(), link[:80]
+    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 16
+
+
+def test_inner_links_lead_somewhere(page: Page) -> None:
+    """Each link of the first table has its section, and no id stands twice."""
+    targets = [link[1:] for link in page.links if link.startswith("#")]
+    assert targets == page.ids and len(set(page.ids)) == 3
+
+
+def test_every_figure_is_described(page: Page) -> None:
+    """Each image has a text for those who do not see it."""
+    assert page.images == page.described == 16
+
+
+def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
+    """Verdicts, unmet expectation, the loss of two and the recovery of three seconds are on the page."""
+    assert "FAIL" in page.words and "NOT as expected" in page.words
+    assert "2 of 1,200 acknowledged readings are not in the log" in page.words and "3.0 s" in page.words
+
+
+def test_the_page_tells_of_blind_machines(page: Page) -> None:
+    """Each run has its line about blind machines and its table of alert latencies, by period if there was a fault."""
+    assert page.words.count("Blind: at worst") == 2 and page.words.count("Blind: none of 6 machines") == 1
+    assert page.words.count("duringalerts raised") == 2 and page.words.count("no faultalerts raised") == 1
+
+
+def test_the_report_is_the_same_bytes_each_time(runs: list[Run], page: Page, results: Path) -> None:
+    """Building again, from the runs loaded anew, writes the same file."""
+    out = results / "report.html"
+    before = out.read_bytes()
+    assert build([load(run.folder.path) for run in runs], out).read_bytes() == before
+
+
+def test_text_from_the_run_is_escaped(page: Page, results: Path) -> None:
+    """Markup in a run's own words is shown, not obeyed."""
+    text = (results / "report.html").read_text()
+    assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+def test_a_run_that_did_not_finish_is_reported(tmp_path: Path) -> None:
+    """A run without manifest and tables has its line, INVALID, and no figure."""
+    run = healthy(tmp_path).saved()
+    (run.folder.raw / "manifest.json").unlink()
+    (run.folder.history / "sends.parquet").unlink()
+    page = Page(build([run], tmp_path / "report.html").read_text())
+    assert "INVALID" in page.words and "did not finish" in page.words and page.images == 0
+
+
+def test_a_report_of_nothing_says_so(tmp_path: Path) -> None:
+    """Without runs there is a page, and it says that there are none."""
+    assert "There are no runs" in build([], tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("broker_loss", {}),
+        ("broker_loss", {"target": "controller", "hold_s": 20.0, "acks": "1", "expect": ["lost_in_log"]}),
+        ("baseline", {"seconds_s": 30.0, "seed": 7}),
+        ("high_load", {"steps_per_s": [1000.0, 2000.0]}),
+        ("recorded_machine", {"source": "some file.csv"}),
+        ("network_partition", {"direction": "in", "refresh_s": 2.5, "acks": "1", "expect": ["lost_in_log"]}),
+    ],
+)
+def test_the_command_repeats_the_scenario(name: str, given: dict[str, object]) -> None:
+    """The words of the command, read back as `-p key=value`, give the very same scenario."""
+    import shlex
+
+    import yaml
+
+    scenario = named(name, given)
+    text = command(scenario)
+    assert text is not None
+    words = [word for word in shlex.split(text)[3:] if word != "-p"]
+    parsed = {word.partition("=")[0]: yaml.safe_load(word.partition("=")[2]) for word in words}
+    assert named(name, parsed) == scenario and set(given) == set(parsed)
+
+
+def test_a_scenario_without_a_name_has_no_command() -> None:
+    """Where no parameters give the scenario, no command is made up."""
+    changed = SCENARIOS["broker_loss"]().model_dump() | {"schedule": {"warm_up_s": 99}}
+    assert command(Scenario.model_validate(changed)) is None
+    assert command(Scenario(name="mine")) is None

@@ -1,0 +1,67 @@
+"""Runs that were recorded on a real cluster and travel as zip files.
+
+    python -m tests.support.recorded_runs RUN_FOLDER …      packs finished runs as tests/runs/<scenario>.zip
+    python -m tests.support.recorded_runs                   writes their verdicts anew, after a change of the audit
+
+Of the brokers' logs, which are large, only the lines that `broker_log` understands are kept, without the folders in
+them; the logs of other processes are left out. The run is sealed anew after that, and nothing else in raw/ is touched.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from factorylab.analysis import broker_log
+from factorylab.audit.judged import load, write_verdict
+from factorylab.history import run_folders
+from factorylab.history.run_folders import RunFolder
+from tests.support.places import RECORDED_RUNS
+
+NAMES = sorted(file.stem for file in RECORDED_RUNS.glob("*.zip"))
+
+
+def unpack(name: str, folder: Path) -> RunFolder:
+    """The run `name` as a folder of its own below `folder`."""
+    with zipfile.ZipFile(RECORDED_RUNS / f"{name}.zip") as archive:
+        archive.extractall(folder)
+    return RunFolder(next(path for path in folder.iterdir() if (path / "raw").exists()))
+
+
+def pack(run: RunFolder, name: str) -> None:
+    """Zip a run with raw/ and its verdict; the same files give the same bytes."""
+    write_verdict(load(run.path))
+    files = [*run.raw.rglob("*"), run.derived / "verdict.json"]
+    with zipfile.ZipFile(RECORDED_RUNS / f"{name}.zip", "w") as archive:
+        for file in sorted(path for path in files if path.is_file()):
+            entry = zipfile.ZipInfo(f"{run.path.name}/{file.relative_to(run.path)}")
+            archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
+
+def thin(run: RunFolder) -> None:
+    """Keep of the logs what the audit reads, and seal the rest."""
+    for log in run.logs.iterdir():
+        lines = log.read_text(errors="replace").splitlines()
+        kept = [re.sub(r"(dir=| in )/[^] ]*", r"\1data", line) + "\n" for line in lines if broker_log.understood(line)]
+        log.write_text("".join(kept)) if log.name.startswith("broker-") else log.unlink()
+    run_folders.seal(run)
+
+
+def main(folders: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, folder in enumerate(folders):
+            run = RunFolder(Path(folder).resolve())
+            copy = RunFolder(Path(scratch) / str(number) / run.path.name)
+            shutil.copytree(run.path, copy.path)
+            thin(copy)
+            pack(copy, run.scenario().name)
+        for name in [] if folders else NAMES:
+            pack(unpack(name, Path(scratch) / name), name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

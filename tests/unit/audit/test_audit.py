@@ -1,0 +1,703 @@
+"""The audit on handmade histories: one that violates each check, and one that almost does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from factorylab.audit.judged import load, write_verdict
+from factorylab.audit.model.findings import Check, meets
+from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
+from factorylab.audit.model.verdict import Verdict, one_line, panel
+from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.history import run_tables
+from tests.support.histories import (
+    BOOT,
+    History,
+    S,
+    at_ns,
+    broker_loss,
+    consumer_loss,
+    forget_acked,
+    healthy,
+    network_partition,
+    scenario,
+)
+
+Spoil = Callable[[History], object]
+
+
+def fired(verdict: Verdict) -> dict[str, int]:
+    return {c.name: c.count for c in verdict.checks if c.verdict != "PASS"}
+
+
+def spoiled(folder: Path, spoil: Spoil, **changes: object) -> Verdict:
+    history = healthy(folder, scenario(**changes))
+    spoil(history)
+    return history.run().verdict
+
+
+def drop(table: str, *rows: int) -> Spoil:
+    return lambda h: h.__setitem__(table, h[table].drop(index=list(rows)).reset_index(drop=True))
+
+
+def set_cell(table: str, row: int, column: str, value: object) -> Spoil:
+    return lambda h: h[table].__setitem__(column, h[table][column].where(h[table].index != row, value))
+
+
+def both(*spoils: Spoil) -> Spoil:
+    return lambda h: [spoil(h) for spoil in spoils]
+
+
+def unread(h: History, row: int) -> None:
+    """The reading of log row `row` was never read: the polls that covered it did not see it."""
+    record = h["log"].loc[row]
+    reads = h["reads"]
+    hit = (reads["partition"] == record.partition) & reads["first_offset"].le(record.offset)
+    hit &= reads["last_offset"].ge(record.offset)
+    reads.loc[hit, "count"] -= 1
+    h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
+
+
+def add_log(h: History, sensor: int, seq: int, digest: int = 99) -> None:
+    """One more record at the end of the sensor's partition, which the final read covers."""
+    partition = max(sensor, 0) % 3
+    end = int(h["frozen"].loc[partition, "end"])
+    h.add("log", partition=partition, offset=end, sensor=sensor, seq=seq, payload_hash=np.uint64(digest))
+    h["frozen"].loc[partition, "end"] = end + 1
+
+
+def answer(h: History, row: int, outcome: str) -> None:
+    """The producer never heard of send `row`, or refused it."""
+    columns = ["t_ack_ns", "partition", "offset"]
+    h["sends"].loc[row, columns] = -1
+    h["sends"].loc[row, "outcome"] = outcome
+
+
+def alert(h: History, sink: str, seq: int, name: str = "", severity: str = "warning") -> None:
+    name = name or f"sensor-0:{seq}:high"
+    h.add("alerts", sink=sink, alert_id=name, sensor=0, seq=seq, rule="high", severity=severity)
+
+
+def told_in_two_ways(odd: str) -> Spoil:
+    """One sink, or the pass, gives an alert another severity than the others do."""
+    return lambda h: [
+        alert(h, sink, 3, severity="critical" if sink == odd else "warning") for sink in ("table", "topic", "replay")
+    ]
+
+
+def behind(h: History) -> None:
+    """The store stops ten records before the end of partition 0."""
+    limit = int(h["positions"].loc[0, "next_offset"]) - 10
+    h["positions"].loc[0, "next_offset"] = limit
+    h["rows"] = h["rows"][~((h["rows"]["partition"] == 0) & (h["rows"]["offset"] >= limit))]
+    late = (h["reads"]["partition"] == 0) & (h["reads"]["last_offset"] >= limit)
+    h["reads"] = h["reads"][~late]
+
+
+def retention(h: History, *, stored: bool) -> None:
+    """The log of partition 0 begins at offset 4 now."""
+    gone = (h["log"]["partition"] == 0) & (h["log"]["offset"] < 4)
+    h["log"] = h["log"][~gone].reset_index(drop=True)
+    h["frozen"].loc[0, "start"] = 4
+    if not stored:
+        h["rows"] = h["rows"][~((h["rows"]["partition"] == 0) & (h["rows"]["offset"] < 4))]
+
+
+def poll(h: History, worker: str, rebalance_no: int) -> None:
+    """Late in the run, one more poll of the first record of partition 0."""
+    h.add("reads", worker=worker, t_ns=at_ns(11.95), partition=0, first_offset=0, last_offset=0, count=1,
+          hash_sum=h["log"].loc[0, "payload_hash"], rebalance_no=rebalance_no)  # fmt: skip
+
+
+def commit(h: History, epoch: int, *, refused: bool) -> None:
+    """A poll and a commit of processor-9 over the first five offsets of partition 0, late in the run."""
+    first = h["log"].query("partition == 0 and offset < 5")["payload_hash"]
+    h.add("reads", worker="processor-9", t_ns=at_ns(8.9), partition=0, first_offset=0, last_offset=4, count=5,
+          hash_sum=first.sum(), rebalance_no=1)  # fmt: skip
+    h.add("commits", worker="processor-9", t_ns=at_ns(9), partition=0, from_offset=0, to_offset=5, owner_epoch=epoch,
+          rows=5, alerts=0, dead_letters=0, refused=refused)  # fmt: skip
+
+
+VIOLATED: dict[str, tuple[Spoil, dict[str, int]]] = {
+    "an acknowledged reading that is not in the log is lost": (drop("log", 5), {"lost_in_log": 1}),
+    "a record passed over by the store is lost in the pipeline": (
+        lambda h: unread(h, 7), {"lost_in_pipeline": 1, "skipped": 1}),
+    "records ahead of the position are not drained": (behind, {"not_drained": 10}),
+    "what retention took before it was stored is expired": (lambda h: retention(h, stored=False), {"expired": 4}),
+    "a record of a sensor that nobody has is a phantom": (lambda h: add_log(h, -1, 0), {"phantom": 1}),
+    "a record that the producer refused is a phantom": (lambda h: answer(h, 12, "fail"), {"phantom": 2}),
+    "a shed record in the log is a phantom": (lambda h: answer(h, 12, "shed"), {"phantom": 2}),
+    "a second offset is a duplicate in the log, and here a change of payload": (
+        lambda h: add_log(h, 0, 3), {"duplicate_in_log": 1, "corrupt": 1}),
+    "a second row is a duplicate in the store": (
+        lambda h: h.add("rows", sensor=0, seq=3, partition=0, offset=6, value=20.0), {"duplicate_in_store": 1}),
+    "a payload that is not what was sent is corrupt, and a poll saw the true one": (
+        set_cell("log", 4, "payload_hash", np.uint64(1)), {"corrupt": 1, "inconsistent_offset": 1}),
+    "an ack for a place that holds another reading is inconsistent": (
+        set_cell("sends", 6, "offset", 0), {"inconsistent_offset": 1}),
+    "a stored row of a place that holds another reading is inconsistent": (
+        set_cell("rows", 6, "offset", 0), {"inconsistent_offset": 1}),
+    "an ack for a place beyond the log's end, of a reading that lies elsewhere, is inconsistent": (
+        set_cell("sends", 6, "offset", 10**6), {"inconsistent_offset": 1}),
+    "a stored row of a place beyond the log's end is inconsistent": (
+        set_cell("rows", 6, "offset", 10**6), {"inconsistent_offset": 1}),
+    "a stored reading that was never acknowledged and is not in the log is inconsistent": (
+        lambda h: [answer(h, 12, "unknown"), lose(h, 12, "log")], {"inconsistent_offset": 1}),
+    "a dead letter of a place that the log does not have is inconsistent": (
+        lambda h: h.add("dead_letters", partition=0, offset=10**6, reason="", payload_hash=np.uint64(1)),
+        {"inconsistent_offset": 1}),
+    "a stored record that is a dead letter too is both": (lambda h: letter(h, 7), {"dead_and_stored": 1}),
+    "a record that is not in the journal is a phantom, and no more": (drop("sends", 6), {"phantom": 2}),
+    "a stored value that is not the one that was sent is corrupt": (
+        set_cell("rows", 6, "value", 20.5), {"corrupt": 1}),
+    "polls that step back are rewound": (lambda h: poll(h, "processor-0", 1), {"rewound": 1}),
+    "a missing poll is a skip": (drop("reads", 9), {"skipped": None}),
+    "an older owner whose transaction takes effect is a zombie": (
+        lambda h: commit(h, 0, refused=False), {"zombie_write": 1}),
+    "a second worker that writes in the epoch of another is a zombie": (
+        set_cell("commits", 9, "worker", "processor-9"), {"zombie_write": 1}),
+    "a partition given to a second owner before the first gave it up has two": (
+        lambda h: callback(h, "processor-1", 3, "assigned"), {"two_owners": 1}),
+    "an alert stored with another severity is altered": (told_in_two_ways("table"), {"alert_differs": 1}),
+    "an alert published with another severity is altered": (told_in_two_ways("topic"), {"alert_differs": 1}),
+    "an alert that the pass gives another severity is altered": (told_in_two_ways("replay"), {"alert_differs": 1}),
+    "an alert stored twice is a duplicate": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "table", "topic", "replay")], {"duplicate_alert": 1}),
+    "a stored alert that is not in the topic is missing": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "replay")], {"alert_missing": 1}),
+    "a stored alert that the log does not give is one too many": (
+        lambda h: [alert(h, sink, 3) for sink in ("table", "topic")], {"alert_differs": 1}),
+    "an alert that the log gives and that is nowhere differs": (
+        lambda h: alert(h, "replay", 3), {"alert_differs": 1}),
+    "an alert of the log that the store has not reached yet is only late": (
+        lambda h: [behind(h), alert(h, "replay", h["log"].query("sensor == 0")["seq"].max())], {"not_drained": 10}),
+    "an alert of the topic whose reading is stored without it is spurious": (
+        lambda h: alert(h, "topic", 3), {"alert_spurious": 1}),
+    "a worker that the supervisor saw end unasked is a finding": (
+        lambda h: h.made_of.update(workers_died=["processor-1"]), {"died_unasked": 1}),
+    "a broker dead with no fault on it is a finding": (
+        lambda h: h["processes"].loc.__setitem__((h["processes"]["name"] == "broker-2", "status"), "dead"),
+        {"died_unasked": 1, "healed": 1}),
+}  # fmt: skip
+
+ALMOST: dict[str, Spoil] = {
+    "an unanswered reading that is not in the log is no loss": both(
+        lambda h: answer(h, 15, "unknown"), lambda h: lose(h, 15)),
+    "an unanswered reading that is in the log is stored, no phantom": lambda h: answer(h, 12, "unknown"),
+    "a shed reading that is nowhere is no loss without an objective": both(
+        lambda h: answer(h, 15, "shed"), lambda h: lose(h, 15)),
+    "an acknowledgement without an offset is legal": set_cell("sends", 12, "offset", -1),
+    "a dead-lettered record is not lost": lambda h: dead_letter(h, 7),
+    "what retention took after it was stored is not lost": lambda h: retention(h, stored=True),
+    "the topic may repeat an alert": lambda h: [alert(h, sink, 3) for sink in ("table", "topic", "topic", "replay")],
+    "a processor that raises no alerts is not asked for them": lambda h: [
+        alert(h, "replay", 3), setattr(h, "scenario", scenario(clients={"processor": "naive"}))],
+    "of a log that retention has cut nobody can tell the alerts": both(
+        lambda h: retention(h, stored=True), lambda h: [alert(h, sink, 30) for sink in ("table", "topic")]),
+    "a refused commit of an older owner is the fence at work": lambda h: commit(h, 0, refused=True),
+    "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
+    "a history from before values were read from the log says nothing about them": both(
+        set_cell("rows", 6, "value", 20.5), lambda h: h.made_of.update(schema_version=3)),
+    "an owner that hears of its loss late had no say in it": lambda h: [
+        callback(h, "processor-1", 3, "assigned"), callback(h, "processor-0", 4, "lost")],
+    "an owner that ended without a word and began anew gave up what it had": lambda h: [
+        callback(h, "processor-1", 3, "assigned"),
+        h.add("workers", worker="processor-0", t_ns=at_ns(4), pid=2, role="processor", boot_id=BOOT, wall_ns=at_ns(4))],
+}  # fmt: skip
+
+
+def lose(h: History, send: int, *tables: str) -> None:
+    """The last step of a reading that never reached Kafka: no offset was given for it."""
+    sensor, seq = h["sends"].loc[send, "sensor"], h["sends"].loc[send, "seq"]
+    for table in tables or ("log", "rows"):
+        h[table] = h[table][~((h[table]["sensor"] == sensor) & (h[table]["seq"] == seq))].reset_index(drop=True)
+
+
+def callback(h: History, worker: str, second: float, event: str) -> None:
+    """The group tells a processor about partition 0."""
+    h.add("group", worker=worker, t_ns=at_ns(second), event=event, partitions=[[0]], rebalance_no=2)
+
+
+def dead_letter(h: History, row: int) -> None:
+    letter(h, row)
+    h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
+
+
+def letter(h: History, row: int) -> None:
+    """A dead letter of this record of the log."""
+    record = h["log"].loc[row]
+    h.add("dead_letters", partition=record.partition, offset=record.offset, reason="", payload_hash=record.payload_hash)
+
+
+@pytest.mark.parametrize("claim", VIOLATED)
+def test_each_violation_is_found_with_its_count(tmp_path: Path, claim: str) -> None:
+    """Each violation fires exactly its own checks, with the exact count where it is given."""
+    spoil, expected = VIOLATED[claim]
+    found = fired(spoiled(tmp_path, spoil))
+    assert found == {name: found.get(name) if n is None else n for name, n in expected.items()}
+    assert all(found.values())
+
+
+@pytest.mark.parametrize("claim", ALMOST)
+def test_what_almost_is_a_violation_passes(tmp_path: Path, claim: str) -> None:
+    """Legal oddities leave the verdict at PASS."""
+    verdict = spoiled(tmp_path, ALMOST[claim])
+    assert (verdict.verdict, fired(verdict)) == ("PASS", {})
+
+
+def consumer_cut_off(folder: Path) -> History:
+    return network_partition(folder, "owner:0", "processor-0")
+
+
+def test_what_dies_while_it_is_killed_was_asked_to(tmp_path: Path) -> None:
+    """An injector may tell of the deed only after the probe saw it: from the intention on, the death was asked for."""
+    history = broker_loss(tmp_path)
+    late = history["faults"]["step"] == "injected"
+    history["faults"].loc[late, "t_ns"] += at_ns(0.5) - at_ns(0)  # two samples of the probe
+    assert "died_unasked" not in fired(history.run().verdict)
+    history["faults"] = history["faults"][history["faults"]["step"] != "intended"]
+    assert fired(history.run().verdict)["died_unasked"] == 1
+
+
+@pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
+def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
+    """A healthy run, losses of a broker and of a consumer, and network partitions of both pass every check."""
+    verdict = make(tmp_path).run().verdict
+    assert (verdict.verdict, fired(verdict), verdict.met, verdict.exit_code) == ("PASS", {}, True, 0)
+
+
+def thin_after(h: History) -> None:
+    """Hardly any sends after the fault."""
+    keep = (h["sends"]["t_ns"] < at_ns(12)) | (h["sends"].index % 3 == 0)
+    for table in ("sends", "log", "rows"):
+        mark = h["sends"].loc[keep, ["sensor", "seq"]]
+        h[table] = h[table].merge(mark, on=["sensor", "seq"])
+
+
+def not_in_sync(h: History) -> None:
+    last = h["partitions"]["t_ns"].max()
+    h["partitions"]["isr"] = [
+        isr[:1] if t == last else isr for isr, t in zip(h["partitions"]["isr"], h["partitions"]["t_ns"], strict=True)
+    ]
+
+
+def blind(h: History) -> None:
+    h["processes"] = h["processes"][~h["processes"]["t_ns"].between(at_ns(6.5), at_ns(9))]
+
+
+def unseen(table: str, partition: int) -> Spoil:
+    """For five seconds the probe noted nothing of a partition."""
+
+    def spoil(h: History) -> None:
+        gap = h[table]["t_ns"].between(at_ns(1), at_ns(6)) & (h[table]["partition"] == partition)
+        h[table] = h[table][~gap]
+
+    return spoil
+
+
+def later(table: str, second: float, **where: object) -> Spoil:
+    """Some rows of a table, or all, have their times put off."""
+
+    def spoil(h: History) -> None:
+        hit = pd.Series(True, index=h[table].index)
+        for column, value in where.items():
+            hit &= h[table][column] == value
+        h[table].loc[hit, [c for c in ("t_ns", "wall_ns") if c in h[table]]] += round(second * S)
+
+    return spoil
+
+
+def of_partition(table: str, pick: Callable[[pd.DataFrame], list[int]]) -> Spoil:
+    """Some rows of partition 1 of a table, in the order of time, are gone."""
+
+    def spoil(h: History) -> None:
+        mine = h[table][h[table]["partition"] == 1].sort_values("t_ns")
+        h[table] = h[table].drop(index=pick(mine))
+
+    return spoil
+
+
+def lag_grows(h: History) -> None:
+    t_s = (h["lag"]["t_ns"] - at_ns(0)) / S
+    h["lag"]["committed"] = (h["lag"]["committed"] - t_s.clip(lower=0) * 8).astype(int)
+
+
+INVALID: dict[str, tuple[Spoil, str]] = {
+    "a table that is not there": (lambda h: h.absent.add("reads"), "tables"),
+    "a clock of another boot": (
+        lambda h: h.add("workers", worker="x", pid=1, role="x", boot_id="other", wall_ns=at_ns(0), t_ns=at_ns(0)),
+        "one_clock"),
+    "a wall clock that was put back in the middle": (
+        lambda h: h["phases"].__setitem__("wall_ns", h["phases"]["wall_ns"] - S * (h["phases"]["phase"] == "drain")),
+        "one_clock"),
+    "a run that was cut off": (lambda h: h.__setitem__("phases", h["phases"].iloc[:-1]), "complete"),
+    "a problem of the lab's own": (lambda h: h.made_of.update(problems=["disk full"]), "no_problems"),
+    "the death of the probe": (lambda h: h.made_of.update(workers_died=["probe"]), "no_problems"),
+    "a final read that ends too early": (
+        lambda h: h["frozen"].__setitem__("end", h["frozen"]["end"] + 1), "final_read"),
+    "a probe that was blind": (blind, "probe_alive"),
+    "a rate that was not the declared one": (
+        lambda h: h["sends"].__setitem__("t_ns", h["sends"]["t_ns"].where(h["sends"]["t_ns"] > at_ns(1), at_ns(0) - 1)),
+        "steady_state"),
+    "a lag that grew before the fault": (lag_grows, "steady_state"),
+    "a fault that the probe did not see": (
+        lambda h: h["processes"].__setitem__("status", "running"), "fault_landed"),
+    "a fault that was never injected": (
+        lambda h: h.__setitem__("faults", h["faults"].assign(step="skipped")), "fault_landed"),
+    "a fault whose injector found no evidence": (
+        lambda h: h["faults"].__setitem__("step", h["faults"]["step"].replace("evidence", "no_evidence")),
+        "fault_landed"),
+    "hardly any sends after the fault": (thin_after, "enough_sends"),
+    "a fault that was never healed": (
+        lambda h: h.__setitem__("faults", h["faults"][h["faults"]["step"] != "healed"]), "healed"),
+    "a replica that is still missing": (not_in_sync, "healed"),
+    "a fault that was held for a moment": (
+        lambda h: [later("faults", -5.5, step=step)(h) for step in ("healing", "healed")], "fault_landed"),
+    "a fault of another kind than the declared one": (
+        lambda h: h["faults"].__setitem__("kind", "terminate"), "fault_landed"),
+    "a fault on another target than the declared one": (
+        lambda h: h["faults"].__setitem__("target", "leader:1"), "fault_landed"),
+    "a fault that nobody declared": (
+        lambda h: h.fault("broker-2", 9, 10, number=1), "fault_landed"),
+    "a phase before the one that it follows": (later("phases", 60, phase="steady"), "complete"),
+    "a phase that came twice": (
+        lambda h: h.__setitem__("phases", pd.concat([h["phases"], h["phases"].tail(1)])), "complete"),
+    "a probe that saw no leader of a partition": (unseen("partitions", 1), "probe_alive"),
+    "a probe that saw no lag of a partition": (unseen("lag", 2), "probe_alive"),
+    "a broker that the probe never saw": (
+        lambda h: h.__setitem__("processes", h["processes"][h["processes"]["name"] != "broker-3"]), "healed"),
+    "a partition that the scenario does not have": (set_cell("log", 4, "partition", 7), "final_read"),
+    "an answer before its send": (set_cell("sends", 6, "t_ack_ns", at_ns(-3)), "journal_whole"),
+    "a confirmation that never came": (set_cell("sends", 6, "t_ack_ns", -1), "journal_whole"),
+    "an answer that confirms nothing and has an offset": (
+        lambda h: [answer(h, 12, "unknown"), h["sends"].__setitem__("offset", h["log"]["offset"])], "journal_whole"),
+    "transactions of another time": (later("commits", 3600), "one_run"),
+    "a manifest of another scenario": (lambda h: h.made_of.update(scenario="other"), "one_run"),
+    "a manifest of another seed": (lambda h: h.made_of.update(seed=7), "one_run"),
+    "a manifest of other clients": (lambda h: h.made_of.update(producer={"acks": "1"}), "one_run"),
+    "a manifest of an earlier run": (lambda h: h.made_of.update(started_wall_ns=at_ns(-200)), "one_run"),
+    "a manifest whose topics are of another run": (
+        lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}), "one_run"),
+    "a transaction that is not noted": (of_partition("commits", lambda rows: rows.index[[9]]), "commits_whole"),
+    "a last transaction that is not noted": (of_partition("commits", lambda rows: rows.index[-1:]), "commits_whole"),
+    "a transaction that is noted twice": (
+        lambda h: h.__setitem__("commits", pd.concat([h["commits"], h["commits"].loc[[9]]])), "commits_whole"),
+    "no transaction of a partition": (of_partition("commits", lambda rows: rows.index), "commits_whole"),
+    "a first poll that is not noted": (of_partition("reads", lambda rows: rows.index[:1]), "commits_whole"),
+    "a last poll that is not noted": (of_partition("reads", lambda rows: rows.index[-1:]), "commits_whole"),
+    "a transaction with more rows than offsets": (set_cell("commits", 9, "rows", 100), "commits_whole"),
+    "a transaction with fewer rows than are stored": (set_cell("commits", 9, "rows", 1), "commits_whole"),
+    "alerts of a transaction that are nowhere": (set_cell("commits", 9, "alerts", 1), "commits_whole"),
+    "a position of an older owner": (set_cell("positions", 1, "owner_epoch", 0), "commits_whole"),
+    "a partition without a position": (drop("positions", 1), "commits_whole"),
+    "a group without a callback": (lambda h: h.__setitem__("group", h["group"].head(0)), "two_owners"),
+    "a reading that was offered twice": (
+        lambda h: h.__setitem__("sends", h["sends"].loc[[0, *h["sends"].index]].reset_index(drop=True)),
+        "journal_whole"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("claim", INVALID)
+def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> None:
+    """Each hole in the evidence makes the run INVALID through its own check."""
+    spoil, name = INVALID[claim]
+    history = broker_loss(tmp_path)
+    spoil(history)
+    verdict = history.run().verdict
+    assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
+    assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
+
+
+def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
+    """The last transaction of an owner that is killed may be missing in its journal; two of them may not."""
+    history = consumer_loss(tmp_path)
+    last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
+    history["commits"] = history["commits"].drop(index=last[1:])
+    assert fired(history.run().verdict) == {}
+    whole = history["commits"]
+    history["commits"] = whole.drop(index=last[:1])
+    assert fired(history.run().verdict) == {"commits_whole": 1}
+    history["commits"] = whole.drop(index=whole.query("partition == 1")["t_ns"].idxmax())
+    assert fired(history.run().verdict) == {"commits_whole": 1}, "its owner lived to the end"
+
+
+def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:
+    """A file that is called like the seal and lies elsewhere is one too many."""
+    run = healthy(tmp_path).run()
+    (run.folder.logs / "seal.json").write_text("{}")
+    assert fired(run.verdict) == {"seal": 1}
+
+
+def test_a_scenario_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    """A damaged scenario.json is an error that names it."""
+    run = healthy(tmp_path).run()
+    (run.folder.raw / "scenario.json").write_bytes(b"\xff{")
+    with pytest.raises(ScenarioError, match=r"raw/scenario\.json"):
+        _ = run.scenario
+
+
+def link(source: str, target: str, from_s: float, until_s: float, *, ok: bool) -> Spoil:
+    """What the probe's attempts from `source` to `target` in this time found."""
+
+    def spoil(h: History) -> None:
+        rows = h["reach"]
+        mine = (rows["source"] == source) & (rows["target"] == target)
+        rows.loc[mine & rows["t_ns"].between(at_ns(from_s), at_ns(until_s)), "ok"] = ok
+
+    return spoil
+
+
+def untried(from_s: float, until_s: float) -> Spoil:
+    return lambda h: h.__setitem__("reach", h["reach"][~h["reach"]["t_ns"].between(at_ns(from_s), at_ns(until_s))])
+
+
+TORN: dict[str, tuple[Spoil, list[str]]] = {
+    "a link that the cut breaks was open once": (link("broker-1", "broker-2", 9, 10, ok=True), ["fault_landed"]),
+    "no link broke": (lambda h: h["reach"].__setitem__("ok", True), ["fault_landed"]),
+    "a client's link broke too": (link("processor-1", "broker-2", 6, 12, ok=False), ["fault_landed"]),
+    "no link was tried while the cut was held": (untried(6, 12), ["fault_landed"]),
+    "a link stayed broken": (link("broker-3", "broker-1", 12, 99, ok=False), ["healed"]),
+    "a link broke again": (link("broker-3", "broker-1", 15, 99, ok=False), ["healed"]),
+    "no link was tried after the healing": (untried(12, 99), ["healed"]),
+    "the probe tried nothing at all": (lambda h: h.__setitem__("reach", h["reach"].head(0)), ["fault_landed"]),
+    "the injector saw other links than those of the cut": (
+        lambda h: h["faults"].__setitem__("step", h["faults"]["step"].replace("evidence", "no_evidence")),
+        ["fault_landed"]),
+}  # fmt: skip
+
+ALMOST_TORN: dict[str, Spoil] = {
+    "the round that ended after the healing found links open": link("broker-1", "broker-2", 11, 12, ok=True),
+    "the first round after the healing found one broken still": link("broker-1", "broker-2", 12, 12.5, ok=False),
+    "a busy machine made an open link look broken twice": link("host", "broker-2", 8, 9.5, ok=False),
+    "a link was broken before anything was cut": link("broker-1", "broker-2", 0, 3, ok=False),
+}
+
+
+@pytest.mark.parametrize("claim", TORN)
+def test_a_cut_that_its_links_do_not_show_is_invalid(tmp_path: Path, claim: str) -> None:
+    """A network partition counts only by the probe's own attempts to connect, and so does its end."""
+    spoil, names = TORN[claim]
+    history = network_partition(tmp_path)
+    spoil(history)
+    verdict = history.run().verdict
+    assert (verdict.verdict, list(fired(verdict))) == ("INVALID", names)
+
+
+@pytest.mark.parametrize("claim", ALMOST_TORN)
+def test_a_cut_whose_links_almost_deny_it_passes(tmp_path: Path, claim: str) -> None:
+    """Attempts that began before the healing and ended after it, and a hiccup of an open link, deny no cut."""
+    history = network_partition(tmp_path)
+    ALMOST_TORN[claim](history)
+    assert fired(history.run().verdict) == {}
+
+
+def test_a_link_of_a_node_under_another_fault_says_nothing(tmp_path: Path) -> None:
+    """A broker that is dead meanwhile answers nobody, and the cut of another is not blamed for it."""
+    history = network_partition(tmp_path)
+    link("host", "broker-3", 6, 12, ok=False)(history)
+    assert list(fired(history.run().verdict)) == ["fault_landed"]
+    faults = [
+        *history.scenario.faults,
+        history.scenario.faults[0].model_copy(update={"kind": "pause", "target": "broker:3"}),
+    ]
+    history.scenario = history.scenario.model_copy(update={"faults": tuple(faults)})
+    history.fault("broker-3", 6, 12, kind="pause", number=1)
+    assert fired(history.run().verdict) == {}
+
+
+def test_what_an_isolated_leader_confirmed_alone_is_lost(tmp_path: Path) -> None:
+    """With acks=1 the readings that only the isolated leader had are lost, and a scenario may declare just that."""
+    history = network_partition(tmp_path, clients={"acks": "1"}, expect=["lost_in_log"])
+    lost = forget_acked(history, 6, 9)
+    verdict = history.run().verdict
+    assert lost == 100 and fired(verdict) == {"lost_in_log": lost} and verdict.met
+
+
+def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:
+    """A lag of all partitions that shrinks by a third of a second's readings is noise, not a growing backlog."""
+    history = healthy(tmp_path)
+    early = history["lag"]["t_ns"] < at_ns(3)
+    history["lag"].loc[early, "committed"] -= 11
+    assert history.run().verdict.verdict == "PASS"
+
+
+@pytest.mark.parametrize(("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends"])])
+def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, checks: list[str]) -> None:
+    """A fleet that ends in the last phase is a death, and offers too little, unless its source has ended."""
+    history = broker_loss(tmp_path, workload={"rate_per_s": 100, "sensors": 6, "source": source})
+    history["processes"].loc[
+        (history["processes"]["name"] == "fleet-0") & (history["processes"]["t_ns"] > at_ns(13)), "status"
+    ] = "dead"
+    kept = history["sends"]["t_ns"] < at_ns(13)
+    history["sends"] = history["sends"][kept].reset_index(drop=True)
+    for table in ("log", "rows"):
+        history[table] = history[table].merge(history["sends"][["sensor", "seq"]])
+    ends = history["log"].groupby("partition")["offset"].max() + 1
+    history["frozen"]["end"] = history["positions"]["next_offset"] = ends.to_numpy()
+    history["reads"] = history["reads"][history["reads"]["last_offset"] < history["reads"]["partition"].map(ends)]
+    assert sorted(fired(history.run().verdict)) == checks
+
+
+def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
+    """A byte changed after the seal makes the run INVALID and names the file."""
+    run = healthy(tmp_path).run()
+    file = run.folder.raw / "manifest.json"
+    file.write_text(file.read_text() + "\n")
+    assert [(c.name, c.witnesses[0].note) for c in run.verdict.fired] == [("seal", "manifest.json")]
+
+
+def test_a_run_without_manifest_is_invalid(tmp_path: Path) -> None:
+    """A run that never wrote its manifest has a verdict, and it is INVALID."""
+    run = healthy(tmp_path).run()
+    (run.folder.raw / "manifest.json").unlink()
+    assert (run.verdict.verdict, run.verdict.backend) == ("INVALID", "unknown")
+
+
+def test_a_run_that_was_cut_short_proves_no_loss(tmp_path: Path) -> None:
+    """Without a finished final read what is missing in log, store and sinks is unknown: INVALID, never FAIL."""
+
+    def cut_short(h: History) -> None:
+        for table in ("log", "rows"):
+            h[table] = h[table].iloc[: len(h[table]) // 2]
+        h["phases"] = h["phases"][~h["phases"]["phase"].isin(["final_read", "end"])]
+
+    assert spoiled(tmp_path, cut_short).verdict == "INVALID"
+
+
+def test_a_proven_loss_outranks_missing_evidence(tmp_path: Path) -> None:
+    """FAIL wins over INVALID."""
+    verdict = spoiled(tmp_path, both(drop("log", 5), lambda h: h.made_of.update(problems=["x"])))
+    assert (verdict.verdict, verdict.exit_code) == ("FAIL", 1)
+
+
+def test_under_acks_0_nothing_is_acknowledged(tmp_path: Path) -> None:
+    """What acks=0 calls a success and the log does not hold is unknown, never lost."""
+    verdict = spoiled(tmp_path, lambda h: lose(h, 15), clients={"acks": "0"})
+    assert verdict.verdict == "PASS" and verdict.counts is not None
+    assert (verdict.counts.acked, verdict.counts.unknown, verdict.counts.unknown_found) == (0, 1200, 1199)
+
+
+OBJECTIVES = [
+    ({"recovery_s": 2}, "recovery_s"),
+    ({"ack_gap_s": 2}, "ack_gap_s"),
+    ({"latency_p99_s": 0.5}, "latency_p99_s"),
+]
+
+
+@pytest.mark.parametrize(("objectives", "name"), OBJECTIVES)
+def test_a_missed_objective_fails(tmp_path: Path, objectives: dict[str, float], name: str) -> None:
+    """An outage of 3 s misses 2 s of recovery, 2 s of ack gap and half a second of p99, each with a FAIL."""
+    verdict = broker_loss(tmp_path, objectives=objectives).run().verdict
+    assert (verdict.verdict, list(fired(verdict))) == ("FAIL", [name])
+
+
+@pytest.mark.parametrize("objectives", [{"recovery_s": 4}, {"ack_gap_s": 4}, {"latency_p99_s": 4}])
+def test_a_kept_objective_passes(tmp_path: Path, objectives: dict[str, float]) -> None:
+    """The same outage keeps objectives of 4 s."""
+    assert broker_loss(tmp_path, objectives=objectives).run().verdict.verdict == "PASS"
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(0, "FAIL"), (1, "PASS")])
+def test_shed_readings_count_against_their_objective(tmp_path: Path, limit: int, outcome: str) -> None:
+    """One shed reading misses "none" and keeps "at most one"; offered − stored shows it either way."""
+    spoil = both(lambda h: answer(h, 15, "shed"), lambda h: lose(h, 15))
+    verdict = spoiled(tmp_path, spoil, objectives={"shed": limit})
+    assert verdict.verdict == outcome and verdict.counts is not None and verdict.counts.unstored == 1
+
+
+def test_a_declared_failure_meets_its_expectation(tmp_path: Path) -> None:
+    """A scenario that expects lost_in_log exits 0 when exactly that fires, and 1 when nothing does."""
+    expecting = {"expect": ["lost_in_log"]}
+    shown = spoiled(tmp_path, drop("log", 5), **expecting)
+    assert (shown.verdict, shown.met, shown.exit_code) == ("FAIL", True, 0)
+    nothing = spoiled(tmp_path, lambda h: None, **expecting)
+    assert (nothing.verdict, nothing.met, nothing.exit_code) == ("PASS", False, 1)
+
+
+def test_more_than_was_declared_does_not_meet_the_expectation() -> None:
+    """An expectation of checks is met by exactly those checks, on evidence that is not INVALID."""
+    claim = {"count": 1, "n": 1, "claim": "", "measured": ""}
+    a, b = (Check(name=name, verdict="FAIL", **claim) for name in "ab")
+    c = Check(name="c", verdict="INVALID", **claim)
+    assert meets(["a"], [a]) and meets(["a", "b"], [a, b]) and meets("invalid", [c])
+    assert (
+        not meets(["a"], [a, b])
+        and not meets(["a"], [a, c])
+        and not meets("pass", [a])
+        and not meets("invalid", [a, c])
+    )
+
+
+def test_a_check_that_raises_is_invalid(tmp_path: Path) -> None:
+    """A crash of a check gives INVALID with the exception's words."""
+
+    @check("nothing", "things")
+    def broken(e: Evidence) -> Found:
+        raise KeyError("gone")
+
+    made = CHECKS.pop()(Evidence(healthy(tmp_path).run()))
+    assert (made.name, made.verdict) == (broken.__name__, "INVALID") and "KeyError: 'gone'" in made.measured
+
+
+def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """Judging a saved run twice writes the same verdict.json, which reads back as the same verdict."""
+    path = broker_loss(tmp_path).saved().folder.path
+    texts = []
+    for _ in range(2):
+        verdict = write_verdict(load(path))
+        texts.append((path / "derived" / "verdict.json").read_bytes())
+    assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
+
+
+def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
+    """A verdict on one of several scenarios of a name says which one, on one line and on its screen."""
+    h = healthy(tmp_path)
+    h.scenario = h.scenario.model_copy(update={"variant": "P6 repaired"})
+    verdict, title = h.run().verdict, f"{h.scenario.name} P6 repaired "
+    assert one_line(verdict).startswith(title) and panel(verdict).startswith(f"{title}{verdict.run_id}: PASS")
+
+
+def test_witnesses_name_the_reading(tmp_path: Path) -> None:
+    """A lost reading is named by sensor, seq and the place that its ack promised."""
+    lost = next(c for c in spoiled(tmp_path, drop("log", 5)).checks if c.name == "lost_in_log")
+    assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("sensor-3", 2, 0, 5)]
+
+
+def test_a_seq_of_more_than_32_bits_stays_itself(tmp_path: Path) -> None:
+    """A record whose seq is 2^32 above that of a reading is beyond the journal, not a copy of that reading."""
+    assert fired(spoiled(tmp_path, lambda h: add_log(h, 0, 2**32 + 3))) == {"journal_whole": 1}
+
+
+def test_a_number_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    """A partition beyond the dense type's range is an error that names it; it never becomes another partition."""
+    run = healthy(tmp_path).saved()
+    table = pq.read_table(run.folder.table("log"))
+    wide = pa.array([2**16] * len(table), pa.int32())
+    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.folder.table("log"))
+    with pytest.raises(pa.ArrowInvalid, match="65536"):
+        run.frame("log", "partition")
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    """Loading what is no run says which file is missing."""
+    with pytest.raises(UsageError, match=r"scenario\.json"):
+        load(tmp_path)
+
+
+def test_unknown_numbers_are_dense(tmp_path: Path) -> None:
+    """A null of the journal is −1 in a frame, and hashes keep all their 64 bits."""
+    history = healthy(tmp_path)
+    answer(history, 0, "unknown")
+    history["sends"].loc[1, "payload_hash"] = np.uint64(2**64 - 1)
+    assert run_tables.stored("sends", history["sends"]).column("offset").null_count == 1
+    sends = history.run().sends
+    assert sends.loc[0, "t_ack_ns"] == -1 and int(sends.loc[1, "payload_hash"]) == 2**64 - 1
+    assert history.run().workers["boot_id"].iloc[0] == BOOT

@@ -1,0 +1,300 @@
+"""The command line: help, refusals before anything starts, and what saved runs say without a cluster."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from factorylab.cli import main
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.catalog import SCENARIOS
+from tests.integration.report.test_report import Page
+from tests.support.histories import healthy, scenario
+
+COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
+            "replay", "compare", "report", "trace", "watch", "witness", "dead-letters")  # fmt: skip
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with a healthy run and one that lost two readings."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def saved(results: Path) -> tuple[Run, Run]:
+    lossy = healthy(results, scenario(name="lossy"))
+    lossy["log"] = lossy["log"].drop(index=[5, 6])
+    return healthy(results, scenario(name="whole")).saved(), lossy.saved()
+
+
+@pytest.fixture
+def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Types words as a user would; gives exit code, standard output and standard error."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(results))
+    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["factorylab", *words])
+        with pytest.raises(SystemExit) as ended:
+            main.main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return code or 0, said.out, said.err
+
+    return typed
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the words alone: drawing takes longer than judging."""
+    monkeypatch.setattr("factorylab.report.plots.save", lambda run, folder: [])
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Results of this test's own, which a refused command must not even make."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_helps(call: Call, command: str) -> None:
+    """Each command explains itself and exits with 0."""
+    code, out, _ = call(command, "--help")
+    assert code == 0 and command in out and "Usage" in out
+
+
+def test_the_first_help_lists_all_commands(call: Call) -> None:
+    """`factorylab --help` names every command, and there is none that this test forgets."""
+    code, out, _ = call("--help")
+    assert code == 0
+    names = [command.callback.__name__ for command in main.app.registered_commands if command.callback]
+    assert sorted(name.replace("_", "-") for name in names) == sorted(COMMANDS)
+    assert [command for command in COMMANDS if command not in out] == []
+
+
+def test_help_is_light() -> None:
+    """Help needs neither pandas nor figures nor clients: a subprocess shows that none of them was imported."""
+    code = (
+        "import sys\nsys.argv = ['factorylab', '--help']\nfrom factorylab.cli.main import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "heavy = {'pandas', 'pyarrow', 'matplotlib', 'confluent_kafka', 'kafka', 'psycopg2', 'papermill', 'numpy'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert "Usage" in done.stdout and done.stdout.endswith("HEAVY []\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "brocker_loss"], ["no scenario 'brocker_loss'", "broker_loss"]),
+        (["run", "broker_loss", "-p", "speed=1"], ["no parameter speed", "hold_s"]),
+        (["run", "broker_loss", "-p", "hold_s=long"], ["hold_s", "'long'"]),
+        (["run", "broker_loss", "-p", "target=leader:9"], ["'leader:9'", "from 0 to 2"]),
+        (["run", "broker_loss", "-p", "kind"], ["-p 'kind'", "name=value"]),
+        (["run", "broker_loss", "--keep", "-p", "kind=burn"], ["'burn'", "terminate"]),
+        (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["run", "recorded_machine", "-p", "source=none.csv"], ["none.csv", "cannot be read"]),
+        (["run"], ["Missing argument"]),
+        (["run", "baseline", "--speed"], ["No such option"]),
+        (["batch", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["batch", "experiments/quick.yaml", "--repeat", "0"], ["--repeat", "equal to 1"]),
+        (["show", "dddddd"], ["no run fits 'dddddd'"]),
+        (["replay", "latest"], ["no run fits 'latest'"]),
+        (["compare", "latest"], ["Missing argument"]),
+        (["report"], ["no finished run yet"]),
+        (["report", "dddddd"], ["no run fits 'dddddd'"]),
+        (["explode"], ["No such command"]),
+        (["trace", "temperature-00001", "9" * 20, "--run", "latest"], ["seq", "less than"]),
+        (["run", "broker_loss", "-p", "hold_s=1e9"], ["hold_s", "less than or equal to 86400"]),
+        (["run", "broker_loss", "-p", "rate_per_s=NaN"], ["rate_per_s", "finite"]),
+        (["run", "broker_loss", "-p", "seed=-1"], ["seed", "greater than or equal to 0"]),
+        (["run", "broker_loss", "-p", "hold_s=5", "-p", "hold_s=6"], ["hold_s is given twice"]),
+        (["run", "network_partition", "-p", 'expect=["lost_in_lgo"]'], ["did you mean 'lost_in_log'"]),
+        (["batch", "experiments/quick.yaml", "--repeat", "1000000000"], ["--repeat", "1000"]),
+        (["batch", "experiments"], ["experiments", "cannot be read as YAML"]),
+        (["logs", "--level", "loud"], ["'loud'", "warning"]),
+        (["logs", "dddddd"], ["no run fits 'dddddd'"]),
+        (["watch", "--every", "inf"], ["--every inf", "at most"]),
+        (["database", "retain", "--older-than-days", "nan"], ["--older-than-days nan", "above 0"]),
+        (["database", "retain", "--older-than-days", "0"], ["--older-than-days 0", "above 0"]),
+        (["database", "retain", "--older-than-days=-1"], ["--older-than-days -1", "above 0"]),
+        (["database", "retain", "--older-than-days", "1e9"], ["at most 36,500 days"]),
+        (["database", "retain", "--older-than-days", "inf"], ["at most 36,500 days"]),
+        (["dead-letters", "--dry-run"], ["--dry-run", "give both"]),
+        (["dead-letters", "--resend", "--all"], ["--all", "sent again only once"]),
+        (["dead-letters", "--limit", "0"], ["--limit", "1"]),
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_are_refused_before_anything_starts(
+    call: Call, nothing_starts: Path, words: list[str], said: list[str]
+) -> None:
+    """A wrong name, parameter or file ends with 2 and one message, and neither a run folder nor a lab is made."""
+    code, out, err = call(*words)
+    assert code == 2 and out == ""
+    assert [word for word in said if word not in err] == [] and "Traceback" not in err
+    assert list(nothing_starts.iterdir()) == []
+
+
+def test_scenarios_for_machines(call: Call) -> None:
+    """`scenarios --json` gives each parameter's type, unit, choices and default as fields of their own."""
+    code, out, _ = call("scenarios", "--json")
+    listed = json.loads(out)
+    assert code == 0 and list(listed) == list(SCENARIOS)
+    assert {name: list(its) for name, its in listed.items()} == {
+        name: list(inspect.signature(function).parameters) for name, function in SCENARIOS.items()
+    }
+    kind, hold_s = listed["broker_loss"]["kind"], listed["broker_loss"]["hold_s"]
+    assert (kind["choices"], kind["default"], kind["required"]) == (["kill", "terminate", "pause"], "kill", False)
+    assert (hold_s["type"], hold_s["unit"], hold_s["choices"], hold_s["default"]) == ("number", "seconds", [], 14)
+    source = listed["recorded_machine"]["source"]
+    assert (source["type"], source["required"], source["default"]) == ("text", True, None)
+
+
+def test_scenarios_for_people(call: Call) -> None:
+    """`scenarios` says in plain words what may be given: choices, units, what is required; no type of Python."""
+    lines = [line.strip() for line in call("scenarios")[1].splitlines()]
+    assert "kind: kill | terminate | pause = kill" in lines
+    assert "hold_s: seconds = 14" in lines and "rate_per_s: readings per second = 2000" in lines
+    assert "steps_per_s: list of readings per second = [10000, 25000, 50000, 75000, 100000]" in lines
+    assert "session_timeout_s: seconds (may be left out)" in lines
+    assert "source: text (required)  (path of a CSV file)" in lines
+    assert any(line.startswith("target: text = leader:0  (leader:P, ") for line in lines)
+    python = re.compile(r"\b(str|int|float|tuple|Literal|None|Optional|FaultKind|Acks|Profile|Protocol|Expect)\b")
+    assert [line for line in lines if python.search(line)] == []
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "compare"])
+def test_how_a_run_is_named(call: Call, command: str) -> None:
+    """The help of each command that takes a run says the four ways of naming it."""
+    said = " ".join(re.sub(r"[│\n]", " ", call(command, "--help")[1]).split())
+    assert [way for way in ("its path", "6 hex digits", "scenario's name", "'latest'") if way not in said] == []
+
+
+def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> None:
+    """`runs` gives one line a run with its verdict, `--json` the folders."""
+    code, out, _ = call("runs")
+    assert code == 0 and [run.folder.run_id in line for run, line in zip(saved, out.splitlines(), strict=True)]
+    assert {run.folder.path.name for run in saved} == {line.split()[0] for line in out.splitlines()}
+    assert out.count("PASS") == 1 and out.count("FAIL") == 1
+    _, listed, _ = call("runs", "--json")
+    assert {item["path"]: item["sealed"] for item in json.loads(listed)} == {
+        str(run.folder.path): True for run in saved
+    }
+
+
+def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -> None:
+    """A run that was never sealed is listed with its scenario, without a verdict; before the first one, a hint."""
+    from factorylab.history import run_folders
+    from factorylab.scenarios.catalog import build
+
+    _, out, err = call("runs")
+    assert out == "" and "no runs yet" in err
+    run = run_folders.create(nothing_starts / "results", build("baseline", {}))
+    assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} did not finish\n"
+    (listed,) = json.loads(call("runs", "--json")[1])
+    assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
+
+
+def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
+    """`show` prints verdict, loss and folder of the run that is named."""
+    code, out, _ = call("show", "lossy")
+    assert code == 0 and "FAIL" in out and "lost" in out and str(saved[1].folder.path) in out
+
+
+@pytest.mark.usefixtures("no_figures")
+@pytest.mark.parametrize(("name", "exit_code"), [("whole", 0), ("lossy", 1)])
+def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], name: str, exit_code: int) -> None:
+    """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's."""
+    first, *_ = call("replay", name)
+    code, out, err = call("replay", name)
+    assert first == code == exit_code
+    assert ("PASS" if code == 0 else "FAIL") in out and "the same verdict as before, byte for byte" in err
+
+
+def test_replay_notices_another_verdict(call: Call, saved: tuple[Run, Run]) -> None:
+    """Where the verdict on disk is another one, replay says so; it writes verdict and figures anew."""
+    path = saved[0].folder.derived / "verdict.json"
+    path.write_text("{}")
+    assert "the verdict is NOT the same as before" in call("replay", "whole")[2]
+    assert json.loads(path.read_text())["verdict"] == "PASS"
+    assert {"timeline.svg", "latency.svg", "ack_gaps.svg"} <= {file.name for file in saved[0].folder.figures.iterdir()}
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
+    """A run whose raw files were changed after the seal is judged INVALID, exit code 4."""
+    run = healthy(nothing_starts / "results").saved()
+    (run.folder.logs / "late.log").write_text("x")
+    code, out, _ = call("replay", "latest", "--json")
+    assert (code, json.loads(out)["verdict"]) == (4, "INVALID")
+
+
+def test_a_damaged_table_is_a_verdict_and_no_traceback(call: Call, nothing_starts: Path) -> None:
+    """A run of which half a table is gone is INVALID, exit code 4, and what could not be drawn is said."""
+    run = healthy(nothing_starts / "results").saved()
+    table = run.folder.table("phases")
+    table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
+    code, out, err = call("replay", "latest")
+    assert (code, "INVALID" in out) == (4, True) and "figures are missing: history/phases.parquet cannot be read" in err
+
+
+def test_a_damaged_scenario_does_not_hide_the_other_runs(call: Call, nothing_starts: Path) -> None:
+    """`runs` names the run that cannot be read, and lists the others."""
+    whole, damaged = (healthy(nothing_starts / "results").saved().folder for _ in range(2))
+    (damaged.raw / "scenario.json").write_text("{")
+    lines = call("runs")[1].splitlines()
+    assert {line.split()[0] for line in lines} == {whole.path.name, damaged.path.name}
+    assert sum("scenario.json cannot be read" in line for line in lines) == 1
+
+
+def test_compare_puts_two_runs_side_by_side(call: Call, saved: tuple[Run, Run]) -> None:
+    """`compare` prints the numbers of both runs."""
+    code, out, _ = call("compare", "whole", "lossy")
+    assert code == 0 and all(run.folder.run_id in out for run in saved) and "PASS" in out and "FAIL" in out
+
+
+def test_report_writes_one_page(call: Call, saved: tuple[Run, Run], results: Path) -> None:
+    """`report` writes the latest run of each scenario into report.html and says where it is."""
+    code, _, err = call("report")
+    page = Page((results / "report.html").read_text())
+    assert code == 0 and "report of 2 run(s)" in err and str(results / "report.html") in err
+    assert len(page.ids) == 2
+
+
+def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:
+    """`batch --dry-run` validates, lists all runs in their order, and makes nothing."""
+    code, out, err = call("batch", "experiments/quick.yaml", "--dry-run")
+    assert code == 0 and out == ""
+    assert [line.split()[0] for line in err.splitlines()] == ["baseline", "broker_loss", "consumer_loss", "high_load"]
+    assert len(call("batch", "experiments/quick.yaml", "--dry-run", "--repeat", "3")[2].splitlines()) == 12
+    assert list(nothing_starts.iterdir()) == []
+
+
+def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --debug an error of the lab is raised with its traceback."""
+    from factorylab.core.errors import UsageError
+
+    monkeypatch.setattr(sys, "argv", ["factorylab", "--debug", "show", "dddddd"])
+    monkeypatch.setattr(main, "_debug", [])
+    with pytest.raises(UsageError):
+        main.main()
+
+
+def test_the_worst_run_decides_the_exit_code() -> None:
+    """A batch ends with FAIL before INVALID before NOT_DRAINED before success."""
+    from factorylab.cli.batch_commands import WORST_FIRST
+
+    assert WORST_FIRST == (1, 4, 3, 0)

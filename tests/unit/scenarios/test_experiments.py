@@ -1,0 +1,72 @@
+"""The committed experiments: every one validates, and the dry run lists it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factorylab.execution import batch
+from factorylab.scenarios import loading
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.controls import CONTROLS
+from tests.support.places import ROOT
+
+EXPERIMENTS = ROOT / "experiments"
+BATCHES = sorted(EXPERIMENTS.glob("*.yaml"))
+FILES = sorted((EXPERIMENTS / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", BATCHES, ids=lambda file: file.name)
+def test_every_batch_validates(file: Path) -> None:
+    """All runs of a committed batch are valid, and the batch is called like its file."""
+    loaded = batch.load_batch(file)
+    assert loaded.name == file.stem and len(batch.plan(loaded)) == len(loaded.runs)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_every_scenario_file_validates(file: Path) -> None:
+    """A committed scenario file is valid, is called like its file, and hides no named scenario."""
+    assert loading.scenario(str(file)).name == file.stem not in SCENARIOS
+
+
+def test_quick_and_full_are_there() -> None:
+    """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
+    nodes; quick has four of them."""
+    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick"]
+    full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
+    assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
+        "recorded_machine",
+        "network_partition",
+        "control",
+    }
+    assert len(batch.load_batch(EXPERIMENTS / "quick.yaml").runs) == 4
+
+
+def test_the_batch_of_controls_is_whole() -> None:
+    """It holds every control and every twin, each once."""
+    file = EXPERIMENTS / "controls.yaml"
+    made = [batch.job_of(entry, file).scenario() for entry in batch.load_batch(file).runs]
+    assert made == [scenario for control in CONTROLS.values() for scenario in control.scenarios]
+
+
+def test_the_demonstrations_expect_no_pass() -> None:
+    """One demonstration must FAIL by a loss, the other must be INVALID."""
+    expected = {file.stem: loading.scenario(str(file)).expect for file in FILES}
+    assert expected["never_lands"] == "invalid" and "lost_in_log" in expected["acked_loss"]
+
+
+def test_partitions_are_shown_from_every_side() -> None:
+    """The batch of network partitions cuts off a leader with either acks, one way, a follower and a consumer; the
+    leader that may confirm alone must lose readings."""
+    made = [batch.job_of(entry, EXPERIMENTS / "partition.yaml").scenario() for entry in
+            batch.load_batch(EXPERIMENTS / "partition.yaml").runs]  # fmt: skip
+    sides = {(s.faults[0].target, s.faults[0].direction, s.clients.acks) for s in made}
+    assert sides == {
+        ("leader:0", "both", "all"),
+        ("leader:0", "both", "1"),
+        ("follower:0", "both", "all"),
+        ("leader:0", "in", "all"),
+        ("owner:0", "both", "all"),
+    }
+    assert all(("lost_in_log" in s.expect) == (s.clients.acks == "1") for s in made)
