@@ -30,8 +30,8 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 test: setup ## all tests, the notebooks included, against a real cluster; TESTERS=2 for two processes side by side
 	@$(BIN)/python -m pytest $(if $(TESTERS),--numprocesses=$(TESTERS) --dist=loadgroup) --nbmake --nbmake-timeout=600 tests notebooks
 
-test-unit: setup ## the tests that need nothing but Python
-	@$(BIN)/python -m pytest -p no:nbmake --numprocesses=2 --dist=loadgroup -m unit tests
+test-unit: setup ## the tests that need nothing but this Python
+	@$(BIN)/python -m pytest -p no:nbmake --numprocesses=2 --dist=loadgroup tests/unit tests/notebooks
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

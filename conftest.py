@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,11 +19,11 @@ from xdist.remote import Producer
 
 from factorylab.cluster.local.backend import LocalCluster, quiet
 from factorylab.cluster.settings import load_settings
-from factorylab.core import environment
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs
 from factorylab.scenarios.catalog import build
 from tests.groups import ByGroup, is_notebook, mark
+from tests.support.isolation import trouble
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
@@ -50,21 +47,6 @@ def house_of_notebooks() -> Iterator[SharedLab]:
     shutil.rmtree(home)
 
 
-@cache
-def trouble() -> str:
-    """Why nodes cannot have networks of their own here; empty where they can. Asked in a process apart: it forks."""
-    program = "from factorylab.cluster.network import isolated_network as network; print(network.trouble())"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=environment.python(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout.strip()
-
-
 def run_ids() -> set[str]:
     return {run.run_id for run in list_runs(load_settings().results)}
 
@@ -85,7 +67,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if not is_notebook(item):
         return
     if item.path.stem == RECORDED:
-        pytest.skip("needs a folder of recordings; tests/unit/detectors/test_scoring.py runs it where there is one")
+        pytest.skip("needs a folder of recordings; tests/integration/detectors runs it where there is one")
     if item.path.stem == PARTITION and trouble():
         pytest.skip(trouble())
     stash = item.config.stash

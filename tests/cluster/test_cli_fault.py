@@ -1,11 +1,10 @@
-"""`factorylab fault`: refusals before anything starts, and a fault by hand on a lab that is up."""
+"""`factorylab fault` on a lab that is up: evidence, healing, and faults without a victim."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,33 +19,8 @@ from factorylab.core.waiting import wait_until
 from factorylab.execution.setup import create_topics_and_tables
 from factorylab.execution.shared_lab import SharedLab
 from factorylab.scenarios.model import Topology
+from tests.support.drivers import COMMAND, typed
 from tests.support.labs import shell
-
-COMMAND = [sys.executable, "-c", "from factorylab.cli.main import main; main()", "fault"]
-
-
-def typed(home: Path, *words: str) -> tuple[int, str]:
-    """Exit code and standard error of `factorylab fault` in another process."""
-    env = shell() | {"FACTORYLAB_HOME": str(home)}
-    done = subprocess.run([*COMMAND, *words], env=env, capture_output=True, text=True, timeout=180, check=False)
-    return done.returncode, done.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "told"),
-    [
-        (("broker", "burn"), 2, "'burn' is not one of"),
-        (("broker", "kill", "--target", "leader:x"), 2, "faults.0.target"),
-        (("broker", "kill", "--target", "broker:4"), 2, "the numbers of a broker go from 1 to 3"),
-        (("broker", "kill", "--hold", "0"), 2, "--hold"),
-        (("network", "disconnect", "--direction", "in"), 2, "a disconnect has no sides"),
-        (("broker", "kill"), 5, "no lab is up in"),
-    ],
-)
-def test_what_cannot_be_done_is_refused(tmp_path: Path, words: tuple[str, ...], code: int, told: str) -> None:
-    """A wrong action, target or time, and a lab that is not up, are refused with the value and the rule."""
-    ended, said = typed(tmp_path, *words)
-    assert (ended, told in said, "Traceback" in said) == (code, True, False), said
 
 
 @pytest.fixture(scope="module")

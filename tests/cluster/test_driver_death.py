@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,6 +15,7 @@ from factorylab.cluster import boot, control, manage
 from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.core.waiting import wait_until
 from factorylab.history.run_folders import list_runs
+from tests.support.drivers import command, driver
 from tests.support.labs import left_of, listening, shell, wait_nothing_left
 from tests.support.places import ROOT
 
@@ -29,7 +28,6 @@ faults:
 schedule: {warm_up_s: 1, steady_s: 1}
 """
 LIBRARY = "import sys\nimport factorylab as lab\nlab.run(lab.scenario(sys.argv[1]))"
-LANDED = "is dead"
 BOOTING = "three brokers and PostgreSQL: starting"
 STOPPED = "interrupted; the lab was healed and stopped\n"
 
@@ -40,35 +38,10 @@ def env(home: Path, tmp_path: Path) -> dict[str, str]:
     return shell() | where
 
 
-@contextmanager
-def driver(
-    words: list[str], env: dict[str, str], log: Path, reached: str = LANDED
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A driver in a process group of its own, like a terminal's job, that has said how far it is."""
-    with log.open("wb") as out:
-        process = subprocess.Popen(words, env=env, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
-    try:
-        wait_until(
-            lambda: reached in log.read_text() or process.poll() is not None,
-            what=f"the driver to say {reached!r}",
-            timeout_s=120,
-            last_seen=log.read_text,
-        )
-        assert process.poll() is None, log.read_text()
-        yield process
-    finally:
-        process.kill()
-        process.wait(30)
-
-
 def ports_of(home: Path) -> list[int]:
     """The seven ports of the lab: clients' and quorum ports of the brokers, and the database's."""
     first = int(boot.known_endpoints(home).broker(1).rpartition(":")[2])
     return list(range(first, first + 7))
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from factorylab.cli.main import main; main()", *words]
 
 
 def paused(home: Path) -> list[str]:

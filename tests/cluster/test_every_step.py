@@ -18,7 +18,7 @@ from factorylab.cluster.settings import Settings
 from factorylab.core.names import Names
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.model import Topology
-from tests.integration.cluster.test_netns import trouble
+from tests.support.isolation import trouble
 from tests.support.labs import left_of, shell
 
 HEALED_WITHIN_S = 30.0

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import psycopg2
@@ -29,16 +27,9 @@ from factorylab.factory.store.rows import AlertRow, StoreBatch
 from factorylab.factory.store.store import Store
 from factorylab.history.journal import read_journal
 from factorylab.history.tables import Commit, Group, Read, Send
-from tests.support.factory_runs import LONG_S, FactoryRun, assert_stored_once, factory_run
+from tests.support.factory_runs import LONG_S, FactoryRun, assert_stored_once
 from tests.support.sql_page import examples
-from tests.unit.factory.test_factory_units import BAD, wire
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
+from tests.support.wire import BAD, wire
 
 
 @pytest.mark.parametrize("protocol", ["range", "cooperative-sticky", "consumer"])

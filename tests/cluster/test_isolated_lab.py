@@ -20,8 +20,9 @@ from factorylab.core.errors import EnvironmentUnfit
 from factorylab.core.names import Names
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.model import Topology
-from tests.integration.cluster.test_netns import PEERS_OF_1, trouble
+from tests.support.isolation import trouble
 from tests.support.labs import shell, wait_said
+from tests.support.peers import PEERS_OF_1
 
 RECORDS = 2_000
 LONG_S = 90

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,19 +24,12 @@ from factorylab.execution import log_scan
 from factorylab.history.journal import SEND, read_journal, read_pieces, sends_path
 from factorylab.history.tables import Commit, FaultStep
 from factorylab.operations import live_trace, live_view
-from tests.support.factory_runs import LONG_S, FactoryRun, factory_run
+from tests.support.factory_runs import LONG_S, FactoryRun
 from tests.support.labs import listening
-from tests.unit.factory.test_factory_units import wire
-from tests.unit.factory.test_metrics import scrape, value
+from tests.support.scraped import scrape, value
+from tests.support.wire import wire
 
 BAD = (b"x", b"not JSON")
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
 
 
 def metrics_of(run: FactoryRun, worker: str) -> str:

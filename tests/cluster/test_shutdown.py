@@ -7,27 +7,17 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import psycopg2
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.waiting import wait_until
-from factorylab.factory.processor.pace import Pace
-from tests.support.factory_runs import LONG_S, PARTITIONS, FactoryRun, assert_stored_once, factory_run
-from tests.unit.factory.test_metrics import scrape
+from tests.support.factory_runs import LONG_S, PARTITIONS, FactoryRun, assert_stored_once
+from tests.support.scraped import scrape
 
 SESSION_S = 80.0  # whoever waits for the session of a member that left shows it
 AT_ONCE_S = 40.0  # far below the session, and enough on a machine that is busy otherwise
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
 
 
 def owners(run: FactoryRun) -> set[object]:
@@ -78,33 +68,6 @@ def test_told_to_stop_under_load(run: FactoryRun, number: signal.Signals, protoc
     assert fleet["offered"] == sum(run.ends().values()) == run.stored()
     assert committed(run) == run.positions() == run.ends()
     assert_stored_once(run)
-
-
-# ---- a processor that is too slow for its group
-
-
-def test_a_slow_round_is_explained_by_its_slowest_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text names the setting, what took how long and what to do, or that the process stood still."""
-    clock = iter([1e9, 1e9 + 1, 1e9 + 2, 1e9 + 12])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    pace = Pace(6.0)
-    pace.begin()
-    for step in ("preparing", "delivering", "storing"):
-        pace.did(step)  # type: ignore[arg-type]
-    text = pace.explain()
-    for word in ("max.poll.interval.ms = 6000", "12.0 s", "storing 10.0 s", "FACTORYLAB_STORE_DEADLINE_S"):
-        assert word in text
-    monkeypatch.undo()
-    assert not pace.late and Pace(-1.0).late
-    assert "stood still" in Pace(6.0, {"preparing": 0.1}).explain()
-
-
-def test_deadlines_that_outlast_the_interval_are_told_at_the_start() -> None:
-    """Where a batch may lawfully take longer than the group waits, the text names the settings and their values."""
-    assert Pace(300.0).too_short_for(30, 60) == ""
-    text = Pace(60.0).too_short_for(30, 60)
-    for word in ("90 s", "FACTORYLAB_PRODUCE_DEADLINE_S 30", "FACTORYLAB_STORE_DEADLINE_S 60", "= 60000"):
-        assert word in text
 
 
 @contextmanager

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.waiting import wait_until
-from tests.support.factory_runs import LONG_S, FactoryRun, assert_stored_once, factory_run
+from tests.support.factory_runs import LONG_S, FactoryRun, assert_stored_once
 
 STEPS = 6
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
 
 
 def owners(run: FactoryRun) -> list[str]:

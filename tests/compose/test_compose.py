@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,36 +25,11 @@ from factorylab.history import run_folders
 from factorylab.history.journal import read_journal
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.model import Fault, Scenario, Schedule, Workload
-from tests.support.labs import kill, left_of, shell, wait_said
+from tests.support.docker_labs import BROKERS, GONE_S, NODES, driver_at, of_project, wait_nothing_of, wait_status
+from tests.support.labs import kill, wait_said
 
-BROKERS = ["broker-1", "broker-2", "broker-3"]
-NODES = [*BROKERS, "database"]
 VICTIM = "broker-2"
-GONE_S = 30  # what is promised after the death of a driver
 SHORT = Schedule(warm_up_s=2, steady_s=4, after_s=4)
-DRIVER = """
-import sys, time
-from pathlib import Path
-from factorylab.cluster.base import Cut
-from factorylab.cluster.docker.compose import ComposeCluster
-from factorylab.cluster.settings import load_settings
-
-home, last, *words = sys.argv[1:]
-lab = ComposeCluster.up(load_settings().model_copy(update={"home": Path(home)}), keep="keep" in words)
-steps = {
-    "up": lambda: None,
-    "paused": lambda: lab.inject(1, "broker-1", "pause"),
-    "cut": lambda: lab.inject(2, "broker-2", "partition", Cut("everybody")),
-    "disconnected": lambda: lab.inject(3, "broker-3", "disconnect"),
-    "killed": lambda: lab.inject(4, "database", "kill"),
-}
-for name, do in steps.items():
-    do()
-    if name == last:
-        break
-print("reached", flush=True)
-time.sleep(600)
-"""
 
 
 @pytest.fixture(scope="session")
@@ -77,14 +50,6 @@ def lab(shared: ComposeCluster) -> Iterator[ComposeCluster]:
     """The shared lab, healed by whoever used it."""
     yield shared
     assert shared.heal() == []
-
-
-def of_project(home: Path) -> list[str]:
-    """Everything that the engine has of a lab: containers, networks, volumes."""
-    client, mine = engine.connect(), {"label": f"{projects.PROJECT_LABEL}={project_of(home)}"}
-    found = [container["Names"][0] for container in client.api.containers(all=True, filters=mine)]
-    found += [network["Name"] for network in client.api.networks(filters=mine)]
-    return found + [volume["Name"] for volume in client.api.volumes(filters=mine)["Volumes"] or []]
 
 
 def inspected(lab: ComposeCluster, name: str) -> dict[str, object]:
@@ -113,10 +78,6 @@ def whole(lab: ComposeCluster) -> None:
         timeout_s=60,
         last_seen=lambda: str(broken(lab.reach())),
     )
-
-
-def wait_status(lab: ComposeCluster, name: str, status: str) -> None:
-    wait_until(lambda: lab.status(name) == status, what=f"{name} to be {status}", timeout_s=30)
 
 
 # -- what a lab is
@@ -362,15 +323,6 @@ def test_a_killed_leader_costs_no_reading(lab: ComposeCluster, compose_settings:
 # -- what must never be left
 
 
-def wait_nothing_of(home: Path) -> None:
-    wait_until(
-        lambda: not of_project(home) and not left_of(home),
-        what=f"nothing to be left of {home}",
-        timeout_s=GONE_S,
-        last_seen=lambda: f"{of_project(home)} {left_of(home)}",
-    )
-
-
 @pytest.fixture
 def own_home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """The folder of a lab of one test, which fails when the engine, or this host, holds anything of it afterwards."""
@@ -380,21 +332,6 @@ def own_home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path
         wait_nothing_of(home)
     finally:
         manage.down(home, force=True)
-
-
-def driver_at(home: Path, last: str, *words: str) -> subprocess.Popen[str]:
-    """A driver in a process of its own, as far as step `last`."""
-    command = [sys.executable, "-c", DRIVER, str(home), last, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=shell())
-    if last == "starting":
-        wait_until(lambda: of_project(home), what="the first containers", timeout_s=90)
-        return process
-    assert process.stdout is not None
-    said = process.stdout.readline()
-    if said != "reached\n":
-        kill(process)
-    assert said == "reached\n"
-    return process
 
 
 @pytest.mark.parametrize("step", ["starting", "up", "killed"])

@@ -22,8 +22,8 @@ from factorylab.cluster.docker.compose import ComposeCluster, project_of
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.core.waiting import wait_until
-from tests.cluster.test_driver_death import command, driver
-from tests.compose.test_compose import NODES, of_project, wait_nothing_of, wait_status
+from tests.support.docker_labs import NODES, of_project, wait_nothing_of, wait_status
+from tests.support.drivers import command, driver
 from tests.support.labs import shell
 from tests.support.small_engine import small_engine
 

@@ -29,7 +29,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.execution.runner import perform
 from factorylab.history import run_folders
 from factorylab.scenarios.model import Scenario, Schedule, Workload
-from tests.compose.test_compose import NODES, driver_at, of_project, wait_nothing_of
+from tests.support.docker_labs import NODES, driver_at, of_project, wait_nothing_of
 from tests.support.forwarder import Forwarder
 from tests.support.labs import kill
 

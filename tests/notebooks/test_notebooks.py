@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import logging
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from factorylab.scenarios.catalog import SCENARIOS
 from tests.support.notebook_text import FOLDER, NOTEBOOKS, shared_texts
+from tests.support.places import ROOT
 
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
@@ -115,3 +117,10 @@ def test_a_scenarios_notebook_is_a_lab_report(notebook: Path) -> None:
     assert -1 not in places and places == sorted(places), dict(zip(parts, places, strict=True))
     question = next(cell.source for cell in cells(notebook) if "**Question.**" in cell.source)
     assert any(char.isdigit() for char in question) and "?" in question
+
+
+@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda f: f.name)
+def test_notebooks_are_stripped(notebook: Path) -> None:
+    """Committed notebooks carry no output and no execution count."""
+    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert cells and all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)

@@ -9,12 +9,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psycopg2
 
 from factorylab.cluster.local import postgres
 from factorylab.cluster.settings import load_settings
 from factorylab.cluster.supervisor.processes import spawn
 from factorylab.core.waiting import wait_until
+from factorylab.detectors.saved_state import Part
+from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
+from factorylab.factory.store.rows import AlertRow, StoreBatch
 
 PASSWORD = "of-a-test"
 
@@ -57,3 +61,18 @@ class Place:
         with closing(psycopg2.connect(self.url)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(query.format(s=self.name))
             return cursor.fetchall() if cursor.description else []
+
+
+def batch(from_offset: int, to_offset: int, epoch: int) -> StoreBatch:
+    """Vibration readings of sensor 1 and one alert; offsets are seqs."""
+    seq = np.arange(from_offset, to_offset)
+    columns = {
+        "sensor_id": np.full(len(seq), 1, np.int32),
+        "seq": seq,
+        "recorded_at": np.full(len(seq), 1_700_000_000_000_000 - POSTGRES_EPOCH_US),
+        "partition": np.zeros(len(seq), np.int16),
+        "record_offset": seq,
+        "kurtosis": np.full(len(seq), 3.0),
+    }
+    alert = AlertRow("b", 1, from_offset, "r", "warning", 3.0, 2.0, "2023-11-14T22:13:20Z", "c")
+    return StoreBatch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.history import manifest, run_folders, run_tables
+from factorylab.history.saved_run import Run
 from factorylab.history.tables import TABLES
 from factorylab.scenarios.model import Scenario, scenario_from
 
@@ -354,3 +355,7 @@ def forget_acked(h: History, from_s: float, until_s: float, partition: int = 0) 
         marked = h[table].merge(lost, on=["sensor", "seq"], how="left")
         h[table] = marked[marked["lost"].isna()].drop(columns="lost").reset_index(drop=True)
     return int(gone.sum())
+
+
+def names(run: Run, sensor: int) -> str:
+    return str(run.sensors.set_index("sensor")["name"][sensor])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -126,3 +127,9 @@ def wait_said(path: Path, word: str) -> None:
 def listening(ports: Sequence[int]) -> list[int]:
     """Those of `ports` that somebody on this machine listens on."""
     return sorted({c.laddr.port for c in psutil.net_connections("tcp") if c.status == "LISTEN"} & set(ports))
+
+
+def closed_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

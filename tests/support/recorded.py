@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from factorylab.detectors.recordings.collect import read_recordings
+from factorylab.detectors.recordings.layout import Columns, Layout
+from factorylab.detectors.recordings.recording import Recording
 from tests.support.places import SHARED
 
 MACHINE = SHARED / "data" / "nab" / "machine_temperature_system_failure.csv"
@@ -17,3 +20,9 @@ def machine_file() -> Path:
     if not MACHINE.exists():
         pytest.skip("no folder of recorded machine data")
     return MACHINE
+
+
+def read(path: Path, columns: Columns | None = None) -> Recording:
+    """The only recording of a file."""
+    (found,) = read_recordings([path], columns or Columns(), Layout())
+    return found

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -17,6 +14,7 @@ import pytest
 
 import factorylab as lab
 from factorylab.scenarios import loading
+from tests.support.heavy import HEAVY
 from tests.support.places import ROOT
 
 CODE = sorted((ROOT / "factorylab").rglob("*.py"))
@@ -47,7 +45,6 @@ NEVER: dict[str, tuple[str, ...]] = {
     "detectors": CLIENTS,
     "scenarios": CLIENTS,
 }
-HEAVY = ("pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka")
 LIGHT = (
     "__init__",
     "core/errors",
@@ -173,13 +170,6 @@ def test_the_core_imports_nothing_heavy(name: str) -> None:
     assert [n for n in names for heavy in HEAVY if within(n, heavy)] == []
 
 
-def test_a_supervisor_starts_light() -> None:
-    """What owns a lab's processes, and what asks it, import neither pydantic nor anything heavy."""
-    program = "import sys, factorylab.cluster.supervisor; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) & {"pydantic", "yaml", *HEAVY} == set()
-
-
 def test_each_name_of_the_api_is_there() -> None:
     """`lab.scenario` is the function, and each name that the package promises leads somewhere."""
     assert lab.scenario is loading.scenario
@@ -209,10 +199,3 @@ def test_nothing_waits_by_sleeping() -> None:
         ]
         stray += [f"{file.relative_to(ROOT)}:{call.lineno}" for call in sleeps if id(call) not in looped]
     assert stray == []
-
-
-@pytest.mark.parametrize("notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda f: f.name)
-def test_notebooks_are_stripped(notebook: Path) -> None:
-    """Committed notebooks carry no output and no execution count."""
-    cells = [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
-    assert cells and all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)

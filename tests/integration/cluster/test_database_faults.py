@@ -25,8 +25,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.factory.store import schema
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.store import Store
-from tests.integration.factory.test_factory_schema import batch
-from tests.support.databases import Place
+from tests.support.databases import Place, batch
 from tests.support.labs import wait_nothing_left
 
 DEADLINE_S = 2.0

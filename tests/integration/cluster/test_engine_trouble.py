@@ -6,19 +6,16 @@ No engine is needed: programs that are mistaken for one, or for its command line
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import docker.errors
 import pytest
 
-from factorylab.cluster import folders
-from factorylab.cluster.docker import compose, engine, projects
+from factorylab.cluster.docker import compose, engine
 from factorylab.cluster.settings import load_settings
-from factorylab.core.errors import EnvironmentUnfit, LabError
+from factorylab.core.errors import EnvironmentUnfit
 from tests.support.fake_engine import FakeEngine, answer, version
 from tests.support.labs import shell
 
@@ -127,52 +124,3 @@ def test_a_command_line_that_hangs_is_given_up(path_of: Path) -> None:
     a_docker(path_of, "import time; time.sleep(60)")
     with pytest.raises(EnvironmentUnfit, match=r"'docker compose' took longer than 0.3 s: .*--backend local"):
         engine.command("compose", env=dict(os.environ), timeout_s=0.3)
-
-
-def test_a_full_disk_of_the_engine_is_named() -> None:
-    """What the engine refuses for want of space is trouble of the machine, with how to make room; else it is not."""
-    full = docker.errors.APIError("500", explanation="mkdir /var/lib/docker/x: no space left on device")
-    with (
-        pytest.raises(EnvironmentUnfit, match=r"starting broker-1: mkdir .*docker system prune"),
-        engine.asking("starting broker-1"),
-    ):
-        raise full
-    with pytest.raises(LabError, match="refused: no such container") as caught, engine.asking("x"):
-        raise docker.errors.APIError("404", explanation="no such container")
-    assert caught.value.exit_code == 1
-
-
-def test_a_full_data_folder_of_the_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too little space where the engine keeps its data is refused before anything is made, with how to make room."""
-    full = shutil.disk_usage(tmp_path)._replace(free=(folders.LAB_MB - 1) * 2**20)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    with pytest.raises(EnvironmentUnfit, match=r"has 1023 MB of free space .* 1024 MB: .*docker system prune"):
-        folders.check_room(tmp_path, "a lab", folders.LAB_MB, engine.ROOM)
-
-
-class Holding:
-    """The part of the engine's client that ends a project: each removal of its only container needs `tries`."""
-
-    def __init__(self, tries: int) -> None:
-        self.left, self.api = tries, self
-
-    def containers(self, **filters: object) -> list[dict[str, object]]:
-        return [{"Id": "1", "Labels": {projects.SERVICE_LABEL: "broker-1"}}] if self.left else []
-
-    def remove_container(self, name: str, **how: object) -> None:
-        self.left -= 1
-
-    def networks(self, **filters: object) -> list[dict[str, object]]:
-        return []
-
-    def volumes(self, **filters: object) -> dict[str, None]:
-        return {"Volumes": None}
-
-
-def test_what_was_removed_slowly_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A first round that took longer than all of it should and left nothing is a success; a project that somebody goes
-    on starting is not waited for without end."""
-    monkeypatch.setattr(projects, "REMOVED_S", 1e-9)
-    assert projects.remove(Holding(1), "p") == ["broker-1"]  # type: ignore[arg-type]
-    with pytest.raises(LabError, match="something keeps starting it"):
-        projects.remove(Holding(1000), "p")  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""Isolated labs: what each cut drops, whom it keeps from whom, and that nothing of it is left.
+"""Isolated labs: whom each cut keeps from whom, and that nothing of it is left.
 
-The nodes are small programs of this file, which listen where brokers do and send each other numbered datagrams, so
-that packets can be told apart by their way; `test_isolated_lab.py` has real brokers.
+The nodes are small programs, which listen where brokers do and send each other numbered datagrams, so that packets
+can be told apart by their way; `test_isolated_lab.py` has real brokers.
 """
 
 from __future__ import annotations
@@ -20,54 +20,22 @@ import msgspec
 import psutil
 import pytest
 
-from conftest import trouble
 from factorylab.cluster import control, doctor
 from factorylab.cluster.base import Cut, Link
 from factorylab.cluster.control import Door
-from factorylab.cluster.local.kafka_config import DOOR_PORT, INNER_PORT
-from factorylab.cluster.local.ports import bindable, free_block, start_of
+from factorylab.cluster.local.ports import bindable, start_of
 from factorylab.cluster.network import isolated_network, netns
 from factorylab.cluster.network.addresses import inner_address
-from factorylab.cluster.network.cuts import Drop, drops, iptables_rules, nft_rules
 from factorylab.cluster.settings import load_settings
 from factorylab.cluster.supervisor.processes import Children
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.waiting import wait_until
-from tests.support.labs import bare_lab, kill, shell, tiny, wait_nothing_left, wait_said
+from tests.support.isolation import trouble
+from tests.support.labs import bare_lab, kill, shell, tiny, wait_nothing_left
+from tests.support.peers import BROKERS, NUMBERS, PEERS_OF_1, WORKERS, start_peers
 from tests.support.places import ROOT
 
-BROKERS = ("broker-1", "broker-2", "broker-3")
-WORKERS = ("processor-0", "fleet-0")
-NUMBERS = dict(zip((*BROKERS, *WORKERS), (1, 2, 3, 11, 12), strict=True))
-PEER = f"""
-import json, pathlib, select, socket, sys, time
-name, peers = sys.argv[1], dict(enumerate(sys.argv[2].split(","), 1))
-inner, door = (socket.create_server(("", port)) for port in ({INNER_PORT}, {DOOR_PORT}))
-wire = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-wire.bind(("", 7000))
-print("here", flush=True)
-heard, turn, state = {{}}, 0, pathlib.Path(f"{{name}}.json")
-while True:
-    turn += 1
-    for address in peers.values():
-        try:
-            wire.sendto(str(turn).encode(), (address, 7000))
-        except OSError:  # the filter says no to the sender at once
-            pass
-    until = time.monotonic() + 0.02
-    while (left := until - time.monotonic()) > 0:
-        for one in select.select([inner, door, wire], [], [], left)[0]:
-            if one is wire:
-                said, (address, _) = wire.recvfrom(64)
-                heard[address] = int(said)
-            else:
-                with one.accept()[0] as client:
-                    if one is door:
-                        client.sendall(name.encode())
-    state.with_suffix(".new").write_text(json.dumps({{"turn": turn, "heard": heard}}))
-    state.with_suffix(".new").replace(state)
-"""
 Lab = tuple[Path, list[Door]]
 
 
@@ -75,47 +43,6 @@ Lab = tuple[Path, list[Door]]
 def can_isolate() -> None:
     if why := trouble():
         pytest.skip(why)
-
-
-# -- rules
-
-
-@pytest.mark.parametrize(
-    ("cut", "wanted"),
-    [
-        (Cut(), [Drop("input", "10.0.0.2"), Drop("input", "10.0.0.3"), Drop("output", "10.0.0.2"),
-                 Drop("output", "10.0.0.3")]),
-        (Cut(direction="in"), [Drop("input", "10.0.0.2"), Drop("input", "10.0.0.3")]),
-        (Cut(direction="out"), [Drop("output", "10.0.0.2"), Drop("output", "10.0.0.3")]),
-        (Cut("everybody"), [Drop("input", None), Drop("output", None)]),
-        (Cut("everybody", "in"), [Drop("input", None)]),
-        (Cut("everybody", "out"), [Drop("output", None)]),
-    ],
-)  # fmt: skip
-def test_what_a_cut_drops(cut: Cut, wanted: list[Drop]) -> None:
-    """Each kind of cut drops the packets of its side and its direction, and no others."""
-    assert drops([cut], ["10.0.0.2", "10.0.0.3"]) == wanted
-
-
-def test_cuts_add_up() -> None:
-    """Two cuts of one node drop what either drops, each once; none drops nothing."""
-    both = drops([Cut(direction="in"), Cut("everybody", "out"), Cut(direction="in")], ["10.0.0.2"])
-    assert both == [Drop("input", "10.0.0.2"), Drop("output", None)]
-    assert drops([], ["10.0.0.2"]) == []
-
-
-def test_rules_replace_what_was_there() -> None:
-    """Both filters are told the whole truth at once, and loopback is spared."""
-    wanted = [Drop("input", "10.0.0.2"), Drop("output", None)]
-    assert iptables_rules(wanted) == (
-        "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n"
-        "-A INPUT -s 10.0.0.2 -j DROP\n-A OUTPUT ! -o lo -j DROP\nCOMMIT\n"
-    )
-    assert nft_rules(wanted) == (
-        "table inet factorylab\ndelete table inet factorylab\ntable inet factorylab {\n"
-        "chain input { type filter hook input priority 0;\nip saddr 10.0.0.2 drop\n}\n"
-        'chain output { type filter hook output priority 0;\noifname != "lo" drop\n}\n}\n'
-    )
 
 
 class DeafNetwork:
@@ -198,17 +125,6 @@ def lacking(monkeypatch: pytest.MonkeyPatch, *programs: str) -> str:
         return isolated_network.trouble()
 
 
-@pytest.mark.parametrize("path", list(netns.SWITCHES))
-def test_a_switched_off_kernel_is_told_apart(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each switch that forbids user namespaces is named with the command that turns it, but not to root."""
-    wrong, hint = netns.SWITCHES[path]
-    monkeypatch.setattr(netns, "_value_of", lambda asked: wrong if asked == path else "7")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert netns.way_out() == f"'{hint}' as root or run as root or use the backend compose"
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "CAP_SYS_ADMIN" in netns.way_out() and "sysctl" not in netns.way_out()
-
-
 @pytest.mark.skipif(os.geteuid() != 0, reason="every other test here runs as an ordinary user already")
 def test_an_ordinary_user_can_do_it_too(can_isolate: None) -> None:
     """A process that has given root up makes namespaces, wires and cuts of its own, where the kernel lets users."""
@@ -226,20 +142,6 @@ def test_an_ordinary_user_can_do_it_too(can_isolate: None) -> None:
 
 
 # -- a lab
-
-
-def start_peers(home: Path) -> list[Door]:
-    """Three peers in the brokers' places, with doors, and two more in the workers'."""
-    everybody = ",".join(inner_address(number) for number in NUMBERS.values())
-    block = free_block(start_of(home), "0.0.0.0", 3)
-    doors = [Door("127.0.0.1", port, f"{inner_address(n)}:{DOOR_PORT}") for n, port in enumerate(block, 1)]
-    control.ask(home, control.Isolate(doors))
-    children = [tiny(name, home, PEER) for name in NUMBERS]
-    children = [msgspec.structs.replace(c, argv=[*c.argv, c.name, everybody]) for c in children]
-    control.ask(home, control.Start(children))
-    for name in NUMBERS:
-        wait_said(home / "logs" / f"{name}.log", "here")
-    return doors
 
 
 @pytest.fixture(scope="module")
@@ -270,7 +172,6 @@ def between(*names: str) -> set[tuple[str, str]]:
     return set(permutations(names, 2))
 
 
-PEERS_OF_1 = {("broker-1", "broker-2"), ("broker-1", "broker-3"), ("broker-2", "broker-1"), ("broker-3", "broker-1")}
 ALL_OF_1 = PEERS_OF_1 | {("host", "broker-1"), ("processor-0", "broker-1"), ("fleet-0", "broker-1")}
 ALL_OF_PROCESSOR = {("processor-0", broker) for broker in BROKERS}
 
@@ -455,7 +356,7 @@ from pathlib import Path
 from factorylab.cluster import control
 from factorylab.cluster.base import Cut
 from tests.support.labs import bare_lab
-from tests.integration.cluster.test_netns import start_peers
+from tests.support.peers import start_peers
 
 home = Path(sys.argv[1])
 bare_lab(home)

@@ -12,7 +12,7 @@ from kafka.errors import KafkaError
 from factorylab.cluster.admin import Admin
 from factorylab.core import environment
 from factorylab.core.errors import WaitTimeout
-from tests.integration.factory.test_factory_needs import closed_port
+from tests.support.labs import closed_port
 
 PROGRAM = """
 import os, resource, socket, threading

@@ -10,7 +10,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import psycopg2
 import pytest
 from alembic import command
@@ -23,15 +22,12 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from factorylab.core.errors import UsageError
-from factorylab.detectors.saved_state import Part
 from factorylab.factory.store import migrations, retention, schema
-from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US
 from factorylab.factory.store.ensure_schema import ensure_schema
 from factorylab.factory.store.migrations import FIRST, HEAD, SchemaTooNew
 from factorylab.factory.store.reader_role import READER, make_reader
-from factorylab.factory.store.rows import AlertRow, StoreBatch
 from factorylab.factory.store.store import Store
-from tests.support.databases import Place
+from tests.support.databases import Place, batch
 
 STEPS = Path(migrations.__file__).parent
 OLD_DATA = """
@@ -91,15 +87,6 @@ def differences(url: str, name: str) -> list[object]:
         return list(compare_metadata(context, schema.tables(name)))
 
 
-def test_steps_end_with_the_head() -> None:
-    """The number that the program goes by is that of the last step, and there is one way there from the first."""
-    config = Config()
-    config.set_main_option("script_location", str(STEPS))
-    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
-    assert (steps[0], steps[-1]) == (HEAD, FIRST)
-    assert steps == sorted(steps, reverse=True)
-
-
 def test_a_new_schema_is_as_declared(here: Place) -> None:
     """What is made at once is what is declared, at the newest version; making it again changes nothing."""
     for _ in range(2):
@@ -144,21 +131,6 @@ def test_work_goes_on_after_an_upgrade(here: Place) -> None:
     assert here.ask("SELECT count(*), count(kurtosis), max(seq) FROM {s}.readings") == [(110, 10, 109)]
     ((late,),) = here.ask("SELECT now() - stored_at FROM {s}.alerts WHERE alert_id <> 'a'")
     assert isinstance(late, timedelta) and timedelta() <= late < timedelta(minutes=1)
-
-
-def batch(from_offset: int, to_offset: int, epoch: int) -> StoreBatch:
-    """Vibration readings of sensor 1 and one alert; offsets are seqs."""
-    seq = np.arange(from_offset, to_offset)
-    columns = {
-        "sensor_id": np.full(len(seq), 1, np.int32),
-        "seq": seq,
-        "recorded_at": np.full(len(seq), 1_700_000_000_000_000 - POSTGRES_EPOCH_US),
-        "partition": np.zeros(len(seq), np.int16),
-        "record_offset": seq,
-        "kurtosis": np.full(len(seq), 3.0),
-    }
-    alert = AlertRow("b", 1, from_offset, "r", "warning", 3.0, 2.0, "2023-11-14T22:13:20Z", "c")
-    return StoreBatch(0, from_offset, to_offset, epoch, Part(0, b"state"), [columns], [alert])
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "older"])
@@ -275,3 +247,12 @@ def test_evidence_is_kept(database_url: str) -> None:
         retention.drop_readings(database_url, "run_abc123", datetime.now(UTC))
     with pytest.raises(UsageError, match="zone"):
         retention.drop_readings(database_url, "factory", datetime(2026, 1, 1))
+
+
+def test_steps_end_with_the_head() -> None:
+    """The number that the program goes by is that of the last step, and there is one way there from the first."""
+    config = Config()
+    config.set_main_option("script_location", str(STEPS))
+    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
+    assert (steps[0], steps[-1]) == (HEAD, FIRST)
+    assert steps == sorted(steps, reverse=True)

@@ -17,7 +17,7 @@ from factorylab.analysis.alerting import ALLOWED_S, ENOUGH
 from factorylab.audit.model.findings import Blind
 from factorylab.audit.model.verdict import panel
 from factorylab.history.saved_run import Run
-from factorylab.report import plots, summary_tables
+from factorylab.report import summary_tables
 from factorylab.scenarios.catalog import baseline
 from tests.support.histories import START, History, S, at_ns, consumer_loss, healthy, scenario, stall
 
@@ -212,17 +212,6 @@ def test_the_share_that_is_never_stored_shows_in_the_percentiles(tmp_path: Path)
     assert row["never"] == count > 10 and np.isinf(row["p99_s"]) and row["p50_s"] < 0.13
     table = summary_tables.alerting(h.run()).reset_index(drop=True)
     assert table.loc[1, ["p99", "longest"]].tolist() == ["never", "never"]
-
-
-@pytest.mark.parametrize("table", ["sensors", "rows", "commits"])
-def test_a_run_without_the_rows_says_so(tmp_path: Path, table: str) -> None:
-    """An older or broken history gives no number: verdict, table and figure say that it was not recorded."""
-    h = healthy(tmp_path)
-    h.absent.add(table)
-    run = h.run()
-    assert run.verdict.alerting is None and "blind: not recorded" in panel(run.verdict)
-    assert summary_tables.alerting(run).index.tolist() == ["not recorded"]
-    assert "not recorded" in plots.svg(plots.blind(run)) and "blind" not in plots.drawn(run)
 
 
 def test_the_verdict_names_the_worst_machine(tmp_path: Path) -> None:

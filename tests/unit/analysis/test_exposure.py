@@ -11,7 +11,7 @@ from factorylab import analysis
 from factorylab.audit.model.verdict import panel
 from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns, healthy, scenario
-from tests.unit.audit.test_explain import CUT_AT, isolated
+from tests.support.losses import CUT_AT, isolated
 
 PER_S = 100 / 3  # readings a second and partition
 

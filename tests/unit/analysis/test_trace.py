@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from factorylab.analysis.trace import trace
 from factorylab.analysis.trace_steps import Passed
-from factorylab.audit.judged import load
-from factorylab.cli.main import app
-from factorylab.core.errors import EnvironmentUnfit, UsageError
-from factorylab.history.saved_run import Run, each
-from tests.support.histories import at_ns, consumer_loss, healthy
-from tests.support.places import RECORDED_RUNS
-
-ZIPPED = RECORDED_RUNS / "broker_loss.zip"
-
-
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of a real cluster."""
-    folder = tmp_path_factory.mktemp("recorded")
-    with zipfile.ZipFile(ZIPPED) as archive:
-        archive.extractall(folder)
-    return load(next(folder.iterdir()))
-
-
-def names(run: Run, sensor: int) -> str:
-    return str(run.sensors.set_index("sensor")["name"][sensor])
+from tests.support.histories import at_ns, consumer_loss, healthy, names
 
 
 def timed(steps: list[Passed]) -> list[str]:
@@ -52,15 +29,6 @@ def test_a_reading_with_an_alert_is_followed_to_it(tmp_path: Path) -> None:
     assert sorted(step.where for step in found.steps if step.step == "alert") == ["alerts, table", "alerts, topic"]
     assert found.steps[2].where == f"sensor-data/{send.partition}/{send.offset}"
     assert found.steps[2].since_start_s == pytest.approx((send.t_ack_ns - send.t_intended_ns) / 1e9, abs=2e-6)
-
-
-def test_gaps_add_up(recorded: Run) -> None:
-    """Every reading's gaps sum to the time since its start, and none is negative: steps are in the order of time."""
-    for row in each(recorded.sends.iloc[:: len(recorded.sends) // 20]):
-        steps = [step for step in trace(recorded, names(recorded, row.sensor), row.seq).steps if step.at]
-        gaps = [step.gap_s for step in steps if step.gap_s is not None]
-        assert sum(gaps) == pytest.approx(steps[-1].since_start_s, abs=1e-5)
-        assert min(gaps) >= 0
 
 
 def test_what_did_not_arrive_is_said(tmp_path: Path) -> None:
@@ -90,27 +58,3 @@ def test_a_batch_that_was_refused_and_a_dead_letter_are_steps(tmp_path: Path) ->
     run = history.run()
     found = trace(run, names(run, row.sensor), row.seq)
     assert {"refused", "stored", "dead_letter"} <= set(timed(found.steps))
-
-
-def test_what_is_not_there_is_told(recorded: Run) -> None:
-    """A sensor that is not of the run is answered with similar ones, a reading with the sensor's last."""
-    name = names(recorded, 0)
-    with pytest.raises(UsageError, match=f"no sensor '{name[:-1]}'; it has 300, such as {name[:-2]}"):
-        trace(recorded, name[:-1], 0)
-    with pytest.raises(UsageError, match=rf"no reading 99999 of {name}: its readings go from 0 to \d+"):
-        trace(recorded, name, 99_999)
-
-
-def test_the_command_needs_no_cluster_for_a_saved_run(
-    recorded: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """`factorylab trace --run` gives people and machines the same; without a run and a lab it says what to do."""
-    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path))
-    words = ["trace", names(recorded, 3), "5", "--run", str(recorded.folder.path)]
-    told = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
-    lines = CliRunner().invoke(app, words).output.splitlines()
-    assert told["correlation_id"] == f"{names(recorded, 3)}:5"
-    assert len(lines) == 1 + len(told["steps"])
-    assert all(step["step"] in line for step, line in zip(told["steps"], lines[1:], strict=True))
-    refused = CliRunner().invoke(app, words[:3])
-    assert isinstance(refused.exception, EnvironmentUnfit) and "--run latest" in str(refused.exception)

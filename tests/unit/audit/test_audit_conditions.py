@@ -13,24 +13,17 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from tests.support.histories import (
-    History,
-    S,
-    at_ns,
-    broker_loss,
-    consumer_loss,
-    healthy,
-    network_partition,
-    scenario,
-)
-from tests.unit.audit.test_audit import (
+from tests.support.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, network_partition, scenario
+from tests.support.spoils import (
     Spoil,
     add_log,
     alert,
     answer,
     behind,
+    blind_for,
     both,
     callback,
+    dead_from,
     dead_letter,
     drop,
     fired,
@@ -44,7 +37,6 @@ from tests.unit.audit.test_audit import (
     set_cell,
     unread,
 )
-from tests.unit.audit.test_audit_table import blind_for, dead_from
 
 
 class Case(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.histories import History, healthy
-from tests.unit.audit.test_audit import add_log, alert, fired
+from tests.support.spoils import add_log, alert, fired
 
 SEEDS = range(3)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support.histories import History, at_ns, broker_loss, consumer_loss, healthy
-from tests.unit.audit.test_audit import dead_letter, retention, unread
-from tests.unit.audit.test_explain import in_sync, isolated, logged, told, unclean
+from tests.support.losses import in_sync, isolated, logged, told, unclean
+from tests.support.spoils import dead_letter, retention, unread
 
 
 def never_read(h: History, offset: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,21 +15,19 @@ from factorylab.cli.main import app
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run
 from factorylab.history.tables import TABLES
+from tests.support.check_histories import TABLE
 from tests.support.histories import at_ns, healthy, scenario
-from tests.unit.audit.test_audit import lose, retention, unread
-from tests.unit.audit.test_audit_table import TABLE
-from tests.unit.audit.test_explain import CUT_AT, isolated, logged
+from tests.support.losses import CUT_AT, isolated, logged, lossy
+from tests.support.spoils import lose, retention, unread
+
+__all__ = ["lossy"]  # fixtures
+
 
 ABOUT_READINGS = [
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "corrupt", "skipped", "rewound", "zombie_write", "duplicate_alert",
     "alert_missing", "alert_spurious",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def lossy(tmp_path: Path) -> Run:
-    return isolated(tmp_path / "run").run()
 
 
 def test_a_lost_reading_is_followed_to_what_its_place_holds_now(lossy: Run) -> None:
@@ -133,21 +129,6 @@ def test_an_extract_shows_the_same_finding(tmp_path: Path, name: str) -> None:
     for table in set(TABLES) - {"alerts"}:
         mine, all_rows = small.frame(table).astype(str), run.frame(table).astype(str)
         assert len(mine.merge(all_rows.drop_duplicates(), how="inner")) == len(mine), table
-
-
-def test_an_extract_comes_with_a_test_that_finds_it_again(lossy: Run, tmp_path: Path) -> None:
-    """The tests beside two extracts pass in one call, tell the same event, and fail once the finding is gone."""
-    assert lossy.verdict.life is not None
-    small = extract(lossy, lossy.verdict.life, tmp_path / "small")
-    assert [story.event for story in small.verdict.explanations] == [s.event for s in lossy.verdict.explanations]
-    other = isolated(tmp_path / "other").run()
-    assert other.verdict.life is not None
-    extract(other, other.verdict.life, tmp_path / "second")
-    folders = [str(tmp_path / "small"), str(tmp_path / "second")]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *folders]
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-    (tmp_path / "small" / "raw" / "history" / "sends.parquet").unlink()
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
 
 
 def test_the_command_shows_and_exports(lossy: Run, tmp_path: Path) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,56 +13,14 @@ import pytest
 from factorylab.cli import main
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.catalog import SCENARIOS
-from tests.integration.report.test_report import Page
-from tests.support.histories import healthy, scenario
+from tests.support.commands import Call, call, no_figures, nothing_starts, results, saved
+from tests.support.histories import healthy
+
+__all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtures
+
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
             "replay", "compare", "report", "trace", "watch", "witness", "dead-letters")  # fmt: skip
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder with a healthy run and one that lost two readings."""
-    return tmp_path_factory.mktemp("results")
-
-
-@pytest.fixture(scope="module")
-def saved(results: Path) -> tuple[Run, Run]:
-    lossy = healthy(results, scenario(name="lossy"))
-    lossy["log"] = lossy["log"].drop(index=[5, 6])
-    return healthy(results, scenario(name="whole")).saved(), lossy.saved()
-
-
-@pytest.fixture
-def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Types words as a user would; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("FACTORYLAB_RESULTS", str(results))
-    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
-
-    def typed(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["factorylab", *words])
-        with pytest.raises(SystemExit) as ended:
-            main.main()
-        said = capsys.readouterr()
-        code = ended.value.code
-        assert code is None or isinstance(code, int)
-        return code or 0, said.out, said.err
-
-    return typed
-
-
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of the words alone: drawing takes longer than judging."""
-    monkeypatch.setattr("factorylab.report.plots.save", lambda run, folder: [])
-
-
-@pytest.fixture
-def nothing_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Results of this test's own, which a refused command must not even make."""
-    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path / "results"))
-    return tmp_path
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,18 +37,6 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
     names = [command.callback.__name__ for command in main.app.registered_commands if command.callback]
     assert sorted(name.replace("_", "-") for name in names) == sorted(COMMANDS)
     assert [command for command in COMMANDS if command not in out] == []
-
-
-def test_help_is_light() -> None:
-    """Help needs neither pandas nor figures nor clients: a subprocess shows that none of them was imported."""
-    code = (
-        "import sys\nsys.argv = ['factorylab', '--help']\nfrom factorylab.cli.main import main\n"
-        "try: main()\nexcept SystemExit: pass\n"
-        "heavy = {'pandas', 'pyarrow', 'matplotlib', 'confluent_kafka', 'kafka', 'psycopg2', 'papermill', 'numpy'}\n"
-        "print('HEAVY', sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert "Usage" in done.stdout and done.stdout.endswith("HEAVY []\n")
 
 
 @pytest.mark.parametrize(
@@ -224,15 +168,6 @@ def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], 
     assert ("PASS" if code == 0 else "FAIL") in out and "the same verdict as before, byte for byte" in err
 
 
-def test_replay_notices_another_verdict(call: Call, saved: tuple[Run, Run]) -> None:
-    """Where the verdict on disk is another one, replay says so; it writes verdict and figures anew."""
-    path = saved[0].folder.derived / "verdict.json"
-    path.write_text("{}")
-    assert "the verdict is NOT the same as before" in call("replay", "whole")[2]
-    assert json.loads(path.read_text())["verdict"] == "PASS"
-    assert {"timeline.svg", "latency.svg", "ack_gaps.svg"} <= {file.name for file in saved[0].folder.figures.iterdir()}
-
-
 @pytest.mark.usefixtures("no_figures")
 def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
     """A run whose raw files were changed after the seal is judged INVALID, exit code 4."""
@@ -240,15 +175,6 @@ def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
     (run.folder.logs / "late.log").write_text("x")
     code, out, _ = call("replay", "latest", "--json")
     assert (code, json.loads(out)["verdict"]) == (4, "INVALID")
-
-
-def test_a_damaged_table_is_a_verdict_and_no_traceback(call: Call, nothing_starts: Path) -> None:
-    """A run of which half a table is gone is INVALID, exit code 4, and what could not be drawn is said."""
-    run = healthy(nothing_starts / "results").saved()
-    table = run.folder.table("phases")
-    table.write_bytes(table.read_bytes()[: table.stat().st_size // 2])
-    code, out, err = call("replay", "latest")
-    assert (code, "INVALID" in out) == (4, True) and "figures are missing: history/phases.parquet cannot be read" in err
 
 
 def test_a_damaged_scenario_does_not_hide_the_other_runs(call: Call, nothing_starts: Path) -> None:
@@ -264,14 +190,6 @@ def test_compare_puts_two_runs_side_by_side(call: Call, saved: tuple[Run, Run]) 
     """`compare` prints the numbers of both runs."""
     code, out, _ = call("compare", "whole", "lossy")
     assert code == 0 and all(run.folder.run_id in out for run in saved) and "PASS" in out and "FAIL" in out
-
-
-def test_report_writes_one_page(call: Call, saved: tuple[Run, Run], results: Path) -> None:
-    """`report` writes the latest run of each scenario into report.html and says where it is."""
-    code, _, err = call("report")
-    page = Page((results / "report.html").read_text())
-    assert code == 0 and "report of 2 run(s)" in err and str(results / "report.html") in err
-    assert len(page.ids) == 2
 
 
 def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:

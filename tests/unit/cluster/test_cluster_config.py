@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -92,20 +90,6 @@ def test_a_lab_goes_round_a_taken_port(tmp_path):
     assert second.brokers[0].port > first.brokers[0].port or second.brokers[0].port < first.database_port
     assert first.brokers[0].port not in {place.port for place in second.brokers}
     assert ports.start_of(tmp_path / "a") != ports.start_of(tmp_path / "b")
-
-
-def test_labs_that_start_together_do_not_meet(tmp_path):
-    """A block that another process has claimed and not bound yet is left alone, until that process ends."""
-    first = ports.free_block(ports.FIRST, "127.0.0.1", ports.BLOCK)
-    program = (
-        "import sys; from pathlib import Path; from factorylab.cluster.local import ports\n"
-        f"print(ports.claim(Path({str(tmp_path)!r}), {first[0]}), flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"True\n"
-        assert ports.free_block(ports.FIRST, "127.0.0.1", ports.BLOCK, tmp_path)[0] > first[0]
-        other.stdin.close()
-    assert ports.claim(tmp_path, first[0])
 
 
 def test_a_nodes_files_name_no_folder_of_this_machine(tmp_path):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import resource
-import subprocess
-import sys
 
 import pytest
 
 from factorylab.cluster import descriptors, doctor
 from factorylab.cluster.settings import load_settings
-from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit
 
 
@@ -29,16 +26,3 @@ def test_too_few_open_files_are_told_with_the_way_out(monkeypatch: pytest.Monkey
     assert (finding.what, finding.ok) == ("open files", False)
     limits(monkeypatch, resource.RLIM_INFINITY)
     assert doctor._open_files(load_settings()).ok
-
-
-def test_a_lab_takes_what_it_may() -> None:
-    """A shell that grants few and allows more: a lab's processes have what is allowed."""
-    program = (
-        "import resource; from factorylab.cluster import descriptors as d;"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, 300)); d.take_all();"
-        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=environment.python(), capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "(300, 300)"

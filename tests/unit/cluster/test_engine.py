@@ -9,7 +9,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from importlib.metadata import packages_distributions
@@ -27,7 +26,7 @@ from factorylab.cluster.docker.creation import FILE, LOCKED_DOWN
 from factorylab.cluster.local import kafka_config
 from factorylab.cluster.settings import Settings, load_settings
 from factorylab.core.errors import EnvironmentUnfit
-from factorylab.core.programs import FLEET, OF_IMAGES, PROCESSOR
+from factorylab.core.programs import FLEET, OF_IMAGES
 from factorylab.execution.workers import PROCESSORS
 from factorylab.scenarios.model import Fault
 
@@ -188,25 +187,6 @@ def test_services_are_locked_down(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
-def module_of(program: str) -> str:
-    """Where the code of a program stands: a package runs the module of its own name."""
-    return f"{program}.{program.rpartition('.')[2]}" if program in {FLEET, PROCESSOR} else program
-
-
-@pytest.mark.parametrize("program", OF_IMAGES)
-def test_the_code_that_is_compared_is_what_workers_run(program: str) -> None:
-    """Every file of the package that Python loads for a program belongs to what an image is checked for, and so does
-    the `__main__` of one that is a package."""
-    module = module_of(program)
-    code = f"import sys, {module}; print(*(m.__file__ for m in sys.modules.values() if getattr(m, '__file__', None)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {
-        str(Path(f).relative_to(images.PACKAGE)) for f in done.stdout.split() if f.startswith(f"{images.PACKAGE}/")
-    }
-    assert {"__init__.py", module.partition(".")[2].replace(".", "/") + ".py"} <= loaded <= images.code_here().keys()
-    assert module == program or program.partition(".")[2].replace(".", "/") + "/__main__.py" in images.code_here()
-
-
 def test_imports_are_followed_wherever_they_stand() -> None:
     """Inside a function, through a package, by another module; not for types alone, and not outside of the package."""
     files = {
@@ -264,14 +244,6 @@ def test_the_image_has_every_package_that_its_programs_import() -> None:
 def canonical(distribution: str) -> str:
     """A distribution's name as lock files have it."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def test_programs_load_what_they_need_at_once_alone() -> None:
-    """Neither the code that reads recordings nor what only a host has is loaded when a program of the image starts."""
-    code = f"import sys, {', '.join(map(module_of, OF_IMAGES))}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "confluent_kafka" in done.stdout.split()
-    assert not {"pandas", "pyarrow", "psutil", "docker"} & set(done.stdout.split())
 
 
 def test_the_labs_services_are_there() -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -19,7 +17,6 @@ from factorylab.cluster.base import Cluster
 from factorylab.cluster.folders import Folder
 from factorylab.cluster.local import postgres
 from factorylab.cluster.settings import load_settings
-from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.core.names import Names
 from factorylab.execution.runner import Experiment
@@ -138,12 +135,3 @@ def test_a_reason_that_did_not_fit_on_the_disk_is_none(tmp_path):
     run = run_folders.create(tmp_path, build("baseline", {}))
     (run.raw / run_folders.FAILED).touch()
     assert run.unfinished == "did not finish"
-
-
-def test_names_are_utf_8_in_every_locale(tmp_path):
-    """Where Python would take names for ASCII a command takes them for UTF-8 all the same."""
-    home = tmp_path / "Prüfstand 7"
-    words = [sys.executable, "-m", "factorylab", "status", "--json"]
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "FACTORYLAB_HOME": str(home)}
-    done = subprocess.run(words, env=environment.python() | plain, capture_output=True, check=True)
-    assert json.loads(done.stdout)["home"] == str(home)

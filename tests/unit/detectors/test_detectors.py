@@ -1,26 +1,15 @@
-"""Detectors: exact counts on recorded data, independence of batches, state that survives a hand-over."""
+"""Detectors: independence of batches, state that survives a hand-over."""
 
 from __future__ import annotations
-
-import csv
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from factorylab.detectors.levels import Level, LevelDetector, Rule
+from factorylab.detectors.levels import Rule
 from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import ENERGY_SPIKE, KINDS, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
-from tests.support.recorded import ABOVE_80, ABOVE_100, READINGS, machine_file
-
-Floats = NDArray[np.float64]
-
-
-def episodes(values: list[float], *limits: float, hysteresis: float = 0, dwell: int = 1) -> list[tuple[int, float]]:
-    """(row, limit) of each event of one sensor."""
-    rule = Rule("r", 1, tuple(Level(limit, "warning") for limit in limits), hysteresis, dwell)
-    rows = LevelDetector(rule).score(np.zeros(len(values), np.int64), np.array(values, np.float64))
-    return [(row, level.limit) for row, level in rows]
+from tests.support.streams import Floats, episodes, stream
 
 
 def test_limits_are_strict() -> None:
@@ -48,29 +37,6 @@ def test_a_rise_in_severity_is_an_event_of_its_own() -> None:
     """Warning, then critical are two events; a jump to critical is one, the highest."""
     assert episodes([81, 101, 85, 101], 80, 100) == [(0, 80), (1, 100), (3, 100)]
     assert episodes([101, 102], 80, 100) == [(0, 100)]
-
-
-@pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("limit", "above", "plain", "hysteresis", "dwell"), [(80, ABOVE_80, 154, 58, 48), (100, ABOVE_100, 239, 30, 24)]
-)
-def test_exact_counts_on_a_recorded_machine(limit: float, above: int, plain: int, hysteresis: int, dwell: int) -> None:
-    """On 22,695 recorded readings the counts above a limit and of its episodes are the known ones."""
-    with machine_file().open(newline="") as stream:
-        values = [float(row["value"]) for row in csv.DictReader(stream)]
-    assert len(values) == READINGS
-    assert sum(value > limit for value in values) == above
-    assert len(episodes(values, limit)) == plain
-    assert len(episodes(values, limit, hysteresis=2)) == hysteresis
-    assert len(episodes(values, limit, hysteresis=2, dwell=3)) == dwell
-
-
-def stream(seed: int, sensors: int, readings: int) -> tuple[list[str], NDArray[np.int64], Floats]:
-    """Interleaved readings of several sensors that cross 80 and 100 often: names, seqs, values."""
-    rng = np.random.default_rng(seed)
-    which = rng.integers(0, sensors, readings)
-    seqs = np.array([np.count_nonzero(which[:at] == which[at]) for at in range(readings)], np.int64)
-    return [f"s{at}" for at in which], seqs, 80 + rng.normal(0, 12, readings).cumsum() % 40 - 15
 
 
 def feed(

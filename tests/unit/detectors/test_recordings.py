@@ -17,7 +17,6 @@ from factorylab.core.errors import UsageError
 from factorylab.detectors.recordings.collect import files_of, read_recordings
 from factorylab.detectors.recordings.layout import Columns, Layout
 from factorylab.detectors.recordings.recording import Recording
-from tests.support.places import SHARED
 
 MINUTES = [datetime(2024, 1, 13) + timedelta(minutes=n) for n in range(12)]
 VALUES = [70.5, 71.25, 70.125, 72.5, 71.5, 70.25, 71.75, 70.5, 72.25, 71.0, 70.75, 71.5]
@@ -518,36 +517,3 @@ def test_the_command_says_what_it_read(tmp_path: Path) -> None:
     assert str(file.parent) not in json.dumps(told) and told["file"] == file.name  # an account is handed on
     wrong = CliRunner().invoke(app, ["score", str(file), "--date-order", "xyz"])
     assert isinstance(wrong.exception, UsageError) and "--date-order" in str(wrong.exception)
-
-
-CASES = SHARED / "cases"
-
-
-@pytest.mark.parametrize(
-    ("right", "relatives"),
-    [
-        ("labels/good_01.csv", ["labels/wadi_1_-1.csv --faulty -1", "labels/words_swat.csv --faulty Attack"]),
-        ("labels/good_01.csv", ["times/epoch_ms.csv", "times/german_seconds.csv", "columns/excel_de.csv"]),
-        (
-            "windows/press.csv --windows windows/w_utc.json",
-            [f"windows/press.csv --windows windows/{w}" for w in ("w_offset.json", "w_epoch_s.csv", "w_id_first.csv")],
-        ),
-        ("times/iso.csv", ["times/us.csv", "times/date_time.csv"]),
-        ("leaks/leak_no_label.csv --windows leaks/leak_w.json", ["leaks/leak.csv --windows leaks/leak_w.json"]),
-        ("columns/pump_01_clean.csv", ["columns/pump_01.csv"]),
-        ("machines/only_machine_2.csv", ["machines/interleaved.csv --by machineID=2"]),
-        ("encodings/utf8.csv", ["encodings/cp1252.csv"]),
-    ],
-    ids=lambda words: words if isinstance(words, str) else "",
-)
-@pytest.mark.recorded
-def test_relatives_score_as_the_right_file(right: str, relatives: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inputs as people have them get the scores of the file that is right."""
-    if not CASES.exists():
-        pytest.skip("no folder of recorded machine data")
-    monkeypatch.chdir(CASES)
-    wanted, *found = (
-        json.loads(CliRunner().invoke(app, ["score", *words.split(), "--json"]).stdout)["scores"]
-        for words in (right, *relatives)
-    )
-    assert all(scores == wanted for scores in found)

@@ -1,4 +1,4 @@
-"""Scoring: layouts that are read, measures by hand, and what the detectors reach on recorded machines."""
+"""Scoring: layouts that are read, and measures by hand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import papermill
 import pytest
 from typer.testing import CliRunner
 
@@ -19,26 +18,18 @@ from factorylab.detectors.evaluation.measures import count, score
 from factorylab.detectors.evaluation.plant import plant
 from factorylab.detectors.evaluation.score_table import judge
 from factorylab.detectors.recordings.account import Notes
-from factorylab.detectors.recordings.collect import files_of, read_recordings
 from factorylab.detectors.recordings.layout import Columns, Layout
 from factorylab.detectors.recordings.recording import Recording
 from factorylab.detectors.recordings.windows import read_windows
 from tests.support.places import ROOT
-from tests.support.recorded import MACHINE, machine_file
+from tests.support.recorded import read
 
-DATA = MACHINE.parents[1]
 QUIET = [0.0, 0.3, -0.2, 0.1, -0.3, 0.2]
 
 
 def written(path: Path, lines: list[str]) -> Path:
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def read(path: Path, columns: Columns | None = None) -> Recording:
-    """The only recording of a file."""
-    (found,) = read_recordings([path], columns or Columns(), Layout())
-    return found
 
 
 def recording(truth: list[int], start: str = "2024-01-01") -> Recording:
@@ -165,55 +156,6 @@ def test_the_command_scores_a_file(tmp_path: Path) -> None:
     detector = json.loads(done.stdout)["scores"][0]
     assert done.exit_code == 0 and (detector["windows"], detector["windows_found"]) == (1, 1)
     assert detector["false_alarms"] == 0
-
-
-@pytest.mark.recorded
-def test_threshold_counts_are_the_known_ones() -> None:
-    """The counts above 80 and 100 and of their episodes are those of the recording's documentation."""
-    machine_file()
-    values = suite.machine(DATA).values[:, 0]
-    counts = suite.threshold_counts(values, (80, 100), 2, 3)
-    assert counts.to_numpy().tolist() == [[18_308, 154, 58, 48], [1_586, 239, 30, 24]]
-
-
-@pytest.mark.recorded
-def test_the_machines_failures_are_found() -> None:
-    """4 of 4 windows at no more than 0.35 false alarms a week, by the defaults of the command."""
-    machine_file()
-    found = judge([suite.machine(DATA)]).scores[0]
-    assert (found.windows_found, found.windows) == (4, 4)
-    assert found.false_alarms_per_week is not None and found.false_alarms_per_week <= 0.35
-
-
-@pytest.mark.recorded
-def test_the_pumps_faults_are_found_on_files_that_chose_nothing() -> None:
-    """F1 ≥ 0.84 and J ≥ 0.64 over the files with odd numbers, and better than both baselines."""
-    machine_file()
-    files = [read(file) for file in files_of([DATA / "skab" / "valve1"])][1::2]
-    detector, *baselines = judge(files).scores
-    assert detector.f1 is not None and detector.f1 >= 0.84
-    assert detector.j is not None and detector.j >= 0.64
-    assert all(b.j is not None and b.j < detector.j and b.f1 is not None and b.f1 < detector.f1 for b in baselines)
-
-
-@pytest.mark.recorded
-def test_the_plants_faults_are_found_in_the_half_that_chose_nothing() -> None:
-    """At least 10 of the 20 faults planted in the second half, and F1 ≥ 0.42."""
-    machine_file()
-    found = judge([suite.steel(DATA, "second-half")], "energy").scores[0]
-    assert found.windows_found >= 10 and found.f1 is not None and found.f1 >= 0.42
-
-
-@pytest.mark.recorded
-def test_the_notebook_runs(tmp_path: Path) -> None:
-    """`notebooks/detectors.ipynb` runs to its end on the recordings, and shows its four figures."""
-    machine_file()
-    notebook = ROOT / "notebooks" / "detectors.ipynb"
-    done = papermill.execute_notebook(
-        str(notebook), str(tmp_path / "done.ipynb"), {"data": str(DATA)}, progress_bar=False, kernel_name="python3"
-    )
-    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
-    assert sum("image/svg+xml" in output.get("data", {}) for output in outputs) == 4
 
 
 def test_the_table_of_parameters_is_documented() -> None:

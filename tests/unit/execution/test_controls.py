@@ -1,4 +1,4 @@
-"""Controls: what is declared, how results are counted and kept, and a fast subset on a real cluster."""
+"""Controls: what is declared, and how results are counted and kept."""
 
 from __future__ import annotations
 
@@ -7,30 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from factorylab.audit.judged import load
-from factorylab.cluster.local.backend import LocalCluster
-from factorylab.cluster.settings import Settings
 from factorylab.core.errors import UsageError
 from factorylab.core.vocabulary import WorkStep
 from factorylab.execution.controls import campaign, control_evidence, crash, detection
-from factorylab.execution.controls.control_results import Campaign, Result, recall
-from factorylab.execution.runner import perform
-from factorylab.execution.shared_lab import forget
-from factorylab.history import run_folders
-from factorylab.history.saved_run import Run
+from factorylab.execution.controls.control_results import Campaign
 from factorylab.scenarios.controls import CONTROLS, FAST, NAMES, ControlName
 from factorylab.scenarios.model import STEPS, Scenario
+from tests.support.control_results import result
 from tests.support.histories import healthy, scenario
-from tests.unit.audit.test_audit import answer, lose
+from tests.support.spoils import answer, lose
 
 TWINS = [(name, control) for name, control in CONTROLS.items() if control.repaired]
-
-
-def result(name: ControlName = "P6", *, repaired: bool = False, **given: object) -> Result:
-    """A result that came out as declared, but for what is given."""
-    usual: dict[str, object] = {"verdict": "FAIL", "fired": ["duplicate_in_store"], "met": True, "evidence_count": 3}
-    expected = ["FAIL", "duplicate_in_store"]
-    return Result(control=name, repaired=repaired, expected=expected, finished_utc="2030-01-01", **usual | given)  # type: ignore[arg-type]
 
 
 def test_every_control_is_declared_once() -> None:
@@ -107,19 +94,6 @@ def test_unknown_controls_are_refused() -> None:
         crash.plan(["fenced"], ["never"])
 
 
-def test_results_are_kept_and_added_to(tmp_path: Path) -> None:
-    """What is recorded twice is there twice, in order, and reads back; the figure says how it came out in words."""
-    first = result()
-    second = result(repaired=True, met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
-    campaign.keep(Campaign([first]), tmp_path)
-    campaign.keep(Campaign([second]), tmp_path)
-    assert recall(tmp_path).results == [first, second]
-    drawn = (tmp_path / campaign.PICTURE).read_text()
-    assert "P6, repaired" in drawn and "proves nothing" in drawn
-    with pytest.raises(UsageError, match="no record of controls"):
-        recall(tmp_path / "nowhere")
-
-
 def test_the_table_counts_every_sort() -> None:
     """One row for a control and one for its twin, with counts that add up to n and the words of both declarations."""
     made = Campaign([result(evidence="3 rows"), result(met=False, verdict="PASS", fired=[]), result(repaired=True)])
@@ -180,19 +154,3 @@ def test_offsets_that_nobody_told_are_not_compared(tmp_path: Path) -> None:
         history["sends"]["offset"] = history["sends"].groupby("partition").cumcount() + 1
         fired[acks] = {check.name for check in history.saved().verdict.fired}
     assert fired == {"1": {"inconsistent_offset"}, "0": set()}
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize("wanted", [s for n in FAST for s in CONTROLS[n].scenarios], ids=lambda s: s.variant)
-def test_a_control_is_reported_as_declared(wanted: Scenario, cluster: LocalCluster, session_settings: Settings) -> None:
-    """On a real cluster exactly the declared checks fire, and the run shows what the control is about."""
-    folder = run_folders.create(session_settings.results, wanted)
-    perform(wanted, folder, cluster, session_settings.home, print)
-    run = load(folder.path)
-    forget(cluster.endpoints, folder.run_id)
-    came = campaign.result_of(run)
-    assert came.sort == "as declared", explain(run, came)
-
-
-def explain(run: Run, came: Result) -> str:
-    return "\n".join([came.reported, came.evidence, *(f"{c.name}: {c.measured}" for c in run.verdict.fired)])

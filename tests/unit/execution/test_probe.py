@@ -1,113 +1,25 @@
-"""The probe: what it writes when answers come, grow old or never come, and what it sees of a real cluster."""
+"""The probe: what it writes when answers come, grow old or never come."""
 
 from __future__ import annotations
 
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
-import psutil
 import pytest
 
-from factorylab.cluster import control
-from factorylab.cluster.admin import Admin, GroupMember, GroupView, PartitionView
-from factorylab.cluster.base import Link, WorkerSpec
-from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.admin import PartitionView
+from factorylab.cluster.base import Link
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.sources import variables
 from factorylab.core.waiting import wait_until
 from factorylab.execution import probe as probing
 from factorylab.execution.probe import Probe, ProbeConfig
 from factorylab.execution.probe_questions import FRESH_S, RepeatedQuestion, newest
-from factorylab.history.journal import Journal, read_journal
-from factorylab.history.tables import (
-    LagSample,
-    MemberSample,
-    PartitionSample,
-    ProcessSample,
-    ReachSample,
-    Row,
-    ViewSample,
-)
-from factorylab.scenarios.model import Topology
+from factorylab.history.tables import LagSample, MemberSample, PartitionSample, ReachSample, ViewSample
+from tests.support.probed import PARTITIONS, answers, sampled, views
 
-PARTITIONS = 2
-
-
-class FakeAdmin:
-    """Answers at once what the test sets: of all brokers, or of broker `number` alone. None is no answer."""
-
-    def __init__(self, answers: dict[str, object], number: int = 0) -> None:
-        self.answers, self.number = answers, number
-
-    def _give(self, name: str) -> object:
-        answer = self.answers.get(name)
-        if answer is None:
-            raise WaitTimeout("no broker answered")
-        return answer
-
-    def partitions(self, topic: str) -> object:
-        return self._give(f"broker-{self.number}")
-
-    def group(self, name: str) -> object:
-        return self._give("group")
-
-    def committed(self, group: str, topic: str) -> object:
-        return self._give("committed")
-
-    def ends(self, topic: str, partitions: list[int]) -> dict[int, object]:
-        self._give(f"broker-{self.number}")
-        return {p: self._give(f"end-{p}") for p in partitions}
-
-
-def views(epochs: tuple[int, int] = (0, 1), leaders: tuple[int, int] = (1, 2)) -> list[PartitionView]:
-    """Two partitions as one broker sees them; in sync is the leader alone."""
-    return [
-        PartitionView(p, leader=leaders[p], epoch=epochs[p], replicas=(1, 2), isr=(leaders[p],))
-        for p in range(PARTITIONS)
-    ]
-
-
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """All questions answered: broker 1 leads partition 0, broker 2 partition 1, which has no committed offset."""
-    found: dict[str, object] = {
-        "broker-1": views(),
-        "broker-2": views(),
-        "group": GroupView("Stable", (GroupMember("processor-0", (0, 1)),)),
-        "committed": {0: 7},
-        "end-0": 10,
-        "end-1": 3,
-    }
-    monkeypatch.setattr(probing, "Admin", lambda *_, **__: FakeAdmin(found))
-    monkeypatch.setattr(probing, "OneBroker", lambda _, number, *__: FakeAdmin(found, number))
-    monkeypatch.setattr(probing, "PERIOD_S", 0.01)
-    return found
-
-
-def sampled(folder: Path, ready: Callable[[Probe], object], *, network: bool = False) -> list[Row]:
-    """The rows of one tick, taken as soon as `ready`."""
-    stop = Event()
-    config = ProbeConfig(
-        bootstrap="x:1,x:2",
-        topic="t",
-        group="g",
-        partitions=PARTITIONS,
-        home=folder / "none",
-        journal_dir=folder,
-        network=network,
-    )
-    with Journal(folder, "probe", "probe") as journal:
-        probe = Probe(config, journal, stop)
-        wait_until(lambda: ready(probe), what="the first answers", timeout_s=20)
-        probe.sample()
-        stop.set()
-    return list(read_journal(folder, "probe"))
+__all__ = ["answers"]  # fixtures
 
 
 def complete(probe: Probe) -> bool:
@@ -209,28 +121,6 @@ def test_no_answer_is_not_valid(
     assert [r.valid for r in rows if isinstance(r, kind)] == [False, False]
 
 
-def test_only_what_lived_under_the_probe_can_die(
-    answers: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A node that dies while the probe looks is dead from then on; one that was dead before is none of this run."""
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
-        nodes = [
-            control.Recorded("processor-0", living.pid, psutil.Process(living.pid).create_time()),
-            control.Recorded("processor-9", living.pid, 1.0),  # its pid is another process's by now
-        ]
-        state = control.LabState(nodes[0], 1, nodes)
-        monkeypatch.setattr(probing.control, "living_state", lambda home: state)
-
-        def die(probe: Probe) -> bool:
-            probe.sample()
-            living.kill()
-            living.wait(20)
-            return True
-
-        rows = [row for row in sampled(tmp_path, die) if isinstance(row, ProcessSample)]
-    assert [(row.name, row.status) for row in rows] == [("processor-0", "running"), ("processor-0", "dead")]
-
-
 def test_an_old_answer_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is older than the limit counts as not known, until a new answer comes."""
     asked, go_on = Event(), Event()
@@ -261,59 +151,3 @@ def test_a_configuration_survives_the_environment(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FACTORYLAB_PROBE_DATABASE_URL", "")  # as compose writes one that is not given
     assert ProbeConfig(**variables(ProbeConfig)) == config
-
-
-@pytest.mark.cluster
-def test_the_probe_sees_what_happens_to_brokers(
-    cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Against a real cluster: four valid samples a second or more, a paused broker is paused, a killed one is dead."""
-    admin = Admin(cluster.endpoints.bootstrap)
-    admin.create_topics(["probed"], Topology(profile="safe"))
-    admin.wait_full_isr("probed", 60)
-    config = ProbeConfig(
-        bootstrap=cluster.endpoints.bootstrap,
-        topic="probed",
-        group="nobody",
-        partitions=3,
-        home=cluster.home,
-        journal_dir=tmp_path,
-    )
-    cluster.start(
-        [WorkerSpec("probe", "probe", "factorylab.execution.probe", config.environ(), tmp_path / "probe.log")]
-    )
-
-    def samples(name: str) -> list[ProcessSample]:
-        if not (tmp_path / "probe.jsonl").exists():
-            return []
-        rows = [row for row in read_journal(tmp_path, "probe") if isinstance(row, ProcessSample)]
-        return [row for row in rows if row.name == name]
-
-    def seen(name: str, status: str) -> None:
-        wait_until(lambda: samples(name) and samples(name)[-1].status == status, what=f"{name} {status}", timeout_s=60)
-
-    try:
-        wait_until(lambda: len(samples("probe")) > 30, what="thirty samples", timeout_s=60, every_s=0.2)
-        calm_ns = samples("probe")[-1].t_ns
-        cluster.inject(1, "broker-2", "pause")
-        seen("broker-2", "paused")
-        cluster.inject(2, "broker-3", "kill")
-        seen("broker-3", "dead")
-        cluster.heal()
-        seen("broker-2", "running")
-        seen("broker-3", "running")
-    finally:
-        cluster.heal()
-        cluster.stop(["probe"])
-    rows = [row for row in read_journal(tmp_path, "probe") if isinstance(row, PartitionSample) and row.t_ns < calm_ns]
-    moments = sorted(row.t_ns for row in rows if row.partition == 0 and row.valid)
-    every_s = statistics.median(b - a for a, b in pairwise(moments)) / 1e9
-    own = samples("probe")
-    cpu_ms = 1000 * (max(row.cpu_s for row in own) - own[0].cpu_s) / len(own)
-    with capsys.disabled():
-        print(f"\nprobe: a valid sample every {every_s:.3f} s (median), {cpu_ms:.1f} ms of CPU a sample (n={len(own)})")
-    assert every_s <= 0.25
-    assert len(moments) > 0.8 * len({row.t_ns for row in rows})
-    admin.wait_full_isr("probed", 60)
-    assert control.living_state(cluster.home) is not None
-    admin.close()

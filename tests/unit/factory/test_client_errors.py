@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.errors import UsageError
 from factorylab.factory import json_logs
 from factorylab.factory.client_errors import ClientDead, is_dead, sorted_out
@@ -22,8 +21,6 @@ from factorylab.factory.processor.outbox import Outbox
 from factorylab.factory.processor.pace import Pace
 from factorylab.factory.processor.processor import Processor
 from factorylab.factory.profiles import new_client
-from tests.support.factory_runs import LONG_S, FactoryRun, factory_run
-from tests.unit.factory.test_factory_units import wire
 
 DEAD = KafkaError(KafkaError._FATAL, "fenced")
 LOGGER = json_logs.configure("test", "error")
@@ -69,9 +66,6 @@ class DeadProducer:
 
     def __len__(self) -> int:
         return len(self._out)
-
-
-# ---- without a cluster
 
 
 @pytest.mark.parametrize(
@@ -155,42 +149,3 @@ def test_whatever_a_constructor_raises_is_wrong_usage(kind: Callable[..., object
     settings = {"group.id": "g"} if kind is Consumer else {}
     with pytest.raises(UsageError, match=r"Kafka client settings: .+; see producer_config"):
         new_client(kind, settings | {key: "nonsense"}, LOGGER)
-
-
-# ---- on a cluster
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize(("protocol", "dead", "lives"), [("range", "p0", "p1"), ("consumer", "p1", "p0")])
-def test_a_static_member_used_twice_ends_one_of_both(
-    run: FactoryRun, tmp_path: Path, protocol: str, dead: str, lives: str
-) -> None:
-    """The classic protocol fences the earlier member, KIP-848 refuses the later: that process ends with the reason and
-    takes nothing in the store; the other stores all. The ends of partitions, which it hears of too, disturb nobody."""
-    settings = tmp_path / "consumer.properties"
-    settings.write_text("group.instance.id=one\nenable.partition.eof=true\n")
-    run.processor("p0", consumer_config=settings, protocol=protocol)
-    run.produce([wire(seq=n, sensor_id="one") for n in range(100)])
-    run.wait_stored(100)
-    run.launch_processor("p1", consumer_config=settings, protocol=protocol)
-    if lives == "p1":
-        run.wait_logged("p1", '"event": "ready"')
-        run.produce([wire(seq=n, sensor_id="two") for n in range(100)])
-    assert run.processes[dead].wait(LONG_S) == 1
-    run.produce([wire(seq=n, sensor_id="three") for n in range(100)])
-    run.wait_drained()
-    assert '"event": "failed"' in run.said(dead) and "only a new process can" in run.said(dead)
-    assert "Traceback" not in run.said(dead)
-    ((told,),) = run.query("SELECT worker FROM {s}.system_events WHERE kind = 'client_dead'")
-    assert told == dead
-    assert run.query("SELECT DISTINCT owner FROM {s}.positions") == [(lives,)]
-    assert run.query("SELECT max(owner_epoch) FROM {s}.positions") == [(2 if lives == "p1" else 1,)]
-    assert run.logged(lives, "client_error") == 0
-    assert run.end(lives) == 0

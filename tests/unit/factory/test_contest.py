@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from factorylab.cluster.local.backend import LocalCluster
-from factorylab.core.waiting import wait_until
 from factorylab.factory.processor import contest
 from factorylab.factory.processor.contest import LOSSES_MAX, Contests, OwnershipLost
 from factorylab.factory.store.positions import At
-from tests.support.factory_runs import LONG_S, FactoryRun, factory_run
 
 AT = At(0, 10, 1)
 COMMITTED = [TopicPartition("t", 0, 10)]
@@ -63,31 +57,3 @@ def test_losses_that_are_far_apart_are_no_fight(contests: Contests, monkeypatch:
     assert contests.is_ours(0) and contests.lost(AT) == 1
     monkeypatch.setattr(contest, "QUIET_S", 0.0)
     assert contests.lost(AT) == 1
-
-
-@pytest.fixture
-def run(cluster: LocalCluster, tmp_path: Path) -> Iterator[FactoryRun]:
-    """A factory of the test's own on the shared cluster."""
-    with factory_run(cluster.endpoints, tmp_path) as factory:
-        yield factory
-
-
-@pytest.mark.cluster
-def test_two_groups_on_one_schema_end_one_of_their_processors(run: FactoryRun) -> None:
-    """Each is confirmed by a group of its own: they take partitions from each other more and more slowly, until one of
-    them ends with the reason; everything is stored, and once."""
-    run.processor("p0")
-    run.launch_processor("p1", group=f"{run.names.group}-other")
-    run.wait_logged("p1", '"event": "ready"')
-    run.fleet("f0", rate="100", sensors=3)
-
-    def ended() -> list[str]:
-        return [name for name in ("p0", "p1") if run.processes[name].poll() is not None]
-
-    wait_until(ended, what="a processor to end", timeout_s=LONG_S)
-    (lost,) = ended()
-    assert run.processes[lost].returncode == 1 and "give each group a schema of its own" in run.said(lost).lower()
-    assert run.query("SELECT worker FROM {s}.system_events WHERE kind = 'ownership_lost'") == [(lost,)]
-    run.end("f0")
-    run.wait_drained()
-    assert run.query("SELECT count(*) FROM {s}.readings") == [(sum(run.ends().values()),)]

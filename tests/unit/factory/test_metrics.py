@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import socket
-import urllib.request
 
 import pytest
-from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.factory import json_logs
 from factorylab.factory.config import FleetConfig
 from factorylab.factory.metrics import BOUNDS_S, Endpoint, FleetCounts, FleetMetrics, ProcessorCounts, ProcessorMetrics
+from tests.support.scraped import scrape, value
 
 UNITS = ("_total", "_seconds", "_records", "_partitions", "_bytes", "_fds")
-
-
-def scrape(url: str) -> dict[str, Metric]:
-    """Families by name, read by Prometheus' own parser."""
-    with urllib.request.urlopen(url, timeout=20) as answer:
-        return {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
-
-
-def value(families: dict[str, Metric], sample: str, **labels: str) -> float:
-    """The value of the one sample of this name with these labels."""
-    (found,) = [
-        s.value for f in families.values() for s in f.samples if s.name == f"factorylab_{sample}" and s.labels == labels
-    ]
-    return found
 
 
 def config(port: int | None) -> FleetConfig:

@@ -1,11 +1,8 @@
-"""Journals and their way to Parquet: what survives a SIGKILL, how answers find their sends, what is reported."""
+"""Journals and their way to Parquet: how answers find their sends, what is reported."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +14,9 @@ from factorylab.core.errors import JournalFull
 from factorylab.history import journal, tables
 from factorylab.history.export import export_journals
 from factorylab.history.journal import ACK, CHUNK_ROWS, REFUSED, SEND, AckJournal, BinaryJournal, Journal, read_rows
-from tests.support.places import ROOT
+from tests.support.journals import folder, table
 
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder of journals beside one of history."""
-    (tmp_path / "history").mkdir()
-    (tmp_path / "journals").mkdir()
-    return tmp_path / "journals"
+__all__ = ["folder"]  # fixtures
 
 
 def sends(*hashes: int) -> NDArray[np.void]:
@@ -46,10 +37,6 @@ def fleet(folder: Path, offered: NDArray[np.void], answers: list[tuple[int, int,
     for answer in answers:
         acks.add(*answer)
     acks.close()
-
-
-def table(folder: Path, name: str) -> list[dict[str, object]]:
-    return pq.read_table(folder.parent / "history" / f"{name}.parquet").to_pylist()
 
 
 def test_outcomes_are_three_and_shed() -> None:
@@ -193,34 +180,6 @@ def test_binary_rows_cross_chunks_and_go_on_after_a_restart(tmp_path: Path) -> N
     again.extend(sends(99))
     again.close()
     assert np.array_equal(read_rows(path, SEND)["hash"], np.append(many["hash"], np.uint64(99)))
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import numpy as np
-from factorylab.history.journal import *
-from factorylab.history.tables import PhaseStart
-folder = Path(sys.argv[1])
-rows = Journal(folder, "fleet-0", "fleet")
-rows.write(PhaseStart(worker="fleet-0", t_ns=1, phase="end"))
-binary = BinaryJournal(sends_path(folder, "fleet-0"), SEND)
-block = np.zeros(3, SEND)
-block["t_ns"], block["hash"] = 1, (1, 2, 3)
-binary.extend(block)
-AckJournal(acks_path(folder, "fleet-0")).add(2, 0, 0, 0)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_sigkill_loses_nothing_that_was_written(folder: Path) -> None:
-    """After SIGKILL every row that was written is there, and the journals need no repair."""
-    command = [sys.executable, "-c", KILLED, str(folder)]
-    done = subprocess.run(command, cwd=ROOT, check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert export_journals(folder, folder.parent / "history") == []
-    assert [row["outcome"] for row in table(folder, "sends")] == ["unknown", "ok", "unknown"]
-    assert len(table(folder, "phases")) == 1
 
 
 def test_a_full_disk_is_an_error_and_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Signals to look at: their statistics are right, their figures are there, recorded data is found or refused."""
+"""Signals to look at: their statistics are right, recorded data is found or refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from factorylab.core.errors import UsageError
 from factorylab.core.messages import KINDS
 from factorylab.factory.sensors.anomalies import MACHINE, SENSOR
 from factorylab.operations import sensor_preview as preview
-from factorylab.report import plots
 
 DICE = np.random.default_rng(1)
 
@@ -59,17 +58,6 @@ def test_every_fault_that_changes_a_value_is_shown(kind: str) -> None:
         faulty = frame["faulty"].astype(bool)
         assert differs[faulty].any() and not differs[~faulty].any(), name
         assert 0 < faulty.sum() <= preview.FAULT_READINGS
-
-
-def test_figures_are_drawn_with_and_without_recorded_data() -> None:
-    """Comparison, faults and windows have a titled axes each, with a recording and without one."""
-    ours = preview.simulated("temperature", 2000)
-    theirs = preview.RecordedSignal("another machine", "K", 0.5, DICE.normal(size=1000).cumsum())
-    assert len([ax for ax in plots.compare(ours, "temperature_c", theirs, 48).axes if ax.lines]) == 5
-    assert len([ax for ax in plots.compare(ours, "temperature_c", None, 48).axes if ax.lines]) == 4
-    drawn = plots.faults(preview.faults("energy", "machine"), preview.simulated("energy", 200), ["energy_kwh"])
-    assert [ax.get_title(loc="left") for ax in drawn.axes] == ["leak", "left on", "outage"]
-    assert len(plots.windows(preview.windows()).axes) == 10
 
 
 def test_recorded_data_is_found_or_refused(tmp_path: Path) -> None:
