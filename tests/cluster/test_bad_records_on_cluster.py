@@ -42,7 +42,6 @@ def places(
     return log, stored, dead  # type: ignore[return-value]
 
 
-@pytest.mark.cluster
 def test_every_kind_of_record_is_accounted_for(run: FactoryRun) -> None:
     """All kinds at once through Kafka and PostgreSQL: each has the fate that the table gives it, and no other."""
     fates: dict[Pair, Fate] = dict(CASES.values())
@@ -65,7 +64,6 @@ def test_every_kind_of_record_is_accounted_for(run: FactoryRun) -> None:
     assert value == 70.5  # the first of two that claim to be the same reading
 
 
-@pytest.mark.cluster
 def test_what_is_larger_than_a_dead_letter_can_be_is_cut_and_says_so(run: FactoryRun) -> None:
     """Compressed, a record of 3 MB fits into the log; its dead letter holds the beginning, the size and the origin."""
     run.processor("p0")
@@ -82,7 +80,6 @@ def test_what_is_larger_than_a_dead_letter_can_be_is_cut_and_says_so(run: Factor
     assert {h.get("factory.key.truncated.from.bytes") for h in said} == {None, "1500000"}
 
 
-@pytest.mark.cluster
 def test_the_store_takes_whatever_the_intake_lets_pass(run: FactoryRun) -> None:
     """What is prepared from random bytes is written without a refusal by the real store, each reading once."""
     store = Store(run.endpoints.database_url, run.names.schema, "fuzz", "one", 30)

@@ -12,7 +12,8 @@ from factorylab.execution.perform import milestones
 
 
 def test_a_kept_lab_starts_once(home: Path, session_settings: Settings) -> None:
-    """Who attaches to a lab that is up does not say that brokers are starting, and no line comes twice."""
+    """Who attaches to a lab that is up does not say that brokers are starting, and no line comes twice. Over 10 s: a
+    lab of its own starts."""
     settings = session_settings.model_copy(update={"home": home})
     said: list[str] = []
     try:

@@ -42,7 +42,8 @@ def standing(labs_folder: Path, session_settings: Settings) -> Iterator[Path]:
     ],
 )
 def test_a_fault_by_hand_shows_its_evidence_and_heals(standing: Path, words: tuple[str, ...], told: str) -> None:
-    """It says what the role resolved to, the evidence, and that all is in sync again; then every node runs."""
+    """It says what the role resolved to, the evidence, and that all is in sync again; then every node runs. Over 10 s:
+    two seconds of fault and the replicas' way back, by a command."""
     code, said = typed(standing, *words, "--hold", "2")
     assert (code, told in said, "healed: every replica of sensor-data is in sync" in said) == (0, True, True), said
     assert {node.name: node.status for node in manage.look(standing) if node.status != "running"} == {}

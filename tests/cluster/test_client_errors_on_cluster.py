@@ -10,7 +10,6 @@ from tests.support.factory_runs import LONG_S, FactoryRun
 from tests.support.wire import wire
 
 
-@pytest.mark.cluster
 @pytest.mark.parametrize(("protocol", "dead", "lives"), [("range", "p0", "p1"), ("consumer", "p1", "p0")])
 def test_a_static_member_used_twice_ends_one_of_both(
     run: FactoryRun, tmp_path: Path, protocol: str, dead: str, lives: str

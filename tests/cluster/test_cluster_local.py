@@ -93,7 +93,8 @@ def test_nothing_listens_beyond_loopback(cluster):
 
 @pytest.mark.parametrize(("action", "status"), [("kill", "dead"), ("pause", "paused"), ("terminate", "dead")])
 def test_a_broken_broker_heals_to_full_membership(cluster, action, status):
-    """After each kind of fault the operating system confirms it, and healing ends in three members seen by all."""
+    """After each kind of fault the operating system confirms it, and healing ends in three members seen by all. Over 10
+    s: a broker starts again and joins."""
     cluster.inject(9, "broker-2", action)
     wait_until(lambda: cluster.status("broker-2") == status, what=f"broker-2 to be {status}", timeout_s=30)
     done = cluster.heal(9)
@@ -204,7 +205,8 @@ def test_a_killed_driver_in_mid_fault_leaves_nothing(home):
 
 
 def test_a_kept_lab_is_whole_after_its_driver_was_killed(home, session_settings):
-    """A kept lab outlives its driver, is healed, takes the next driver, and ends with `down`."""
+    """A kept lab outlives its driver, is healed, takes the next driver, and ends with `down`. Over 10 s: a lab of its
+    own starts, and a broker again."""
     process = faulty_driver(home, "keep")
     before = {node.name: node.pid for node in control.nodes(home)}
     process.kill()

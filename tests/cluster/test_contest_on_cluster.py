@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from factorylab.core.waiting import wait_until
 from tests.support.factory_runs import LONG_S, FactoryRun
 
 
-@pytest.mark.cluster
 def test_two_groups_on_one_schema_end_one_of_their_processors(run: FactoryRun) -> None:
     """Each is confirmed by a group of its own: they take partitions from each other more and more slowly, until one of
-    them ends with the reason; everything is stored, and once."""
+    them ends with the reason; everything is stored, and once. Over 10 s: the pauses between their takes grow."""
     run.processor("p0")
     run.launch_processor("p1", group=f"{run.names.group}-other")
     run.wait_logged("p1", '"event": "ready"')

@@ -17,10 +17,10 @@ from factorylab.scenarios.controls import CONTROLS, FAST
 from factorylab.scenarios.model import Scenario
 
 
-@pytest.mark.cluster
 @pytest.mark.parametrize("wanted", [s for n in FAST for s in CONTROLS[n].scenarios], ids=lambda s: s.variant)
 def test_a_control_is_reported_as_declared(wanted: Scenario, cluster: LocalCluster, session_settings: Settings) -> None:
-    """On a real cluster exactly the declared checks fire, and the run shows what the control is about."""
+    """On a real cluster exactly the declared checks fire, and the run shows what the control is about. Over 10 s: a
+    whole run."""
     folder = run_folders.create(session_settings.results, wanted)
     perform(wanted, folder, cluster, session_settings.home, print)
     run = load(folder.path)

@@ -20,7 +20,6 @@ from tests.support.wire import BAD, wire
 __all__ = ["call", "results"]  # fixtures
 
 
-@pytest.mark.cluster
 def test_what_is_still_bad_comes_back_as_a_new_letter(run: FactoryRun) -> None:
     """Letters are listed as they were; sent again, each goes back once with key and bytes, and a second call sends
     none of them, but what they became in the meantime."""
@@ -45,10 +44,10 @@ def test_what_is_still_bad_comes_back_as_a_new_letter(run: FactoryRun) -> None:
     assert run.end("p0") == 0
 
 
-@pytest.mark.cluster
 def test_after_a_fix_what_was_set_aside_is_stored(run: FactoryRun, cluster: LocalCluster, call: Call,
                                                   monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
-    """Records that a bug made dead letters are stored once after the bug is mended and the command sent them again."""
+    """Records that a bug made dead letters are stored once after the bug is mended and the command sent them again.
+    Over 10 s: each poisoned record is tried several times, with pauses, before it is set aside."""
     monkeypatch.setenv("FACTORYLAB_HOME", str(cluster.home))
     words = ("dead-letters", "--run", run.names.sensors.rpartition("-")[2])
     run.produce([wire(seq=n, readings={"temperature_c": HOT if n in {3, 8} else 70.0}) for n in range(10)])
@@ -73,7 +72,6 @@ def test_after_a_fix_what_was_set_aside_is_stored(run: FactoryRun, cluster: Loca
     assert json.loads(call(*words, "--json")[1]) == []
 
 
-@pytest.mark.cluster
 def test_two_senders_do_not_meet(run: FactoryRun) -> None:
     """While one call sends letters again, another is refused instead of sending them a second time."""
     letters = DeadLetters(run.endpoints, run.names)

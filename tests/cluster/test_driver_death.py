@@ -50,7 +50,7 @@ def paused(home: Path) -> list[str]:
 
 def test_a_killed_driver_leaves_nothing(home: Path, env: dict[str, str], tmp_path: Path) -> None:
     """SIGKILL of the driver while a broker is frozen and a processor dead: no process and no port is left, and a new
-    lab comes up in the same folder."""
+    lab comes up in the same folder. Over 10 s: two labs start one after the other, the first for a run."""
     scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
     scenario.write_text(SCENARIO)
     with driver([sys.executable, "-c", LIBRARY, str(scenario)], env, log) as process:
@@ -71,7 +71,8 @@ def test_a_killed_driver_leaves_nothing(home: Path, env: dict[str, str], tmp_pat
 @pytest.mark.parametrize("whom", ["driver", "group"])
 def test_an_interrupt_ends_the_lab(home: Path, env: dict[str, str], tmp_path: Path, whom: str) -> None:
     """SIGINT in mid-fault, to the driver alone or by Ctrl-C to its whole group: exit code 130, a last word when nothing
-    is left, and the run is there as one that did not finish."""
+    is left, and the run is there as one that did not finish. Over 10 s: a lab of its own starts for a run, up to its
+    faults."""
     scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
     scenario.write_text(SCENARIO)
     with driver(command("run", str(scenario)), env, log) as process:
@@ -95,7 +96,7 @@ def test_an_interrupt_at_the_start_is_answered(
     home: Path, env: dict[str, str], tmp_path: Path, reached: str, more: tuple[str, ...]
 ) -> None:
     """Ctrl-C at any stage of a start ends with exit code 130, without a traceback, and says what became of the lab: it
-    is stopped, or left up where that was asked for and it was up."""
+    is stopped, or left up where that was asked for and it was up. Over 10 s: a lab of its own starts for a run."""
     scenario, log = tmp_path / "doomed.yaml", tmp_path / "driver.log"
     scenario.write_text(SCENARIO)
     with driver(command("run", str(scenario), *more), env, log, reached) as process:

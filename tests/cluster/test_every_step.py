@@ -104,7 +104,8 @@ def wait_healed(settings: Settings) -> None:
 
 def test_a_driver_killed_at_any_step_leaves_nothing_broken(settings: Settings) -> None:
     """SIGKILL of the driver at each step of a pause, a partition and a kill, and in the middle of each injection and
-    healing: within 30 s nothing is paused, cut or dead, and another driver can use the lab."""
+    healing: within 30 s nothing is paused, cut or dead, and another driver can use the lab. Over 10 s: a driver for
+    each step, and a whole lab after each."""
     for step, amid_s in points():
         what = die_at(settings, step, amid_s)
         since = time.monotonic()

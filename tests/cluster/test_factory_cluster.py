@@ -34,7 +34,8 @@ from tests.support.wire import BAD, wire
 
 @pytest.mark.parametrize("protocol", ["range", "cooperative-sticky", "consumer"])
 def test_a_killed_processor_neither_loses_nor_doubles(run: FactoryRun, protocol: str) -> None:
-    """A processor is SIGKILLed in mid-stream while another lives: all readings are stored once, alerts are exact."""
+    """A processor is SIGKILLed in mid-stream while another lives: all readings are stored once, alerts are exact. Over
+    10 s: it waits for the end of the dead one's session, and a rebalance."""
     run.processor("p0", protocol=protocol)
     run.processor("p1", protocol=protocol)
     run.fleet("f0", rate="3000", sensors=90, anomaly_rate=0.05)
@@ -50,7 +51,8 @@ def test_a_killed_processor_neither_loses_nor_doubles(run: FactoryRun, protocol:
 
 
 def test_a_frozen_processor_is_fenced(run: FactoryRun) -> None:
-    """A processor is paused past its session and resumed: its partitions moved, and nothing is stored twice."""
+    """A processor is paused past its session and resumed: its partitions moved, and nothing is stored twice. Over 10 s:
+    it waits for the end of the frozen one's session, and a rebalance."""
     run.processor("p0")
     run.processor("p1")
     run.fleet("f0", rate="3000", sensors=90, anomaly_rate=0.05)
@@ -110,7 +112,8 @@ def test_a_partition_that_was_given_up_is_read_when_it_comes_back(run: FactoryRu
 
 
 def test_a_killed_database_costs_no_reading(cluster: LocalCluster, run: FactoryRun) -> None:
-    """PostgreSQL is SIGKILLed and started again in mid-stream: all is stored once, and no processor ended."""
+    """PostgreSQL is SIGKILLed and started again in mid-stream: all is stored once, and no processor ended. Over 10 s:
+    the database starts again under load."""
     run.processor("p0")
     run.processor("p1")
     run.fleet("f0", rate="3000", sensors=90, anomaly_rate=0.05)
@@ -168,7 +171,8 @@ def test_records_that_were_sent_twice_are_stored_once(run: FactoryRun) -> None:
 
 
 def test_sigterm_leaves_the_group_and_current_offsets(run: FactoryRun) -> None:
-    """A processor told to stop is no member when its process has ended, and Kafka's offsets are the store's."""
+    """A processor told to stop is no member when its process has ended, and Kafka's offsets are the store's. Over 10 s:
+    processes start, share partitions and end."""
     run.processor("p0")
     run.processor("p1")
     run.fleet("f0", rate="2000", sensors=30)

@@ -14,7 +14,6 @@ from tests.support.factory_runs import LONG_S, FactoryRun
 from tests.support.wire import wire
 
 
-@pytest.mark.cluster
 def test_a_fleet_waits_for_its_topic(run: FactoryRun) -> None:
     """A fleet without its topic names it and the way out, and offers its readings once the topic is there."""
     run.launch_fleet("f0", rate="100", sensors=3, sensor_topic="not.yet")
@@ -25,7 +24,6 @@ def test_a_fleet_waits_for_its_topic(run: FactoryRun) -> None:
     assert run.end("f0") == 0
 
 
-@pytest.mark.cluster
 def test_a_processor_waits_for_its_topics(run: FactoryRun) -> None:
     """A processor names each topic that is missing, and works once they are there."""
     run.launch_processor("p0", alert_topic="no.alerts", dead_letter_topic="no.letters")
@@ -51,7 +49,6 @@ def account(run: FactoryRun) -> Iterator[str]:
                 cursor.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
-@pytest.mark.cluster
 def test_a_processor_that_may_not_create_its_tables_ends(run: FactoryRun) -> None:
     """Tables that are missing and cannot be created, or are there and forbidden, end a processor with exit code 5."""
     with account(run) as url:
@@ -62,7 +59,6 @@ def test_a_processor_that_may_not_create_its_tables_ends(run: FactoryRun) -> Non
             assert "Traceback" not in run.said("p0")
 
 
-@pytest.mark.cluster
 @pytest.mark.parametrize("how", ["retention", "truncation"])
 def test_a_position_that_left_the_log_stops_the_processor(run: FactoryRun, how: str) -> None:
     """Where the log no longer holds the stored position the processor ends with exit code 1 and an event and stores

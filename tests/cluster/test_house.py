@@ -49,7 +49,8 @@ def holder(home: Path) -> Iterator[subprocess.Popen[str]]:
 def test_drivers_come_and_go_and_the_lab_ends_with_its_holder(
     holder: subprocess.Popen[str], home: Path, session_settings: Settings
 ) -> None:
-    """Drivers take turns in a held lab, a second holder is refused, and a SIGKILLed holder leaves nothing behind."""
+    """Drivers take turns in a held lab, a second holder is refused, and a SIGKILLed holder leaves nothing behind. Over
+    10 s: a lab of its own starts."""
     settings = session_settings.model_copy(update={"home": home})
     first = LocalCluster.up(settings)
     first.inject(1, "broker-2", "pause")

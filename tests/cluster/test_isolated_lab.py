@@ -85,7 +85,8 @@ def read(bootstrap: str) -> int:
 
 
 def test_both_sides_use_it(lab: LocalCluster, tmp_path: Path) -> None:
-    """Clients of this host produce, read and query through the doors; a worker inside reads the same from its side."""
+    """Clients of this host produce, read and query through the doors; a worker inside reads the same from its side.
+    Over 10 s: the first to ask for the isolated lab waits for its start."""
     assert produce(lab.endpoints.bootstrap) == read(lab.endpoints.bootstrap) == RECORDS
     with closing(psycopg2.connect(lab.endpoints.database_url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -102,7 +103,8 @@ def test_both_sides_use_it(lab: LocalCluster, tmp_path: Path) -> None:
 
 def test_an_isolated_broker_is_out_of_step(lab: LocalCluster) -> None:
     """A broker cut from the others loses its place in the ISR of the others' view while it still answers this host, the
-    partitions it led take writes at a new leader, and after the heal all replicas are in sync again."""
+    partitions it led take writes at a new leader, and after the heal all replicas are in sync again. Over 10 s: a
+    broker's session ends, and its replicas come back."""
     topic = Names.of().sensors
     with closing(Admin(lab.endpoints.bootstrap)) as admin:
         admin.elect_preferred()

@@ -40,9 +40,9 @@ def assert_only_poison_was_set_aside(run: FactoryRun, word: str) -> None:
     assert [row[0] for row in noted] == [41, 400]
 
 
-@pytest.mark.cluster
 def test_an_exception_in_a_detector_costs_one_record(run: FactoryRun) -> None:
-    """Records that raise in a processor become dead letters; the process lives, and the rest of the batch is stored."""
+    """Records that raise in a processor become dead letters; the process lives, and the rest of the batch is stored.
+    Over 10 s: each try waits a little longer."""
     run.produce(mixed())
     run.launch_processor("p0", program=program("raise ZeroDivisionError('a bug')"))
     run.wait_drained()
@@ -50,9 +50,9 @@ def test_an_exception_in_a_detector_costs_one_record(run: FactoryRun) -> None:
     assert_only_poison_was_set_aside(run, "ZeroDivisionError: a bug")
 
 
-@pytest.mark.cluster
 def test_a_record_that_kills_its_process_is_set_aside(run: FactoryRun) -> None:
-    """A record that kills each process that touches it is known as such across their deaths, whoever starts next."""
+    """A record that kills each process that touches it is known as such across their deaths, whoever starts next. Over
+    10 s: so many processes start one after the other."""
     run.produce(mixed())
     lives = 0
     while not run.drained():
@@ -67,10 +67,10 @@ def test_a_record_that_kills_its_process_is_set_aside(run: FactoryRun) -> None:
     assert lives - 1 <= 2 * (1 + PLAIN_TAKES + 1 + TRIES)
 
 
-@pytest.mark.cluster
 @pytest.mark.parametrize("how", ["constraint", "range"])
 def test_a_record_that_the_database_refuses_costs_one_record(run: FactoryRun, how: str) -> None:
-    """A reading that violates a constraint of the table, or is out of a column's range, is set aside alone."""
+    """A reading that violates a constraint of the table, or is out of a column's range, is set aside alone. Over 10 s:
+    each try is a transaction, with growing pauses."""
     if how == "constraint":
         run.query(f"ALTER TABLE {{s}}.readings ADD CHECK (temperature_c <> {HOT})")
     else:
@@ -101,9 +101,9 @@ def cut(run: FactoryRun, worker: str, failures: int) -> None:
     )
 
 
-@pytest.mark.cluster
 def test_an_outage_of_the_database_sets_nothing_aside(run: FactoryRun) -> None:
-    """However often the database dies under a batch, no record is blamed for it."""
+    """However often the database dies under a batch, no record is blamed for it. Over 10 s: six outages, each with a
+    pause."""
     run.processor("p0")
     run.fleet("f0", rate="2000", sensors=30)
     for outage in range(PLAIN_TAKES + TRIES):

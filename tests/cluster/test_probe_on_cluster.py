@@ -19,7 +19,6 @@ from factorylab.history.tables import PartitionSample, ProcessSample
 from factorylab.scenarios.model import Topology
 
 
-@pytest.mark.cluster
 def test_the_probe_sees_what_happens_to_brokers(
     cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

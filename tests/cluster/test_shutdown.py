@@ -43,7 +43,8 @@ def committed(run: FactoryRun) -> dict[int, int]:
 )
 def test_told_to_stop_under_load(run: FactoryRun, number: signal.Signals, protocol: str) -> None:
     """A processor leaves the group at once with its last batch stored, and the other goes on; a fleet waits for all its
-    answers; then the last processor leaves offsets that are the store's. All end with 0 and say so last."""
+    answers; then the last processor leaves offsets that are the store's. All end with 0 and say so last. Over 10 s:
+    thousands of readings and two rebalances."""
     given = {"protocol": protocol} | ({} if protocol == "consumer" else {"session_timeout_s": SESSION_S})
     run.processor("p0", **given)
     run.processor("p1", **given)

@@ -84,7 +84,8 @@ def whole(lab: ComposeCluster) -> None:
 
 
 def test_nodes_are_containers_of_this_kernel(lab: ComposeCluster) -> None:
-    """Each node's process id is one of this host, of the program itself, in a control group of Docker's."""
+    """Each node's process id is one of this host, of the program itself, in a control group of Docker's. Over 10 s: the
+    first to ask for the lab waits for its start."""
     nodes = {node.name: node for node in lab.nodes()}
     assert sorted(nodes) == NODES
     for name, node in nodes.items():
@@ -142,7 +143,8 @@ SHOWS: dict[Action, str] = {"kill": "dead", "terminate": "dead", "pause": "pause
 @pytest.mark.parametrize("action", SHOWS)
 @pytest.mark.parametrize("name", [VICTIM, "database"])
 def test_a_broken_node_is_seen_and_heals(lab: ComposeCluster, name: str, action: Action) -> None:
-    """The kernel shows each fault, the engine agrees, and healing says what it did and ends in a whole lab."""
+    """The kernel shows each fault, the engine agrees, and healing says what it did and ends in a whole lab. Over 10 s:
+    a broker starts again and joins."""
     lab.inject(9, name, action)
     wait_status(lab, name, SHOWS[action])
     told = "paused" if action == "pause" else "exited"
@@ -303,7 +305,8 @@ def made(wanted: Scenario, lab: ComposeCluster, settings: Settings) -> Run:
 
 
 def test_a_healthy_run_passes(lab: ComposeCluster, compose_settings: Settings) -> None:
-    """A run without a fault on containers is whole: every reading stored, and the brokers' logs kept."""
+    """A run without a fault on containers is whole: every reading stored, and the brokers' logs kept. Over 10 s: a
+    whole run."""
     wanted = Scenario(name="baseline", workload=Workload(rate_per_s=500, sensors=30), schedule=SHORT)
     run = made(wanted, lab, compose_settings)
     assert (run.verdict.verdict, run.verdict.backend) == ("PASS", "compose")
@@ -311,7 +314,8 @@ def test_a_healthy_run_passes(lab: ComposeCluster, compose_settings: Settings) -
 
 
 def test_a_killed_leader_costs_no_reading(lab: ComposeCluster, compose_settings: Settings) -> None:
-    """SIGKILL of the container of a partition's leader: nothing acknowledged is lost, and the kill was seen."""
+    """SIGKILL of the container of a partition's leader: nothing acknowledged is lost, and the kill was seen. Over 10 s:
+    a whole run, with a dead broker's session in it."""
     fault = Fault(kind="kill", target="leader:0", hold_s=12)
     wanted = Scenario(
         name="broker_loss", workload=Workload(rate_per_s=500, sensors=30), schedule=SHORT, faults=(fault,)
@@ -337,14 +341,14 @@ def own_home(labs_folder: Path, request: pytest.FixtureRequest) -> Iterator[Path
 @pytest.mark.parametrize("step", ["starting", "up", "killed"])
 def test_a_killed_driver_leaves_nothing(own_home: Path, step: str) -> None:
     """SIGKILL of the driver while the lab starts, when it is up, and with four faults held: within 30 s nothing of it
-    is left, neither container nor network nor volume nor process."""
+    is left, neither container nor network nor volume nor process. Over 10 s: a lab of its own starts and ends."""
     kill(driver_at(own_home, step))
     wait_nothing_of(own_home)
 
 
 def test_a_kept_lab_is_whole_after_its_driver_was_killed(own_home: Path, compose_settings: Settings) -> None:
     """SIGKILL of the driver of a lab that is to stay, with four faults held: within 30 s nothing is paused, filtered,
-    disconnected or dead, and another driver can take it."""
+    disconnected or dead, and another driver can take it. Over 10 s: a lab of its own, whose nodes start again."""
     process = driver_at(own_home, "killed", "keep")
     kill(process)
     wait_until(
@@ -364,7 +368,7 @@ def test_a_kept_lab_is_whole_after_its_driver_was_killed(own_home: Path, compose
 @pytest.mark.parametrize("guarded", [True, False], ids=["guard", "down"])
 def test_containers_do_not_outlive_their_supervisor(own_home: Path, compose_settings: Settings, guarded: bool) -> None:
     """SIGKILL of the supervisor while a broker is paused and one is cut: its guard ends the containers; and where the
-    guard was killed first, 'down' does, and says what."""
+    guard was killed first, 'down' does, and says what. Over 10 s: a lab of its own starts and ends."""
     lab = ComposeCluster.up(compose_settings.model_copy(update={"home": own_home}))
     lab.inject(1, "broker-1", "pause")
     lab.inject(2, VICTIM, "partition", Cut("everybody"))
@@ -386,7 +390,8 @@ def test_containers_do_not_outlive_their_supervisor(own_home: Path, compose_sett
 def test_an_engine_that_goes_away_is_an_error_not_a_hang(
     own_home: Path, compose_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """When the engine stops answering in mid-run, what is asked of it fails with the reason and the way out."""
+    """When the engine stops answering in mid-run, what is asked of it fails with the reason and the way out. Over 10 s:
+    a lab of its own, and a question that the engine is given time for."""
     from tests.support.forwarder import Forwarder
 
     with Forwarder(tmp_path / "engine.sock", engine.knock().removeprefix("unix://")) as engine_of_test:

@@ -45,7 +45,7 @@ MOMENTS: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_an_interrupted_start_leaves_nothing(labs_folder: Path, tmp_path: Path, moment: str) -> None:
     """Ctrl-C at any moment of `factorylab up` ends it with exit code 130 and one last line, and nothing of the lab is
-    left: no container, network, volume or process."""
+    left: no container, network, volume or process. Over 10 s: a lab of its own starts and ends."""
     home, log = labs_folder / f"interrupted-{moment.replace(' ', '-')}", tmp_path / "up.log"
     env = shell() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "compose"}
     with driver(command("up"), env, log, reached="") as process:
@@ -70,7 +70,8 @@ def two(labs_folder: Path, session_settings: Settings) -> Iterator[tuple[Compose
 
 
 def test_two_labs_stand_beside_each_other(two: tuple[ComposeCluster, ComposeCluster]) -> None:
-    """A fault and its healing in one lab changes nothing in the other, whose addresses and ports are its own."""
+    """A fault and its healing in one lab changes nothing in the other, whose addresses and ports are its own. Over 10
+    s: two labs of its own start."""
     first, second = two
     ports = [set(lab.endpoints.bootstrap.split(",")) for lab in two]
     assert not ports[0] & ports[1]
@@ -90,7 +91,8 @@ def test_foreign_clients_work_while_the_bootstrap_broker_is_dead(
     two: tuple[ComposeCluster, ComposeCluster], replicas: int
 ) -> None:
     """Clients of another make write and read all through the published ports of the living brokers, and the database
-    answers at its own, while the first broker of the list is dead."""
+    answers at its own, while the first broker of the list is dead. Over 10 s: a dead broker's session, and its
+    start."""
     lab, topic = two[1], f"foreign-{replicas}"
     servers = lab.endpoints.bootstrap.split(",")
     with closing(KafkaAdminClient(bootstrap_servers=servers)) as admin:
@@ -128,7 +130,8 @@ def test_an_engine_without_room_is_named(
     labs_folder: Path, session_settings: Settings, tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    """Where the engine's disk is full, a start ends with that reason and the way out, and leaves nothing there."""
+    """Where the engine's disk is full, a start ends with that reason and the way out, and leaves nothing there. Over 10
+    s: an engine of its own loads the images."""
     if os.geteuid() != 0:
         pytest.skip("only root starts a second engine")
     settings = session_settings.model_copy(update={"home": labs_folder / "no-room", "backend": "compose"})

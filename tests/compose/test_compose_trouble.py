@@ -60,8 +60,9 @@ def between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Forward
 
 
 def test_a_run_whose_engine_freezes_is_invalid(settings: Settings, between: Forwarder) -> None:
-    """An engine that freezes in the steady state makes the run INVALID with that reason, in bounded time; what
-    it left is ended as soon as the engine is back, without anybody's doing."""
+    """An engine that freezes in the steady state makes the run INVALID with that reason, in bounded time; what it left
+    is ended as soon as the engine is back, without anybody's doing. Over 10 s: each question to the frozen engine is
+    given its time."""
     wanted = Scenario(
         name="engine_gone", workload=Workload(rate_per_s=200, sensors=9),
         schedule=Schedule(warm_up_s=2, steady_s=4, after_s=4),
@@ -89,7 +90,7 @@ def test_a_run_whose_engine_freezes_is_invalid(settings: Settings, between: Forw
 
 def test_what_a_driver_left_is_healed_when_the_engine_is_back(settings: Settings, between: Forwarder) -> None:
     """The driver of a kept lab is killed with four faults held while the engine does not answer: as soon as it does,
-    all is healed."""
+    all is healed. Over 10 s: a lab of its own, and questions that the engine is given time for."""
     process = driver_at(settings.home, "killed", "keep")
     between.freeze()
     kill(process)
@@ -110,7 +111,8 @@ def test_what_a_driver_left_is_healed_when_the_engine_is_back(settings: Settings
 
 
 def test_ending_a_lab_without_its_engine_is_no_success(settings: Settings, between: Forwarder) -> None:
-    """`down` while the engine does not answer says that containers may be left, and a later one ends them."""
+    """`down` while the engine does not answer says that containers may be left, and a later one ends them. Over 10 s: a
+    lab of its own, and questions that the engine is given time for."""
     ComposeCluster.up(settings).close(keep=True)
     between.freeze()
     with pytest.raises(EnvironmentUnfit, match="does not answer"):
@@ -160,7 +162,7 @@ def test_a_port_that_is_taken_is_named(settings: Settings) -> None:
 
 def test_a_project_that_nobody_owns_is_cleared(settings: Settings) -> None:
     """Containers of a lab whose folder was deleted under its killed supervisor go when a lab starts there again, which
-    says so."""
+    says so. Over 10 s: two labs start one after the other."""
     ComposeCluster.up(settings).close(keep=True)
     state = control.living_state(settings.home)
     assert state is not None

@@ -358,4 +358,5 @@ def forget_acked(h: History, from_s: float, until_s: float, partition: int = 0) 
 
 
 def names(run: Run, sensor: int) -> str:
+    """The name of a sensor."""
     return str(run.sensors.set_index("sensor")["name"][sensor])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.support.planted import PLANTED
+PLANTED = "pl4nted-Secret"
 
 
 def test_no_traceback_shows_a_secret() -> None:

@@ -21,9 +21,9 @@ from factorylab.history.manifest import Host, Manifest
 from factorylab.scenarios.catalog import build
 from factorylab.scenarios.model import scenario_from
 from factorylab.scenarios.references import missing, resolved
-from tests.support.planted import PLANTED
 
 KEY = b"k" * 32
+PLANTED = "pl4nted-Secret"
 NAMES = (
     "sasl.password", "sasl.jaas.config", "listener.name.plain.sasl.jaas.config", "ssl.key.password", "ssl.key.pem",
     "ssl.keystore.key", "ssl.keystore.password", "ssl.truststore.password", "sasl.oauthbearer.client.secret",
