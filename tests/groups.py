@@ -43,9 +43,9 @@ def mark(items: list[pytest.Item]) -> None:
         if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in KINDS):
             item.add_marker(kind_of(item))
     groups = dict(zip(items, groups_of(items), strict=True))
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
     if items and hasattr(items[0].config, "workerinput"):
+        for item, group in groups.items():
+            item._id = item.id.parse(f"{item.nodeid}@{group}")  # pytest 9.2 does not read what xdist 3.8 writes
         sizes = Counter(groups.values())
         items.sort(key=lambda item: (rank(groups[item]), -sizes[groups[item]]))
 

@@ -12,11 +12,10 @@ from typing import cast
 import pytest
 
 from factorylab.cli import main
-from factorylab.cluster import doctor, folders
+from factorylab.cluster import folders
 from factorylab.cluster.base import Cluster
 from factorylab.cluster.folders import Folder
 from factorylab.cluster.local import postgres
-from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.core.names import Names
 from factorylab.execution.runner import Experiment
@@ -107,15 +106,6 @@ def test_sockets_go_where_their_paths_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(EnvironmentUnfit, match=r"107 bytes with the socket's name.*set TMPDIR"):
         folders.for_sockets()
-
-
-def test_the_doctor_names_the_folder_that_cannot_be_used(tmp_path):
-    """What would stop a command is MISSING in the doctor's list, with the same words, and its exit code is 5."""
-    places = {"home": tmp_path / "two\nlines", "results": Path("/proc/nowhere"), "cache": tmp_path / "a:b"}
-    found = {f.what: f for f in doctor.examine(load_settings().model_copy(update=places))}
-    assert [found[what].ok for what in ("lab's folder", "results", "cache")] == [False] * 3
-    assert "set FACTORYLAB_RESULTS" in found["results"].way_out
-    assert doctor.worst(list(found.values())) == 5
 
 
 def test_a_run_is_broken_off_while_its_end_still_fits(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from factorylab.audit.judged import load
 from factorylab.core import messages
 from factorylab.core.errors import UsageError
 from factorylab.core.names import Names
-from factorylab.history import provenance, run_folders
+from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.catalog import build
 
@@ -167,22 +167,6 @@ def test_runs_on_one_cluster_never_share_a_name() -> None:
     names = [name for n in (plain, one, two) for name in (*n.topics, n.group, n.schema)]
     assert len(set(names)) == len(names)
     assert one.sensors == "sensor-data-aaaaaa" and one.schema == "run_aaaaaa"
-
-
-def test_provenance_names_what_a_result_depends_on() -> None:
-    """Commit, versions of the project and its clients, and the host are known."""
-    assert re.fullmatch(r"[0-9a-f]{12}\+?|unknown", provenance.commit())
-    versions = provenance.versions()
-    assert {"python", "factorylab", "confluent-kafka", "kafka-python", "psycopg2-binary"} <= versions.keys()
-    assert all(re.match(r"\d", version) for version in versions.values())
-    host = provenance.host()
-    assert host.cores > 0 and host.memory_bytes > 2**28 and host.system.split()
-
-
-def test_without_git_the_commit_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no git, a run says so and goes on."""
-    monkeypatch.setenv("PATH", "")
-    assert provenance.commit() == "unknown"
 
 
 def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
