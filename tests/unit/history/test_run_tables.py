@@ -10,7 +10,7 @@ import pytest
 
 from factorylab.history.run_tables import FrameTables
 from factorylab.history.tables import TABLES
-from tests.histories import History, broker_loss, consumer_loss, healthy, network_partition
+from tests.support.histories import History, broker_loss, consumer_loss, healthy, network_partition
 
 
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition])
