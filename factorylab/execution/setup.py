@@ -20,7 +20,7 @@ from factorylab.factory.store.schema import create_schema
 from factorylab.scenarios.model import Profile, Topology
 
 
-class FurnishConfig(Sourced):
+class SetupConfig(Sourced):
     """Where it works, and what is made there."""
 
     bootstrap: str = Field(min_length=3)
@@ -49,7 +49,7 @@ def create_topics_and_tables(
 def main() -> None:
     """The service `setup` of compose.yaml."""
     try:
-        config = load(FurnishConfig, {*known_names(), "profile"})
+        config = load(SetupConfig, {*known_names(), "profile"})
         endpoints = Endpoints(config.bootstrap, config.database_url.get_secret_value())
         create_topics_and_tables(endpoints, Topology(profile=config.profile), config.reader_password)
     except LabError as error:

@@ -2,7 +2,7 @@
 
     python -m tests.measure.controls results/controls --rounds 20 --labs 3
 
-It can be ended with Ctrl-C and started again: what the record already has is not run twice, and what proved nothing
+It can be ended with Ctrl-C and started again: what the record already has is not run twice, and what was inconclusive
 is in the record too. Each lab has a folder of its own; they share the machine, so that each run takes longer and all of
 them less. One lab alone takes about 20 minutes a round.
 """

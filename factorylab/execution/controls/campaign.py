@@ -56,7 +56,7 @@ def plan(names: Sequence[ControlName], repetitions: int, seed: int) -> list[Scen
 
 
 def left(planned: Sequence[Scenario], done: Campaign) -> list[Scenario]:
-    """What of a plan has no result yet. A run that proved nothing has one."""
+    """What of a plan has no result yet. An inconclusive run has one."""
     known = {(result.control, result.repaired, result.seed) for result in done.results}
     return [s for s in planned if (*_which(s), s.workload.seed) not in known]
 

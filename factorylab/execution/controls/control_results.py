@@ -1,6 +1,6 @@
 """What came of runs of controls, and the record of it: a folder that version control can hold.
 
-A record is only ever added to: what proved nothing stays in it beside what came out as declared.
+A record is only ever added to: what was inconclusive stays in it beside what came out as declared.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.scenarios.controls import ControlName
 
-Sort = Literal["as declared", "proves nothing", "otherwise"]
-SORTS: tuple[Sort, ...] = ("as declared", "proves nothing", "otherwise")
+Sort = Literal["as declared", "inconclusive", "otherwise"]
+SORTS: tuple[Sort, ...] = ("as declared", "inconclusive", "otherwise")
 RESULTS, MANIFESTS = "verdicts.json", "manifests.json"
 
 
@@ -41,13 +41,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sort(self) -> Sort:
-        """As declared: the verdict is the expected one, and the run shows what the control is about. Proves nothing: it
+        """As declared: the verdict is the expected one, and the run shows what the control is about. Inconclusive: it
         was not carried out, shows nothing, or its evidence is bad and no check fired that was not declared."""
         if self.met and self.evidence_count:
             return "as declared"
         undeclared = set(self.fired) - set(self.invalid) - set(self.expected)
         void = self.verdict is None or bool(self.invalid)
-        return "proves nothing" if self.met or (void and not undeclared) else "otherwise"
+        return "inconclusive" if self.met or (void and not undeclared) else "otherwise"
 
     @property
     def reported(self) -> str:

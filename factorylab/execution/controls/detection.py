@@ -65,13 +65,13 @@ def made_with(campaign: Campaign) -> pd.DataFrame:
 
 
 def conclusion(campaign: Campaign) -> str:
-    """How often a broken promise was reported as declared, how often a kept one passed, and what proves nothing."""
-    judged = [result for result in campaign.results if result.sort != "proves nothing"]
+    """How often a broken promise was reported as declared, how often a kept one passed, how many are inconclusive."""
+    judged = [result for result in campaign.results if result.sort != "inconclusive"]
     broken = [result for result in judged if result.expected != ["PASS"]]
     kept = [result for result in judged if result.expected == ["PASS"]]
     return (
         f"Of the runs that must be reported, as declared: {_share(broken)}. Of those that must pass: {_share(kept)}. "
-        f"{len(campaign.results) - len(judged)} more prove nothing."
+        f"{len(campaign.results) - len(judged)} more are inconclusive."
     )
 
 
@@ -86,7 +86,7 @@ def _share(judged: list[Result]) -> str:
 
 
 def picture(campaign: Campaign) -> Picture:
-    """How many runs of each control and twin came out as declared, proved nothing, or came out otherwise."""
+    """How many runs of each control and twin came out as declared, inconclusive, or came out otherwise."""
     groups = _grouped(campaign)
     labels = [f"{name}, repaired" if repaired else name for name, repaired in groups]
     with styled():

@@ -20,6 +20,6 @@ def test_results_are_kept_and_added_to(tmp_path: Path) -> None:
     campaign.keep(Campaign([second]), tmp_path)
     assert recall(tmp_path).results == [first, second]
     drawn = (tmp_path / campaign.PICTURE).read_text()
-    assert "P6, repaired" in drawn and "proves nothing" in drawn
+    assert "P6, repaired" in drawn and "inconclusive" in drawn
     with pytest.raises(UsageError, match="no record of controls"):
         recall(tmp_path / "nowhere")

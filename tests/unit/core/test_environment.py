@@ -17,7 +17,7 @@ from factorylab.core.names import Names
 from factorylab.core.sources import Sourced, load, read_properties
 from factorylab.execution import workers
 from factorylab.execution.probe import ProbeConfig
-from factorylab.execution.setup import FurnishConfig
+from factorylab.execution.setup import SetupConfig
 from factorylab.factory.config import FleetConfig, ProcessorConfig, from_environment
 from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.model import Fault, Scenario, Workload, scenario_from
@@ -130,7 +130,7 @@ def test_every_child_process_is_given_its_environment() -> None:
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What compose writes for `${X:-}` gives defaults in every kind of settings, and so does an empty key of a file."""
-    kinds = (FleetConfig, ProcessorConfig, FurnishConfig, ProbeConfig, settings.Settings)
+    kinds = (FleetConfig, ProcessorConfig, SetupConfig, ProbeConfig, settings.Settings)
     for name in {environment_name for kind in kinds for environment_name in names_of(kind)}:
         monkeypatch.setenv(name, "")
     given = {"bootstrap": "a:1", "worker": "w", "database_url": "postgresql://u@h/d"}
@@ -141,7 +141,7 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, tmp_
     assert from_environment(FleetConfig) == FleetConfig(bootstrap="a:1", worker="w")
     assert from_environment(ProcessorConfig).batch_wait_s == 0.05
     assert (
-        load(FurnishConfig, {"bootstrap", "worker", "database_url", "batch_wait_s", "kinds", "source"}).profile
+        load(SetupConfig, {"bootstrap", "worker", "database_url", "batch_wait_s", "kinds", "source"}).profile
         == "factory"
     )
     assert settings.load_settings().backend == "auto"

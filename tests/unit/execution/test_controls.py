@@ -53,18 +53,18 @@ def test_a_twin_differs_by_one_part(name: ControlName, control: object) -> None:
     ("given", "sort"),
     [
         ({}, "as declared"),
-        ({"evidence_count": 0}, "proves nothing"),
-        ({"met": False, "verdict": "INVALID", "fired": ["seal"], "invalid": ["seal"]}, "proves nothing"),
-        ({"met": False, "fired": ["duplicate_in_store", "seal"], "invalid": ["seal"]}, "proves nothing"),
+        ({"evidence_count": 0}, "inconclusive"),
+        ({"met": False, "verdict": "INVALID", "fired": ["seal"], "invalid": ["seal"]}, "inconclusive"),
+        ({"met": False, "fired": ["duplicate_in_store", "seal"], "invalid": ["seal"]}, "inconclusive"),
         ({"met": False, "fired": ["lost_in_log", "seal"], "invalid": ["seal"]}, "otherwise"),
-        ({"met": False, "verdict": None}, "proves nothing"),
+        ({"met": False, "verdict": None}, "inconclusive"),
         ({"met": False, "verdict": "PASS"}, "otherwise"),
         ({"met": False, "verdict": "FAIL", "fired": ["lost_in_log"]}, "otherwise"),
         ({"met": False, "verdict": "NOT_DRAINED"}, "otherwise"),
     ],
 )
 def test_a_result_is_sorted(given: dict[str, object], sort: str) -> None:
-    """Only the declared verdict with its evidence is good; what is invalid proves nothing; the rest is otherwise."""
+    """Only the declared verdict with its evidence is good; what is invalid is inconclusive; the rest is otherwise."""
     assert result(**given).sort == sort
 
 
@@ -78,7 +78,7 @@ def test_a_plan_has_each_twin_and_is_shuffled_by_seed() -> None:
 
 
 def test_what_has_a_result_is_not_run_again() -> None:
-    """Of a plan is left what has no result: one that proved nothing counts, another seed's or its twin's does not."""
+    """Of a plan is left what has no result: an inconclusive one counts, another seed's or its twin's does not."""
     planned = campaign.plan(("P6",), 2, seed=1)
     void = result(met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
     left = campaign.left(planned, Campaign([void, result(repaired=True, seed=2)]))
@@ -99,7 +99,7 @@ def test_the_table_counts_every_sort() -> None:
     made = Campaign([result(evidence="3 rows"), result(met=False, verdict="PASS", fired=[]), result(repaired=True)])
     table = detection.table(made)
     row = table.loc[("P6", "without")]
-    assert (row["n"], row["as declared"], row["proves nothing"], row["otherwise"]) == (2, 1, 0, 1)
+    assert (row["n"], row["as declared"], row["inconclusive"], row["otherwise"]) == (2, 1, 0, 1)
     assert (
         row["expected"] == "FAIL duplicate_in_store" and "PASS (1)" in row["reported"] and row["evidence"] == "3 rows"
     )
@@ -110,7 +110,7 @@ def test_the_table_counts_every_sort() -> None:
     void = result(met=False, verdict="INVALID", fired=["seal"], invalid=["seal"])
     assert detection.conclusion(Campaign([*made.results, passed, void])) == (
         "Of the runs that must be reported, as declared: 2 of 3 (95 % interval from 20.7 %). "
-        "Of those that must pass: 1 of 1 (95 % interval from 20.6 %). 1 more prove nothing."
+        "Of those that must pass: 1 of 1 (95 % interval from 20.6 %). 1 more are inconclusive."
     )
 
 
