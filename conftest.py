@@ -22,7 +22,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs
 from factorylab.scenarios.catalog import build
-from tests.groups import ByGroup, is_notebook, mark
+from tests.groups import ByGroup, groups_in_ids, is_notebook, mark
 from tests.support.isolation import trouble
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
@@ -54,6 +54,12 @@ def run_ids() -> set[str]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     mark(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_finish(session: pytest.Session) -> Iterator[None]:
+    with groups_in_ids(session.items if hasattr(session.config, "workerinput") else []):
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -25,6 +25,8 @@ quiet             what measures a time: alone, when all others have ended and th
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ from xdist.workermanage import WorkerController
 QUIET = "quiet"
 FIRST = ("notebooks-0", "notebooks-1", "shared lab", "own labs", "engine")  # the longest begin first
 TESTS = Path(__file__).parent
+GROUP = pytest.StashKey[str]()
 KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
@@ -43,11 +46,23 @@ def mark(items: list[pytest.Item]) -> None:
         if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in KINDS):
             item.add_marker(kind_of(item))
     groups = dict(zip(items, groups_of(items), strict=True))
+    for item, group in groups.items():
+        item.stash[GROUP] = group
     if items and hasattr(items[0].config, "workerinput"):
-        for item, group in groups.items():
-            item._id = item.id.parse(f"{item.nodeid}@{group}")  # pytest 9.2 does not read what xdist 3.8 writes
         sizes = Counter(groups.values())
         items.sort(key=lambda item: (rank(groups[item]), -sizes[groups[item]]))
+
+
+@contextmanager
+def groups_in_ids(items: list[pytest.Item]) -> Iterator[None]:
+    """While a process tells xdist's scheduler what it has, each test's id ends in its group. xdist 3.8 would do that by
+    itself, but pytest 9.2 no longer reads the attribute that it writes."""
+    plain = [item.id for item in items]
+    for item in items:
+        item._id = item.id.parse(f"{item.nodeid}@{item.stash[GROUP]}")
+    yield
+    for item, own in zip(items, plain, strict=True):
+        item._id = own
 
 
 def kind_of(item: pytest.Item) -> str:
