@@ -98,11 +98,10 @@ def _held_at(run: JudgedRun, places: Iterable[Place]) -> set[Place]:
 
 
 def _rows(run: JudgedRun, table: str, keys: set[Place], places: set[Place]) -> pa.Table:
-    path = run.folder.table(table)
     if table in WHOLE:
-        return pq.read_table(path)
+        return run.rows(table)
     if table == "partitions":
-        return _changes(pq.read_table(path), {p for p, _ in places})
+        return _changes(run.rows(table), {p for p, _ in places})
     wanted = []
     if table in BY_READING:
         wanted += [(pc.field("sensor") == sensor) & (pc.field("seq") == seq) for sensor, seq in sorted(keys)]
@@ -110,7 +109,7 @@ def _rows(run: JudgedRun, table: str, keys: set[Place], places: set[Place]) -> p
         wanted.append(_at(places, *BY_PLACE[table]))
     if table in SPANS:
         wanted.append(_at(places, *SPANS[table]))
-    return pq.read_table(path, filters=reduce(or_, wanted)) if wanted else pq.read_table(path).slice(0, 0)
+    return run.rows(table, reduce(or_, wanted, pc.scalar(False)))
 
 
 def _at(places: Iterable[Place], first: str, last: str) -> pc.Expression:

@@ -39,7 +39,8 @@ class Tables(Protocol):
     def columns(self, table: str) -> list[str] | None: ...
     def row_count(self, table: str) -> int: ...
     def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame: ...
-    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame: ...
+    def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
+        """As they are stored; without a condition all of them."""
 
 
 class StoredTables:
@@ -68,10 +69,9 @@ class StoredTables:
         found = {name: _dense(file.read(columns=[name]).column(0), kinds[name]) for name in there}
         return _frame(found, file.metadata.num_rows, wanted)
 
-    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
-        if not self._path(table).exists():
-            return empty(table)
-        return _dense_frame(table, pq.read_table(self._path(table), filters=condition))
+    def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
+        path = self._path(table)
+        return pq.read_table(path, filters=condition) if path.exists() else schema(table).empty_table()
 
 
 class FrameTables:
@@ -94,10 +94,9 @@ class FrameTables:
             self._dense[table] = _as_read(table, self._given[table])
         return self._dense[table] if wanted == tuple(dtypes(table)) else self._dense[table][list(wanted)]
 
-    def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
-        if not self.row_count(table):
-            return empty(table)
-        return _dense_frame(table, stored(table, self._given[table]).filter(condition))
+    def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
+        whole = stored(table, self._given[table]) if self.row_count(table) else schema(table).empty_table()
+        return whole if condition is None else whole.filter(condition)
 
 
 def _as_read(table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +163,8 @@ def _empty(table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kinds[name]) for name in wanted or kinds})
 
 
-def _dense_frame(table: str, rows: pa.Table) -> pd.DataFrame:
+def dense(table: str, rows: pa.Table) -> pd.DataFrame:
+    """Rows as they are stored, as a frame."""
     kinds = dtypes(table)
     found = {name: _dense(rows.column(name), kinds[name]) for name in rows.column_names if name in kinds}
     return _frame(found, rows.num_rows, tuple(kinds))

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.core.vocabulary import Phase
 from factorylab.history import manifest, run_folders
-from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dtypes
+from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
 from factorylab.history.tables import SINCE, TABLES
 from factorylab.scenarios.model import Scenario
 
@@ -105,7 +106,12 @@ class Run:
 
     def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
         """The rows of a table that fulfil a condition; the others are never held in memory."""
-        return self._tables.only(table, condition)
+        return dense(table, self.rows(table, condition))
+
+    def rows(self, table: str, condition: pc.Expression | None = None) -> pa.Table:
+        """The rows of a table, or those that fulfil a condition, as they are stored: an Arrow table without any row
+        where the table was not recorded."""
+        return self._tables.rows(table, condition)
 
     def row_count(self, table: str) -> int:
         """Number of rows of a table, without reading it."""

@@ -57,4 +57,4 @@ def unclean(second: float, epoch: int) -> str:
 @pytest.fixture
 def lossy(tmp_path: Path) -> Run:
     """A run that lost what an isolated leader confirmed."""
-    return isolated(tmp_path / "run").run()
+    return isolated(tmp_path / "run").saved()

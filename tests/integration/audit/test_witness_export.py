@@ -18,7 +18,7 @@ def test_an_extract_comes_with_a_test_that_finds_it_again(lossy: Run, tmp_path: 
     assert lossy.verdict.life is not None
     small = extract(lossy, lossy.verdict.life, tmp_path / "small")
     assert [story.event for story in small.verdict.explanations] == [s.event for s in lossy.verdict.explanations]
-    other = isolated(tmp_path / "other").run()
+    other = isolated(tmp_path / "other").saved()
     assert other.verdict.life is not None
     extract(other, other.verdict.life, tmp_path / "second")
     folders = [str(tmp_path / "small"), str(tmp_path / "second")]
