@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from xdist.remote import Producer
 
-from factorylab.cluster.local.backend import LocalCluster, quiet
+from factorylab.cluster.driver import quiet
+from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import load_settings
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -14,12 +14,18 @@ from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
 from factorylab.core.names import Names
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.history.tables import FaultStep
+from factorylab.scenarios.fault_catalog import (
+    KINDS,
+    ON_DATABASE,
+    ON_NETWORK,
+    ON_PROCESS,
+    DatabaseKind,
+    NetworkKind,
+    ProcessKind,
+    effects,
+)
 from factorylab.scenarios.model import Fault, scenario_from
 
-ProcessAction = Literal["kill", "terminate", "pause", "restart"]
-DatabaseAction = Literal["kill", "pause", "restart", "refuse", "fill"]
-NetworkAction = Literal["partition", "disconnect"]
-STOP_S = 30.0  # a loaded broker may take this long to stop
 FULL_ISR_S = 120.0
 
 BROKERS = "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0"
@@ -37,35 +43,37 @@ def register(parent: typer.Typer) -> None:
 
 @app.command()
 def broker(
-    action: ProcessAction,
+    action: Annotated[ProcessKind, typer.Argument(help=effects(ON_PROCESS))],
     target: Annotated[str, typer.Option("--target", help=BROKERS)] = "leader:0",
     hold: Hold = 20,
     run: Suffix = "",
 ) -> None:
-    """Kill, stop, freeze or restart a broker."""
+    """Break a broker."""
     _break_process(action, target, hold, run)
 
 
 @app.command()
 def consumer(
-    action: ProcessAction,
+    action: Annotated[ProcessKind, typer.Argument(help=effects(ON_PROCESS))],
     target: Annotated[str, typer.Option("--target", help=CONSUMERS)] = "owner:0",
     hold: Hold = 20,
     run: Suffix = "",
 ) -> None:
-    """Kill, stop, freeze or restart a processor."""
+    """Break a processor."""
     _break_process(action, target, hold, run)
 
 
 @app.command()
-def database(action: DatabaseAction, hold: Hold = 10, run: Suffix = "") -> None:
-    """Kill, freeze or restart PostgreSQL, have it refuse connections, or fill its disk."""
+def database(
+    action: Annotated[DatabaseKind, typer.Argument(help=effects(ON_DATABASE))], hold: Hold = 10, run: Suffix = ""
+) -> None:
+    """Break PostgreSQL."""
     _break_process(action, "database", hold, run)
 
 
 @app.command()
 def network(  # noqa: PLR0917 (typer's options)
-    action: NetworkAction,
+    action: Annotated[NetworkKind, typer.Argument(help=effects(ON_NETWORK))],
     target: Annotated[str, typer.Option("--target", help=f"{BROKERS}; {CONSUMERS}")] = "leader:0",
     away_from: Annotated[
         AwayFrom, typer.Option(help="whose packets a partition drops: the (other) brokers' or all")
@@ -80,12 +88,10 @@ def network(  # noqa: PLR0917 (typer's options)
     _play((topic, _checked(given)), run)
 
 
-def _break_process(action: str, target: str, hold_s: float, run: str) -> None:
-    """A restart is a stop that is undone as soon as it is seen."""
-    restart = action == "restart"
+def _break_process(kind: str, target: str, hold_s: float, run: str) -> None:
     topic, role = _split(target)
-    given = {"kind": "terminate" if restart else action, "target": role, "hold_s": STOP_S if restart else hold_s}
-    _play((topic, _checked(given)), run, at_once=restart)
+    given: dict[str, object] = {"kind": kind, "target": role, "hold_s": 0 if KINDS[kind].undoes_itself else hold_s}
+    _play((topic, _checked(given)), run)
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -99,8 +105,8 @@ def _checked(given: dict[str, object]) -> Fault:
     return scenario_from({"name": "by_hand", "clients": {"processors": 16}, "faults": [given]}, "fault").faults[0]
 
 
-def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
-    """Inject, show the evidence, hold unless `at_once`, heal, and wait until all replicas are in sync again."""
+def _play(what: tuple[str, Fault], run: str) -> None:
+    """Inject, show the evidence, hold, heal, and wait until all replicas are in sync again."""
     from factorylab.cluster import manage
     from factorylab.cluster.admin import Admin
     from factorylab.cluster.backends import bring_up
@@ -127,12 +133,9 @@ def _play(what: tuple[str, Fault], run: str, *, at_once: bool = False) -> None:
             events.fault(step)
 
         timeline = Timeline(cluster, Roles(admin, topic, names.group), write, say)
-        if at_once:
-            timeline.inject(0, fault)
-            timeline.heal(0, fault)
-        else:
+        if fault.hold_s:
             say(f"the fault is healed after {fault.hold_s:g} s; Ctrl-C heals it at once")
-            timeline.play([fault], fault.hold_s)
+        timeline.play([fault], fault.hold_s)
         if not any(step.step == "evidence" for step in steps):
             raise LabError(f"nothing was broken: {steps[-1].evidence}")
         say("waiting until all replicas are in sync")

@@ -10,7 +10,8 @@ import msgspec
 import typer
 
 from factorylab.cluster import folders
-from factorylab.cluster.settings import BackendChoice, Settings, choose_backend, load_settings
+from factorylab.cluster.backend_registry import BackendChoice
+from factorylab.cluster.settings import Settings, choose_backend, load_settings
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.history import run_folders

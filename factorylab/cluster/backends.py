@@ -6,34 +6,30 @@ answers and its images are there or can be pulled, local everywhere else; which 
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Collection
-from typing import Literal, get_args
+from typing import cast
 
 from factorylab.cluster import boot, control
-from factorylab.cluster.base import Action, Progress
-from factorylab.cluster.capabilities import OF_PROCESSES, require
-from factorylab.cluster.docker.compose import ComposeCluster, why_not
+from factorylab.cluster.backend_registry import BACKENDS, BackendName
+from factorylab.cluster.base import Progress
+from factorylab.cluster.capabilities import require
+from factorylab.cluster.docker.compose import why_not
 from factorylab.cluster.driver import Driver, quiet
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit
+from factorylab.scenarios.fault_catalog import KINDS
 from factorylab.scenarios.model import Fault
 
-Backend = Literal["local", "compose"]
-POSSIBLE: dict[Backend, frozenset[Action]] = {
-    "local": frozenset({*OF_PROCESSES, "partition", "fill"}),
-    "compose": frozenset(get_args(Action)) - {"fill"},
-}
 
-
-def choose(settings: Settings, say: Callable[[str], None]) -> Backend:
+def choose(settings: Settings, say: Callable[[str], None]) -> BackendName:
     """The backend for the lab of `settings.home`.
 
     Raises:
         EnvironmentUnfit: the lab that is up there runs on another one than the settings ask for.
     """
     if control.living_state(settings.home):
-        found: Backend = boot.known(settings.home).backend
+        found = boot.known(settings.home).backend
         if settings.backend not in {"auto", found}:
             raise EnvironmentUnfit(
                 f"the lab that is up in {settings.home} runs on the backend {found}, not on {settings.backend}: end it "
@@ -59,20 +55,19 @@ def bring_up(
     """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
 
     It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `small_disk`: the
-    database's can be filled. `keep`: it stays
-    up even when this process vanishes.
+    database's can be filled. `keep`: it stays up even when this process vanishes.
 
     Raises:
         LabBusy: another process uses it.
         EnvironmentUnfit: this machine, or the lab that is up, cannot do it, with the way out.
     """
     backend = choose(settings, lambda text: progress(text, 0, 0))
-    wanted: set[Action] = {fault.kind for fault in faults} | ({"partition"} if isolated else set())
+    wanted = {fault.kind for fault in faults}
+    wanted |= {"partition"} if isolated else set()
     wanted |= {"fill"} if small_disk else set()
     if control.living_state(settings.home):
         require(wanted, boot.known(settings.home).can, f"the {backend} lab that is up in {settings.home}")
-    require(wanted, POSSIBLE[backend], f"the backend {backend}")
-    if backend == "compose":
-        return ComposeCluster.up(settings, keep=keep, progress=progress)
-    isolated = isolated or any(fault.on_network for fault in faults)
-    return LocalCluster.up(settings, keep=keep, isolated=isolated, small_disk="fill" in wanted, progress=progress)
+    require(wanted, BACKENDS[backend].can, f"the backend {backend}")
+    needs = frozenset(KINDS[kind].needs for kind in wanted)
+    driver = cast("type[Driver]", pkgutil.resolve_name(BACKENDS[backend].driver))
+    return driver.up(settings, needs=needs, keep=keep, progress=progress)

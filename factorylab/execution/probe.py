@@ -24,10 +24,11 @@ import psutil
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from factorylab.cluster import control
+from factorylab.cluster import cgroups, control
 from factorylab.cluster.admin import Admin, PartitionView
 from factorylab.cluster.base import Link
 from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.look import cpu_s
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.core import secret
 from factorylab.core.clock import now_ns
@@ -194,7 +195,7 @@ class Probe:
             self.journal.write(row)
 
     def _process(self, t_ns: int, name: str, pid: int) -> ProcessSample:
-        status, cpu_s, rss_bytes = self._look(pid)
+        status, cpu_s, rss_bytes, cpu_limit = self._look(pid)
         return ProcessSample(
             worker="probe",
             t_ns=t_ns,
@@ -203,16 +204,18 @@ class Probe:
             status=status,
             cpu_s=cpu_s,
             rss_bytes=rss_bytes,
+            cpu_limit=cpu_limit,
         )
 
-    def _look(self, pid: int) -> tuple[ProcessStatus, float, int]:
+    def _look(self, pid: int) -> tuple[ProcessStatus, float, int, float | None]:
+        dead: tuple[ProcessStatus, float, int, None] = "dead", 0.0, 0, None
         try:
             process = self._processes.setdefault(pid, psutil.Process(pid))
             with process.oneshot():
-                status, cpu, rss = control.process_status(process), process.cpu_times(), process.memory_info().rss
+                status, used_s, rss = control.process_status(process), cpu_s(process), process.memory_info().rss
         except psutil.NoSuchProcess:
-            return "dead", 0.0, 0
-        return ("dead", 0.0, 0) if status == "dead" else (status, cpu.user + cpu.system, rss)
+            return dead
+        return dead if status == "dead" else (status, used_s, rss, cgroups.cpu_limit(pid))
 
 
 def links(home: Path) -> list[Link]:

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from factorylab.cluster import folders
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cluster
+from factorylab.cluster.database_probe import pulse
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
@@ -184,7 +185,7 @@ class Experiment:
         self._phase("steady", f"{schedule.steady_s:g} s")
         pause_until(opened + schedule.warm_up_s + schedule.steady_s)
         window_s = self.scenario.fault_window_s
-        if window_s:
+        if window_s or self.scenario.faults:
             self._phase("fault_window", f"{window_s:g} s")
             impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
             roles = Roles(impatient, self.names.sensors, self.names.group)
@@ -205,6 +206,7 @@ class Experiment:
         recover_s = self.scenario.schedule.recover_s
         try:
             self._wait_for_brokers(recover_s)
+            self._wait_for_database(recover_s)
             self.admin.wait_full_isr(self.names.sensors, recover_s)
             self._wait_for_group(recover_s)
         except WaitTimeout as error:
@@ -220,6 +222,11 @@ class Experiment:
             broker = OneBroker(self.admin.bootstrap, number, deadline_s=timeout_s)
             broker.partitions(self.names.sensors)
             broker.close()
+
+    def _wait_for_database(self, timeout_s: float) -> None:
+        """Until it takes connections again: one that was killed replays its log first."""
+        url = self.cluster.endpoints.database_url
+        wait_until(lambda: pulse(url) == "ok", what="the database to answer", timeout_s=timeout_s)
 
     def _check_topic(self) -> int:
         """Whether the topic is the one that was made, and how many partitions it has now.

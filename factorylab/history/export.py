@@ -40,6 +40,7 @@ WIDE: Mapping[object, pa.DataType] = {
     int: pa.int64(),
     int | None: pa.int64(),
     float: pa.float64(),
+    float | None: pa.float64(),
     bool: pa.bool_(),
     list[int]: pa.list_(pa.int16()),
 }

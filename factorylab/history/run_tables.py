@@ -23,7 +23,9 @@ from factorylab.history.tables import TABLES
 
 UNKNOWN = -1
 _NARROW = {"sensor": "int32", "partition": "int16", "payload_hash": "uint64", "hash_sum": "uint64"}
-_DTYPES: dict[object, str] = {int: "int64", int | None: "int64", float: "float64", bool: "bool", list[int]: "object"}
+_DTYPES: dict[object, str] = {
+    int: "int64", int | None: "int64", float: "float64", float | None: "float64", bool: "bool", list[int]: "object"
+}  # fmt: skip
 
 
 @cache
@@ -67,7 +69,7 @@ class StoredTables:
         file, kinds = _opened(self._path(table)), dtypes(table)
         there = [name for name in file.schema_arrow.names if name in wanted]
         found = {name: _dense(file.read(columns=[name]).column(0), kinds[name]) for name in there}
-        return _frame(found, file.metadata.num_rows, wanted)
+        return _frame(table, found, file.metadata.num_rows, wanted)
 
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         path = self._path(table)
@@ -106,7 +108,7 @@ def _as_read(table: str, frame: pd.DataFrame) -> pd.DataFrame:
         ValueError: a number does not fit into its dtype.
     """
     found = {name: _cast(frame[name], dtype) for name, dtype in dtypes(table).items() if name in frame}
-    return _frame(found, len(frame), tuple(dtypes(table)))
+    return _frame(table, found, len(frame), tuple(dtypes(table)))
 
 
 def _cast(column: pd.Series[Any], dtype: str) -> Any:
@@ -142,7 +144,8 @@ def stored(table: str, frame: pd.DataFrame) -> pa.Table:
 
 @cache
 def _may_be_unknown(table: str) -> frozenset[str]:
-    return frozenset(f.encode_name for f in msgspec.structs.fields(TABLES[table]) if f.type == int | None)
+    unknown = (int | None, float | None)
+    return frozenset(f.encode_name for f in msgspec.structs.fields(TABLES[table]) if f.type in unknown)
 
 
 def _opened(path: Path) -> pq.ParquetFile:
@@ -167,13 +170,14 @@ def dense(table: str, rows: pa.Table) -> pd.DataFrame:
     """Rows as they are stored, as a frame."""
     kinds = dtypes(table)
     found = {name: _dense(rows.column(name), kinds[name]) for name in rows.column_names if name in kinds}
-    return _frame(found, rows.num_rows, tuple(kinds))
+    return _frame(table, found, rows.num_rows, tuple(kinds))
 
 
-def _frame(found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
+def _frame(table: str, found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Columns in the wanted order; those that an older history lacks are unknown."""
-    columns = {name: found[name] if name in found else np.full(rows, UNKNOWN) for name in wanted}
-    return pd.DataFrame(columns, copy=False)
+    lacking = {name: "float64" if dtypes(table)[name] == "float64" else "int64" for name in wanted if name not in found}
+    unknown = {name: np.full(rows, UNKNOWN, dtype) for name, dtype in lacking.items()}
+    return pd.DataFrame({name: (found | unknown)[name] for name in wanted}, copy=False)
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:

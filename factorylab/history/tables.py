@@ -220,11 +220,15 @@ class LagSample(Row, frozen=True, tag="lag", kw_only=True):
 
 
 class ProcessSample(Row, frozen=True, tag="processes", kw_only=True):
+    """`cpu_s` is processor time of the process and its children; `cpu_limit`, how many processors the kernel lets its
+    control group use, is None where there is no limit."""
+
     name: str
     pid: int
     status: ProcessStatus
     cpu_s: float
     rss_bytes: int
+    cpu_limit: float | None = None
 
 
 class MemberSample(Row, frozen=True, tag="members", kw_only=True):
@@ -273,7 +277,8 @@ ROW_TYPES: tuple[type[Row], ...] = (
     ViewSample, DatabaseSample, SystemEvent, EpochSpan,
 )  # fmt: skip
 SINCE: dict[str, int] = {
-    "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4
+    "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
+    "processes.cpu_limit": 5,
 }  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}

@@ -16,13 +16,12 @@ from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.core.limits import Count, Milliseconds, Number, Rate, Seconds, Whole
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.scenarios.controls import control
+from factorylab.scenarios.fault_catalog import DatabaseKind, ProcessKind
 from factorylab.scenarios.model import (
     Acks,
     Clients,
-    DatabaseFault,
     Expect,
     Fault,
-    FaultKind,
     Objectives,
     Profile,
     Protocol,
@@ -60,7 +59,7 @@ def baseline(
 def broker_loss(
     *,
     target: Target = "leader:0",
-    kind: FaultKind = "kill",
+    kind: ProcessKind = "kill",
     hold_s: Seconds = 14,
     profile: Profile = "factory",
     acks: Acks = "all",
@@ -83,7 +82,7 @@ def broker_loss(
 def consumer_loss(
     *,
     target: Target = "owner:0",
-    kind: FaultKind = "kill",
+    kind: ProcessKind = "kill",
     hold_s: Seconds = 12,
     protocol: Protocol = "range",
     session_timeout_s: Number | None = None,
@@ -106,7 +105,7 @@ def consumer_loss(
 
 def database_loss(
     *,
-    kind: FaultKind | DatabaseFault = "pause",
+    kind: DatabaseKind = "pause",
     hold_s: Seconds = 16,
     processors: Whole = 2,
     profile: Profile = "factory",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -44,6 +46,8 @@ from factorylab.core.spelling import NAME, matching
 from factorylab.core.vocabulary import AwayFrom, Direction, WorkStep
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
+from factorylab.scenarios.fault_catalog import KINDS, KindName
+from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
 
 
 def _acks_as_text(value: object) -> object:
@@ -54,9 +58,6 @@ Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
 Protocol = Literal["range", "cooperative-sticky", "consumer"]
 ProcessorKind = Literal["fenced", "naive"]
-FaultKind = Literal["kill", "terminate", "pause"]
-NetworkFault = Literal["partition", "disconnect"]
-DatabaseFault = Literal["refuse", "fill"]  # it lives, and takes no connections; has no room left
 CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
@@ -111,6 +112,8 @@ TARGETS = (
     "database, broker:N or processor:N"
 )
 Target = Annotated[str, matching(TARGET_PATTERN, TARGETS), Field(description=TARGETS)]
+PLAYED_BY: dict[str, TargetRole] = {"owner": "processor", "processor": "processor", "database": "database"}
+"""What plays the role of a target; a broker plays the others."""
 
 
 class Model(BaseModel):
@@ -277,53 +280,84 @@ class Fault(Model):
     partition when it comes back.
     """
 
-    kind: FaultKind | NetworkFault | DatabaseFault
+    kind: KindName
     target: Target
     at_s: SomeSeconds = 0
-    hold_s: Seconds = 12
+    hold_s: SomeSeconds = 12
     away_from: AwayFrom = "brokers"
     direction: Direction = "both"
     step: WorkStep | None = None
     until_replaced: bool = False
     wipe: bool = False
 
+    @field_validator("hold_s")
+    @classmethod
+    def _is_held(cls, hold_s: float, given: ValidationInfo) -> float:
+        kind = KINDS.get(given.data.get("kind", ""))
+        if not hold_s and kind and not kind.undoes_itself:
+            raise ValueError(f"a {kind.name} is held for some time: hold_s should be greater than 0")
+        if kind and hold_s < kind.at_least_s:
+            least = f"greater than or equal to {kind.at_least_s:g}"
+            raise ValueError(f"the evidence of a {kind.name} takes time: hold_s should be {least}")
+        return hold_s
+
     @model_validator(mode="after")
     def _fits_its_target(self) -> Fault:
         role, _, which = self.target.partition(":")
-        if self.on_database and role != "database":
-            raise ValueError(f"only a database can {self.kind}: take target=database")
-        if self.step and (role not in {"owner", "processor"} or self.kind not in {"kill", "pause"}):
+        kind = self.declared
+        if self.hits not in kind.roles:
+            raise ValueError(f"only a {' or a '.join(kind.roles)} can {kind.name}: take target={kind.roles[0]}")
+        if self.step and not (self.hits == "processor" and kind.at_step):
             raise ValueError("only a processor that is killed or paused is hit at a step: leave step out")
         if self.until_replaced and role not in {"leader", "owner"}:
             raise ValueError("only a leader:P and an owner:P can be replaced: leave until_replaced out")
-        if self.wipe and not (self.kind == "kill" and role in {"leader", "follower"} and which.isdigit()):
+        if self.wipe and not (kind.can_wipe and role in {"leader", "follower"} and which.isdigit()):
             raise ValueError("only a killed leader:P or follower:P, P a number, can lose its copy: leave wipe out")
         return self
 
     @model_validator(mode="after")
     def _only_partitions_have_sides(self) -> Fault:
-        if self.kind != "partition" and (self.away_from, self.direction) != ("brokers", "both"):
+        if not self.declared.has_sides and (self.away_from, self.direction) != ("brokers", "both"):
             raise ValueError(f"a {self.kind} has no sides: leave away_from and direction out, or take kind=partition")
         return self
 
     @property
+    def declared(self) -> FaultKind:
+        """What this kind of fault needs, does and shows."""
+        return KINDS[self.kind]
+
+    @property
+    def hits(self) -> TargetRole:
+        """What plays its target's role."""
+        return PLAYED_BY.get(self.target.partition(":")[0], "broker")
+
+    def hides(self, other: Fault) -> bool:
+        """Is `other`, seen by its node's being stopped, hidden by this one, which stops what may be the same node?"""
+        seen_by_a_stop = other.declared.stops or other.step is not None
+        apart = {self.target.partition(":")[0], other.target.partition(":")[0]} <= {"broker", "processor"}
+        overlap = self.at_s < other.at_s + other.hold_s and other.at_s < self.at_s + self.hold_s
+        one_node = self.hits == other.hits and not (apart and self.target != other.target)
+        return self.declared.stops_in_turns and seen_by_a_stop and overlap and one_node
+
+    @property
     def on_network(self) -> bool:
-        return self.kind in {"partition", "disconnect"}
+        return isinstance(self.declared.evidence, LinksBreak)
 
     @property
     def on_database(self) -> bool:
         """What only a database's own answers show."""
-        return self.kind in get_args(DatabaseFault)
+        return isinstance(self.declared.evidence, DatabaseAnswers)
 
     def breaks(self, node: str, source: str, target: str) -> bool:
         """Whether this fault on `node` keeps `source` from opening a connection to the broker `target`.
 
         A connection takes packets both ways, so a cut of one direction breaks the same links as a cut of both.
         """
-        if not self.on_network or source == target or node not in {source, target}:
+        evidence = self.declared.evidence
+        if not isinstance(evidence, LinksBreak) or source == target or node not in {source, target}:
             return False
         other = target if node == source else source
-        return self.kind == "disconnect" or self.away_from == "everybody" or other.startswith("broker-")
+        return evidence.all_links or self.away_from == "everybody" or other.startswith("broker-")
 
 
 class Schedule(Model):
@@ -372,6 +406,17 @@ class Scenario(Model):
             if fault.step and fault.step not in STEPS[self.clients.processor]:
                 steps = ", ".join(STEPS[self.clients.processor])
                 raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _faults_can_be_told_apart(self) -> Scenario:
+        for one, other in permutations(self.faults, 2):
+            if one.hides(other):
+                raise ValueError(
+                    f"a {one.kind} {one.target} stops its process most of the time, so a {other.kind} {other.target}"
+                    f"{' at a step' if other.step else ''} cannot be seen meanwhile: inject one after the other, or "
+                    "name two nodes, as broker:1 and broker:2"
+                )
         return self
 
     @model_validator(mode="after")

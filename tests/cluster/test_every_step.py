@@ -13,7 +13,8 @@ import pytest
 
 from factorylab.cluster import boot, manage, ready
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.backends import Backend, bring_up
+from factorylab.cluster.backend_registry import BackendName
+from factorylab.cluster.backends import bring_up
 from factorylab.cluster.settings import Settings
 from factorylab.core.names import Names
 from factorylab.core.waiting import wait_until
@@ -64,7 +65,7 @@ def points() -> list[tuple[int, float]]:
 @pytest.fixture(params=["local", pytest.param("compose", marks=pytest.mark.compose)])
 def settings(request: pytest.FixtureRequest, labs_folder: Path, session_settings: Settings) -> Iterator[Settings]:
     """Those of a lab with topics that is up, used by nobody, and stays."""
-    backend: Backend = request.param
+    backend: BackendName = request.param
     if backend == "local" and (why := trouble()):
         pytest.skip(why)
     mine = session_settings.model_copy(update={"home": labs_folder / f"walk-{backend}", "backend": backend})

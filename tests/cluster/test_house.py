@@ -12,7 +12,8 @@ from sqlalchemy import create_engine, inspect, make_url
 
 from factorylab.cluster import manage
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.local.backend import LocalCluster, quiet
+from factorylab.cluster.driver import quiet
+from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import LabBusy
 from factorylab.core.names import Names
@@ -25,7 +26,7 @@ from tests.support.labs import shell, wait_nothing_left
 HOLDER = """
 import sys, time
 from pathlib import Path
-from factorylab.cluster.local.backend import quiet
+from factorylab.cluster.driver import quiet
 from factorylab.execution.shared_lab import SharedLab
 from factorylab.cluster.settings import load_settings
 

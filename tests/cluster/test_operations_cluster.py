@@ -14,7 +14,6 @@ import pytest
 from confluent_kafka import Message
 
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.base import Action
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.clock import now_ns
@@ -24,6 +23,7 @@ from factorylab.execution import log_scan
 from factorylab.history.journal import SEND, read_journal, read_pieces, sends_path
 from factorylab.history.tables import Commit, FaultStep
 from factorylab.operations import live_trace, live_view
+from factorylab.scenarios.fault_catalog import KindName
 from tests.support.factory_runs import LONG_S, FactoryRun
 from tests.support.labs import listening
 from tests.support.scraped import scrape, value
@@ -222,7 +222,7 @@ def asked_since(looker: live_view.Looker, t_ns: int) -> live_view.Look | None:
 @pytest.mark.quiet
 @pytest.mark.parametrize(("node", "action"), [("database", "pause"), ("broker-1", "kill"), ("broker-2", "pause")])
 def test_a_look_never_waits_and_says_what_is_old(
-    cluster: LocalCluster, run: FactoryRun, node: str, action: Action
+    cluster: LocalCluster, run: FactoryRun, node: str, action: KindName
 ) -> None:
     """While a node is frozen or dead, each look comes at once: old is what only that node could tell, each time older,
     and the rest is of now. After the healing all is. Over 10 s: an answer has to grow old, and a node starts again."""

@@ -13,7 +13,7 @@ import pytest
 
 from factorylab.audit.judged import load
 from factorylab.cluster import boot, control, driver, manage, ready
-from factorylab.cluster.base import Action, Cut, Link, WorkerSpec
+from factorylab.cluster.base import Cut, Link, WorkerSpec
 from factorylab.cluster.database_probe import pulse
 from factorylab.cluster.docker import engine, images, projects
 from factorylab.cluster.docker.compose import ComposeCluster, project_of, resolve
@@ -24,6 +24,7 @@ from factorylab.execution.runner import perform
 from factorylab.history import run_folders
 from factorylab.history.journal import read_journal
 from factorylab.history.saved_run import Run
+from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.model import Fault, Scenario, Schedule, Workload
 from tests.support.docker_labs import BROKERS, GONE_S, NODES, driver_at, of_project, wait_nothing_of, wait_status
 from tests.support.labs import kill, wait_said
@@ -137,12 +138,12 @@ def test_workers_of_other_code_are_refused() -> None:
 
 # -- faults
 
-SHOWS: dict[Action, str] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
+SHOWS: dict[KindName, str] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
 
 
 @pytest.mark.parametrize("action", SHOWS)
 @pytest.mark.parametrize("name", [VICTIM, "database"])
-def test_a_broken_node_is_seen_and_heals(lab: ComposeCluster, name: str, action: Action) -> None:
+def test_a_broken_node_is_seen_and_heals(lab: ComposeCluster, name: str, action: KindName) -> None:
     """The kernel shows each fault, the engine agrees, and healing says what it did and ends in a whole lab. Over 10 s:
     a broker starts again and joins."""
     lab.inject(9, name, action)

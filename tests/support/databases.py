@@ -13,8 +13,8 @@ import numpy as np
 import psycopg2
 
 from factorylab.cluster.local import postgres
+from factorylab.cluster.local.child import spawn
 from factorylab.cluster.settings import load_settings
-from factorylab.cluster.supervisor.processes import spawn
 from factorylab.core.waiting import wait_until
 from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.copy_binary import POSTGRES_EPOCH_US

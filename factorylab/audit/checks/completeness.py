@@ -19,6 +19,7 @@ from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 from factorylab.history.tables import TABLES
+from factorylab.scenarios.fault_catalog import ENDING
 
 PREPARED_S = 60.0  # from the manifest's beginning to the first journal's
 MARGIN_S = 1.0  # events have the database's times
@@ -127,7 +128,7 @@ def _unnoted(e: Evidence) -> int:
     """How many transactions may have taken effect without a note: one for each processor that was ended, and for each
     batch of which the store gave no answer."""
     windows, noted = e.fault_windows, e.run.events["event"].astype(str)
-    ended = windows["kind"].isin(["kill", "terminate"]) & windows["node"].str.startswith("processor")
+    ended = windows["kind"].isin(ENDING) & windows["node"].str.startswith("processor")
     died = [name for name in e.run.manifest.workers_died if name.startswith("processor")]
     return int(ended.sum()) + len(died) + int((noted == "batch_failed").sum())
 

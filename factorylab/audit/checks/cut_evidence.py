@@ -19,8 +19,8 @@ OFTEN = 0.5  # a busy machine may make an open link look broken for once
 def not_as_cut(run: Run, fault: Fault, window: Any) -> list[str]:
     """What the links did while a fault was held (`window`: a row of `fault_windows`) that they should not have done:
     one that it breaks was open even once, or another was broken more often than not."""
-    from_ns = _step_ns(run, window, "evidence", window.injected_ns)
-    rounds = _rounds(run, from_ns, _step_ns(run, window, "healing", window.healed_ns))
+    from_ns = step_ns(run, window, "evidence", window.injected_ns)
+    rounds = _rounds(run, from_ns, step_ns(run, window, "healing", window.healed_ns))
     rounds = rounds[rounds["t_ns"] < rounds["t_ns"].max()]
     others = {f.node for f in each(run.faults) if f.fault != window.fault}
     own = {f.node for f in each(run.faults) if f.fault == window.fault}  # followers:P are two
@@ -50,7 +50,7 @@ def _rounds(run: Run, from_ns: int, until_ns: int) -> pd.DataFrame:
     return attempts[attempts["t_ns"].between(from_ns, until_ns)]
 
 
-def _step_ns(run: Run, window: Any, step: str, otherwise_ns: int) -> int:
+def step_ns(run: Run, window: Any, step: str, otherwise_ns: int) -> int:
     """When a fault's step on a node was noted."""
     steps = run.faults
     mine = (steps["fault"] == window.fault) & (steps["node"] == window.node) & (steps["step"] == step)

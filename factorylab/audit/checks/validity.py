@@ -7,13 +7,12 @@ have happened (steady state, faults that landed, readings offered during and aft
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis import rates
-from factorylab.audit.checks import cut_evidence
+from factorylab.audit.checks import cut_evidence, fault_evidence
 from factorylab.audit.checks.duplicates import surplus
 from factorylab.audit.checks.loss import beyond_journal
 from factorylab.audit.model.findings import Witness
@@ -21,7 +20,6 @@ from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history import run_folders
 from factorylab.history.saved_run import each
-from factorylab.scenarios.model import Fault
 
 RATE_TOLERANCE = 0.05
 LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
@@ -31,8 +29,6 @@ BLIND_S = 2.0
 HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
 NODES = ("broker-1", "broker-2", "broker-3", "database")
 JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
-LANDED = {"kill": "dead", "terminate": "dead", "pause": "paused"}
-ANSWERS = {"refuse": "refused", "fill": "full"}
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 
@@ -75,7 +71,7 @@ def one_clock(e: Evidence) -> Found:
 
 @check("The run went through all its phases, once and in their order.", "phases did not come in turn", "INVALID")
 def complete(e: Evidence) -> Found:
-    window = ["fault_window"] if e.run.scenario.fault_window_s else []
+    window = ["fault_window"] if e.run.scenario.fault_window_s or e.run.scenario.faults else []
     wanted = [*PHASES[:3], *window, *PHASES[3:]]
     words = [f"{phase} is missing" for phase in wanted if phase not in e.run.phases]
     came = [phase for phase in wanted if phase in e.run.phases]
@@ -204,26 +200,12 @@ def fault_landed(e: Evidence) -> Found:
             )
         told = ((steps["fault"] == number) & (steps["step"] == "evidence")).any()
         for w in each(mine):
-            unseen = cut_evidence.not_as_cut(e.run, fault, w) if fault.on_network else _not_hit(e, fault, w)
+            unseen = fault_evidence.lacking(e.run, fault, w)
             unseen += ["the injector saw nothing"] * (not told)
             held_s = (w.healed_ns - w.injected_ns) / NS if w.healed_ns > 0 else np.inf
             unseen += [f"held for {held_s:.1f} s of {fault.hold_s:g}"] * (held_s < HELD_ENOUGH * fault.hold_s)
             missed += [f"fault {number}: {'; '.join(unseen[:WITNESSES])}"] * bool(unseen)
     return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
-
-
-def _not_hit(e: Evidence, fault: Fault, window: Any) -> list[str]:
-    """Empty where the probe saw the victim in the state that the fault puts it in."""
-    until = window.healed_ns if window.healed_ns > 0 else np.iinfo(np.int64).max
-    if fault.on_database:
-        asked = e.run.database
-        told = asked.loc[asked["t_ns"].between(window.injected_ns, until), "answer"]
-        return [] if (told == ANSWERS[fault.kind]).any() else [f"no answer of {len(told)} was {ANSWERS[fault.kind]!r}"]
-    samples = e.run.frame("processes", "t_ns", "name", "status")
-    seen = samples[(samples["name"] == window.node) & samples["t_ns"].between(window.injected_ns, until)]
-    if (seen["status"] == LANDED[fault.kind]).any():
-        return []
-    return [f"{window.node} was not seen {LANDED[fault.kind]} ({len(seen)} samples)"]
 
 
 @check("Readings were offered while each fault was held, and after it.", "windows had too few", "INVALID")
@@ -233,7 +215,9 @@ def enough_sends(e: Evidence) -> Found:
     if not e.run.scenario.faults:
         return Found(0, 0)
     windows = {
-        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns) for w in each(e.fault_windows) if w.healed_ns > 0
+        f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns)
+        for w in each(e.fault_windows)
+        if w.healed_ns > 0 and e.run.scenario.faults[w.fault].hold_s
     }
     times = np.sort(e.run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
     if e.run.scenario.schedule.after_s:

@@ -13,27 +13,28 @@ import ipaddress
 import os
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, get_args
 
 import msgspec
 import psutil
 
 from factorylab.cluster import boot, control, folders, leftovers
-from factorylab.cluster.base import Action, Progress, Role, WorkerSpec
+from factorylab.cluster.backend_registry import BACKENDS
+from factorylab.cluster.base import Progress, Role, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.docker import engine, images, projects
 from factorylab.cluster.docker.containers import INNER_PORT
 from factorylab.cluster.docker.creation import FILE, PLAN, SETTINGS, Plan
-from factorylab.cluster.driver import WATCH_S, Driver, process_of, quiet
+from factorylab.cluster.driver import WATCH_S, Driver, process_of
 from factorylab.cluster.local import ports
 from factorylab.cluster.local.postgres import ACCOUNT, DATABASE, url
 from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import write_durably, write_secret
+from factorylab.scenarios.faults.kind import Need
 
 SERVICES: dict[str, Role] = {
     **{f"broker-{number}": "broker" for number in range(1, ports.BROKERS + 1)},
@@ -96,16 +97,11 @@ class ComposeCluster(Driver):
     """A lab of containers. Worker processes are containers too, the probe is a process of this host."""
 
     backend = "compose"
+    stands_at_steps = False  # the first process of a container cannot stop itself
 
     @classmethod
-    def up(cls, settings: Settings, *, keep: bool = False, progress: Progress = quiet) -> Self:
-        """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
-
-        Raises:
-            LabBusy: another process uses it.
-            EnvironmentUnfit: the engine cannot run it as it is, with the way out.
-        """
-        return cls.bring(settings, prepare, keep=keep, progress=progress)
+    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> FreshCompose:
+        return prepare(settings, progress)
 
     def child(self, worker: WorkerSpec) -> Child:
         if worker.role == "probe":
@@ -174,7 +170,7 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
         backend="compose",
         worker_bootstrap=INNER_BOOTSTRAP,
         worker_database_url=f"postgresql://{ACCOUNT}:{password}@database:5432/{DATABASE}",
-        can=get_args(Action),
+        can=BACKENDS["compose"].can,
     )
     boot.launch(home, known)
     return FreshCompose(home, composed)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from factorylab.cluster.base import Action, Cluster, Cut, Link
+from factorylab.cluster.base import Cluster, Cut, Link
 from factorylab.cluster.capabilities import require
 from factorylab.cluster.database_probe import pulse
 from factorylab.cluster.faults.link_evidence import Held, broken, surprises
@@ -24,10 +24,9 @@ from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus, Step, Work
 from factorylab.core.waiting import wait_until
 from factorylab.factory.store import crash_points
 from factorylab.history.tables import FaultStep
+from factorylab.scenarios.faults.kind import DatabaseAnswers, LinksBreak, ProcessShows, ProcessState
 from factorylab.scenarios.model import Fault
 
-LANDED: dict[Action, ProcessStatus] = {"kill": "dead", "terminate": "dead", "pause": "paused"}
-ANSWERS: dict[Action, DatabaseAnswer] = {"refuse": "refused", "fill": "full"}
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
 STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
 REPLACED_WITHIN_S = 60.0
@@ -52,14 +51,15 @@ class Timeline:
 
     def play(self, faults: Sequence[Fault], until_s: float) -> None:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
+        # at the same moment: what was held is healed, then injected, then healed what is not held
         moments = [(f.at_s, 1, number, f) for number, f in enumerate(faults)]
-        moments += [(f.at_s + f.hold_s, 0, number, f) for number, f in enumerate(faults)]
+        moments += [(f.at_s + f.hold_s, 0 if f.hold_s else 2, number, f) for number, f in enumerate(faults)]
         self.roles.look()
         opened = time.monotonic()
         try:
-            for at_s, inject, number, fault in sorted(moments, key=lambda m: m[:3]):
+            for at_s, order, number, fault in sorted(moments, key=lambda m: m[:3]):
                 pause_until(opened + self._waited_s + at_s)
-                if inject:
+                if order == 1:
                     self.inject(number, fault)
                 else:
                     self.heal(number, fault)
@@ -75,6 +75,7 @@ class Timeline:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
         try:
             nodes = self._targets(fault)
+            before = {node: self.cluster.look(node) for node in nodes}
             for node in nodes:
                 self._step(number, fault, node, "intended", self._describe(node))
         except LabError as error:
@@ -87,7 +88,7 @@ class Timeline:
         for node in nodes:
             self._do(number, fault, node)
         for node in nodes:
-            self._evidence(number, fault, node)
+            self._evidence(number, fault, node, before[node])
             if fault.wipe:
                 self._wipe(number, fault, node)
 
@@ -137,13 +138,13 @@ class Timeline:
 
     def _targets(self, fault: Fault) -> tuple[str, ...]:
         require({fault.kind}, self.cluster.can, f"this {self.cluster.backend} lab")
-        if fault.step and self.cluster.backend == "compose":
+        if fault.step and not self.cluster.stands_at_steps:
             raise LabError("the first process of a container cannot stop itself at a step: take --backend local")
         return resolve(fault.target, self.roles)
 
     def _do(self, number: int, fault: Fault, node: str) -> None:
         try:
-            cut = Cut(fault.away_from, fault.direction) if fault.kind == "partition" else None
+            cut = Cut(fault.away_from, fault.direction) if fault.declared.has_sides else None
             self.cluster.inject(number, node, fault.kind, cut)
         except EnvironmentUnfit:  # whoever does it is gone: no fault can land any more, nor be undone
             raise
@@ -172,7 +173,7 @@ class Timeline:
         done = ", ".join(self.cluster.heal(number))
         torn = self._still_torn() if fault.on_network and held.nodes else ""
         for node in held.nodes:
-            words = f"{self.cluster.status(node)}; {torn or done}"
+            words = f"{self.cluster.status(node)}; {torn or done or 'nothing was left to undo'}"
             self._step(number, fault, node, "no_evidence" if torn else "healed", words)
             self.say(f"{'not ' * bool(torn)}healed: {node} is {words}")
 
@@ -198,10 +199,10 @@ class Timeline:
         wait_until(as_it_should, what=what, timeout_s=timeout_s, every_s=0.1, last_seen=differs)
         return seen
 
-    def _evidence(self, number: int, fault: Fault, node: str) -> None:
-        look = self._cut_seen if fault.on_network else self._answer_seen if fault.on_database else self._process_seen
+    def _evidence(self, number: int, fault: Fault, node: str, before: ProcessState) -> None:
+        timeout_s = LANDS_WITHIN_S if fault.declared.undoes_itself else min(LANDS_WITHIN_S, fault.hold_s)
         try:
-            evidence = look(fault, node, min(LANDS_WITHIN_S, fault.hold_s))
+            evidence = self._seen(fault, node, before, timeout_s)
         except WaitTimeout as error:
             self._step(number, fault, node, "no_evidence", str(error))
             self.say(f"{fault.kind} {fault.target} did not land: {error}")
@@ -209,16 +210,36 @@ class Timeline:
             self._step(number, fault, node, "evidence", evidence)
             self.say(f"{fault.kind} {fault.target}: {evidence}")
 
-    def _process_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
-        wanted = LANDED[fault.kind]
-        self._wait_status(node, wanted, f"{node} to be {wanted}", timeout_s)
-        return f"{node} is {wanted}" + (f" at its step {fault.step}" if fault.step else "")
+    def _seen(self, fault: Fault, node: str, before: ProcessState, timeout_s: float) -> str:
+        """The evidence that the kind of fault asks for, in words. Raises WaitTimeout where there is none in time."""
+        match fault.declared.evidence:
+            case LinksBreak():
+                return self._cut_seen(fault, node, timeout_s)
+            case DatabaseAnswers(answer):
+                return self._answer_seen(node, answer, timeout_s)
+            case ProcessShows() as shows:
+                words = self._process_seen(shows, node, before, timeout_s)
+                return f"{node} {words}" + (f" at its step {fault.step}" if fault.step else "")
+
+    def _process_seen(self, shows: ProcessShows, node: str, before: ProcessState, timeout_s: float) -> str:
+        since: list[ProcessState] = []
+
+        def proven() -> bool:
+            since.append(self.cluster.look(node))
+            return shows.proof([before], since).ok
+
+        def words() -> str:
+            return shows.proof([before], since).words
+
+        what = f"{node} {shows.what}"
+        wait_until(proven, what=what, timeout_s=timeout_s, every_s=shows.every_s, last_seen=words)
+        return words()
 
     def _wait_status(self, node: str, wanted: ProcessStatus, what: str, timeout_s: float) -> None:
         wait_until(lambda: self.cluster.status(node) == wanted, what=what, timeout_s=timeout_s, every_s=0.01)
 
-    def _answer_seen(self, fault: Fault, node: str, timeout_s: float) -> str:
-        url, wanted, told = self.cluster.endpoints.database_url, ANSWERS[fault.kind], ["nothing"]
+    def _answer_seen(self, node: str, wanted: DatabaseAnswer, timeout_s: float) -> str:
+        url, told = self.cluster.endpoints.database_url, ["nothing"]
 
         def answers() -> bool:
             told[:] = [pulse(url)]

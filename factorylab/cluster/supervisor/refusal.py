@@ -8,8 +8,10 @@ same server, so nobody is shut out for good. Not even superusers are let in whil
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -21,13 +23,24 @@ from factorylab.core.errors import LabError
 BESIDE = "template1"
 CONNECT_S = 5
 FINISHED_S = 60.0
+TICK_S = 0.02
 Deed = Literal["shut", "lift"]
 
 
-def begin(home: Path, deed: Deed) -> subprocess.Popen[bytes]:
-    """Start doing it to the database of the lab in `home`; it ends with 0 when it is done."""
+async def carry_out(home: Path, deed: Deed) -> None:
+    """Have the database of the lab in `home` take no connections, or take them again.
+
+    Raises:
+        LabError: it did not answer; the supervisor's log has its words.
+    """
     command = [sys.executable, "-m", "factorylab.cluster.supervisor.refusal", str(home), deed]
-    return subprocess.Popen(command, env=environment.python())
+    process = subprocess.Popen(command, env=environment.python())
+    deadline = time.monotonic() + FINISHED_S
+    while process.poll() is None and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_S)
+    if process.poll() != 0:
+        process.kill()
+        raise LabError(f"the refusal of connections could not be {deed}; see the supervisor's log")
 
 
 def do(url: str, deed: Deed) -> None:

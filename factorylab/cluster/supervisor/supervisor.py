@@ -4,8 +4,8 @@
 - A driver holds its lease by an open connection. When that closes, for whatever reason, faults are healed and
   the lab is stopped, or, if it was to be kept, only what belonged to the driver. Without a driver it ends.
 - A holder (a batch) keeps the lab up from driver to driver, until its own connection closes.
-- When it is killed, its children die with it on Linux, and a guard ends its containers. Should that fail too, the next
-  `up` or `down` finds in the lab's folder what is left.
+- When it is killed, its children die with it on Linux, and a guard ends its containers and what a stopped database had
+  begun. Should that fail too, the next `up` or `down` finds in the lab's folder what is left.
 - One event loop, nothing blocking: a driver may ask for the status while a child takes its time to stop.
 """
 
@@ -20,20 +20,17 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
 
-from factorylab.cluster import control, descriptors
+from factorylab.cluster import control, descriptors, leftovers
+from factorylab.cluster.backend_registry import BACKENDS
 from factorylab.cluster.control import LabState, Recorded, Reply
-from factorylab.cluster.supervisor.processes import Children
+from factorylab.cluster.supervisor.node_owner import NodeOwner
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import LabBusy, LabError
 from factorylab.core.files import write_durably
-
-if TYPE_CHECKING:
-    from factorylab.cluster.docker.containers import Containers
 
 LOOK_S = 0.5  # how often the lab's own folder is checked for being there
 FIRST_LEASE_S = 30
@@ -43,21 +40,12 @@ DRIVERS_OWN = STOP_ORDER[:3]
 LAB_END_S = 2.5  # a broker has closed its log by then; 5 s more it would wait for a quorum that ends as well
 
 
-def owner(backend: str) -> type[Children] | type[Containers]:
-    """What starts and ends the nodes of a backend; Docker's client is loaded only where it is needed."""
-    if backend == "compose":
-        from factorylab.cluster.docker.containers import Containers
-
-        return Containers
-    return Children
-
-
 class Supervisor:
     """The driver's lease on one lab, and the lab's beginning and end."""
 
     def __init__(self, home: Path, backend: str) -> None:
         self.home = home
-        self.children = owner(backend)(UndoRecords(home / "undo"), self.write_state)
+        self.nodes: NodeOwner = BACKENDS[backend].owner_class()(UndoRecords(home / "undo"), self.write_state)
         self.kept = False
         self.holder: asyncio.StreamWriter | None = None
         self.lease: asyncio.StreamWriter | None = None
@@ -72,11 +60,11 @@ class Supervisor:
         await asyncio.shield(self.closing)
 
     async def _close(self) -> None:
-        self.children.closed = True
+        self.nodes.closed = True
         try:
             for role in STOP_ORDER:
-                await self.children.stop(self.children.names(role), at_most_s=LAB_END_S if role == "broker" else None)
-            await self.children.remove()
+                await self.nodes.stop(self.nodes.names(role), at_most_s=LAB_END_S if role == "broker" else None)
+            await self.nodes.remove()
         except LabError as error:
             print(f"the lab could not be stopped completely: {error}", flush=True)
         (self.home / control.STATE).unlink(missing_ok=True)
@@ -96,8 +84,8 @@ class Supervisor:
 
     async def _tidy(self) -> None:
         for role in DRIVERS_OWN:
-            await self.children.stop(self.children.names(role, standing=False))
-        await self.children.heal(None)
+            await self.nodes.stop(self.nodes.names(role, standing=False))
+        await self.nodes.heal(None)
 
     async def _tidy_later(self) -> None:
         """Try again until it is done, or a driver comes, who heals for himself.
@@ -117,9 +105,7 @@ class Supervisor:
 
     def write_state(self) -> None:
         own = Recorded("supervisor", os.getpid(), psutil.Process().create_time())
-        write_durably(
-            self.home / control.STATE, msgspec.json.encode(LabState(own, self.port, self.children.recorded()))
-        )
+        write_durably(self.home / control.STATE, msgspec.json.encode(LabState(own, self.port, self.nodes.recorded())))
 
     # -- talking
 
@@ -192,23 +178,23 @@ class Supervisor:
         result: object = None
         match request:
             case control.Start():
-                await self.children.start(request)
+                await self.nodes.start(request)
             case control.Stop(names):
-                result = await self.children.stop(names)
+                result = await self.nodes.stop(names)
             case control.Nodes():
-                result = self.children.states()
+                result = self.nodes.states()
             case control.Isolate(doors):
-                self.children.isolate(doors)
+                self.nodes.isolate(doors)
             case control.SmallDisk(path, owner):
-                self.children.small_disk(path, owner)
+                self.nodes.small_disk(path, owner)
             case control.Inject():
                 if self.lease is None:  # it died while it asked, and its healing is over
                     raise LabError("no driver is connected that would heal the fault: no fault was injected")
-                await self.children.inject(request)
+                await self.nodes.inject(request)
             case control.Reach():
-                result = await self.children.reach()
+                result = await self.nodes.reach()
             case control.Heal(fault):
-                result = await self.children.heal(fault)
+                result = await self.nodes.heal(fault)
             case control.Keep():
                 self.kept = True
             case control.Release():
@@ -264,10 +250,7 @@ def main() -> None:
     os.close(reader)
     os.setsid()
     descriptors.take_all()
-    if backend == "compose":  # containers do not die with this process
-        from factorylab.cluster.leftovers import guard
-
-        guard(home)
+    leftovers.guard(home)
 
     async def run() -> None:
         await Supervisor(home, backend).serve(lambda: os.close(writer) if os.write(writer, b"1") else None)

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import msgspec
 
-from factorylab.cluster.base import Action, Cut
+from factorylab.cluster.base import Cut
 from factorylab.core.files import read_json, sync_folder, write_durably
+from factorylab.scenarios.fault_catalog import KindName
 
 
 class Undo(msgspec.Struct, frozen=True):
-    """`action` was done, or was about to be done, to process `pid` of `node`."""
+    """A fault of this kind was injected, or was about to be, into process `pid` of `node`."""
 
     fault: int
     node: str
-    action: Action
+    kind: KindName
     pid: int
     cut: Cut | None = None
 

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from factorylab.cluster import control
-from factorylab.cluster.supervisor import processes as child_module
-from factorylab.cluster.supervisor.processes import Children
+from factorylab.cluster.local import child as child_module
+from factorylab.cluster.local.processes import Children
+from factorylab.cluster.supervisor import refusal
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
 from factorylab.core.waiting import wait_until
@@ -37,6 +38,28 @@ def start(home: Path, *names: str) -> None:
     control.ask(home, control.Start([tiny(name, home) for name in names]))
     for name in names:
         wait_said(home / "logs" / f"{name}.log", "here")
+
+
+FAMILY = """
+import os, time
+parent = os.getpid()
+os.fork()
+print("here", flush=True)
+while os.getpid() == parent or os.getppid() == parent:
+    time.sleep(0.01)
+"""
+
+
+def start_database(home: Path) -> None:
+    """Like PostgreSQL it works in its data folder, with a child that ends when it notices the death of its parent."""
+    (home / "data").mkdir()
+    child = msgspec.structs.replace(tiny("database", home, FAMILY), cwd=str(home / "data"))
+    control.ask(home, control.Start([child]))
+    wait_until(lambda: said(home).count("here") == 2, what="both processes", timeout_s=20)
+
+
+def said(home: Path) -> str:
+    return (home / "logs" / "database.log").read_text()
 
 
 def heal(home: Path, fault: int | None = None) -> list[str]:
@@ -67,14 +90,17 @@ def test_a_kept_lab_is_healed_when_its_driver_is_killed(home, step):
     control.ask(home, control.Shutdown())
 
 
-def test_a_killed_supervisor_takes_its_children_along(home):
-    """SIGKILL of the supervisor leaves no child, running or paused (Linux), and `down` has nothing left to do."""
+@pytest.mark.parametrize("kind", ["pause"])
+def test_a_killed_supervisor_takes_its_children_along(home, kind):
+    """SIGKILL of the supervisor leaves no child, running or paused (Linux), nor a stopped process that a database had
+    begun, and `down` has nothing left to do."""
     supervisor = bare_lab(home)
     with control.Line(home, lease=True) as line:
         line.receive()
-        start(home, "broker-1", "broker-2")
-        control.ask(home, control.Inject(1, "broker-2", "pause"))
-        wait_status(home, "broker-2", "paused")
+        start(home, "broker-1")
+        start_database(home)
+        control.ask(home, control.Inject(1, "database", kind))
+        wait_status(home, "database", "paused")
         os.kill(supervisor.pid, signal.SIGKILL)
         if sys.platform == "linux":
             wait_nothing_left(home)
@@ -164,7 +190,7 @@ def test_the_undo_record_is_on_disk_before_the_fault(tmp_path, monkeypatch):
     def send(entry: child_module.Entry, number: int) -> None:
         if number == signal.SIGSTOP:
             order.append("signal")
-            assert [(u.node, u.action) for u in records.find(3)] == [("broker-1", "pause")]
+            assert [(u.node, u.kind) for u in records.find(3)] == [("broker-1", "pause")]
         real_signal(entry, number)
 
     monkeypatch.setattr(os, "fsync", fsync)
@@ -187,12 +213,12 @@ def test_a_healing_waits_for_what_is_being_broken(tmp_path, monkeypatch):
     (tmp_path / "logs").mkdir()
     order: list[str] = []
 
-    async def slow(_: Path, deed: str) -> None:
+    async def slowly(_: Path, deed: str) -> None:
         order.append(f"{deed} begins")
         await asyncio.sleep(0.05)
         order.append(f"{deed} ends")
 
-    monkeypatch.setattr(child_module, "refusing", slow)
+    monkeypatch.setattr(refusal, "carry_out", slowly)
 
     async def scene() -> list[str]:
         children = Children(UndoRecords(tmp_path / "undo"), changed=lambda: None)

@@ -24,10 +24,10 @@ from factorylab.cluster import control, doctor
 from factorylab.cluster.base import Cut, Link
 from factorylab.cluster.control import Door
 from factorylab.cluster.local.ports import bindable, start_of
+from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import isolated_network, netns
 from factorylab.cluster.network.addresses import inner_address
 from factorylab.cluster.settings import load_settings
-from factorylab.cluster.supervisor.processes import Children
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.waiting import wait_until
@@ -77,8 +77,8 @@ def test_the_undo_record_comes_before_the_cut_and_goes_after_it(tmp_path: Path) 
         children.network = fake  # type: ignore[assignment]
         await children.start(control.Start([tiny("broker-1", tmp_path)]))
         await children.inject(control.Inject(3, "broker-1", "partition", Cut("everybody", "in")))
-        assert [(u.fault, u.action, u.cut) for u in records.find()] == [(3, "partition", Cut("everybody", "in"))]
-        assert await children.heal(3) == ["lifted a cut of broker-1"]
+        assert [(u.fault, u.kind, u.cut) for u in records.find()] == [(3, "partition", Cut("everybody", "in"))]
+        assert await children.heal(3) == ["lifted the cut of broker-1"]
         children.closed = True
         await children.stop(["broker-1"])
 
@@ -195,7 +195,7 @@ def test_a_cut_breaks_its_own_links(
     assert {(link.source, link.target) for link in links(home)} == everything and not broken(home)
     control.ask(home, control.Inject(1, node, "partition", Cut(away_from, direction)))  # type: ignore[arg-type]
     assert broken(home) == wanted
-    assert heal(home, 1) == [f"lifted a cut of {node}"]
+    assert heal(home, 1) == [f"lifted the cut of {node}"]
     assert (heal(home, 1), broken(home), list((home / "undo").iterdir())) == ([], set(), [])
 
 

@@ -13,6 +13,7 @@ import pytest
 from factorylab.cli import main
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.fault_catalog import ON_PROCESS
 from tests.support.commands import Call, call, no_figures, nothing_starts, results, saved
 from tests.support.histories import healthy
 
@@ -101,7 +102,7 @@ def test_scenarios_for_machines(call: Call) -> None:
         name: list(inspect.signature(function).parameters) for name, function in SCENARIOS.items()
     }
     kind, hold_s = listed["broker_loss"]["kind"], listed["broker_loss"]["hold_s"]
-    assert (kind["choices"], kind["default"], kind["required"]) == (["kill", "terminate", "pause"], "kill", False)
+    assert (kind["choices"], kind["default"], kind["required"]) == (list(ON_PROCESS), "kill", False)
     assert (hold_s["type"], hold_s["unit"], hold_s["choices"], hold_s["default"]) == ("number", "seconds", [], 14)
     source = listed["recorded_machine"]["source"]
     assert (source["type"], source["required"], source["default"]) == ("text", True, None)
@@ -110,7 +111,7 @@ def test_scenarios_for_machines(call: Call) -> None:
 def test_scenarios_for_people(call: Call) -> None:
     """`scenarios` says in plain words what may be given: choices, units, what is required; no type of Python."""
     lines = [line.strip() for line in call("scenarios")[1].splitlines()]
-    assert "kind: kill | terminate | pause = kill" in lines
+    assert f"kind: {' | '.join(ON_PROCESS)} = kill" in lines
     assert "hold_s: seconds = 14" in lines and "rate_per_s: readings per second = 2000" in lines
     assert "steps_per_s: list of readings per second = [10000, 25000, 50000, 75000, 100000]" in lines
     assert "session_timeout_s: seconds (may be left out)" in lines

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from factorylab.cluster.driver import quiet
 from factorylab.cluster.local import jars
-from factorylab.cluster.local.backend import quiet
 from factorylab.cluster.local.jars import Jar
 from factorylab.core.errors import DownloadError
 

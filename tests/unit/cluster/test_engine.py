@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from factorylab.cluster import control
+from factorylab.cluster import cgroups
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.docker import attempts, compose, engine, image_code, images
 from factorylab.cluster.docker.creation import FILE, LOCKED_DOWN
@@ -140,12 +140,12 @@ def test_the_freezers_word_counts(tmp_path: Path, groups: str, file: str, text: 
     told.parent.mkdir(parents=True)
     (tmp_path / "proc/7").mkdir(parents=True)
     (tmp_path / "proc/7/cgroup").write_text(groups)
-    assert not control.frozen(7, tmp_path)
+    assert not cgroups.frozen(7, tmp_path)
     told.write_text(text.replace("FROZEN", "THAWED").replace("frozen 1", "frozen 0"))
-    assert not control.frozen(7, tmp_path)
+    assert not cgroups.frozen(7, tmp_path)
     told.write_text(text)
-    assert control.frozen(7, tmp_path)
-    assert not control.frozen(8, tmp_path)
+    assert cgroups.frozen(7, tmp_path)
+    assert not cgroups.frozen(8, tmp_path)
 
 
 def test_a_shells_answer_comes_in_frames() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.cluster.admin import GroupMember, GroupView, PartitionView
-from factorylab.cluster.base import Action, Cut, Endpoints, Link, LogFile, Node, WorkerSpec
+from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, WorkerSpec
 from factorylab.cluster.faults import inject
 from factorylab.cluster.faults.inject import Timeline
 from factorylab.cluster.faults.targets import Roles, resolve
@@ -17,6 +18,8 @@ from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitT
 from factorylab.core.vocabulary import ProcessStatus
 from factorylab.factory.store.crash_points import order_file
 from factorylab.history.tables import FaultStep
+from factorylab.scenarios.fault_catalog import KindName
+from factorylab.scenarios.faults.kind import ProcessState
 from factorylab.scenarios.model import Fault
 
 
@@ -175,25 +178,29 @@ class FakeCluster:
     fail: dict[str, BaseException] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     cuts: dict[str, Cut | None] = field(default_factory=dict)
+    pids: dict[str, int] = field(default_factory=dict)
     leaky: set[str] = field(default_factory=set)
     stuck: set[str] = field(default_factory=set)
     steps_dir: Path | None = None
     backend: str = "fake"
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
-    can: frozenset[Action] = frozenset({"kill", "terminate", "pause", "partition", "disconnect"})
+    stands_at_steps: bool = True
+    can: frozenset[KindName] = frozenset({"kill", "terminate", "pause", "restart", "partition", "disconnect"})
 
-    def inject(self, fault: int, node: str, action: Action, cut: Cut | None = None) -> None:
-        self.calls.append(f"{action} {node}")
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
+        self.calls.append(f"{kind} {node}")
         if node in self.fail:
             raise self.fail[node]
         if self.status(node) == "dead":
             raise UsageError(f"{node} is dead and cannot be paused")
         self.undo.setdefault(fault, []).append(node)
-        if node not in self.deaf and action in {"partition", "disconnect"}:
+        if node not in self.deaf and kind in {"partition", "disconnect"}:
             self.cuts[node] = cut
+        elif kind == "restart" and node not in self.deaf:
+            self.pids[node] = self.pids.get(node, 1) + 1
         elif node not in self.deaf:
-            self.states[node] = "paused" if action == "pause" else "dead"
+            self.states[node] = "paused" if kind == "pause" else "dead"
 
     def heal(self, fault: int | None = None) -> list[str]:
         self.calls.append(f"heal {'all' if fault is None else fault}")
@@ -231,6 +238,9 @@ class FakeCluster:
             order_file(self.steps_dir, node).unlink()
             self.states[node] = "paused"
         return self.states.get(node, "running")
+
+    def look(self, node: str) -> ProcessState:
+        return ProcessState(time.monotonic(), self.pids.get(node, 1), self.status(node))
 
     def nodes(self) -> Sequence[Node]:
         return []
@@ -272,7 +282,7 @@ def played(roles: Roles) -> Played:
     return Played(roles)
 
 
-def fault(kind: Action, target: str, at_s: float = 0, hold_s: float = 0.01) -> Fault:
+def fault(kind: KindName, target: str, at_s: float = 0, hold_s: float = 0.01) -> Fault:
     return Fault(kind=kind, target=target, at_s=at_s, hold_s=hold_s)
 
 
@@ -280,7 +290,7 @@ WHOLE = ["intended", "injected", "evidence", "healing", "healed"]
 
 
 @pytest.mark.parametrize("kind", ["kill", "terminate", "pause"])
-def test_a_fault_that_lands_has_five_steps(played: Played, kind: Action) -> None:
+def test_a_fault_that_lands_has_five_steps(played: Played, kind: KindName) -> None:
     """Intended, injected, seen, about to heal, healed: each step is a row with kind, role and node."""
     assert played.play(fault(kind, "leader:0")) == [(0, "broker-2", step) for step in WHOLE]
     assert {(row.kind, row.target, row.worker) for row in played.rows} == {(kind, "leader:0", "runner")}
@@ -469,7 +479,7 @@ def test_what_the_cluster_cannot_do_is_skipped(played: Played) -> None:
 
 
 @pytest.mark.parametrize("kind", ["kill", "pause"])
-def test_a_processor_is_hit_where_it_stands(played: Played, tmp_path: Path, kind: Action) -> None:
+def test_a_processor_is_hit_where_it_stands(played: Played, tmp_path: Path, kind: KindName) -> None:
     """With a step the victim is injected only after it has stopped there, and the evidence names the step."""
     played.cluster.steps_dir = played.timeline.steps_dir = tmp_path
     wanted = Fault(kind=kind, target="owner:0", hold_s=0.01, step="in_store")
@@ -490,7 +500,7 @@ def test_a_step_that_never_comes_is_no_fault(played: Played, tmp_path: Path, mon
 
 def test_a_container_has_no_steps(played: Played, tmp_path: Path) -> None:
     """On the backend compose a fault at a step is skipped with the reason and the way out."""
-    played.cluster.backend, played.timeline.steps_dir = "compose", tmp_path
+    played.cluster.stands_at_steps, played.timeline.steps_dir = False, tmp_path
     played.play(Fault(kind="kill", target="owner:0", step="polled", hold_s=0.1))
     assert [(row.step, "take --backend local" in row.evidence) for row in played.rows] == [("skipped", True)]
 

@@ -1,0 +1,57 @@
+"""The backends: this is where one is registered, and from where all others know it.
+
+A backend is a folder with two classes, named here and imported where they are used: Docker's client is loaded only for
+a lab on Docker, and a supervisor needs no driver.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from factorylab.cluster.supervisor.node_owner import NodeOwner
+from factorylab.scenarios.fault_catalog import KindName, possible
+from factorylab.scenarios.faults.kind import Need
+
+
+@dataclass(frozen=True)
+class Backend:
+    """`owner` and `driver` are "module:class": a `NodeOwner` in the supervisor and a `Driver` in the driver's process.
+
+    `offers`: what its labs can have.
+    """
+
+    owner: str
+    driver: str
+    offers: tuple[Need, ...]
+
+    @property
+    def can(self) -> tuple[KindName, ...]:
+        """The kinds of fault that some lab on it can do."""
+        return possible(self.offers)
+
+    def owner_class(self) -> type[NodeOwner]:
+        """What starts and ends its nodes."""
+        return cast("type[NodeOwner]", pkgutil.resolve_name(self.owner))
+
+
+BACKENDS: dict[str, Backend] = {
+    "local": Backend(
+        owner="factorylab.cluster.local.processes:Children",
+        driver="factorylab.cluster.local.backend:LocalCluster",
+        offers=("network", "small_disk"),
+    ),
+    "compose": Backend(
+        owner="factorylab.cluster.docker.containers:Containers",
+        driver="factorylab.cluster.docker.compose:ComposeCluster",
+        offers=("network", "switch"),
+    ),
+}
+
+if TYPE_CHECKING:  # a type checker knows no set of words that is made when the program runs
+    BackendName: TypeAlias = str
+    BackendChoice: TypeAlias = str
+else:
+    BackendName = Literal[tuple(BACKENDS)]
+    BackendChoice = Literal[("auto", *BACKENDS)]

@@ -1,0 +1,109 @@
+"""What a fault can do to a node that is a process of this host."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+from factorylab.cluster.base import Cut
+from factorylab.cluster.control import Child, process_status
+from factorylab.cluster.local.child import KILLED_S, TICK_S, Entry, gone
+from factorylab.cluster.look import look
+from factorylab.cluster.network.isolated_network import Network
+from factorylab.cluster.network.volume import Volume
+from factorylab.cluster.supervisor import refusal
+from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.scenarios.faults.kind import ProcessState, TargetNode
+
+
+@dataclass
+class ProcessNode(TargetNode):
+    """The node `key` of `entries`, as its latest process. `spawn` starts it again; `healing` are the faults that do not
+    hold any more; `family` are its children as it was killed."""
+
+    key: str
+    entries: Mapping[str, Entry]
+    undo: UndoRecords
+    spawn: Callable[[Child], Entry]
+    network: Network | None
+    volume: Volume | None
+    healing: Sequence[Undo] = ()
+    family: list[psutil.Process] = field(default_factory=list)
+
+    @property
+    def entry(self) -> Entry:
+        return self.entries[self.key]
+
+    @property
+    def name(self) -> str:
+        return self.key
+
+    @property
+    def pid(self) -> int | None:
+        return self.entry.process.pid if self.entry.running else None
+
+    def look(self) -> ProcessState:
+        return look(self.pid)
+
+    async def kill(self) -> None:
+        if self.entry.running:
+            self.family = psutil.Process(self.entry.process.pid).children(recursive=True)
+        self.entry.signal(signal.SIGKILL)
+
+    async def terminate(self) -> None:
+        self.entry.signal(self.entry.spec.stop_signal)
+
+    async def gone(self) -> None:
+        if not await gone(self.entry, self.entry.spec.stop_s):
+            self.entry.signal(signal.SIGKILL)
+            await gone(self.entry, KILLED_S)
+        deadline = time.monotonic() + KILLED_S  # a new PostgreSQL does not start beside backends of the old one
+        while any(process_status(member) != "dead" for member in self.family) and time.monotonic() < deadline:
+            await asyncio.sleep(TICK_S)
+
+    async def start(self) -> bool:
+        if self.entry.running:
+            return False
+        self.spawn(self.entry.spec)
+        return True
+
+    async def pause(self) -> None:
+        self.entry.held_still = True
+        self.entry.signal(signal.SIGSTOP)
+
+    async def resume(self) -> bool:
+        """What is only stopped in turns, as a slow node is, goes on with that."""
+        was_paused = self.entry.held_still or (self.entry.paused and not self.entry.in_turn)
+        self.entry.held_still = False
+        self.entry.signal(signal.SIGCONT)
+        return was_paused
+
+    def stop(self) -> None:
+        self.entry.turn(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.entry.turn(signal.SIGCONT)
+
+    async def cut(self) -> bool:
+        still = [record for record in self.undo.find(node=self.name) if record not in self.healing]
+        cuts = [record.cut or Cut() for record in still if record.kind == "partition"]
+        return self.network is not None and self.network.cut(self.name, cuts)
+
+    async def refuse(self) -> None:
+        await refusal.carry_out(self.undo.folder.parent, "shut")
+
+    async def accept(self) -> bool:
+        await refusal.carry_out(self.undo.folder.parent, "lift")
+        return True
+
+    async def fill(self) -> None:
+        if self.volume:
+            self.volume.fill()
+
+    async def empty(self) -> bool:
+        return self.volume is not None and self.volume.empty()

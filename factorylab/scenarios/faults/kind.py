@@ -1,0 +1,183 @@
+"""What a kind of fault is: what it needs, what it does to a node, and which evidence proves that it landed.
+
+The supervisor injects and undoes a kind by what a node of any backend can do (`TargetNode`); the injector looks for its
+evidence while it is held, and the audit judges by the same evidence in what the probe recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from factorylab.core.errors import LabError
+from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus
+
+Need = Literal["processes", "network", "switch", "small_disk"]
+"""What a backend has to offer: its nodes' processes, as all do; a network that can drop packets; one that a node can
+be taken off; a database whose disk can be filled."""
+TargetRole = Literal["broker", "processor", "database"]
+TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """What the operating system says of a node's process at a moment (seconds of any one clock).
+
+    `cpu_s`: processor time that it and its children have used. `cpu_limit`: how many processors the kernel lets its
+    control group use; None: no limit.
+    """
+
+    at_s: float
+    pid: int | None
+    status: ProcessStatus
+    cpu_s: float = 0
+    cpu_limit: float | None = None
+
+
+class TargetNode(Protocol):
+    """What a backend can do to one of its nodes; to be derived from. Each may be done twice.
+
+    What takes back returns whether there was anything to take back. A backend that lacks what a kind of fault needs
+    leaves out what only that one calls. What only some backends can do is a Protocol beside the kind that asks for it.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def pid(self) -> int | None:
+        """Of its latest process, None once that is dead."""
+
+    def look(self) -> ProcessState: ...
+
+    async def kill(self) -> None: ...
+
+    async def terminate(self) -> None:
+        """Ask it for an orderly end."""
+
+    async def gone(self) -> None:
+        """Wait until it is dead; it is killed when the time for its orderly end is over."""
+
+    async def start(self) -> bool:
+        """Start it again where it is dead; what else is held on it holds again."""
+
+    async def pause(self) -> None: ...
+
+    async def resume(self) -> bool: ...
+
+    async def refuse(self) -> None:
+        """Have the database take no connections."""
+
+    async def accept(self) -> bool: ...
+
+    async def cut(self) -> bool:
+        """Drop its packets as the open partitions say; whether that changed anything."""
+        raise self._lacks("network")
+
+    async def disconnect(self) -> None:
+        raise self._lacks("switch")
+
+    async def reconnect(self) -> bool:
+        raise self._lacks("switch")
+
+    async def fill(self) -> None:
+        """Take the room that is left on its disk."""
+        raise self._lacks("small_disk")
+
+    async def empty(self) -> bool:
+        raise self._lacks("small_disk")
+
+    def _lacks(self, need: Need) -> LabError:
+        return LabError(f"the backend of {self.name} offers no {need}")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Do the looks prove it? In words that go on after the node's name."""
+
+    ok: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class ProcessShows:
+    """Looks at the node's process, before and since the injection, prove it by a rule. `what`: to be seen, in words.
+
+    The injector looks each `every_s` seconds.
+    """
+
+    what: str
+    proof: Callable[[Sequence[ProcessState], Sequence[ProcessState]], Proof]
+    every_s: float = 0.01
+
+
+@dataclass(frozen=True)
+class DatabaseAnswers:
+    """A client that connects and writes gets this answer."""
+
+    answer: DatabaseAnswer
+
+
+@dataclass(frozen=True)
+class LinksBreak:
+    """The links that it breaks, and no others, are broken: those that the fault's sides say, or all of the node's."""
+
+    all_links: bool
+
+
+KindEvidence = ProcessShows | DatabaseAnswers | LinksBreak
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """One kind of fault.
+
+    What it does:
+        effect: in a few words, for the help.
+        roles: to which nodes.
+        inject: once; `hold` goes on until it is undone, `undo` takes it back. What was undone is said by `undone`, with
+            the node's name in it; `undo_last`: only once the node runs.
+        adds_up: of several at once each is undone by itself; others hold until the last is undone.
+        at_least_s: how long it must be held for its evidence.
+        undoes_itself: hold_s may be 0, and only says how long the run watches before the next fault.
+        ends_process: what the process was about to do stays undone.
+        stops: the process stands still. That is undone first: what stands still answers nobody.
+        stops_in_turns: the process stops and goes on all the time, so no other fault is seen by its being stopped.
+
+    What it needs: `needs` of the lab, and `instead`: what to use where that is lacking.
+
+    Which options it has: `has_sides` (away_from, direction), `at_step` (of a processor's work), `can_wipe` (a broker's
+    copy).
+    """
+
+    name: str
+    effect: str
+    evidence: KindEvidence
+    inject: Callable[[TargetNode], Awaitable[None]]
+    hold: Callable[[TargetNode], Awaitable[None]] | None = None
+    undo: Callable[[TargetNode], Awaitable[bool]] | None = None
+    undone: str = ""
+    needs: Need = "processes"
+    instead: str = ""
+    roles: tuple[TargetRole, ...] = TARGET_ROLES
+    undo_last: bool = False
+    adds_up: bool = False
+    at_least_s: float = 0
+    undoes_itself: bool = False
+    ends_process: bool = False
+    stops: bool = False
+    stops_in_turns: bool = False
+    has_sides: bool = False
+    at_step: bool = False
+    can_wipe: bool = False
+
+
+def seen(status: ProcessStatus) -> ProcessShows:
+    """The process was once seen so while the fault was held."""
+
+    def proof(_: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
+        found = any(look.status == status for look in since)
+        return Proof(found, f"is {status}" if found else f"was not seen {status} ({len(since)} samples)")
+
+    return ProcessShows(f"to be {status}", proof)
