@@ -25,6 +25,8 @@ from factorylab.scenarios.faults.kind import ProcessState, TargetNode
 
 FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
 
+CPU_PERIOD_US, NO_QUOTA = 100_000, -1  # as control groups count
+
 
 @dataclass
 class ContainerNode(TargetNode):
@@ -78,6 +80,13 @@ class ContainerNode(TargetNode):
         await self.threads.do(self.entry.unpause)
         return was_paused
 
+    async def limit(self, share: float) -> None:
+        await self.threads.do(self._set_quota, int(share * CPU_PERIOD_US))
+
+    async def unlimit(self) -> bool:
+        await self.threads.do(self._set_quota, NO_QUOTA)
+        return True
+
     async def refuse(self) -> None:
         await refusal.carry_out(self.undo.folder.parent, "shut")
 
@@ -100,6 +109,10 @@ class ContainerNode(TargetNode):
         """What the open partitions of this node drop."""
         still = [record for record in self.undo.find(node=self.name) if record not in self.healing]
         return [record.cut or Cut() for record in still if record.kind == "partition"]
+
+    def _set_quota(self, quota_us: int) -> None:
+        with engine.asking(f"limiting the processor time of {self.name}"):
+            self.entry.client.api.update_container(self.entry.id, cpu_period=CPU_PERIOD_US, cpu_quota=quota_us)
 
     def _filter(self, rules: str) -> None:
         with engine.asking(f"the packet filter of {self.name}"):

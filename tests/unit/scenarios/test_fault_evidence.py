@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from factorylab.audit.model.findings import Check
+from factorylab.core.clock import NS
+from factorylab.core.errors import ScenarioError
 from factorylab.scenarios import faults
 from factorylab.scenarios.fault_catalog import KINDS, effects, possible
-from factorylab.scenarios.model import Fault
+from factorylab.scenarios.faults.kind import ProcessShows, ProcessState, Proof
+from factorylab.scenarios.model import Fault, scenario_from
 from tests.support.histories import History, at_ns, healthy, scenario
 
 
 def landed(h: History) -> Check:
     return next(check for check in h.saved().verdict.checks if check.name == "fault_landed")
+
+
+def proof(kind: str, before: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
+    evidence = KINDS[kind].evidence
+    assert isinstance(evidence, ProcessShows)
+    return evidence.proof(before, since)
 
 
 def test_each_kind_is_known_by_its_name() -> None:
@@ -28,10 +39,12 @@ def test_each_kind_is_known_by_its_name() -> None:
 
 
 def test_only_a_restart_is_not_held() -> None:
-    """hold_s 0 is refused for a kind that somebody has to undo."""
+    """hold_s 0 is refused for a kind that somebody has to undo, and what is too short for its evidence."""
     assert Fault(kind="restart", target="broker:1", hold_s=0).hold_s == 0
     with pytest.raises(ValidationError, match="a pause is held for some time"):
         Fault(kind="pause", target="broker:1", hold_s=0)
+    with pytest.raises(ValidationError, match="greater than or equal to 3"):
+        Fault(kind="slow", target="broker:1", hold_s=2)
 
 
 @pytest.mark.parametrize(("another", "verdict"), [(True, "PASS"), (False, "INVALID")])
@@ -43,3 +56,95 @@ def test_a_restart_counts_only_where_another_process_ran(tmp_path: Path, another
     if another:
         samples.loc[(samples["name"] == "broker-2") & (samples["t_ns"] > at_ns(6.1)), "pid"] = 8
     assert landed(h).verdict == verdict
+
+
+def looks(used: float, stopped: int = 0, limit: float | None = None, pid: int = 7) -> list[ProcessState]:
+    """Twenty looks, five a second, at a process that uses that much of a processor; in `stopped` of them it stands."""
+    return [
+        ProcessState(n / 5, pid, "paused" if n < stopped else "running", 3 + used * n / 5, limit) for n in range(20)
+    ]
+
+
+SLOW = [
+    (looks(0.1, stopped=18), "used 0.100 of a processor over 3.8 s, stopped in 18 of 20 looks"),
+    (looks(0.001, stopped=18), "used 0.001 of a processor"),
+    (looks(0.1, limit=0.1), "limited by the kernel to 0.1"),
+    (looks(0, limit=0.1), "used 0.000 of a processor over 3.8 s, limited by the kernel to 0.1"),
+    ([*looks(0.1, stopped=18), ProcessState(4, None, "dead")], "stopped in 18 of 20"),
+]
+NOT_SLOW = [
+    (looks(0.3, stopped=18), "used 0.300 of a processor over 3.8 s, more than 0.1, though stopped in 18 of 20 looks"),
+    (looks(0.3, limit=0.1), "more than 0.1, though limited"),
+    (looks(0.05, stopped=5), "was not limited, and stopped in only 5 of 20 looks"),
+    (looks(0, limit=0.5), "was not limited"),
+    (looks(0, stopped=20), "never seen to run in 20 looks: that is a pause"),
+    (looks(0.1, stopped=18)[:6], "looked at for only 1.0 s"),
+    ([ProcessState(6, None, "dead")], "looked at for only 0.0 s"),
+    ([], "looked at for only 0.0 s"),
+]
+
+
+@pytest.mark.parametrize(("since", "words"), SLOW)
+def test_a_node_is_slow_where_it_is_held_back(since: list[ProcessState], words: str) -> None:
+    """A limit of the kernel or stops in most looks, and no more processor time than they allow: an idle node is slow,
+    too."""
+    found = proof("slow", [], since)
+    assert (found.ok, words in found.words) == (True, True), found.words
+
+
+@pytest.mark.parametrize(("since", "words"), NOT_SLOW)
+def test_a_node_that_nothing_holds_back_is_not_slow(since: list[ProcessState], words: str) -> None:
+    """One that idles by itself, uses more than its share, is paused or was hardly looked at proves nothing."""
+    found = proof("slow", [], since)
+    assert (found.ok, words in found.words) == (False, True), found.words
+
+
+@pytest.mark.parametrize(
+    ("stopped", "limit", "used", "verdict"),
+    [(True, -1, 0.1, "PASS"), (False, 0.1, 0.0, "PASS"), (False, -1, 0.1, "INVALID"), (True, -1, 0.5, "INVALID")],
+)
+def test_slowness_counts_only_by_what_the_probe_saw(
+    tmp_path: Path, stopped: bool, limit: float, used: float, verdict: str
+) -> None:
+    """While the fault is held the probe's samples must show what holds the node back and that it used no more; what it
+    used before and afterwards is nothing to it."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "slow", "target": "broker:2", "hold_s": 6}]))
+    h.fault("broker-2", 6, 12, kind="slow")
+    samples = h["processes"]
+    mine = samples["name"] == "broker-2"
+    held = mine & samples["t_ns"].between(at_ns(6), at_ns(12))
+    at_s = (samples["t_ns"] - at_ns(0)) / NS
+    samples.loc[mine, "cpu_s"] = 5 + (0.9 * at_s + (used - 0.9) * (at_s.clip(6, 12) - 6))[mine]
+    samples["cpu_limit"] = np.where(held, limit, -1)
+    if stopped:
+        samples.loc[held & (samples.index % 10 > 0), "status"] = "paused"
+    assert landed(h).verdict == verdict
+
+
+SLOWED = {"kind": "slow", "target": "owner:0", "hold_s": 5}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "hidden"),
+    [
+        (SLOWED, {"kind": "kill", "target": "processor:1", "at_s": 4, "step": "polled"}, True),
+        (SLOWED, {"kind": "pause", "target": "owner:1", "at_s": 2, "hold_s": 1}, True),
+        (SLOWED, {"kind": "pause", "target": "owner:1", "at_s": 5, "hold_s": 1}, False),
+        (SLOWED, {"kind": "kill", "target": "owner:0", "at_s": 2, "hold_s": 1}, False),
+        (SLOWED, {"kind": "pause", "target": "leader:0", "at_s": 2, "hold_s": 1}, False),
+        ({**SLOWED, "target": "broker:1"}, {"kind": "pause", "target": "leader:0", "hold_s": 1}, True),
+        ({**SLOWED, "target": "broker:1"}, {"kind": "pause", "target": "broker:2", "hold_s": 1}, False),
+        ({**SLOWED, "target": "broker:1"}, {"kind": "pause", "target": "broker:1", "hold_s": 1}, True),
+    ],
+)
+def test_a_stop_is_not_sought_in_what_stops_all_the_time(
+    one: dict[str, object], other: dict[str, object], hidden: bool
+) -> None:
+    """A fault that is seen by its node's being stopped is refused while what may be the same node is slow."""
+    given = [{"name": "t", "faults": faults} for faults in ([one, other], [other, one])]
+    for each in given:
+        if hidden:
+            with pytest.raises(ScenarioError, match="stops its process most of the time"):
+                scenario_from(each, "here")
+        else:
+            assert scenario_from(each, "here").faults
