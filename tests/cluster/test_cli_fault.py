@@ -38,6 +38,8 @@ def standing(labs_folder: Path, session_settings: Settings) -> Iterator[Path]:
     ("words", "told"),
     [
         (("broker", "pause", "--target", "leader:sensor-data/0"), "is paused"),
+        (("broker", "restart", "--target", "controller"), ", no longer "),
+        (("broker", "slow", "--target", "broker:1"), "of a processor over"),
         (("database", "kill"), "database is dead"),
     ],
 )

@@ -25,6 +25,7 @@ from factorylab.history import run_folders
 from factorylab.history.journal import read_journal
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.fault_catalog import KindName
+from factorylab.scenarios.faults import slow
 from factorylab.scenarios.model import Fault, Scenario, Schedule, Workload
 from tests.support.docker_labs import BROKERS, GONE_S, NODES, driver_at, of_project, wait_nothing_of, wait_status
 from tests.support.labs import kill, wait_said
@@ -152,6 +153,19 @@ def test_a_broken_node_is_seen_and_heals(lab: ComposeCluster, name: str, action:
     wait_until(lambda: state_of(lab, name) == told, what=f"the engine to call {name} {told}", timeout_s=20)
     assert lab.heal(9) == [f"{'resumed' if action == 'pause' else 'started'} {name}"]
     assert lab.status(name) == "running"
+    whole(lab)
+
+
+def test_a_slow_container_is_limited_by_the_kernel(lab: ComposeCluster) -> None:
+    """The kernel has the limit while it holds, also once the node runs anew, and none after its healing."""
+    lab.inject(8, VICTIM, "slow")
+    before = lab.look(VICTIM)
+    lab.inject(9, VICTIM, "restart")
+    after = lab.look(VICTIM)
+    assert (before.cpu_limit, after.cpu_limit, after.status) == (slow.SHARE, slow.SHARE, "running")
+    assert before.pid != after.pid
+    assert (lab.heal(9), lab.heal(8)) == ([], [f"gave {VICTIM} its processors back"])
+    assert lab.look(VICTIM).cpu_limit is None
     whole(lab)
 
 

@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,10 +20,12 @@ import pytest
 from factorylab.cluster import control
 from factorylab.cluster.local import child as child_module
 from factorylab.cluster.local.processes import Children
+from factorylab.cluster.look import look
 from factorylab.cluster.supervisor import refusal
 from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
 from factorylab.core.waiting import wait_until
+from factorylab.scenarios.faults import slow
 from tests.support.labs import STUBBORN, bare_lab, driver, kill, tiny, wait_nothing_left, wait_said, wait_status
 
 
@@ -90,7 +94,7 @@ def test_a_kept_lab_is_healed_when_its_driver_is_killed(home, step):
     control.ask(home, control.Shutdown())
 
 
-@pytest.mark.parametrize("kind", ["pause"])
+@pytest.mark.parametrize("kind", ["pause", "slow"])
 def test_a_killed_supervisor_takes_its_children_along(home, kind):
     """SIGKILL of the supervisor leaves no child, running or paused (Linux), nor a stopped process that a database had
     begun, and `down` has nothing left to do."""
@@ -317,3 +321,68 @@ def test_a_pause_reaches_the_whole_family(lease, home):
     heal(home, 1)
     wait_until(lambda: grandchild.status() != psutil.STATUS_STOPPED, what="its child to go on", timeout_s=30)
     grandchild.kill()
+
+
+def test_a_restarted_node_runs_again_at_once(home, lease):
+    """A restart leaves another process of the same node, and nothing to heal; a paused one is restarted, too."""
+    start(home, "broker-1")
+    for fault in (1, 2):
+        before = wait_status(home, "broker-1", "running").pid
+        control.ask(home, control.Inject(fault, "broker-1", "restart"))
+        assert wait_status(home, "broker-1", "running").pid != before
+        assert heal(home, fault) == []
+        control.ask(home, control.Inject(3, "broker-1", "pause"))
+        control.ask(home, control.Inject(4, "broker-1", "restart"))
+        assert heal(home) == []
+
+
+BUSY = """
+import os
+print("here", flush=True)
+parent = os.getpid()
+os.fork()
+while os.getpid() == parent or os.getppid() == parent:
+    pass
+"""
+
+
+def test_a_slow_node_gets_a_tenth_of_a_processor(home, lease):
+    """A node of two busy processes uses no more than its share, as the kernel counts, also once it is started anew; and
+    as much as there is when its driver is gone."""
+    control.ask(home, control.Start([tiny("broker-1", home, BUSY)]))
+    wait_said(home / "logs" / "broker-1.log", "here")
+    control.ask(home, control.Keep())
+    control.ask(home, control.Inject(1, "broker-1", "slow"))
+    wait_share(home, lambda share: share <= 2 * slow.SHARE)
+    control.ask(home, control.Inject(2, "broker-1", "restart"))
+    wait_share(home, lambda share: share <= 2 * slow.SHARE)
+    lease.close()
+    wait_share(home, lambda share: share > 2 * slow.SHARE)
+    assert not list((home / "undo").iterdir())
+    control.ask(home, control.Shutdown())
+
+
+def wait_share(home: Path, wanted: Callable[[float], bool]) -> None:
+    """Until what broker-1 used of a processor since now, for at least a second, is as wanted."""
+    pid = next(node.pid for node in control.nodes(home))
+    first = look(pid)
+
+    def share() -> float:
+        now = look(pid)
+        return (now.cpu_s - first.cpu_s) / (now.at_s - first.at_s)
+
+    wait_until(
+        lambda: time.monotonic() > first.at_s + 1 and wanted(share()), what="its share", timeout_s=30,
+        last_seen=lambda: f"{share():.3f}",
+    )  # fmt: skip
+
+
+def test_a_slow_node_can_be_paused(home, lease):
+    """A pause holds still what is slow, and healing the pause leaves it slow."""
+    start(home, "broker-1")
+    for number, kind in enumerate(("slow", "pause")):
+        control.ask(home, control.Inject(number, "broker-1", kind))
+    wait_status(home, "broker-1", "paused")
+    assert heal(home, 1) == ["resumed broker-1"]
+    assert heal(home, 0) == ["gave broker-1 its processors back"]
+    wait_status(home, "broker-1", "running")

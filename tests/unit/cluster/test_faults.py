@@ -543,3 +543,17 @@ def test_a_dead_broker_loses_its_copy(played: Played) -> None:
     played.play(Fault(kind="kill", target="leader:0", hold_s=0.01, wipe=True))
     assert "wipe sensor-data-0 of broker-2, dead" in played.cluster.calls
     assert [row.step for row in played.rows] == ["intended", "injected", "evidence", "evidence", "healing", "healed"]
+
+
+def test_a_restart_is_seen_by_its_new_process(played: Played) -> None:
+    """With hold_s 0 it is injected, shown by another process and closed, in this order."""
+    assert [step for _, _, step in played.play(fault("restart", "broker:2", hold_s=0))] == WHOLE
+    assert played.rows[2].evidence == "broker-2 is process 2, no longer 1"
+
+
+def test_the_same_process_is_no_restart(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that goes on as the process that it was has not been restarted."""
+    monkeypatch.setattr(inject, "LANDS_WITHIN_S", 0.05)
+    played.cluster.deaf = {"broker-2"}
+    steps = [step for _, _, step in played.play(fault("restart", "broker:2", hold_s=0))]
+    assert steps == ["intended", "injected", "no_evidence", "healing", "healed"]
