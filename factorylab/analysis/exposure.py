@@ -55,7 +55,7 @@ def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
             acks = Acks(when[these], offset[these])
             surely = [*surely, (acks, change.before.last_ns)]
             possibly = [*possibly, (acks, change.after.first_ns - 1)]
-        parts.append(_of_partition(run, mine, Standing(surely), Standing(possibly), readings.acks == "all"))
+        parts.append(_of_partition(run, mine, AcksUntilCut(surely), AcksUntilCut(possibly), readings.acks == "all"))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     return found[list(COLUMNS)]
 
@@ -84,7 +84,7 @@ class Acks:
         )
 
 
-class Standing:
+class AcksUntilCut:
     """The acknowledgements of one partition in parts, each with the last moment at which it had not been cut off."""
 
     def __init__(self, parts: list[tuple[Acks, int]]) -> None:
@@ -102,7 +102,7 @@ class Standing:
 
 
 def _of_partition(
-    run: Run, samples: pd.DataFrame, surely: Standing, possibly: Standing, acks_all: bool
+    run: Run, samples: pd.DataFrame, surely: AcksUntilCut, possibly: AcksUntilCut, acks_all: bool
 ) -> pd.DataFrame:
     """`surely`: not cut off yet; `possibly`: not seen to be."""
     t_ns = samples["t_ns"].to_numpy()

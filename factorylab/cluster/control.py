@@ -32,7 +32,7 @@ GONE_S = 60  # longer than the longest orderly stop
 
 class Child(msgspec.Struct, frozen=True):
     """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
-    are the files and folders that a container of it needs. One that is `standing` stays when its driver goes."""
+    are the files and folders that a container of it needs. One with `outlives_driver` stays when its driver goes."""
 
     name: str
     role: Role
@@ -44,7 +44,7 @@ class Child(msgspec.Struct, frozen=True):
     stop_s: float = 10
     user: int | None = None
     paths: list[str] = []
-    standing: bool = False
+    outlives_driver: bool = False
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):
@@ -78,7 +78,7 @@ class Inject(Message, frozen=True, tag=True):
     cut: Cut | None = None
 
 
-class Door(msgspec.Struct, frozen=True):
+class ForwardedPort(msgspec.Struct, frozen=True):
     """What connects to `port` of `address` on this host comes out at `inner` ("address:port") in an isolated lab."""
 
     address: str
@@ -89,7 +89,7 @@ class Door(msgspec.Struct, frozen=True):
 class Isolate(Message, frozen=True, tag=True):
     """Give the lab a network of its own, before anything is started in it."""
 
-    doors: list[Door]
+    ports: list[ForwardedPort]
 
 
 class SmallDisk(Message, frozen=True, tag=True):

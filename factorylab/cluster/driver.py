@@ -137,7 +137,7 @@ class Driver:
         control.ask(self.home, control.Start([self.child(worker) for worker in workers], watch_s=WATCH_S))
 
     def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
-        children = [msgspec.structs.replace(self.child(worker), standing=True) for worker in workers]
+        children = [msgspec.structs.replace(self.child(worker), outlives_driver=True) for worker in workers]
         control.ask(self.home, control.Start(children, watch_s=WATCH_S))
 
     def stop(self, names: Sequence[str]) -> dict[str, int | None]:

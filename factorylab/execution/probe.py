@@ -27,7 +27,7 @@ from pydantic_settings import SettingsConfigDict
 from factorylab.cluster import cgroups, control
 from factorylab.cluster.admin import Admin, PartitionView
 from factorylab.cluster.base import Link
-from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.look import cpu_s
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.core import secret
@@ -79,7 +79,7 @@ class Probe:
         self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
-        self._database = RepeatedQuestion(stop, lambda: pulse(url), DATABASE_S) if url else None
+        self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
 

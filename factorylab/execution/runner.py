@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from factorylab.cluster import folders
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cluster
-from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
@@ -226,7 +226,7 @@ class Experiment:
     def _wait_for_database(self, timeout_s: float) -> None:
         """Until it takes connections again: one that was killed replays its log first."""
         url = self.cluster.endpoints.database_url
-        wait_until(lambda: pulse(url) == "ok", what="the database to answer", timeout_s=timeout_s)
+        wait_until(lambda: answer_of(url) == "ok", what="the database to answer", timeout_s=timeout_s)
 
     def _check_topic(self) -> int:
         """Whether the topic is the one that was made, and how many partitions it has now.

@@ -85,7 +85,7 @@ def read(bootstrap: str) -> int:
 
 
 def test_both_sides_use_it(lab: LocalCluster, tmp_path: Path) -> None:
-    """Clients of this host produce, read and query through the doors; a worker inside reads the same from its side.
+    """Clients of this host produce, read and query through the forwarded ports; a worker inside reads the same.
     Over 10 s: the first to ask for the isolated lab waits for its start."""
     assert produce(lab.endpoints.bootstrap) == read(lab.endpoints.bootstrap) == RECORDS
     with closing(psycopg2.connect(lab.endpoints.database_url)) as connection, connection.cursor() as cursor:

@@ -14,7 +14,7 @@ import pytest
 from factorylab.audit.judged import load
 from factorylab.cluster import boot, control, driver, manage, ready
 from factorylab.cluster.base import Cut, Link, WorkerSpec
-from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.docker import engine, images, projects
 from factorylab.cluster.docker.compose import ComposeCluster, project_of, resolve
 from factorylab.cluster.settings import Settings
@@ -173,9 +173,9 @@ def test_a_database_that_refuses_connections_lives(lab: ComposeCluster) -> None:
     """A refusal shows to whoever connects while the container runs on, and is lifted."""
     url = lab.endpoints.database_url
     lab.inject(9, "database", "refuse")
-    assert (lab.status("database"), pulse(url)) == ("running", "refused")
+    assert (lab.status("database"), answer_of(url)) == ("running", "refused")
     assert lab.heal(9) == ["lifted the refusal of connections"]
-    assert pulse(url) == "ok"
+    assert answer_of(url) == "ok"
 
 
 def test_pausing_and_healing_twice_is_nothing_new(lab: ComposeCluster) -> None:

@@ -121,7 +121,8 @@ class ComposeCluster(Driver):
     def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
         """The services of compose.yaml that are called as the workers are."""
         children = [
-            Child(w.name, w.role, [], {}, str(w.log), str(self.home), stop_s=w.stop_s, standing=True) for w in workers
+            Child(w.name, w.role, [], {}, str(w.log), str(self.home), stop_s=w.stop_s, outlives_driver=True)
+            for w in workers
         ]
         control.ask(self.home, control.Start(children, watch_s=WATCH_S), timeout_s=300)
 

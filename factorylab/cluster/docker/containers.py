@@ -18,7 +18,7 @@ from pathlib import Path
 from factorylab.cluster.backend_registry import BACKENDS
 from factorylab.cluster.base import INFRASTRUCTURE, Link
 from factorylab.cluster.capabilities import require
-from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
+from factorylab.cluster.control import Child, ForwardedPort, Inject, NodeState, Recorded, Start
 from factorylab.cluster.docker import engine, projects
 from factorylab.cluster.docker.attempts import Shell
 from factorylab.cluster.docker.container import Container, gone
@@ -178,7 +178,7 @@ class Containers(NodeOwner):
 
     # -- looking
 
-    def isolate(self, doors: Sequence[Door]) -> None:
+    def isolate(self, ports: Sequence[ForwardedPort]) -> None:
         """Containers have networks of their own."""
 
     def small_disk(self, path: str, owner: int) -> None:
@@ -199,10 +199,10 @@ class Containers(NodeOwner):
         reached = shell.reached(targets)
         return [] if reached is None else [Link(entry.spec.name, name, name in reached) for name in targets]
 
-    def names(self, role: str, *, standing: bool = True) -> list[str]:
-        """All of a role; without `standing` only what goes with its driver."""
-        own = [n for n, e in self.entries.items() if e.spec.role == role and (standing or not e.spec.standing)]
-        return own + self.host.names(role, standing=standing)
+    def names(self, role: str, *, outliving: bool = True) -> list[str]:
+        """All of a role; without `outliving` only what ends with its driver."""
+        own = [n for n, e in self.entries.items() if e.spec.role == role and (outliving or not e.spec.outlives_driver)]
+        return own + self.host.names(role, outliving=outliving)
 
     def states(self) -> list[NodeState]:
         return [entry.state() for entry in self.entries.values()] + self.host.states()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from factorylab.cluster.base import Cluster, Cut, Link
 from factorylab.cluster.capabilities import require
-from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.link_evidence import Held, broken, surprises
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.core.clock import now_ns
@@ -242,7 +242,7 @@ class Timeline:
         url, told = self.cluster.endpoints.database_url, ["nothing"]
 
         def answers() -> bool:
-            told[:] = [pulse(url)]
+            told[:] = [answer_of(url)]
             return told[0] == wanted
 
         wait_until(answers, what=f"{node} to answer {wanted!r}", timeout_s=timeout_s, last_seen=lambda: told[0])

@@ -42,7 +42,7 @@ class FreshLab:
         """Start the brokers, and PostgreSQL beside them as soon as its data folder is made."""
         hub, subnet = (addresses.HUB, addresses.CIDR) if self.isolated else (None, None)
         if self.isolated:
-            control.ask(self.home, control.Isolate(addresses.doors(self.places)))
+            control.ask(self.home, control.Isolate(addresses.forwarded_ports(self.places)))
         with ThreadPoolExecutor(1) as pool:
             made = pool.submit(self.server.initialise, self.password, subnet)
             control.ask(self.home, control.Start(self._brokers()))

@@ -2,9 +2,9 @@
 
 A node is known by its number (1, 2, 3). Each has an address of its own where the system has more than one
 loopback address, and ports of its own in any case. In an isolated lab (see `network`) nodes and workers meet at inner
-addresses, and the loopback address is a door for this host's programs, which are told of that one only. What is not
-named here has Kafka's default; in particular `broker.session.timeout.ms` stays 9 s, since the stall it causes is one
-of the lab's findings.
+addresses, and ports of the loopback address are forwarded for programs of this host, which are told of those only.
+What is not named here has Kafka's default; in particular `broker.session.timeout.ms` stays 9 s, since the stall it
+causes is one of the lab's findings.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ CONFIG, DATA, SCRATCH, LOGGING = "server.properties", "data", "tmp", "log4j2.pro
 CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
 
 
-INNER_PORT, INNER_QUORUM_PORT, DOOR_PORT = 9092, 9093, 9094  # of an isolated lab; DOOR_PORT is for what comes in
+# The ports of an isolated lab; what is forwarded from this host comes in at the third.
+INNER_PORT, INNER_QUORUM_PORT, FORWARDED_PORT = 9092, 9093, 9094
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class BrokerPlace:
         if self.inner is None:
             client = f"PLAINTEXT://{self.bootstrap}"
             return {"listeners": f"{client},CONTROLLER://{self.quorum}", "advertised.listeners": client}
-        client, door = f"PLAINTEXT://{self.inner}:{INNER_PORT}", f"DOOR://{self.inner}:{DOOR_PORT}"
+        client, forwarded = f"PLAINTEXT://{self.inner}:{INNER_PORT}", f"FORWARDED://{self.inner}:{FORWARDED_PORT}"
         return {
-            "listeners": f"{client},{door},CONTROLLER://{self.quorum}",
-            "advertised.listeners": f"{client},DOOR://{self.bootstrap}",
+            "listeners": f"{client},{forwarded},CONTROLLER://{self.quorum}",
+            "advertised.listeners": f"{client},FORWARDED://{self.bootstrap}",
         }
 
 
@@ -62,7 +63,7 @@ COMMON = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,DOOR:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,FORWARDED:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "auto.create.topics.enable": "false",
     "num.partitions": "3",
     "offsets.topic.num.partitions": "3",

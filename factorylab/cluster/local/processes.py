@@ -11,7 +11,7 @@ from pathlib import Path
 
 from factorylab.cluster.base import INFRASTRUCTURE, Link
 from factorylab.cluster.capabilities import require
-from factorylab.cluster.control import Child, Door, Inject, NodeState, Recorded, Start
+from factorylab.cluster.control import Child, ForwardedPort, Inject, NodeState, Recorded, Start
 from factorylab.cluster.local.child import Entry, end, gone, spawn
 from factorylab.cluster.local.process_node import ProcessNode
 from factorylab.cluster.network.isolated_network import Network
@@ -63,20 +63,20 @@ class Children(NodeOwner):
         return dict.fromkeys(names) | dict(zip(entries, codes, strict=True))
 
     async def remove(self) -> None:
-        """The end of the lab: the doors of an isolated one are closed before anybody is told that it ended."""
+        """The end of the lab: no port is forwarded any more before anybody is told that it ended."""
         if self.network:
             self.network.close()
         if self.volume:
             self.volume.close()
 
-    def isolate(self, doors: Sequence[Door]) -> None:
+    def isolate(self, ports: Sequence[ForwardedPort]) -> None:
         """Give the lab a network of its own, before anything is started in it.
 
         Raises:
             EnvironmentUnfit: this machine cannot do it, with the way out.
         """
         self.network = Network(self.undo.folder.with_name("logs"))
-        self.network.open_doors(doors)
+        self.network.forward_ports(ports)
 
     def small_disk(self, path: str, owner: int) -> None:
         """Give the database a small file system of its own, before it is started.
@@ -143,9 +143,9 @@ class Children(NodeOwner):
         if not self.closed and self.network:
             self.network.cut(node, ())
 
-    def names(self, role: str, *, standing: bool = True) -> list[str]:
-        """All of a role; without `standing` only what goes with its driver."""
-        return [n for n, e in self.entries.items() if e.spec.role == role and (standing or not e.spec.standing)]
+    def names(self, role: str, *, outliving: bool = True) -> list[str]:
+        """All of a role; without `outliving` only what ends with its driver."""
+        return [n for n, e in self.entries.items() if e.spec.role == role and (outliving or not e.spec.outlives_driver)]
 
     def states(self) -> list[NodeState]:
         return [entry.state() for entry in self.entries.values()]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from factorylab.cluster.control import Door
-from factorylab.cluster.local.kafka_config import DOOR_PORT, INNER_PORT
+from factorylab.cluster.control import ForwardedPort
+from factorylab.cluster.local.kafka_config import FORWARDED_PORT, INNER_PORT
 from factorylab.cluster.local.ports import Places
 
 SUBNET = "10.77.0"  # no route leads in or out, so it may be in use elsewhere
@@ -23,10 +23,10 @@ def isolated(places: Places) -> Places:
     return replace(places, brokers=tuple(replace(p, inner=inner_address(p.number)) for p in places.brokers))
 
 
-def doors(places: Places) -> list[Door]:
+def forwarded_ports(places: Places) -> list[ForwardedPort]:
     """The ways in for programs of this host: to each broker, and to the database, which lives in the hub."""
-    brokers = [Door(p.address, p.port, f"{p.inner}:{DOOR_PORT}") for p in places.brokers]
-    return [*brokers, Door("127.0.0.1", places.database_port, f"127.0.0.1:{places.database_port}")]
+    brokers = [ForwardedPort(p.address, p.port, f"{p.inner}:{FORWARDED_PORT}") for p in places.brokers]
+    return [*brokers, ForwardedPort("127.0.0.1", places.database_port, f"127.0.0.1:{places.database_port}")]
 
 
 def inner_bootstrap(places: Places) -> str:

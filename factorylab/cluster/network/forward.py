@@ -1,10 +1,10 @@
-"""The doors of an isolated lab: what connects to a port of this host comes out inside. `python -m … DOORS`.
+"""The forwarded ports of an isolated lab: what connects to a port of this host comes out inside. `python -m … PORTS`.
 
 The listening sockets were opened by the supervisor in the host's network and are inherited; this process lives inside.
 As with a published port of a container, a connection is accepted before anybody knows whether it leads anywhere:
 it is closed at once where nobody listens inside, and after CONNECT_S of silence where a cut swallows it.
 
-DOORS is JSON: [[descriptor, "address:port inside"], …].
+PORTS is JSON: [[descriptor, "address:port inside"], …].
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ async def serve(target: str, reader: asyncio.StreamReader, writer: asyncio.Strea
             end.transport.abort()
 
 
-async def main(doors: list[tuple[int, str]]) -> None:
+async def main(ports: list[tuple[int, str]]) -> None:
     servers = [
         await asyncio.start_server(partial(serve, target), sock=socket.socket(fileno=descriptor), limit=CHUNK)
-        for descriptor, target in doors
+        for descriptor, target in ports
     ]
     await asyncio.gather(*(server.serve_forever() for server in servers))
 

@@ -24,14 +24,14 @@ from contextlib import closing
 from pathlib import Path
 
 from factorylab.cluster.base import Cut, Link, Role
-from factorylab.cluster.control import Door
+from factorylab.cluster.control import ForwardedPort
 from factorylab.cluster.local.kafka_config import INNER_PORT
 from factorylab.cluster.network import netns
 from factorylab.cluster.network.addresses import HUB, inner_address
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.cuts import FILTERS, Filter, drops, find_program
-from factorylab.cluster.network.doors import open_doors
 from factorylab.cluster.network.matrix import Matrix
+from factorylab.cluster.network.port_forwarding import forward_ports
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 
 BRIDGE = "hub"
@@ -52,7 +52,7 @@ def trouble() -> str:
 
 
 class Network:
-    """Bridge, wires, doors and cuts of one lab, which keeps `network.log` in the folder `logs`.
+    """Bridge, wires, forwarded ports and cuts of one lab, which keeps `network.log` in the folder `logs`.
 
     Raises:
         EnvironmentUnfit: this machine cannot do it, with the way out.
@@ -67,7 +67,7 @@ class Network:
         self._nodes: dict[str, netns.Namespace] = {}
         self._cuts: dict[str, tuple[Cut, ...]] = {}
         self._log = logs / "network.log"
-        self._doors: subprocess.Popen[bytes] | None = None
+        self._forwarder: subprocess.Popen[bytes] | None = None
         self._matrix = Matrix(self._log)
         try:
             self._configure(self.hub, "link set lo up", f"link add {BRIDGE} type bridge",
@@ -80,9 +80,9 @@ class Network:
     def close(self) -> None:
         """End the helpers and give up the namespaces, which go as soon as nobody is in them."""
         self._matrix.end()
-        if self._doors:
-            self._doors.kill()
-            self._doors.wait()
+        if self._forwarder:
+            self._forwarder.kill()
+            self._forwarder.wait()
         for place in (self.hub, *self._nodes.values()):
             place.close()
 
@@ -160,21 +160,21 @@ class Network:
         targets = {name: (address, INNER_PORT) for name, address in self._brokers()}
         sources = [name for name in (*running, HOST) if name in networks]
         links = await self._matrix.ask(sources, networks, targets)
-        open_doors = self._doors is not None and self._doors.poll() is None
-        return [link if link.source != HOST or open_doors else Link(HOST, link.target, False) for link in links]
+        forwarding = self._forwarder is not None and self._forwarder.poll() is None
+        return [link if link.source != HOST or forwarding else Link(HOST, link.target, False) for link in links]
 
     def _brokers(self) -> list[tuple[str, str]]:
         return sorted((name, address) for name, address in self.addresses.items() if name.startswith("broker-"))
 
-    # -- doors
+    # -- forwarded ports
 
-    def open_doors(self, doors: Sequence[Door]) -> None:
+    def forward_ports(self, ports: Sequence[ForwardedPort]) -> None:
         """Let programs of this host in.
 
         Raises:
             PortTaken: somebody else listens there.
         """
-        self._doors = open_doors(doors, self.hub, self._log)
+        self._forwarder = forward_ports(ports, self.hub, self._log)
 
     # -- tools
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from factorylab.cluster.base import Link
-from factorylab.cluster.control import Door, Inject, NodeState, Recorded, Start
+from factorylab.cluster.control import ForwardedPort, Inject, NodeState, Recorded, Start
 from factorylab.cluster.supervisor.undo import UndoRecords
 
 
@@ -28,7 +28,7 @@ class NodeOwner(Protocol):
     async def remove(self) -> None:
         """The end of the lab: nothing of it is left."""
 
-    def isolate(self, doors: Sequence[Door]) -> None:
+    def isolate(self, ports: Sequence[ForwardedPort]) -> None:
         """Give the lab a network of its own, before anything is started in it."""
 
     def small_disk(self, path: str, owner: int) -> None:
@@ -43,8 +43,8 @@ class NodeOwner(Protocol):
     async def reach(self) -> list[Link]:
         """Who reaches which broker; empty where all share the host's network."""
 
-    def names(self, role: str, *, standing: bool = True) -> list[str]:
-        """All of a role; without `standing` only what goes with its driver."""
+    def names(self, role: str, *, outliving: bool = True) -> list[str]:
+        """All of a role; without `outliving` only what ends with its driver."""
 
     def states(self) -> list[NodeState]: ...
 

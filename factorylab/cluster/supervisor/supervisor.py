@@ -84,7 +84,7 @@ class Supervisor:
 
     async def _tidy(self) -> None:
         for role in DRIVERS_OWN:
-            await self.nodes.stop(self.nodes.names(role, standing=False))
+            await self.nodes.stop(self.nodes.names(role, outliving=False))
         await self.nodes.heal(None)
 
     async def _tidy_later(self) -> None:
@@ -183,8 +183,8 @@ class Supervisor:
                 result = await self.nodes.stop(names)
             case control.Nodes():
                 result = self.nodes.states()
-            case control.Isolate(doors):
-                self.nodes.isolate(doors)
+            case control.Isolate(ports):
+                self.nodes.isolate(ports)
             case control.SmallDisk(path, owner):
                 self.nodes.small_disk(path, owner)
             case control.Inject():

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from factorylab.cluster import boot, control
-from factorylab.cluster.database_probe import pulse
+from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.leftovers import clear
 from factorylab.cluster.local import postgres
 from factorylab.cluster.local.ports import free_block, start_of
@@ -56,7 +56,7 @@ class Lab:
     def wait(self, answer: str) -> None:
         log = self.home / "logs" / "database.log"
         wait_until(
-            lambda: pulse(self.url) == answer,
+            lambda: answer_of(self.url) == answer,
             what=f"the database to answer {answer}",
             timeout_s=60,
             last_seen=lambda: last_lines(log),
@@ -175,10 +175,10 @@ def test_refusing_twice_and_lifting_twice(lab: Lab) -> None:
     """Both may be repeated, and what is lifted lets everybody in."""
     for _ in range(2):
         refusal.do(lab.url, "shut")
-        assert pulse(lab.url) == "refused"
+        assert answer_of(lab.url) == "refused"
     for _ in range(2):
         refusal.do(lab.url, "lift")
-        assert pulse(lab.url) == "ok"
+        assert answer_of(lab.url) == "ok"
 
 
 def test_a_dead_database_cannot_be_made_to_refuse(lab: Lab) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 from factorylab.cluster import control, doctor
 from factorylab.cluster.base import Cut, Link
-from factorylab.cluster.control import Door
+from factorylab.cluster.control import ForwardedPort
 from factorylab.cluster.local.ports import bindable, start_of
 from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import isolated_network, netns
@@ -36,7 +36,7 @@ from tests.support.labs import bare_lab, kill, shell, tiny, wait_nothing_left
 from tests.support.peers import BROKERS, NUMBERS, PEERS_OF_1, WORKERS, start_peers
 from tests.support.places import ROOT
 
-Lab = tuple[Path, list[Door]]
+Lab = tuple[Path, list[ForwardedPort]]
 
 
 @pytest.fixture(scope="module")
@@ -262,39 +262,39 @@ def test_a_one_way_cut_is_one_way(lab: Lab, cut: Cut, deaf: set[tuple[str, str]]
     assert deaf_pairs(home) == set()
 
 
-def knock(door: Door, timeout_s: float = 10) -> str:
-    """What is said behind a door."""
-    with socket.create_connection((door.address, door.port), timeout_s) as client:
+def knock(port: ForwardedPort, timeout_s: float = 10) -> str:
+    """What is said behind a forwarded port."""
+    with socket.create_connection((port.address, port.port), timeout_s) as client:
         return client.recv(100).decode()
 
 
-def test_doors_lead_in(lab: Lab) -> None:
-    """Each door leads to its broker; not even a cut from the brokers shuts it, one from everybody swallows all."""
-    home, doors = lab
-    assert [knock(door) for door in doors] == list(BROKERS)
+def test_forwarded_ports_lead_in(lab: Lab) -> None:
+    """Each forwarded port leads to its broker; a cut from the brokers leaves it open, one from everybody does not."""
+    home, ports = lab
+    assert [knock(port) for port in ports] == list(BROKERS)
     control.ask(home, control.Inject(1, "broker-1", "partition", Cut()))
-    assert knock(doors[0]) == "broker-1"
+    assert knock(ports[0]) == "broker-1"
     control.ask(home, control.Inject(2, "broker-1", "partition", Cut("everybody")))
     with pytest.raises(TimeoutError):
-        knock(doors[0], timeout_s=1)
-    assert knock(doors[1]) == "broker-2"
+        knock(ports[0], timeout_s=1)
+    assert knock(ports[1]) == "broker-2"
     heal(home)
-    assert knock(doors[0]) == "broker-1"
+    assert knock(ports[0]) == "broker-1"
 
 
 def test_a_door_without_a_listener_says_so(lab: Lab) -> None:
     """A client of a broker that is dead is turned away at once, as by a published port, and let in when it is back."""
-    home, doors = lab
+    home, ports = lab
     control.ask(home, control.Inject(1, "broker-2", "kill"))
     wait_until(lambda: ("host", "broker-2") in broken(home), what="broker-2 to be dead", timeout_s=20)
     try:
-        said = knock(doors[1])
+        said = knock(ports[1])
     except ConnectionResetError:
         said = ""
     assert said == ""
     heal(home)
     wait_until(lambda: not broken(home), what="broker-2 to be back", timeout_s=20)
-    assert knock(doors[1]) == "broker-2"
+    assert knock(ports[1]) == "broker-2"
 
 
 def test_faults_of_one_node_add_up(lab: Lab) -> None:
@@ -383,12 +383,12 @@ def cutter(can_isolate: None, home: Path, request: pytest.FixtureRequest) -> Ite
 
 
 def test_a_killed_driver_leaves_no_network(cutter: subprocess.Popen[str], home: Path) -> None:
-    """A driver SIGKILLed in mid-partition ends in no process, no door and no undo record."""
-    doors = listening_of(home)
-    assert len(doors) == 3
+    """A driver SIGKILLed in mid-partition ends in no process, no forwarded port and no undo record."""
+    ports = listening_of(home)
+    assert len(ports) == 3
     kill(cutter)
     wait_nothing_left(home)
-    assert all(bindable("127.0.0.1", port) for port in doors)
+    assert all(bindable("127.0.0.1", port) for port in ports)
     assert not list((home / "undo").iterdir())
 
 
@@ -402,16 +402,16 @@ def test_a_kept_lab_is_whole_again_when_its_driver_is_killed(cutter: subprocess.
 
 
 def test_a_killed_supervisor_takes_its_network_along(cutter: subprocess.Popen[str], home: Path) -> None:
-    """SIGKILL of the supervisor in mid-partition leaves no process, no namespace of theirs and no door."""
+    """SIGKILL of the supervisor in mid-partition leaves no process, no namespace of theirs and no forwarded port."""
     state = control.living_state(home)
     assert state is not None
-    doors = listening_of(home)
+    ports = listening_of(home)
     theirs = {network_of(child.pid) for child in state.children}
-    assert len(theirs) == 5 and len(doors) == 3
+    assert len(theirs) == 5 and len(ports) == 3
     os.kill(state.supervisor.pid, signal.SIGKILL)
     kill(cutter)  # too late to heal anything
     wait_nothing_left(home)
-    assert all(bindable("127.0.0.1", port) for port in doors)
+    assert all(bindable("127.0.0.1", port) for port in ports)
     assert not theirs & {network_of(pid) for pid in psutil.pids()}
 
 
@@ -424,6 +424,6 @@ def network_of(pid: int) -> int:
 
 
 def listening_of(home: Path) -> list[int]:
-    """The ports on this host of the lab in `home`, its doors."""
+    """The ports on this host of the lab in `home`, its forwarded ports."""
     start = start_of(home)
     return [port for port in range(start, start + 3) if not bindable("127.0.0.1", port)]

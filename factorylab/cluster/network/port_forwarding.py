@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from factorylab.cluster.control import Door
+from factorylab.cluster.control import ForwardedPort
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.netns import Namespace
 from factorylab.core import environment
 from factorylab.core.errors import PortTaken
 
 
-def open_doors(doors: Sequence[Door], inside: Namespace, log: Path) -> subprocess.Popen[bytes]:
+def forward_ports(ports: Sequence[ForwardedPort], inside: Namespace, log: Path) -> subprocess.Popen[bytes]:
     """The process that serves them, which lives `inside`; `log` takes what it says of its troubles.
 
     Raises:
         PortTaken: somebody else listens at one of them.
     """
     with ExitStack() as stack:
-        listening = [stack.enter_context(_listen(door)) for door in doors]
-        plan = [(one.fileno(), door.inner) for one, door in zip(listening, doors, strict=True)]
+        listening = [stack.enter_context(_listen(port)) for port in ports]
+        plan = [(one.fileno(), port.inner) for one, port in zip(listening, ports, strict=True)]
         output = stack.enter_context(log.open("ab"))
         return subprocess.Popen(
             [sys.executable, "-m", "factorylab.cluster.network.forward", json.dumps(plan)],
@@ -36,9 +36,9 @@ def open_doors(doors: Sequence[Door], inside: Namespace, log: Path) -> subproces
         )  # fmt: skip
 
 
-def _listen(door: Door) -> socket.socket:
+def _listen(port: ForwardedPort) -> socket.socket:
     """A socket of this host's network: whoever serves it, wherever, that is where it listens."""
     try:
-        return socket.create_server((door.address, door.port), backlog=128)
+        return socket.create_server((port.address, port.port), backlog=128)
     except OSError as error:
-        raise PortTaken(f"{door.address}:{door.port} cannot be opened: {error.strerror}") from error
+        raise PortTaken(f"{port.address}:{port.port} cannot be opened: {error.strerror}") from error
