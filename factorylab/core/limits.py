@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from factorylab.core.sessions import CLASSIC_SESSION_S
+
 DAY_S = 86_400
 YEAR_S = 365 * DAY_S
 RATE_MAX_PER_S = 1_000_000
@@ -35,3 +37,6 @@ Rate = Annotated[Number, Field(gt=0, le=RATE_MAX_PER_S)]
 Milliseconds = Annotated[Number, Field(ge=0, le=LINGER_MAX_MS)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 Count = Annotated[Whole, Field(ge=0, lt=2**63)]
+SessionTimeout = Annotated[
+    Number | None, Field(ge=6, le=300, description=f"None: {CLASSIC_SESSION_S:g}, or the broker's own")
+]

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 import xxhash
 from msgspec import Meta
+
+from factorylab.core.vocabulary import SensorKind
 
 SENSOR_TOPIC = "sensor-data"
 ALERT_TOPIC = "alerts"
@@ -84,7 +86,7 @@ class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
 
 AnyReading = TemperatureReading | VibrationReading | EnergyReading
 Measures = TemperatureMeasures | VibrationMeasures | EnergyMeasures
-KINDS = ("temperature", "vibration", "energy")
+KINDS: tuple[SensorKind, ...] = get_args(SensorKind)
 CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Measures]]] = {
     "temperature": (TemperatureReading, TemperatureMeasures),
     "vibration": (VibrationReading, VibrationMeasures),

@@ -7,6 +7,10 @@ from typing import Literal
 Outcome = Literal["ok", "fail", "unknown", "shed"]
 Step = Literal["intended", "injected", "evidence", "no_evidence", "healing", "healed", "skipped"]
 Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover", "drain", "final_read", "end"]
+SensorKind = Literal["temperature", "vibration", "energy"]
+GroupProtocol = Literal["range", "cooperative-sticky", "consumer"]
+GroupEvent = Literal["assigned", "revoked", "lost"]  # what the group tells a member of partitions
+Compression = Literal["none", "lz4", "zstd", "snappy", "gzip"]
 AwayFrom = Literal["brokers", "everybody"]  # what a partition cuts a node off from
 Direction = Literal["both", "in", "out"]  # which packets it drops, seen from the node
 Sink = Literal["topic", "table", "replay"]

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from factorylab.core.messages import KINDS
 from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
-from factorylab.detectors.rules import KINDS, Columns, RuleSet, watches
+from factorylab.detectors.rules import Columns, RuleSet, watches
 from factorylab.detectors.saved_state import VERSION, Part, PartState, decode, encode
 from factorylab.detectors.streaming import Detector, rounds
 

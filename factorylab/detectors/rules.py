@@ -119,6 +119,3 @@ def watches(kind: str) -> tuple[RuleSet, ...]:
         _limits(ENERGY_SPIKE, value),
         _watch(kind, "energy", value, _hour),
     )
-
-
-KINDS = ("temperature", "vibration", "energy")

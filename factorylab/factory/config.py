@@ -16,15 +16,15 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from factorylab.core import messages, sources
-from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, Share
+from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, SessionTimeout, Share
 from factorylab.core.sources import Sourced
 from factorylab.core.spelling import matching
+from factorylab.core.vocabulary import Compression, GroupProtocol, SensorKind
 from factorylab.detectors.recordings.layout import Layout
 
 Topic = Annotated[str, matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_' or '-'")]
 DATABASE_URL = re.compile(r"postgresql(\+psycopg2)?://.")
 NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
-Kind = Literal["temperature", "vibration", "energy"]
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class FleetConfig(FactoryConfig):
     anomaly_rate: Share = 0.02
     poison_rate: Share = Field(default=0, description="share of blocks that carry an impossible time")
     fleet: Annotated[str, matching(r"\d+/\d+", "the fleet's index and the number of fleets, as in 0/2")] = "0/1"
-    kinds: Annotated[tuple[Kind, ...], NoDecode] = messages.KINDS  # type: ignore[assignment]
+    kinds: Annotated[tuple[SensorKind, ...], NoDecode] = messages.KINDS
     label_topic: Topic | None = None
     source: Path | None = None
     time_column: str | None = Field(default=None, min_length=1)
@@ -114,7 +114,7 @@ class FleetConfig(FactoryConfig):
     layout: Annotated[Layout, NoDecode] = Layout()
     source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
     linger_ms: Milliseconds = 5
-    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+    compression: Compression = "lz4"
 
     @field_validator("kinds", mode="before")
     @classmethod
@@ -167,8 +167,8 @@ class ProcessorConfig(FactoryConfig):
     dead_letter_topic: Topic = messages.DEAD_LETTER_TOPIC
     group: str = Field(default=messages.GROUP, min_length=1)
     consumer_config: Path | None = None
-    protocol: Literal["range", "cooperative-sticky", "consumer"] = "range"
-    session_timeout_s: Number | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
+    protocol: GroupProtocol = "range"
+    session_timeout_s: SessionTimeout = None
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30

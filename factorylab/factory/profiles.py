@@ -13,15 +13,12 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from factorylab.core.errors import UsageError
+from factorylab.core.sessions import CLASSIC_SESSION_S
 from factorylab.core.sources import read_properties
 from factorylab.factory import client_options, json_logs
 from factorylab.factory.client_options import Role
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.scenarios.client_settings import ONLY_ERRORS, TRUE, spelled
-
-SESSION_S = 14.0
-"""Longer than the 9 s after which a silent broker is fenced, and an election. Until then offset commits wait for the
-dead follower, heartbeats wait behind the commits, and a shorter session would cost every member its partitions."""
 
 REFUSALS = (KafkaException, TypeError, ValueError, AttributeError)
 """What the constructors raise: the last three for settings that they take as Python objects, as callbacks and flags."""
@@ -98,7 +95,7 @@ def consumer_defaults(protocol: str, session_timeout_s: float | None) -> Setting
     """KIP-848 (`consumer`) takes session and assignor from the broker."""
     if protocol == "consumer":
         return {**CONNECTION, **CONSUMER, "group.protocol": "consumer"}
-    session_s = session_timeout_s or SESSION_S
+    session_s = session_timeout_s or CLASSIC_SESSION_S
     return {
         **CONNECTION,
         **CONSUMER,

@@ -27,11 +27,9 @@ confirmed nor surely refused is unknown.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from factorylab.core.vocabulary import DatabaseAnswer, Outcome, Phase, ProcessStatus, Sink, Step
+from factorylab.core.vocabulary import DatabaseAnswer, GroupEvent, Outcome, Phase, ProcessStatus, Sink, Step
 
 
 class Row(msgspec.Struct, frozen=True, tag_field="table", kw_only=True):
@@ -104,7 +102,7 @@ class Commit(Row, frozen=True, tag="commits", kw_only=True):
 class Group(Row, frozen=True, tag="group", kw_only=True):
     """Callbacks only fire inside a poll: a SIGKILLed member reports no revocation."""
 
-    event: Literal["assigned", "revoked", "lost"]
+    event: GroupEvent
     partitions: list[int]
     rebalance_no: int
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, validate_call
 
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.core.limits import Count, Milliseconds, Number, Rate, Seconds, Whole
-from factorylab.core.vocabulary import AwayFrom, Direction
+from factorylab.core.vocabulary import AwayFrom, Direction, GroupProtocol
 from factorylab.scenarios.controls import control
 from factorylab.scenarios.fault_catalog import DatabaseKind, ProcessKind
 from factorylab.scenarios.model import (
@@ -24,7 +24,6 @@ from factorylab.scenarios.model import (
     Fault,
     Objectives,
     Profile,
-    Protocol,
     Scenario,
     Schedule,
     Target,
@@ -84,7 +83,7 @@ def consumer_loss(
     target: Target = "owner:0",
     kind: ProcessKind = "kill",
     hold_s: Seconds = 12,
-    protocol: Protocol = "range",
+    protocol: GroupProtocol = "range",
     session_timeout_s: Number | None = None,
     processors: Whole = 2,
     profile: Profile = "factory",

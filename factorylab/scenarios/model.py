@@ -37,13 +37,14 @@ from factorylab.core.limits import (
     Number,
     Rate,
     Seconds,
+    SessionTimeout,
     Share,
     SomeSeconds,
     Whole,
 )
 from factorylab.core.secret_text import SHOWN, is_secret
 from factorylab.core.spelling import NAME, matching
-from factorylab.core.vocabulary import AwayFrom, Direction, WorkStep
+from factorylab.core.vocabulary import AwayFrom, Compression, Direction, GroupProtocol, WorkStep
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import KINDS, KindName
@@ -56,7 +57,6 @@ def _acks_as_text(value: object) -> object:
 
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
-Protocol = Literal["range", "cooperative-sticky", "consumer"]
 ProcessorKind = Literal["fenced", "naive"]
 CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
@@ -202,13 +202,13 @@ class Clients(Model):
     acks: Acks = "all"
     idempotence: bool | None = Field(default=None, description="None: on when acks=all")
     linger_ms: Milliseconds = 20
-    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
+    compression: Compression = "lz4"
     processors: Whole = Field(default=2, ge=1, le=16)
     processor: ProcessorKind = Field(
         default="fenced", description="the factory's own, or one without a fence that loses"
     )
-    protocol: Protocol = "range"
-    session_timeout_s: Number | None = Field(default=None, ge=6, le=300, description="None: 14, or the broker's own")
+    protocol: GroupProtocol = "range"
+    session_timeout_s: SessionTimeout = None
     producer: Overrides = {}
     consumer: Overrides = {}
 

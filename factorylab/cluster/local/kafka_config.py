@@ -18,6 +18,8 @@ from pathlib import Path
 
 import javaproperties
 
+from factorylab.core.sessions import BROKER_HEARTBEAT_S, BROKER_SESSION_S
+
 CLUSTER_ID = "ZmFjdG9yeWxhYi0wMDAwMQ"  # 16 bytes in base64, as Kafka wants it
 RESERVED_DIRECTORY_IDS = 100  # Kafka keeps the first hundred UUIDs for itself
 HEAP_MB = 384
@@ -59,6 +61,10 @@ class BrokerPlace:
         }
 
 
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}"
+
+
 COMMON = {
     "process.roles": "broker,controller",
     "controller.listener.names": "CONTROLLER",
@@ -71,11 +77,10 @@ COMMON = {
     "share.coordinator.state.topic.num.partitions": "3",
     # A group gathers for this long before its first rebalance: enough for processors started together.
     "group.initial.rebalance.delay.ms": "500",
-    # KIP-848: the broker sets the session. 45 s is the default and its minimum; the lab's processors use 6 s.
-    "group.consumer.min.session.timeout.ms": "6000",
-    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.session.timeout.ms": _ms(BROKER_SESSION_S),
+    "group.consumer.session.timeout.ms": _ms(BROKER_SESSION_S),
     "group.consumer.min.heartbeat.interval.ms": "1000",
-    "group.consumer.heartbeat.interval.ms": "2000",
+    "group.consumer.heartbeat.interval.ms": _ms(BROKER_HEARTBEAT_S),
     # How soon a topic's retention acts; the default of 5 minutes outlasts every experiment.
     "log.retention.check.interval.ms": "1000",
     "log.initial.task.delay.ms": "1000",

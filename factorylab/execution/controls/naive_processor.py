@@ -21,6 +21,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab.core.clock import now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.libpq import connect
+from factorylab.core.vocabulary import GroupEvent
 from factorylab.core.waiting import wait_until
 from factorylab.factory import json_logs
 from factorylab.factory.client_errors import sorted_out
@@ -29,7 +30,7 @@ from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.process import StopSignal, run
 from factorylab.factory.processor.partition import Owned
 from factorylab.factory.processor.polls import records_of
-from factorylab.factory.processor.processor_journal import GroupEvent, ProcessorJournal
+from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.profiles import new_client, processor_consumer
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import ordered, reached

@@ -14,10 +14,11 @@ from contextlib import suppress
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from factorylab.core.backoff import Backoff
+from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory import json_logs
 from factorylab.factory.processor.contest import Contests
 from factorylab.factory.processor.partition import Owned
-from factorylab.factory.processor.processor_journal import GroupEvent, ProcessorJournal
+from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached
 from factorylab.factory.store.positions import At

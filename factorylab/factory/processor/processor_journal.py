@@ -7,16 +7,14 @@ assignment, and when a partition is taken again after a failure. Within one numb
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from factorylab.core import messages
 from factorylab.core.clock import now_ns
+from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.partition import Prepared
 from factorylab.history.journal import Journal
 from factorylab.history.tables import Commit, Group, Read
-
-GroupEvent = Literal["assigned", "revoked", "lost"]
 
 
 class ProcessorJournal:

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from factorylab.core.messages import KINDS
 from factorylab.detectors import detector_catalog
 from factorylab.detectors.partition_detectors import PartitionDetectors
-from factorylab.detectors.rules import KINDS, Columns
+from factorylab.detectors.rules import Columns
 from factorylab.detectors.saved_state import Part, decode, encode
 from factorylab.detectors.streaming import rounds
 

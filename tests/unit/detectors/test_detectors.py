@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from factorylab.core.messages import KINDS
 from factorylab.detectors.levels import Rule
 from factorylab.detectors.partition_detectors import PartitionDetectors
-from factorylab.detectors.rules import ENERGY_SPIKE, KINDS, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
+from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
 from tests.support.streams import Floats, episodes, stream
 
 
