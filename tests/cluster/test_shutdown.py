@@ -82,7 +82,8 @@ def locked(run: FactoryRun) -> Iterator[None]:
 
 def test_a_processor_that_is_too_slow_is_explained_and_recovers(run: FactoryRun) -> None:
     """A batch that takes longer than max.poll.interval.ms costs the membership: log, system_events and metrics say why
-    and what to do; the processor comes back, and nothing is lost or doubled."""
+    and what to do; the processor comes back, and nothing is lost or doubled. Over 10 s: the interval
+    that is exceeded is at least a session."""
     settings = run.folder / "slow.properties"
     settings.write_text("max.poll.interval.ms=6000\n")
     run.processor("p0", consumer_config=settings, session_timeout_s=6, metrics_port=0, store_deadline_s=80)

@@ -45,7 +45,8 @@ def stored(home: Path) -> int:
 
 
 def test_the_factory_works_on_when_its_driver_is_gone(home: Path) -> None:
-    """A fleet for each kind of sensor and two processors run after the driver left, and readings go on being stored."""
+    """A fleet for each kind of sensor and two processors run after the driver left, and readings go on being stored.
+    Over 10 s: the first test to ask for this lab waits for its start."""
     running = {node.name for node in manage.look(home) if node.status == "running"}
     assert running >= EVERYBODY
     before = stored(home)
@@ -53,7 +54,8 @@ def test_the_factory_works_on_when_its_driver_is_gone(home: Path) -> None:
 
 
 def test_a_processor_of_it_is_killed_by_hand(home: Path) -> None:
-    """`factorylab fault consumer kill` finds the owner of a partition, shows that it is dead, and it runs again."""
+    """`factorylab fault consumer kill` finds the owner of a partition, shows that it is dead, and it runs again.
+    Over 10 s: the group waits for the session of the dead member."""
     command = [sys.executable, "-c", "from factorylab.cli.main import main; main()", "fault", "consumer", "kill"]
     env = shell() | {"FACTORYLAB_HOME": str(home), "FACTORYLAB_BACKEND": "auto"}
     words = [*command, "--target", "owner:sensor-data/0", "--hold", "2"]

@@ -19,7 +19,8 @@ def owners(run: FactoryRun) -> list[str]:
 
 @pytest.mark.parametrize(("seed", "protocol"), [(1, "range"), (2, "cooperative-sticky")])
 def test_alerts_are_exact_whatever_happens_to_their_processors(run: FactoryRun, seed: int, protocol: str) -> None:
-    """Over a random mix of kills, pauses past the session, stops and joins, alerts and rows are those of one pass."""
+    """Over a random mix of kills, pauses past the session, stops and joins, alerts and rows are those of one pass.
+    Over 10 s: a pause lasts longer than a session, several times."""
     dice, given = random.Random(seed), {"protocol": protocol, "session_timeout_s": 6}
     for name in ("p0", "p1"):
         run.processor(name, **given)
