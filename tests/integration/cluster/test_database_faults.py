@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from factorylab.cluster import boot, control
+from factorylab.cluster import boot, control, manage
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.leftovers import clear
 from factorylab.cluster.local import postgres
@@ -184,7 +184,9 @@ def test_refusing_twice_and_lifting_twice(lab: Lab) -> None:
 def test_a_dead_database_cannot_be_made_to_refuse(lab: Lab) -> None:
     """It is refused with the reason, and healing starts it."""
     lab.inject("kill")
-    lab.wait("none")
+    wait_until(  # it answers nobody a moment before it has ended
+        lambda: [node.status for node in manage.look(lab.home)] == ["dead"], what="its end", timeout_s=60
+    )
     with pytest.raises(LabError, match="dead already"):
         lab.inject("refuse")
     lab.heal()
