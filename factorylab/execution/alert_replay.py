@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from confluent_kafka import Message
 
 from factorylab.core.messages import Alert
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import records_of
 from factorylab.factory.store.positions import Taken
 

@@ -10,7 +10,7 @@ from psycopg2.errors import DataError
 
 from factorylab.factory.processor.intake import take_in
 from factorylab.factory.processor.outbox import RECORD_MAX
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.store import Store
 from tests.support.bad_records import CASES, Fate, Pair, fuzzed, records

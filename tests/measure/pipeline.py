@@ -27,7 +27,7 @@ from rich.table import Table
 from factorylab.core import messages
 from factorylab.core.messages import KINDS
 from factorylab.factory.processor.intake import Records
-from factorylab.factory.processor.partition import Owned, Prepared
+from factorylab.factory.processor.owned_partition import Owned, Prepared
 from factorylab.factory.sensors.simulate import Simulation
 from factorylab.factory.store.connection import in_schema
 from factorylab.factory.store.positions import Taken

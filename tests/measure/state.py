@@ -26,7 +26,7 @@ import psycopg2
 from factorylab.core import messages
 from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.factory.processor.intake import Records
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.sensors.sensor import SensorInfo
 from factorylab.factory.sensors.simulate import Simulation
 from factorylab.factory.store.schema import create_schema, drop_schema

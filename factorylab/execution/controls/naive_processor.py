@@ -28,7 +28,7 @@ from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.process import StopSignal, run
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import records_of
 from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.profiles import new_client, processor_consumer

@@ -17,7 +17,7 @@ from factorylab.core.backoff import Backoff
 from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory import json_logs
 from factorylab.factory.processor.contest import Contests
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached

@@ -23,7 +23,7 @@ from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.member import Member
 from factorylab.factory.processor.outbox import Undelivered, printable
-from factorylab.factory.processor.partition import Owned, Prepared
+from factorylab.factory.processor.owned_partition import Owned, Prepared
 from factorylab.factory.processor.retries import PiecewiseRetry, Poison, is_the_records_fault
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached

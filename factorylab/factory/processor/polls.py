@@ -19,7 +19,7 @@ from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.member import Member
 from factorylab.factory.processor.missing_position import PositionLost, lost
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 
 
 class Polls:

@@ -29,7 +29,7 @@ from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.batches import Batches
 from factorylab.factory.processor.contest import OwnershipLost
 from factorylab.factory.processor.member import Member
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import Polls
 from factorylab.factory.store.crash_points import reached
 

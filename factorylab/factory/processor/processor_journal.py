@@ -12,7 +12,7 @@ from factorylab.core import messages
 from factorylab.core.clock import now_ns
 from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory.processor.intake import Records
-from factorylab.factory.processor.partition import Prepared
+from factorylab.factory.processor.owned_partition import Prepared
 from factorylab.history.journal import Journal
 from factorylab.history.tables import Commit, Group, Read
 

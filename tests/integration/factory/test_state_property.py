@@ -21,7 +21,7 @@ import pytest
 
 from factorylab.core import messages
 from factorylab.factory.processor.intake import Records
-from factorylab.factory.processor.partition import Owned, Prepared
+from factorylab.factory.processor.owned_partition import Owned, Prepared
 from factorylab.factory.store.positions import Fenced, Taken
 from factorylab.factory.store.schema import create_schema, drop_schema
 from factorylab.factory.store.store import Store

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from factorylab.factory.processor.intake import take_in
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.store.positions import Taken
 from tests.support.bad_records import CASES, fuzzed, records
 from tests.support.wire import wire

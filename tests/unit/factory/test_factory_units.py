@@ -18,7 +18,7 @@ from factorylab.factory.config import FleetConfig, ProcessorConfig, RateStage, f
 from factorylab.factory.fleet.schedule import SendSchedule
 from factorylab.factory.processor.intake import Records, take_in
 from factorylab.factory.processor.outbox import printable
-from factorylab.factory.processor.partition import Owned
+from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import records_of
 from factorylab.factory.sensors.recorded_machine import RecordedMachine, SourceFile
 from factorylab.factory.store.copy_binary import HEADER, TRAILER, copy_bytes
