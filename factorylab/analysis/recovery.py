@@ -27,10 +27,8 @@ from factorylab.history.saved_run import Run, each
 
 QUIET_S = 0.5
 SETTLED_S = 2.0
-WINDOW = {
-    **{"fault": "int64", "kind": "str", "target": "str", "node": "str"},
-    **{"intended_ns": "int64", "injected_ns": "int64", "healed_ns": "int64"},
-}
+WINDOW = {"fault": "int64", **dict.fromkeys(("kind", "target", "node"), "str")}
+WINDOW |= dict.fromkeys(("intended_ns", "injected_ns", "healed_ns"), "int64")
 LAG_FLOOR_S = 0.25  # a lag of what is offered in this time is healthy: the probe's period, and one batch
 
 

@@ -84,7 +84,10 @@ class FrameTables:
         self._dense: dict[str, pd.DataFrame] = {}
 
     def columns(self, table: str) -> list[str] | None:
-        return list(dtypes(table)) if table in self._given else None
+        """What may be unknown can be left out of a frame; what else is not in it was not recorded."""
+        if table not in self._given:
+            return None
+        return [name for name in dtypes(table) if name in self._given[table] or name in _may_be_unknown(table)]
 
     def row_count(self, table: str) -> int:
         return len(self._given[table]) if table in self._given else 0

@@ -25,14 +25,27 @@ from factorylab.history.tables import SINCE, TABLES
 from factorylab.scenarios.model import Scenario
 
 
-class Run:
+class Kept:
+    """What was measured on this object, kept from the first time on."""
+
+    @cached_property
+    def _measured(self) -> dict[Callable[[Any], pd.DataFrame], pd.DataFrame]:
+        return {}
+
+    def once(self, measure: Callable[[Self], pd.DataFrame]) -> pd.DataFrame:
+        """What `measure` makes of it, made at the first call and kept."""
+        if measure not in self._measured:
+            self._measured[measure] = measure(self)
+        return self._measured[measure]
+
+
+class Run(Kept):
     """One saved run. `run.sends`, `run.lag`, … (every table of `history`) are frames, kept once read."""
 
     def __init__(self, folder: run_folders.RunFolder, tables: Tables | None = None) -> None:
         self.folder = folder
         self._tables = tables or StoredTables(folder)
         self._kept: dict[str, pd.DataFrame] = {}
-        self._measured: dict[Measure, pd.DataFrame] = {}
 
     @classmethod
     def from_frames(cls, folder: run_folders.RunFolder, frames: Mapping[str, pd.DataFrame]) -> Self:
@@ -57,12 +70,6 @@ class Run:
         """Let go of the tables that were read; they are read again when asked for."""
         self._kept.clear()
         self._measured.clear()
-
-    def once(self, measure: Measure) -> pd.DataFrame:
-        """What `measure` makes of this run, made at the first call and kept."""
-        if measure not in self._measured:
-            self._measured[measure] = measure(self)
-        return self._measured[measure]
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -125,9 +132,6 @@ class Run:
             absent = [] if there is None else [name for name in dtypes(table) if name not in there]
             lacks += [table] if there is None else [f"{table}.{name}" for name in absent]
         return [name for name in lacks if SINCE.get(name, 1) <= version]
-
-
-Measure = Callable[[Run], pd.DataFrame]
 
 
 def each(frame: pd.DataFrame) -> Iterator[Any]:

@@ -19,12 +19,12 @@ from factorylab.analysis.readings import Ints, Mask, Readings, place
 from factorylab.analysis.recovery import ServiceTimes, ack_gaps, fault_windows, recovery
 from factorylab.audit.model.findings import Check, Outcome, Witness
 from factorylab.core.errors import LabError
-from factorylab.history.saved_run import Run, each
+from factorylab.history.saved_run import Kept, Run, each
 
 WITNESSES = 5
 
 
-class Evidence(Readings):
+class Evidence(Readings, Kept):
     """The sets of a run, what was measured on it, and how to name readings."""
 
     @cached_property
@@ -41,16 +41,6 @@ class Evidence(Readings):
         """What a final read that was cut short did not find may be there: it proves no loss. Raises LabError."""
         if "end" not in self.run.phases:
             raise LabError("the run was cut short before its final read was done")
-
-    def once(self, measure: Callable[[Evidence], pd.DataFrame]) -> pd.DataFrame:
-        """What `measure` makes of this evidence, made at the first call and kept."""
-        if measure not in self._measured:
-            self._measured[measure] = measure(self)
-        return self._measured[measure]
-
-    @cached_property
-    def _measured(self) -> dict[Callable[[Evidence], pd.DataFrame], pd.DataFrame]:
-        return {}
 
     @cached_property
     def service(self) -> ServiceTimes:

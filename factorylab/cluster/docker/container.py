@@ -5,7 +5,6 @@ Methods that talk to the engine block until it has answered, at most `engine.ANS
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import time
 from pathlib import Path
@@ -17,7 +16,6 @@ import psutil
 from factorylab.cluster import control
 from factorylab.cluster.control import Child, NodeState, Recorded
 from factorylab.cluster.docker import engine
-from factorylab.cluster.local.child import TICK_S
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -164,11 +162,3 @@ class Container:
     def remove(self) -> None:
         with engine.asking(f"removing {self.spec.name}"):
             self.client.api.remove_container(self.id, force=True, v=True)
-
-
-async def gone(entry: Container, within_s: float) -> bool:
-    """Wait for a container's end, at most `within_s` seconds."""
-    deadline = time.monotonic() + within_s
-    while entry.running and time.monotonic() < deadline:
-        await asyncio.sleep(TICK_S)
-    return not entry.running

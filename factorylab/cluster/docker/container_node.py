@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from factorylab.cluster.base import Cut
 from factorylab.cluster.docker import engine
-from factorylab.cluster.docker.container import Container, gone
+from factorylab.cluster.docker.container import Container
 from factorylab.cluster.docker.creation import LOCKED_DOWN, Plan
 from factorylab.cluster.docker.threads import Threads
-from factorylab.cluster.local.child import KILLED_S
+from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.look import look
 from factorylab.cluster.network.cuts import drops, iptables_rules
 from factorylab.cluster.supervisor import refusal

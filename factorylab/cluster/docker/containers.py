@@ -21,11 +21,11 @@ from factorylab.cluster.capabilities import require
 from factorylab.cluster.control import Child, ForwardedPort, Inject, NodeState, Recorded, Start
 from factorylab.cluster.docker import engine, projects
 from factorylab.cluster.docker.attempts import Shell
-from factorylab.cluster.docker.container import Container, gone
+from factorylab.cluster.docker.container import Container
 from factorylab.cluster.docker.container_node import ContainerNode
 from factorylab.cluster.docker.creation import PLAN, Composing, Plan, create_worker
 from factorylab.cluster.docker.threads import Threads
-from factorylab.cluster.local.child import KILLED_S
+from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import reach
 from factorylab.cluster.supervisor.breaking import Breaking

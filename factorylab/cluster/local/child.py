@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -96,8 +97,13 @@ def spawn(spec: Child, place: Namespace | None = None, volume: Volume | None = N
     return Entry(spec, process, psutil.Process(process.pid).create_time())
 
 
-async def gone(entry: Entry, within_s: float) -> bool:
-    """Wait for a child's end, at most `within_s` seconds."""
+class Running(Protocol):
+    @property
+    def running(self) -> bool: ...
+
+
+async def gone(entry: Running, within_s: float) -> bool:
+    """Wait until a child or a container has ended, at most `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while entry.running and time.monotonic() < deadline:
         await asyncio.sleep(TICK_S)

@@ -31,3 +31,10 @@ def test_a_number_in_a_frame_that_does_not_fit_is_refused(tmp_path: Path) -> Non
     wide = FrameTables({"log": log.assign(partition=2**16)})
     with pytest.raises(ValueError, match="partition: a number does not fit into int16"):
         wide.frame("log", ("partition",))
+
+
+def test_a_column_that_is_not_in_a_frame_was_not_recorded(tmp_path: Path) -> None:
+    """A frame without a column that each row must have is told as incomplete; what may be unknown can be left out."""
+    history = healthy(tmp_path)
+    history["sends"] = history["sends"].drop(columns=["payload_hash", "t_ack_ns"])
+    assert history.run().missing() == ["sends.payload_hash"]
