@@ -16,8 +16,8 @@ from factorylab.cli import (
     batch_commands,
     cluster_commands,
     database_commands,
+    dead_letters_commands,
     fault_commands,
-    letters_commands,
     runs_commands,
     score_commands,
     trace_commands,
@@ -68,7 +68,7 @@ score_commands.register(app)
 batch_commands.register(app)
 fault_commands.register(app)
 database_commands.register(app)
-letters_commands.register(app)
+dead_letters_commands.register(app)
 trace_commands.register(app)
 witness_commands.register(app)
 watch_commands.register(app)

@@ -30,7 +30,7 @@ from factorylab.core.names import Names
 from factorylab.core.vocabulary import Sink
 from factorylab.core.waiting import wait_until
 from factorylab.execution.alert_replay import AlertReplay
-from factorylab.execution.letters import letter_of
+from factorylab.execution.dead_letter_record import letter_of
 from factorylab.execution.log_scan import WORKER, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.factory.processor.intake import POISON_STAGE
 from factorylab.history.export import schema

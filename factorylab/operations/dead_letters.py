@@ -27,7 +27,7 @@ from factorylab.cluster.base import Endpoints
 from factorylab.core.errors import LabError
 from factorylab.core.libpq import connect
 from factorylab.core.names import Names
-from factorylab.execution.letters import Letter, Origin, letter_of
+from factorylab.execution.dead_letter_record import Letter, Origin, letter_of
 from factorylab.execution.log_scan import read_topic
 from factorylab.factory.store.connection import CONNECT_S
 

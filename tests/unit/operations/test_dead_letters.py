@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 
-from factorylab.cli.letters_commands import as_object, line
-from factorylab.execution.letters import Letter, letter_of
+from factorylab.cli.dead_letters_commands import as_object, line
+from factorylab.execution.dead_letter_record import Letter, letter_of
 from factorylab.operations.dead_letters import Choice
 from tests.support.commands import Call, call, results
 

@@ -18,7 +18,7 @@ from factorylab.core.names import Names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from factorylab.execution.letters import Letter
+    from factorylab.execution.dead_letter_record import Letter
     from factorylab.operations.dead_letters import DeadLetters, Resent
 
 SHOWN_BYTES, SHOWN_REASON = 48, 300
