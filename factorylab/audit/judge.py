@@ -61,6 +61,7 @@ def judge(run: Run) -> Verdict:
         alerting=_or_none(lambda: alerting(evidence)),
         explanations=explanations(evidence, checks),
         life=_or_none(lambda: life_of_witness(evidence, checks)),
+        asked=sum(check.asked for check in checks),
         checks=checks,
     )
 
@@ -74,7 +75,7 @@ def _or_none(measure: Callable[[], T]) -> T | None:
 
 
 def _counts(e: Evidence, checks: list[Check]) -> Counts:
-    count = {c.name: c.count for c in checks}
+    count = {c.name: c.answer for c in checks}
     by_outcome = np.bincount(e.outcome, minlength=5)
     unknown_found = int(((e.outcome == UNKNOWN) & e.in_log).sum())
     stored = int(e.stored.sum())

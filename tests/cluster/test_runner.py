@@ -33,7 +33,7 @@ SHORT = Schedule(warm_up_s=2, steady_s=4, after_s=4)
 
 
 def fired(run: Run) -> set[str]:
-    return {check.name for check in run.verdict.checks if check.verdict != "PASS"}
+    return {check.name for check in run.verdict.fired}
 
 
 def explain(run: Run) -> str:

@@ -14,7 +14,7 @@ Spoil = Callable[[History], object]
 
 
 def fired(verdict: Verdict) -> dict[str, int]:
-    return {c.name: c.count for c in verdict.checks if c.verdict != "PASS"}
+    return {c.name: c.count for c in verdict.fired}
 
 
 def drop(table: str, *rows: int) -> Spoil:

@@ -6,16 +6,20 @@ check without an answer is INVALID.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from factorylab.analysis.readings import NEVER, SHED
 from factorylab.audit.model.registry import Evidence, Found, check
 
+NO_OBJECTIVE = "no objective"
+
 
 def _within(limit: float | None, seconds: list[float], censored: list[bool]) -> Found:
     """Each of `seconds` against `limit`."""
     if limit is None:
-        return Found(0, 0, "no objective")
+        return Found(0, 0, not_asked=NO_OBJECTIVE)
     if not seconds:
         raise ValueError("nothing was measured")
     worst = max(seconds)
@@ -25,11 +29,18 @@ def _within(limit: float | None, seconds: list[float], censored: list[bool]) -> 
     return Found(late, len(seconds), f"worst {'> ' * any(censored)}{worst:.2f} s, allowed {limit:g} s")
 
 
+def _at_most(e: Evidence, limit: int | None, count: int) -> Found:
+    """`count` readings against `limit`."""
+    if limit is None:
+        return Found(0, len(e.sends), f"{count:,} in all", not_asked=NO_OBJECTIVE)
+    return Found(count if count > limit else 0, len(e.sends), f"{count:,} in all, at most {limit:,} allowed")
+
+
 @check("The service recovered in time from every fault.", "faults took too long")
 def recovery_s(e: Evidence) -> Found:
     frame = e.recovery
     if frame.empty:
-        return Found(0, 0, "no fault")
+        return Found(0, 0, not_asked="no fault")
     return _within(
         e.run.scenario.objectives.recovery_s, frame["recovery_s"].tolist(), frame["recovery_censored"].tolist()
     )
@@ -45,7 +56,7 @@ def latency_p99_s(e: Evidence) -> Found:
     """`count` are the readings beyond the objective, and 0 where they are no more than 1 %."""
     limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency_s)
     if limit is None:
-        return Found(0, n, "no objective")
+        return Found(0, n, not_asked=NO_OBJECTIVE)
     if not n:
         raise ValueError("no latency was measured")
     p99 = float(np.quantile(e.latency_s, 0.99))
@@ -55,17 +66,12 @@ def latency_p99_s(e: Evidence) -> Found:
 
 @check("The producers shed no more than allowed.", "readings were shed")
 def shed(e: Evidence) -> Found:
-    limit, count = e.run.scenario.objectives.shed, int((e.outcome == SHED).sum())
-    detail = "no objective" if limit is None else f"at most {limit:,} allowed"
-    broken = limit is not None and count > limit
-    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}")
+    return _at_most(e, e.run.scenario.objectives.shed, int((e.outcome == SHED).sum()))
 
 
 @check("No more readings than allowed stayed out of the store, whatever became of them.", "readings are not stored")
 def unstored(e: Evidence) -> Found:
     """Offered − stored: what was never acknowledged is in it, so a loss under acks=0 shows here and nowhere else."""
-    limit, count = e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum())
-    detail = "no objective" if limit is None else f"at most {limit:,} allowed"
-    broken = limit is not None and count > limit
-    missing = e.witnesses((e.outcome != NEVER) & ~e.stored, "not in the store") if broken else []
-    return Found(count if broken else 0, len(e.sends), f"{count:,} in all, {detail}", missing)
+    found = _at_most(e, e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum()))
+    missing = e.witnesses((e.outcome != NEVER) & ~e.stored, "not in the store") if found.count else []
+    return replace(found, witnesses=missing)

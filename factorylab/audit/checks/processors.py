@@ -175,8 +175,8 @@ def alert_differs(e: Evidence) -> Found:
     witnesses = _alert_witnesses(e, missing, "not stored") + _alert_witnesses(e, extra, "not raised by the pass")
     witnesses += _alert_witnesses(e, altered, "told in two ways")
     count = len(missing) + len(extra) + len(altered)
-    detail = f"{len(missing):,} missing, {len(extra):,} too many, {len(altered):,} altered" if count else unjudged
-    return Found(count, len(replay), detail, witnesses)
+    detail = f"{len(missing):,} missing, {len(extra):,} too many, {len(altered):,} altered" if count else ""
+    return Found(count, len(replay), detail, witnesses, unjudged)
 
 
 def _told_differently(alerts: pd.DataFrame) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def no_problems(e: Evidence) -> Found:
         return Found(1, 1, failed.read_text(encoding="utf-8").strip())
     problems = list(e.run.manifest.problems)
     problems += [f"{name} died" for name in e.run.manifest.workers_died if name in OWN_WORKERS]
-    return Found(len(problems), len(problems), "; ".join(problems[:WITNESSES]), _notes(problems))
+    return Found(len(problems), max(1, len(problems)), "; ".join(problems[:WITNESSES]), _notes(problems))
 
 
 @check(
@@ -205,7 +205,7 @@ def fault_landed(e: Evidence) -> Found:
             held_s = (w.healed_ns - w.injected_ns) / NS if w.healed_ns > 0 else np.inf
             unseen += [f"held for {held_s:.1f} s of {fault.hold_s:g}"] * (held_s < HELD_ENOUGH * fault.hold_s)
             missed += [f"fault {number}: {'; '.join(unseen[:WITNESSES])}"] * bool(unseen)
-    return Found(len(missed), len(declared), "; ".join(missed), _notes(missed))
+    return Found(len(missed), len(declared), "; ".join(missed), _notes(missed), "" if declared else "no fault")
 
 
 @check("Readings were offered while each fault was held, and after it.", "windows had too few", "INVALID")
@@ -213,7 +213,7 @@ def enough_sends(e: Evidence) -> Found:
     """At least half of what the declared rate would have offered. A recorded source may end within the last window:
     that window ends with it."""
     if not e.run.scenario.faults:
-        return Found(0, 0)
+        return Found(0, 0, not_asked="no fault")
     windows = {
         f"fault {w.fault} on {w.node}": (w.injected_ns, w.healed_ns)
         for w in each(e.fault_windows)

@@ -8,6 +8,7 @@ import msgspec
 
 Outcome = Literal["PASS", "NOT_DRAINED", "INVALID", "FAIL"]
 ORDER: tuple[Outcome, ...] = ("PASS", "NOT_DRAINED", "INVALID", "FAIL")
+CheckOutcome = Outcome | Literal["NOT_ASKED"]
 EXPECTED_WORD: dict[str, Outcome] = {"pass": "PASS", "invalid": "INVALID"}
 
 
@@ -22,22 +23,39 @@ class Witness(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """`claim` is the sentence that was tested, on `n` cases, of which `count` broke it; `measured` says so in words."""
+    """`claim` is the sentence that was tested, on `n` cases, of which `count` broke it; `measured` says so in words.
+
+    NOT_ASKED: the run had no case of it, or its scenario promises nothing there. It says neither yes nor no.
+    """
 
     name: str
-    verdict: Outcome
+    verdict: CheckOutcome
     count: int
     n: int
     claim: str
     measured: str
     witnesses: list[Witness] = []
 
+    @property
+    def asked(self) -> bool:
+        return self.verdict != "NOT_ASKED"
+
+    @property
+    def fired(self) -> bool:
+        return self.verdict not in {"PASS", "NOT_ASKED"}
+
+    @property
+    def answer(self) -> int | None:
+        """`count`; None where the claim was not asked, or the check could not be made."""
+        return self.count if self.verdict == "PASS" or self.count else None
+
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Readings unless said otherwise. `offered` = acked + unknown + failed + shed.
 
     `unstored` is offered − stored: what never reached the store, for whatever reason. `duplicates` counts
-    surplus records in the log plus surplus rows in the store.
+    surplus records in the log plus surplus rows in the store. What a check counts is None where it has no answer:
+    it was not asked, or could not be made.
     """
 
     offered: int
@@ -48,12 +66,12 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     unknown_found: int
     stored: int
     unstored: int
-    lost_in_log: int
-    lost_in_pipeline: int
-    expired: int
-    not_drained: int
+    lost_in_log: int | None
+    lost_in_pipeline: int | None
+    expired: int | None
+    not_drained: int | None
     duplicates: int
-    reordered: int
+    reordered: int | None
     dead_letters: int
     alerts: int
 
@@ -213,9 +231,9 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def worst(outcomes: list[Outcome]) -> Outcome:
-    """No outcome at all proves nothing: INVALID."""
-    return max(outcomes, key=ORDER.index, default="INVALID")
+def worst(outcomes: list[CheckOutcome]) -> Outcome:
+    """Of the checks that were asked. No outcome at all proves nothing: INVALID."""
+    return max((o for o in outcomes if o != "NOT_ASKED"), key=ORDER.index, default="INVALID")
 
 
 def meets(expectation: str | list[str], checks: list[Check]) -> bool:

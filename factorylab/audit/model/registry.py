@@ -22,6 +22,7 @@ from factorylab.core.errors import LabError
 from factorylab.history.saved_run import Kept, Run, each
 
 WITNESSES = 5
+NO_CASE = "the run had no case of it"
 
 
 class Evidence(Readings, Kept):
@@ -99,12 +100,24 @@ class Evidence(Readings, Kept):
 
 @dataclass(frozen=True)
 class Found:
-    """`count` of `n` cases break the claim; `detail` adds to the sentence built from the two."""
+    """`count` of `n` cases break the claim; `detail` adds to the sentence built from the two.
+
+    Without a case the claim is not asked, and neither is it where `not_asked` says why the run does not promise it.
+    """
 
     count: int
     n: int
     detail: str = ""
     witnesses: Sequence[Witness] = field(default=())
+    not_asked: str = ""
+
+    @property
+    def asked(self) -> bool:
+        return self.count > 0 or (self.n > 0 and not self.not_asked)
+
+    def words(self, cases: str) -> str:
+        told = f"{self.count:,} of {self.n:,} {cases}" if self.asked else f"not asked: {self.not_asked or NO_CASE}"
+        return told + (f"; {self.detail}" if self.detail else "")
 
 
 Look = Callable[[Evidence], Found]
@@ -124,14 +137,13 @@ class Registered:
         except Exception as error:  # whatever it is: a check without an answer must not pass
             text = f"the check could not be made: {type(error).__name__}: {error}"
             return Check(name=self.name, verdict="INVALID", count=0, n=0, claim=self.claim, measured=text)
-        measured = f"{found.count:,} of {found.n:,} {self.cases}" + (f"; {found.detail}" if found.detail else "")
         return Check(
             name=self.name,
-            verdict=self.broken if found.count else "PASS",
+            verdict=self.broken if found.count else "PASS" if found.asked else "NOT_ASKED",
             count=found.count,
             n=found.n,
             claim=self.claim,
-            measured=measured,
+            measured=found.words(self.cases),
             witnesses=list(found.witnesses)[:WITNESSES],
         )
 

@@ -2,6 +2,9 @@
 
     PASS < NOT_DRAINED < INVALID < FAIL
 
+A check that was not asked (NOT_ASKED: no case of it, no objective) makes a verdict neither better nor worse, and is
+not met by an expectation that names it.
+
 A proven loss is a FAIL whatever else went wrong; a check that crashes or lacks its evidence is INVALID, never PASS.
 
 Expectations. "pass" is met by PASS alone and "invalid" by INVALID alone. A list of checks is met when exactly
@@ -33,6 +36,7 @@ from factorylab.audit.model.findings import (
 from factorylab.audit.model.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
 from factorylab.core.exit_codes import FAILED, INVALID, NOT_DRAINED
 
+LOSSES = ("lost_in_log", "lost_in_pipeline", "expired")
 SHOWN = 5  # checks on a screen
 EVIDENCE = (5, 2)  # what each explanation on a screen rests on
 HELD = "\xa0"  # a space at which no line ends
@@ -66,13 +70,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     alerting: Alerting | None = None
     explanations: list[Explanation] = []
     life: Life | None = None
+    asked: int
     checks: list[Check]
 
     @property
     def fired(self) -> list[Check]:
         """Checks that did not pass, the worst first, and those that counted something before those that crashed."""
-        fired = (c for c in self.checks if c.verdict != "PASS")
+        fired = (c for c in self.checks if c.fired)
         return sorted(fired, key=lambda c: (-ORDER.index(c.verdict), c.count == 0))
+
+    @property
+    def told(self) -> str:
+        """How many checks were asked, and how many of them fired."""
+        return f"{self.asked} of {len(self.checks)} checks asked, {len(self.fired)} fired"
 
     def _repr_pretty_(self, printer: Printer, cycle: bool) -> None:
         """How a notebook shows it: one screen."""
@@ -87,7 +97,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
     shown: dict[str, object] = {
         "offered": counts and counts.offered,
         "acked": counts and counts.acked,
-        "lost": counts and counts.lost_in_log + counts.lost_in_pipeline + counts.expired,
+        "lost": counts and _lost(verdict.checks),
         "duplicated": counts and counts.duplicates,
         "shed": counts and counts.shed,
         "offered − stored": counts and counts.unstored,
@@ -100,6 +110,14 @@ def numbers(verdict: Verdict) -> dict[str, str]:
     return {name: "–" if v is None else f"{v:,}" if isinstance(v, int) else str(v) for name, v in shown.items()}
 
 
+def _lost(checks: list[Check]) -> int | str | None:
+    """All confirmed readings that are gone; None where one of the checks could not be made."""
+    asked = [check for check in checks if check.name in LOSSES and check.asked]
+    if any(check.answer is None for check in asked):
+        return None
+    return sum(check.count for check in asked) if asked else "not asked"
+
+
 def expectation(verdict: Verdict) -> str:
     """What the scenario declared, in words."""
     declared = verdict.expectation
@@ -110,6 +128,7 @@ def one_line(verdict: Verdict) -> str:
     """The verdict for a terminal, on one line."""
     shown = numbers(verdict)
     words = [f"{name} {shown[name]}" for name in ("acked", "lost", "duplicated", "shed", "recovery", "p99")]
+    words.append(f"{verdict.asked} of {len(verdict.checks)} asked")
     names = [c.name for c in verdict.fired]
     more = f" and {len(names) - SHOWN} more" if names[SHOWN:] else ""
     why = f"  [{', '.join(names[:SHOWN])}{more}]" if names else ""
@@ -120,7 +139,7 @@ def panel(verdict: Verdict) -> str:
     """The verdict on one screen: what fired and why, one reading's life, recovery, then the numbers."""
     lines = [
         f"{verdict.title} {verdict.run_id}: {verdict.verdict} ({EXPECTED[verdict.met]}: {expectation(verdict)})",
-        f"{len(verdict.fired)} of {len(verdict.checks)} checks fired. Times are seconds since the steady state began.",
+        f"{verdict.told}. Times are seconds since the steady state began.",
         "",
     ]
     for check in verdict.fired[:SHOWN]:
@@ -180,7 +199,7 @@ def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
 
 
 def claims(verdict: Verdict) -> pd.DataFrame:
-    """Every check with its claim and what was measured, the worst first; one row a check."""
-    passed = [check for check in verdict.checks if check.verdict == "PASS"]
-    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *passed]]
+    """Every check with its claim and what was measured, the worst first, what was not asked last; one row a check."""
+    quiet = sorted((check for check in verdict.checks if not check.fired), key=lambda check: not check.asked)
+    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *quiet]]
     return pd.DataFrame(rows, columns=["check", "verdict", "claim", "measured"]).set_index("check")

@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from factorylab.audit.judged import load, write_verdict
-from factorylab.audit.model.findings import Check, meets
+from factorylab.audit.model.findings import Check, meets, worst
 from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
-from factorylab.audit.model.verdict import Verdict, one_line, panel
+from factorylab.audit.model.verdict import Verdict, numbers, one_line, panel
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.history import run_tables
 from tests.support.histories import (
@@ -499,6 +500,35 @@ def test_more_than_was_declared_does_not_meet_the_expectation() -> None:
         and not meets("pass", [a])
         and not meets("invalid", [a, c])
     )
+
+
+def test_what_was_not_asked_is_no_pass(tmp_path: Path) -> None:
+    """Objectives that are not declared, and claims without a case, read NOT_ASKED in JSON, on the screen and in the
+    count, and leave the verdict as it is; what was asked and kept is a PASS."""
+    verdict = healthy(tmp_path, scenario(objectives={"shed": 0})).run().verdict
+    silent = {c.name for c in verdict.checks if c.verdict == "NOT_ASKED"}
+    assert silent >= {"recovery_s", "ack_gap_s", "unstored", "fault_landed", "enough_sends", "alert_missing"}
+    assert verdict.verdict == "PASS" and not silent & {"shed", "lost_in_log", "steady_state", "no_problems"}
+    assert verdict.asked == len(verdict.checks) - len(silent) == msgspec.to_builtins(verdict)["asked"]
+    count = f"{verdict.asked} of {len(verdict.checks)}"
+    assert f"{count} checks asked, 0 fired" in panel(verdict) and f"{count} asked" in one_line(verdict)
+
+
+def test_nothing_confirmed_is_not_nothing_lost(tmp_path: Path) -> None:
+    """Where no reading was confirmed, the number of lost ones is not 0: it was not asked."""
+    verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).run().verdict
+    assert verdict.counts is not None and verdict.counts.lost_in_log is None and numbers(verdict)["lost"] == "not asked"
+
+
+def test_an_expectation_is_not_met_by_what_was_not_asked() -> None:
+    """A check that was not asked neither meets an expectation that names it, nor spoils another; with nothing asked at
+    all the outcome is INVALID."""
+    none = Check(name="a", verdict="NOT_ASKED", count=0, n=0, claim="", measured="")
+    kept, fires = replace(none, name="b", verdict="PASS", n=1), replace(none, name="c", verdict="FAIL", count=1, n=1)
+    assert not meets(["a"], [none, kept]) and meets("pass", [none, kept]) and meets(["c"], [none, fires])
+    crashed = replace(none, verdict="INVALID")
+    assert [check.answer for check in (none, kept, fires, crashed)] == [None, 0, 1, None]
+    assert (worst(["NOT_ASKED", "PASS"]), worst(["NOT_ASKED"])) == ("PASS", "INVALID")
 
 
 def test_a_check_that_raises_is_invalid(tmp_path: Path) -> None:
