@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from factorylab.audit.explain.life import Biography
+from factorylab.audit.judge import checked
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.audit.model.findings import Check, Life
 from factorylab.audit.model.registry import Evidence
@@ -69,13 +70,14 @@ def extract(run: JudgedRun, life: Life, folder: Path) -> JudgedRun:
     if _found(small, life.check).verdict != whole.verdict:
         shutil.rmtree(folder)
         raise UsageError(f"a few rows do not show it: {whole.name} compares all of them with what is allowed")
-    text = TEST.format(run_id=run.verdict.run_id, claim=whole.claim, check=whole.name, verdict=whole.verdict)
-    (folder / f"test_{whole.name}_{run.verdict.run_id}.py").write_text(text, encoding="utf-8")
+    text = TEST.format(run_id=run.folder.run_id, claim=whole.claim, check=whole.name, verdict=whole.verdict)
+    (folder / f"test_{whole.name}_{run.folder.run_id}.py").write_text(text, encoding="utf-8")
     return small
 
 
 def _found(run: JudgedRun, name: str) -> Check:
-    return next(check for check in run.verdict.checks if check.name == name)
+    (check,) = checked(run, name)[1]
+    return check
 
 
 def _neighbours(run: JudgedRun, places: Iterable[Place]) -> set[Place]:

@@ -38,7 +38,7 @@ def judge(run: Run) -> Verdict:
     """
     if not run.folder.sealed:
         manifest.read(run.folder)
-    evidence, checks = run_checks(run, _MODULES)
+    evidence, checks = checked(run)
     outcome = worst([c.verdict for c in checks])
     declared = run.scenario.expect
     expectation = declared if isinstance(declared, str) else list(declared)
@@ -64,6 +64,11 @@ def judge(run: Run) -> Verdict:
         asked=sum(check.asked for check in checks),
         checks=checks,
     )
+
+
+def checked(run: Run, *names: str) -> tuple[Evidence, list[Check]]:
+    """The checks of these names, or all, and what they looked at: a verdict without all that is costly beside them."""
+    return run_checks(run, _MODULES, names)
 
 
 def _or_none(measure: Callable[[], T]) -> T | None:

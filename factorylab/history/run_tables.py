@@ -77,11 +77,14 @@ class StoredTables:
 
 
 class FrameTables:
-    """Frames in memory, taken as if they had been stored and read again."""
+    """Frames in memory, taken as if they had been stored and read again; each column is cast when first asked for.
+
+    `frame` raises ValueError where a number does not fit into its dtype.
+    """
 
     def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
         self._given = {table: frame.copy(deep=False) for table, frame in frames.items()}
-        self._dense: dict[str, pd.DataFrame] = {}
+        self._cast: dict[tuple[str, str], Any] = {}
 
     def columns(self, table: str) -> list[str] | None:
         """What may be unknown can be left out of a frame; what else is not in it was not recorded."""
@@ -95,35 +98,36 @@ class FrameTables:
     def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
         if not self.row_count(table):
             return empty(table, wanted)
-        if table not in self._dense:
-            self._dense[table] = _as_read(table, self._given[table])
-        return self._dense[table] if wanted == tuple(dtypes(table)) else self._dense[table][list(wanted)]
+        found = {name: self._column(table, name) for name in wanted if name in self._given[table]}
+        return _frame(table, found, self.row_count(table), wanted)
+
+    def _column(self, table: str, name: str) -> Any:
+        if (table, name) not in self._cast:
+            self._cast[table, name] = _cast(self._given[table][name], dtypes(table)[name])
+        return self._cast[table, name]
 
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         whole = stored(table, self._given[table]) if self.row_count(table) else schema(table).empty_table()
         return whole if condition is None else whole.filter(condition)
 
 
-def _as_read(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """What reading `stored(table, frame)` would give, without the way over Arrow.
+def _cast(column: pd.Series[Any], dtype: str) -> Any:
+    """What reading the column as it would have been stored gives, without the way over Arrow. Numbers are read-only:
+    several frames share them.
 
     Raises:
         ValueError: a number does not fit into its dtype.
     """
-    found = {name: _cast(frame[name], dtype) for name, dtype in dtypes(table).items() if name in frame}
-    return _frame(table, found, len(frame), tuple(dtypes(table)))
-
-
-def _cast(column: pd.Series[Any], dtype: str) -> Any:
-    if dtype in ("object", column.dtype):
+    if dtype == "object":
         return column.array
     if dtype == "category":
         codes, words = pd.factorize(column.to_numpy(dtype=object))
         return pd.Categorical.from_codes(codes, pd.Index(words, dtype="str"))
     values = column.to_numpy()
-    dense = values.astype(dtype)
-    if dtype != "float64" and (dense != values).any():
+    dense = values.astype(dtype, copy=False).view()
+    if dtype not in ("float64", values.dtype) and (dense != values).any():
         raise ValueError(f"{column.name}: a number does not fit into {dtype}")
+    dense.flags.writeable = False
     return dense
 
 

@@ -7,8 +7,9 @@ asked for are read.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -136,7 +137,15 @@ class Run(Kept):
 
 def each(frame: pd.DataFrame) -> Iterator[Any]:
     """The rows of a small frame, one after the other, with the columns as attributes."""
-    return frame.itertuples(index=False) if len(frame) else iter(())  # to name the columns costs more than to look
+    if frame.empty:
+        return iter(())
+    return map(_row_type(tuple(frame.columns))._make, zip(*(frame[name].tolist() for name in frame), strict=True))
+
+
+@cache
+def _row_type(columns: tuple[str, ...]) -> Any:
+    """Kept, unlike that of `DataFrame.itertuples`: to make it costs more than to read a few rows."""
+    return namedtuple("Row", columns)
 
 
 def existing(path: Path | str) -> run_folders.RunFolder:

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.audit.model.findings import Explanation
+from factorylab.audit.explain.explanations import explanations
+from factorylab.audit.explain.life import life_of_witness
+from factorylab.audit.judge import checked
+from factorylab.audit.model.findings import Explanation, Life
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns, forget_acked, network_partition
@@ -15,8 +18,17 @@ from tests.support.histories import History, S, at_ns, forget_acked, network_par
 CUT_AT = 267  # the first offset that the isolated leader confirmed alone, see `isolated`
 
 
-def told(verdict: Verdict, check: str) -> list[Explanation]:
-    return [explanation for explanation in verdict.explanations if explanation.check == check]
+def told(judged: Verdict | Run, check: str) -> list[Explanation]:
+    """The stories of what a check counted. Of a run that check alone is made."""
+    stories = judged.explanations if isinstance(judged, Verdict) else explanations(*checked(judged, check))
+    return [explanation for explanation in stories if explanation.check == check]
+
+
+def life_of(run: Run, check: str) -> Life:
+    """The life of a reading that shows what this check found."""
+    life = life_of_witness(*checked(run, check))
+    assert life is not None and life.check == check
+    return life
 
 
 def isolated(folder: Path, **changes: object) -> History:

@@ -7,14 +7,26 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from factorylab.audit.judge import checked
+from factorylab.audit.model.findings import Check
 from factorylab.audit.model.verdict import Verdict
+from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns
 
 Spoil = Callable[[History], object]
 
 
-def fired(verdict: Verdict) -> dict[str, int]:
-    return {c.name: c.count for c in verdict.fired}
+def fired(judged: Verdict | Run, *names: str) -> dict[str, int]:
+    """What did not pass, with its count. Of a run the checks of these names are made, or all, and nothing else of its
+    verdict."""
+    checks = judged.checks if isinstance(judged, Verdict) else checked(judged, *names)[1]
+    return {c.name: c.count for c in checks if c.fired}
+
+
+def check_of(run: Run, name: str) -> Check:
+    """One check alone."""
+    (found,) = checked(run, name)[1]
+    return found
 
 
 def drop(table: str, *rows: int) -> Spoil:

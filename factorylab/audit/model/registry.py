@@ -6,7 +6,7 @@ come from here, so that every check reads alike. A check that raises is INVALID:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -161,7 +161,13 @@ def check(claim: str, cases: str, broken: Outcome = "FAIL") -> Callable[[Look], 
     return register
 
 
-def run_checks(run: Run, modules: Sequence[ModuleType]) -> tuple[Evidence, list[Check]]:
-    """All checks of some modules, in their order."""
-    evidence = Evidence(run)
-    return evidence, [c(evidence) for m in modules for c in CHECKS if c.look.__module__ == m.__name__]
+def run_checks(run: Run, modules: Sequence[ModuleType], names: Collection[str] = ()) -> tuple[Evidence, list[Check]]:
+    """The checks of some modules that have these names, or all of them, in their order.
+
+    Raises:
+        ValueError: there is no check of such a name.
+    """
+    evidence, known = Evidence(run), [c for m in modules for c in CHECKS if c.look.__module__ == m.__name__]
+    if unknown := set(names) - {c.name for c in known}:
+        raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
+    return evidence, [c(evidence) for c in known if not names or c.name in names]

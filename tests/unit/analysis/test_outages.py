@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from factorylab.analysis import outages, recovery
 from factorylab.scenarios.model import Fault
 from tests.support.histories import History, at_ns, healthy, scenario, stall
+from tests.support.spoils import check_of
 
 
 def database_loss(folder: Path, kind: str = "kill") -> History:
@@ -68,5 +69,5 @@ def test_a_refusal_counts_only_where_the_probe_met_it(tmp_path: Path, answer: st
     h = database_loss(tmp_path, "refuse")
     for second, told in ((3, "ok"), (8, answer), (14, "ok")):
         h.add("database", worker="probe", t_ns=at_ns(second), answer=told)
-    found = next(check for check in h.run().verdict.checks if check.name == "fault_landed")
+    found = check_of(h.run(), "fault_landed")
     assert found.verdict == verdict

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
-from factorylab.audit.judged import load, write_verdict
+from factorylab.audit.judge import checked
+from factorylab.audit.judged import JudgedRun, load, write_verdict
 from factorylab.audit.model.findings import Check, meets, worst
 from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
 from factorylab.audit.model.verdict import Verdict, numbers, one_line, panel
@@ -40,6 +41,7 @@ from tests.support.spoils import (
     blind,
     both,
     callback,
+    check_of,
     commit,
     dead_letter,
     drop,
@@ -59,10 +61,10 @@ from tests.support.spoils import (
 )
 
 
-def spoiled(folder: Path, spoil: Spoil, **changes: object) -> Verdict:
+def spoiled(folder: Path, spoil: Spoil, **changes: object) -> JudgedRun:
     history = healthy(folder, scenario(**changes))
     spoil(history)
-    return history.run().verdict
+    return history.run()
 
 
 def told_in_two_ways(odd: str) -> Spoil:
@@ -171,9 +173,8 @@ def test_each_violation_is_found_with_its_count(tmp_path: Path, claim: str) -> N
 
 @pytest.mark.parametrize("claim", ALMOST)
 def test_what_almost_is_a_violation_passes(tmp_path: Path, claim: str) -> None:
-    """Legal oddities leave the verdict at PASS."""
-    verdict = spoiled(tmp_path, ALMOST[claim])
-    assert (verdict.verdict, fired(verdict)) == ("PASS", {})
+    """Legal oddities leave every check at PASS."""
+    assert fired(spoiled(tmp_path, ALMOST[claim])) == {}
 
 
 def consumer_cut_off(folder: Path) -> History:
@@ -185,9 +186,9 @@ def test_what_dies_while_it_is_killed_was_asked_to(tmp_path: Path) -> None:
     history = broker_loss(tmp_path)
     late = history["faults"]["step"] == "injected"
     history["faults"].loc[late, "t_ns"] += at_ns(0.5) - at_ns(0)  # two samples of the probe
-    assert "died_unasked" not in fired(history.run().verdict)
+    assert fired(history.run(), "died_unasked") == {}
     history["faults"] = history["faults"][history["faults"]["step"] != "intended"]
-    assert fired(history.run().verdict)["died_unasked"] == 1
+    assert fired(history.run(), "died_unasked") == {"died_unasked": 1}
 
 
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
@@ -288,9 +289,16 @@ def test_a_run_that_proves_nothing_is_invalid(tmp_path: Path, claim: str) -> Non
     spoil, name = INVALID[claim]
     history = broker_loss(tmp_path)
     spoil(history)
-    verdict = history.run().verdict
-    assert {c.name: c.verdict for c in verdict.checks}[name] == "INVALID"
-    assert (verdict.met, verdict.exit_code) == (False, 1 if verdict.verdict == "FAIL" else 4)
+    assert check_of(history.run(), name).verdict == "INVALID"
+
+
+@pytest.mark.parametrize(("also", "worst", "code"), [(lambda h: None, "INVALID", 4), (drop("log", 5), "FAIL", 1)])
+def test_a_run_with_an_invalid_check_does_not_do_what_was_expected(
+    tmp_path: Path, also: Spoil, worst: str, code: int
+) -> None:
+    """One INVALID check makes the verdict INVALID and its exit code 4; beside a loss, which wins, 1."""
+    verdict = spoiled(tmp_path, both(lambda h: h.made_of.update(problems=["x"]), also)).verdict
+    assert (verdict.verdict, verdict.met, verdict.exit_code) == (worst, False, code)
 
 
 def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
@@ -298,19 +306,19 @@ def test_what_a_killed_owner_could_not_note_is_no_hole(tmp_path: Path) -> None:
     history = consumer_loss(tmp_path)
     last = history["commits"].query("partition == 1 and owner_epoch == 1").sort_values("t_ns").index[-2:]
     history["commits"] = history["commits"].drop(index=last[1:])
-    assert fired(history.run().verdict) == {}
+    assert fired(history.run()) == {}
     whole = history["commits"]
     history["commits"] = whole.drop(index=last[:1])
-    assert fired(history.run().verdict) == {"commits_whole": 1}
+    assert fired(history.run()) == {"commits_whole": 1}
     history["commits"] = whole.drop(index=whole.query("partition == 1")["t_ns"].idxmax())
-    assert fired(history.run().verdict) == {"commits_whole": 1}, "its owner lived to the end"
+    assert fired(history.run()) == {"commits_whole": 1}, "its owner lived to the end"
 
 
 def test_only_the_seal_itself_is_not_sealed(tmp_path: Path) -> None:
     """A file that is called like the seal and lies elsewhere is one too many."""
     run = healthy(tmp_path).run()
     (run.folder.logs / "seal.json").write_text("{}")
-    assert fired(run.verdict) == {"seal": 1}
+    assert fired(run, "seal") == {"seal": 1}
 
 
 def test_a_scenario_that_is_no_json_is_refused(tmp_path: Path) -> None:
@@ -353,8 +361,8 @@ def test_a_cut_that_its_links_do_not_show_is_invalid(tmp_path: Path, claim: str)
     spoil, names = TORN[claim]
     history = network_partition(tmp_path)
     spoil(history)
-    verdict = history.run().verdict
-    assert (verdict.verdict, list(fired(verdict))) == ("INVALID", names)
+    failed = [c for c in checked(history.run())[1] if c.fired]
+    assert {c.name: c.verdict for c in failed} == dict.fromkeys(names, "INVALID")
 
 
 @pytest.mark.parametrize("claim", ALMOST_TORN)
@@ -362,21 +370,21 @@ def test_a_cut_whose_links_almost_deny_it_passes(tmp_path: Path, claim: str) -> 
     """Attempts that began before the healing and ended after it, and a hiccup of an open link, deny no cut."""
     history = network_partition(tmp_path)
     ALMOST_TORN[claim](history)
-    assert fired(history.run().verdict) == {}
+    assert fired(history.run()) == {}
 
 
 def test_a_link_of_a_node_under_another_fault_says_nothing(tmp_path: Path) -> None:
     """A broker that is dead meanwhile answers nobody, and the cut of another is not blamed for it."""
     history = network_partition(tmp_path)
     link("host", "broker-3", 6, 12, ok=False)(history)
-    assert list(fired(history.run().verdict)) == ["fault_landed"]
+    assert list(fired(history.run())) == ["fault_landed"]
     faults = [
         *history.scenario.faults,
         history.scenario.faults[0].model_copy(update={"kind": "pause", "target": "broker:3"}),
     ]
     history.scenario = history.scenario.model_copy(update={"faults": tuple(faults)})
     history.fault("broker-3", 6, 12, kind="pause", number=1)
-    assert fired(history.run().verdict) == {}
+    assert fired(history.run()) == {}
 
 
 def test_what_an_isolated_leader_confirmed_alone_is_lost(tmp_path: Path) -> None:
@@ -392,7 +400,7 @@ def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:
     history = healthy(tmp_path)
     early = history["lag"]["t_ns"] < at_ns(3)
     history["lag"].loc[early, "committed"] -= 11
-    assert history.run().verdict.verdict == "PASS"
+    assert fired(history.run(), "steady_state") == {}
 
 
 @pytest.mark.parametrize(("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends"])])
@@ -409,7 +417,7 @@ def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, 
     ends = history["log"].groupby("partition")["offset"].max() + 1
     history["frozen"]["end"] = history["positions"]["next_offset"] = ends.to_numpy()
     history["reads"] = history["reads"][history["reads"]["last_offset"] < history["reads"]["partition"].map(ends)]
-    assert sorted(fired(history.run().verdict)) == checks
+    assert sorted(fired(history.run())) == checks
 
 
 def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
@@ -417,7 +425,8 @@ def test_a_changed_file_breaks_the_seal(tmp_path: Path) -> None:
     run = healthy(tmp_path).run()
     file = run.folder.raw / "manifest.json"
     file.write_text(file.read_text() + "\n")
-    assert [(c.name, c.witnesses[0].note) for c in run.verdict.fired] == [("seal", "manifest.json")]
+    assert [w.note for w in check_of(run, "seal").witnesses] == ["manifest.json"]
+    assert fired(run) == {"seal": 1}
 
 
 def test_a_run_without_manifest_is_invalid(tmp_path: Path) -> None:
@@ -435,18 +444,12 @@ def test_a_run_that_was_cut_short_proves_no_loss(tmp_path: Path) -> None:
             h[table] = h[table].iloc[: len(h[table]) // 2]
         h["phases"] = h["phases"][~h["phases"]["phase"].isin(["final_read", "end"])]
 
-    assert spoiled(tmp_path, cut_short).verdict == "INVALID"
-
-
-def test_a_proven_loss_outranks_missing_evidence(tmp_path: Path) -> None:
-    """FAIL wins over INVALID."""
-    verdict = spoiled(tmp_path, both(drop("log", 5), lambda h: h.made_of.update(problems=["x"])))
-    assert (verdict.verdict, verdict.exit_code) == ("FAIL", 1)
+    assert spoiled(tmp_path, cut_short).verdict.verdict == "INVALID"
 
 
 def test_under_acks_0_nothing_is_acknowledged(tmp_path: Path) -> None:
     """What acks=0 calls a success and the log does not hold is unknown, never lost."""
-    verdict = spoiled(tmp_path, lambda h: lose(h, 15), clients={"acks": "0"})
+    verdict = spoiled(tmp_path, lambda h: lose(h, 15), clients={"acks": "0"}).verdict
     assert verdict.verdict == "PASS" and verdict.counts is not None
     assert (verdict.counts.acked, verdict.counts.unknown, verdict.counts.unknown_found) == (0, 1200, 1199)
 
@@ -461,30 +464,30 @@ OBJECTIVES = [
 @pytest.mark.parametrize(("objectives", "name"), OBJECTIVES)
 def test_a_missed_objective_fails(tmp_path: Path, objectives: dict[str, float], name: str) -> None:
     """An outage of 3 s misses 2 s of recovery, 2 s of ack gap and half a second of p99, each with a FAIL."""
-    verdict = broker_loss(tmp_path, objectives=objectives).run().verdict
-    assert (verdict.verdict, list(fired(verdict))) == ("FAIL", [name])
+    run = broker_loss(tmp_path, objectives=objectives).run()
+    assert list(fired(run)) == [name] and check_of(run, name).verdict == "FAIL"
 
 
 @pytest.mark.parametrize("objectives", [{"recovery_s": 4}, {"ack_gap_s": 4}, {"latency_p99_s": 4}])
 def test_a_kept_objective_passes(tmp_path: Path, objectives: dict[str, float]) -> None:
     """The same outage keeps objectives of 4 s."""
-    assert broker_loss(tmp_path, objectives=objectives).run().verdict.verdict == "PASS"
+    assert fired(broker_loss(tmp_path, objectives=objectives).run()) == {}
 
 
 @pytest.mark.parametrize(("limit", "outcome"), [(0, "FAIL"), (1, "PASS")])
 def test_shed_readings_count_against_their_objective(tmp_path: Path, limit: int, outcome: str) -> None:
     """One shed reading misses "none" and keeps "at most one"; offered − stored shows it either way."""
     spoil = both(lambda h: answer(h, 15, "shed"), lambda h: lose(h, 15))
-    verdict = spoiled(tmp_path, spoil, objectives={"shed": limit})
+    verdict = spoiled(tmp_path, spoil, objectives={"shed": limit}).verdict
     assert verdict.verdict == outcome and verdict.counts is not None and verdict.counts.unstored == 1
 
 
 def test_a_declared_failure_meets_its_expectation(tmp_path: Path) -> None:
     """A scenario that expects lost_in_log exits 0 when exactly that fires, and 1 when nothing does."""
     expecting = {"expect": ["lost_in_log"]}
-    shown = spoiled(tmp_path, drop("log", 5), **expecting)
+    shown = spoiled(tmp_path, drop("log", 5), **expecting).verdict
     assert (shown.verdict, shown.met, shown.exit_code) == ("FAIL", True, 0)
-    nothing = spoiled(tmp_path, lambda h: None, **expecting)
+    nothing = spoiled(tmp_path, lambda h: None, **expecting).verdict
     assert (nothing.verdict, nothing.met, nothing.exit_code) == ("PASS", False, 1)
 
 
@@ -562,7 +565,7 @@ def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
 
 def test_witnesses_name_the_reading(tmp_path: Path) -> None:
     """A lost reading is named by sensor, seq and the place that its ack promised."""
-    lost = next(c for c in spoiled(tmp_path, drop("log", 5)).checks if c.name == "lost_in_log")
+    lost = check_of(spoiled(tmp_path, drop("log", 5)), "lost_in_log")
     assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("sensor-3", 2, 0, 5)]
 
 

@@ -23,6 +23,7 @@ from tests.support.spoils import (
     blind_for,
     both,
     callback,
+    check_of,
     dead_from,
     dead_letter,
     drop,
@@ -433,7 +434,7 @@ def test_one_condition_decides(tmp_path: Path, claim: str) -> None:
     case = CASES[claim]
     history = case.make(tmp_path)
     case.spoil(history)
-    assert fired(history.run().verdict) == case.fires
+    assert fired(history.run()) == case.fires
 
 
 def test_values_that_were_not_recorded_are_not_said_to_be_right(tmp_path: Path) -> None:
@@ -442,7 +443,7 @@ def test_values_that_were_not_recorded_are_not_said_to_be_right(tmp_path: Path) 
     for version in (3, 4):
         history = healthy(tmp_path / str(version))
         history.made_of["schema_version"] = version
-        (found[version],) = [c for c in history.run().verdict.checks if c.name == "corrupt"]
+        found[version] = check_of(history.run(), "corrupt")
     assert found[4].n - found[3].n == len(history["rows"])
     assert "not compared" in found[3].measured and "not compared" not in found[4].measured
 
@@ -451,5 +452,5 @@ def test_a_run_that_failed_is_a_problem_of_the_lab(tmp_path: Path) -> None:
     """A run that left the reason of its failure in raw/ proves nothing, and the check gives that reason."""
     run = healthy(tmp_path).run()
     (run.folder.raw / "failed.txt").write_text("no broker answered\n", encoding="utf-8")
-    (problem,) = [c for c in run.verdict.checks if c.name == "no_problems"]
+    problem = check_of(run, "no_problems")
     assert (problem.verdict, problem.count) == ("INVALID", 1) and problem.measured.endswith("no broker answered")

@@ -12,12 +12,12 @@ from factorylab.audit.model.findings import Explanation
 from factorylab.audit.model.verdict import panel
 from tests.support.histories import at_ns, broker_loss, healthy, scenario
 from tests.support.losses import CUT_AT, in_sync, isolated, logged, told, unclean
-from tests.support.spoils import answer, lose, retention, unread
+from tests.support.spoils import answer, check_of, fired, lose, retention, unread
 
 
 def test_what_an_isolated_leader_confirmed_alone_was_truncated(tmp_path: Path) -> None:
     """With acks=1 the story names partition, offsets, epoch, both leaders, the epoch's end, and the cure."""
-    (story,) = told(isolated(tmp_path).run().verdict, "lost_in_log")
+    (story,) = told(isolated(tmp_path).run(), "lost_in_log")
     assert (story.count, story.partition, story.epoch, story.prevented_by) == (100, 0, 0, "acks=all")
     assert story.first_offset == CUT_AT and story.event.startswith("truncated to the end of the new leader, broker 2")
     words = "\n".join(story.evidence)
@@ -31,7 +31,7 @@ def test_what_a_replaced_leader_confirmed_is_told_apart(tmp_path: Path) -> None:
     rows = history["sends"]
     gone = (rows["partition"] == 0) & (rows["offset"] >= CUT_AT) & rows["t_ns"].between(at_ns(6), at_ns(9))
     rows.loc[gone, "t_ack_ns"] = at_ns(11)
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event == "confirmed by broker 1, which did not know that it had been replaced"
 
 
@@ -40,7 +40,7 @@ def test_an_unclean_election_is_named_by_the_brokers_log_and_by_the_isr(tmp_path
     history = isolated(tmp_path, objectives={})
     in_sync(history, 5, 1)
     history.logs = {"broker-3": [unclean(9, 1), unclean(9, 1).replace("sensor-data-0", "alerts-0"), unclean(9, 4)]}
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event.startswith("unclean election: broker 2") and "unclean.leader.election" in story.prevented_by
     (quoted,) = [text for text in story.evidence if ".log at" in text]
     assert quoted.startswith('broker-3.log at 9.0 s (00:16:49.000 UTC): "UNCLEAN partition change for sensor-data-0 …')
@@ -61,7 +61,7 @@ def test_what_is_off_already_prevents_nothing(tmp_path: Path, logs: list[str], e
     in_sync(history, 5, 1)
     history.made_of["topic_config"] = {"unclean.leader.election.enable": "false"}
     history.logs = {"broker-3": logs}
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event.startswith(event) and story.prevented_by.startswith(cure)
 
 
@@ -71,7 +71,7 @@ def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
     in_sync(history, 5, 1)
     rows = history["partitions"]
     rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event == "broker 1, the only replica in sync, came back without its records"
     assert "min.insync.replicas=2" in story.prevented_by
 
@@ -85,7 +85,7 @@ def test_a_lost_disk_is_told_from_the_unclean_election_that_follows(tmp_path: Pa
         rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1
         created = "Created log for partition sensor-data-0 in /data/sensor-data-0 with properties {}"
         history.logs = {node: [logged(-3, created), logged(9.05, created), unclean(9.06, 1)]}
-        (story,) = told(history.run().verdict, "lost_in_log")
+        (story,) = told(history.run(), "lost_in_log")
         events.append(story.event)
     assert events == [
         "broker 1 came back without its records",
@@ -98,7 +98,7 @@ def test_the_former_leaders_truncation_is_quoted(tmp_path: Path) -> None:
     history = isolated(tmp_path)
     cut = "[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset"
     history.logs = {"broker-3": [logged(9.5, f"{cut} {CUT_AT}")], "broker-1": [logged(12, f"{cut} {CUT_AT}")]}
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert [text.partition(" at ")[0] for text in story.evidence if "Truncating" in text] == ["broker-1.log"]
 
 
@@ -108,7 +108,7 @@ def test_what_was_confirmed_after_the_change_is_counted(tmp_path: Path) -> None:
     rows = history["sends"]
     gone = (rows["partition"] == 0) & (rows["offset"] >= CUT_AT) & rows["t_ns"].between(at_ns(6), at_ns(9))
     rows.loc[gone, "t_ack_ns"] = np.where(rows.loc[gone, "offset"] < CUT_AT + 60, at_ns(8.5), at_ns(11))
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.count == 100
     assert "40 of them were confirmed after that, by a leader that had not heard of it" in story.evidence
 
@@ -122,9 +122,9 @@ def test_brokers_logs_tell_where_an_epoch_begins_when_the_final_read_did_not(tmp
     more = "with partition epoch 1, high watermark 260, ISR [2,3], adding replicas []"
     cut = f"[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset {CUT_AT}"
     history.logs = {"broker-2": ["no line of ours", logged(9, f"{led} {more}"), logged(12, cut)]}
-    verdict = history.run().verdict
-    (story,) = told(verdict, "lost_in_log")
-    assert story.event.startswith("truncated") and "tables" not in {c.name for c in verdict.fired}
+    run = history.run()
+    (story,) = told(run, "lost_in_log")
+    assert story.event.startswith("truncated") and fired(run, "tables") == {}
     cited = [text for text in story.evidence if ".log at" in text]
     assert len(cited) == 2 and cited[0].endswith(f'from offset {CUT_AT} … high watermark 260, ISR [2,3]"')
 
@@ -133,7 +133,7 @@ def test_a_loss_without_an_event_is_told_as_that(tmp_path: Path) -> None:
     """A hole in the log with no change of leader is not given a reason."""
     history = healthy(tmp_path)
     history["log"] = history["log"].drop(index=[5])
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert (story.count, story.first_offset, story.event) == (1, 5, NOTHING_SEEN)
 
 
@@ -142,7 +142,7 @@ def test_retention_is_named(tmp_path: Path) -> None:
     history = healthy(tmp_path)
     retention(history, stored=False)
     history.made_of["topic_config"] = {"retention.ms": "10000"}
-    (story,) = told(history.run().verdict, "expired")
+    (story,) = told(history.run(), "expired")
     assert (story.count, story.epoch) == (4, 0) and story.event.startswith("retention")
     assert "in effect: retention.ms=10000" in story.evidence
 
@@ -165,7 +165,7 @@ def test_the_deletion_of_the_first_lost_reading_is_quoted(tmp_path: Path) -> Non
             )
         ]
     }  # fmt: skip
-    (story,) = told(history.run().verdict, "expired")
+    (story,) = told(history.run(), "expired")
     quoted = [text for text in story.evidence if ".log at 9.0 s" in text]
     assert story.first_offset == 2 and len(quoted) == 2 == sum(".log at" in text for text in story.evidence)
     assert "baseOffset=2" in quoted[0] and "8000ms" in quoted[0] and "start offset to 4" in quoted[1]
@@ -184,7 +184,7 @@ def test_commit_before_store_is_told_from_never_read_and_from_passed_over(tmp_pa
             hit = (frame["partition"] == 0) & (frame[first] <= 7) & (frame[last] >= 7)
             history[table] = frame if kept else frame[~hit].reset_index(drop=True)
         history.made_of["consumer"] = {"enable.auto.commit": "true"}
-        (story,) = told(history.run().verdict, "lost_in_pipeline")
+        (story,) = told(history.run(), "lost_in_pipeline")
         assert (story.count, story.first_offset, story.epoch) == (1, 7, 0)
         events.append(story.event)
     assert events[0] == "their offset was committed before they were stored (by auto-commit)"
@@ -199,7 +199,7 @@ def test_a_log_that_began_anew_below_the_position_is_told(tmp_path: Path) -> Non
     rows = history["sends"]
     due = (rows["partition"] == 0) & (rows["offset"] == 7)
     rows.loc[due, ["t_ns", "t_intended_ns", "t_ack_ns"]] = at_ns(9)
-    (story,) = told(history.run().verdict, "lost_in_pipeline")
+    (story,) = told(history.run(), "lost_in_pipeline")
     assert story.event.startswith("never read: the log began anew below the consumer's position")
     assert "read up to offset" in story.evidence[0] and "began at offset" in story.evidence[1]
 
@@ -214,7 +214,7 @@ def test_copies_in_the_log_are_blamed_on_the_producer_only_without_idempotence(
     history.add("log", partition=0, offset=end, sensor=record.sensor, seq=record.seq, payload_hash=record.payload_hash)
     history["frozen"].loc[0, "end"] = end + 1
     history.made_of["producer"] = {"acks": "all", "enable.idempotence": idempotent}
-    (story,) = told(history.run().verdict, "duplicate_in_log")
+    (story,) = told(history.run(), "duplicate_in_log")
     assert (story.count, story.first_offset) == (1, end) and story.prevented_by.startswith(cure)
     assert "offsets 3 (epoch 0)" in story.evidence[0]
 
@@ -224,7 +224,7 @@ def test_rows_stored_twice_are_blamed_on_the_missing_fence(tmp_path: Path) -> No
     history = healthy(tmp_path)
     row = history["rows"].loc[7]
     history.add("rows", sensor=row.sensor, seq=row.seq, partition=0, offset=row.offset, value=1.0)
-    (story,) = told(history.run().verdict, "duplicate_in_store")
+    (story,) = told(history.run(), "duplicate_in_store")
     assert story.event.startswith("read and stored again") and "transaction" in story.prevented_by
     assert story.evidence[0].startswith("processor-0 read offset 7 at")
     assert "; processor-0 stored offset 7 at" in story.evidence[0]
@@ -237,7 +237,7 @@ def test_rows_of_a_former_owner_are_blamed_on_it(tmp_path: Path) -> None:
     history.add("rows", sensor=row.sensor, seq=row.seq, partition=0, offset=row.offset, value=1.0)
     first = history["commits"].query("partition == 0 and from_offset <= 7 < to_offset").iloc[0].to_dict()
     history.add("commits", **{**first, "worker": "processor-1", "t_ns": at_ns(5), "owner_epoch": 0})
-    (story,) = told(history.run().verdict, "duplicate_in_store")
+    (story,) = told(history.run(), "duplicate_in_store")
     assert story.event.startswith("stored by processor-1, which had lost the partition")
 
 
@@ -294,6 +294,6 @@ def test_every_story_counts_what_its_check_counted(tmp_path: Path) -> None:
     """The groups of a check's explanations add up to its count."""
     history = isolated(tmp_path)
     history["log"] = history["log"].drop(index=np.arange(40, 50)).reset_index(drop=True)
-    verdict = history.run().verdict
-    counts = {check.name: check.count for check in verdict.checks}
-    assert sum(story.count for story in told(verdict, "lost_in_log")) == counts["lost_in_log"] == 110
+    run = history.run()
+    count = check_of(run, "lost_in_log").count
+    assert sum(story.count for story in told(run, "lost_in_log")) == count == 110

@@ -19,7 +19,7 @@ def never_read(h: History, offset: int) -> None:
 
 
 def lines(h: History, check: str) -> str:
-    (story,) = told(h.run().verdict, check)
+    (story,) = told(h.run(), check)
     return "\n".join(story.evidence)
 
 
@@ -57,7 +57,7 @@ def test_dead_letters_are_in_no_story_of_a_loss(tmp_path: Path) -> None:
     history = healthy(tmp_path)
     dead_letter(history, 20)
     unread(history, 7)
-    (story,) = told(history.run().verdict, "lost_in_pipeline")
+    (story,) = told(history.run(), "lost_in_pipeline")
     assert (story.count, story.first_offset, story.last_offset) == (1, 7, 7)
 
 
@@ -68,7 +68,7 @@ def test_a_log_that_was_made_before_the_loss_is_no_lost_disk(tmp_path: Path) -> 
     rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1
     created = "Created log for partition sensor-data-0 in /data/sensor-data-0 with properties {}"
     history.logs = {"broker-1": [logged(2, created), unclean(9.06, 1)]}
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event.startswith("unclean election")
 
 
@@ -76,7 +76,7 @@ def test_the_isr_alone_shows_an_unclean_election(tmp_path: Path) -> None:
     """Without a line of the controller a leader that was not in sync is one all the same."""
     history = isolated(tmp_path)
     in_sync(history, 5, 1)
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event.startswith("unclean election: broker 2")
 
 
@@ -84,7 +84,7 @@ def test_an_unclean_election_to_another_epoch_is_another_story(tmp_path: Path) -
     """The controller's line about epoch 4 says nothing of the change to epoch 1."""
     history = isolated(tmp_path)
     history.logs = {"broker-3": [unclean(9, 4)]}
-    (story,) = told(history.run().verdict, "lost_in_log")
+    (story,) = told(history.run(), "lost_in_log")
     assert story.event.startswith("truncated to the end of the new leader")
 
 

@@ -7,18 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from factorylab.audit.explain.life import life_of_witness
 from factorylab.audit.extract import extract
 from factorylab.audit.judged import load
-from factorylab.audit.model.registry import Evidence
 from factorylab.cli.main import app
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run
 from factorylab.history.tables import TABLES
 from tests.support.check_histories import TABLE
 from tests.support.histories import at_ns, healthy, scenario
-from tests.support.losses import CUT_AT, isolated, logged, lossy
-from tests.support.spoils import lose, retention, unread
+from tests.support.losses import CUT_AT, isolated, life_of, logged, lossy
+from tests.support.spoils import check_of, lose, retention, unread
 
 __all__ = ["lossy"]  # fixtures
 
@@ -32,8 +30,7 @@ ABOUT_READINGS = [
 
 def test_a_lost_reading_is_followed_to_what_its_place_holds_now(lossy: Run) -> None:
     """Due, sent, acked by whom with which ISR, the fault, the new leader, truncated, and what the log holds there."""
-    life = lossy.verdict.life
-    assert life is not None and life.check == "lost_in_log"
+    life = life_of(lossy, "lost_in_log")
     steps = [moment.step for moment in life.moments]
     for step in ("due", "sent", "acked", "leader then", "fault", "new leader", "truncated", "in the log now"):
         assert step in steps, steps
@@ -50,8 +47,7 @@ def test_what_happened_at_its_place_after_it_was_cut_off_is_another_readings(tmp
     history["reads"] = history["reads"].query("partition != 0 or t_ns < 1006000000000")
     history.add("reads", worker="processor-0", t_ns=at_ns(11), partition=0, first_offset=CUT_AT, last_offset=CUT_AT + 9,
                 count=10, hash_sum=0, rebalance_no=1)  # fmt: skip
-    life = history.run().verdict.life
-    assert life is not None
+    life = life_of(history.run(), "lost_in_log")
     (read,) = [moment for moment in life.moments if moment.step.startswith("read")]
     assert read.step == "read there" and read.detail.endswith("another reading at that place")
 
@@ -62,8 +58,7 @@ def test_a_deleted_reading_says_when_its_segment_went(tmp_path: Path) -> None:
     retention(history, stored=False)
     line = "[UnifiedLog partition=sensor-data-0, dir=/d] Incremented log start offset to {} due to segment deletion"
     history.logs = {"broker-1": [logged(7, line.format(0)), logged(8, line.format(2)), logged(9, line.format(4))]}
-    life = history.run().verdict.life
-    assert life is not None
+    life = life_of(history.run(), "expired")
     (gone,) = [moment for moment in life.moments if moment.step == "deleted"]
     assert (gone.t_s, gone.detail) == (8.0, "the log begins at offset 2 from now on")
 
@@ -73,8 +68,7 @@ def test_a_reading_that_nobody_read_says_who_passed_it_over(tmp_path: Path) -> N
     history = healthy(tmp_path)
     unread(history, 0)
     history["reads"] = history["reads"].query("partition != 0 or first_offset > 3")
-    life = history.run().verdict.life
-    assert life is not None
+    life = life_of(history.run(), "lost_in_pipeline")
     (passed,) = [moment for moment in life.moments if moment.step == "passed over"]
     assert passed.detail.startswith("processor-0 began at offset") and passed.detail.endswith("beyond offset 0")
 
@@ -86,11 +80,10 @@ def test_a_reading_that_acks_0_lost_has_a_life_and_an_extract(tmp_path: Path) ->
     lose(history, 15)
     history["sends"].loc[15, ["outcome", "t_ack_ns"]] = ["ok", at_ns(1)]
     run = history.run()
-    life = run.verdict.life
-    assert life is not None and life.check == "unstored"
+    life = life_of(run, "unstored")
     steps = [moment.step for moment in life.moments]
     assert "sent out" in steps and not {"acked", "leader then"} & set(steps)
-    assert extract(run, life, tmp_path / "small").verdict.verdict == "FAIL"
+    assert check_of(extract(run, life, tmp_path / "small"), "unstored").verdict == "FAIL"
 
 
 def test_a_finding_that_is_a_number_of_many_is_not_exported(tmp_path: Path) -> None:
@@ -99,8 +92,7 @@ def test_a_finding_that_is_a_number_of_many_is_not_exported(tmp_path: Path) -> N
     for row in range(15, 20):
         unread(history, row)
     run = history.run()
-    life = life_of_witness(Evidence(run), run.verdict.checks, "unstored")
-    assert life is not None
+    life = life_of(run, "unstored")
     with pytest.raises(UsageError, match="a few rows do not show it"):
         extract(run, life, tmp_path / "small")
     assert not (tmp_path / "small").exists()
@@ -117,11 +109,9 @@ def test_an_extract_shows_the_same_finding(tmp_path: Path, name: str) -> None:
     history = TABLE[name].make(tmp_path / "run")
     TABLE[name].breaks(history)
     run = history.run()
-    whole = next(check for check in run.verdict.checks if check.name == name)
-    life = life_of_witness(Evidence(run), run.verdict.checks, name)
-    assert life is not None
+    whole, life = check_of(run, name), life_of(run, name)
     small = extract(run, life, tmp_path / "small")
-    found = next(check for check in small.verdict.checks if check.name == name)
+    found = check_of(small, name)
     assert (found.verdict, 1 <= found.count <= whole.count) == (whole.verdict, True), found.measured
     assert life.witness in found.witnesses or name in {"skipped", "alert_spurious", "not_drained", "expired"}
     big = ("sends", "log", "rows", "reads", "commits", "lag", "processes", "partitions")

@@ -17,10 +17,11 @@ from factorylab.scenarios.fault_catalog import KINDS, effects, possible
 from factorylab.scenarios.faults.kind import ProcessShows, ProcessState, Proof
 from factorylab.scenarios.model import Fault, scenario_from
 from tests.support.histories import History, at_ns, healthy, scenario
+from tests.support.spoils import check_of
 
 
 def landed(h: History) -> Check:
-    return next(check for check in h.saved().verdict.checks if check.name == "fault_landed")
+    return check_of(h.run(), "fault_landed")
 
 
 def proof(kind: str, before: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
