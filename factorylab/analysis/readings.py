@@ -31,6 +31,14 @@ def place(partition: Ints, offset: Ints) -> Ints:
     return np.where((partition < 0) | (offset < 0), -1, packed)
 
 
+def _limits(partition: pd.Series[int], offset: pd.Series[int], of: pd.Series[int]) -> Ints:
+    """The offset of each partition in `of`, 0 where none is known: one look-up a row, since a log may have millions."""
+    known, wanted = partition.to_numpy(), of.to_numpy()
+    limits = np.zeros(max(known.max(initial=0), wanted.max(initial=0)) + 2, dtype=np.int64)  # the last is that of −1
+    limits[known] = offset.to_numpy()
+    return limits[wanted]
+
+
 class Readings:
     """Sets of one run, computed when first asked for; arrays "by key" have `size` entries."""
 
@@ -160,8 +168,7 @@ class Readings:
     def below_start(self, frame: pd.DataFrame) -> Mask:
         """Rows of a frame whose place the log no longer goes down to."""
         frozen, offset = self.run.frozen, frame["offset"].to_numpy()
-        starts = dict(zip(frozen["partition"], frozen["start"], strict=True))
-        below: Mask = (offset >= 0) & (offset < frame["partition"].map(starts).fillna(0).to_numpy())
+        below: Mask = (offset >= 0) & (offset < _limits(frozen["partition"], frozen["start"], frame["partition"]))
         return below
 
     @cached_property
@@ -181,8 +188,7 @@ class Readings:
     def behind(self) -> Mask:
         """By key: its first record lies below the position that the store had reached."""
         position = self.run.frame("positions", "partition", "next_offset")
-        reached = dict(zip(position["partition"].tolist(), position["next_offset"].tolist(), strict=True))
-        limit = self.log["partition"].map(reached).fillna(0).to_numpy()
+        limit = _limits(position["partition"], position["next_offset"], self.log["partition"])
         found = np.zeros(self.size, dtype=bool)
         found[self.in_log] = (self.log["offset"].to_numpy() < limit)[self.log_row[self.in_log]]
         return found

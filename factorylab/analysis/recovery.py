@@ -134,7 +134,7 @@ def recovery(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
     """One row for each row of `fault_windows`, with held_s and, each with its `…_censored`, detection_s,
     recovery_s and catch_up_s."""
     service = service or ServiceTimes(run)
-    lags = total_lag(run)
+    lags = run.once(total_lag)
     rows = []
     for fault in each(fault_windows(run)):
         at, watched_s = int(fault.injected_ns), (service.sending_ends_ns - int(fault.injected_ns)) / NS

@@ -71,6 +71,12 @@ def module_of(file: Path) -> str:
 MODULES = {module_of(file): file for file in CODE}
 
 
+@cache
+def tree_of(file: Path) -> ast.Module:
+    """Parsed once for all tests."""
+    return ast.parse(file.read_text())
+
+
 def imports(tree: ast.AST, *, everywhere: bool = True) -> Iterator[str]:
     """Names of imported modules; with `everywhere` false only those of the module level, outside TYPE_CHECKING."""
     nodes = ast.walk(tree) if everywhere else iter(getattr(tree, "body", []))
@@ -96,7 +102,7 @@ def own_module(name: str) -> str:
 @cache
 def imported(module: str) -> frozenset[str]:
     """The modules of ours that a module imports, wherever it does, types included."""
-    tree = ast.parse(MODULES[module].read_text())
+    tree = tree_of(MODULES[module])
     return frozenset(own_module(name) for name in imports(tree)) - {"", "factorylab"}
 
 
@@ -159,14 +165,14 @@ def test_a_circle_is_found() -> None:
 @pytest.mark.parametrize("file", [f for f in CODE if part_of(f) in NEVER], ids=lambda f: str(f.relative_to(ROOT)))
 def test_judging_needs_no_client(file: Path) -> None:
     """What judges or describes a run imports no client, and nothing that runs one."""
-    names = list(imports(ast.parse(file.read_text())))
+    names = list(imports(tree_of(file)))
     assert [n for n in names for wrong in NEVER[part_of(file)] if within(n, wrong)] == []
 
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_the_core_imports_nothing_heavy(name: str) -> None:
     """`import factorylab` and `factorylab --help` stay quick: the core's modules import no heavy package."""
-    names = list(imports(ast.parse((ROOT / "factorylab" / f"{name}.py").read_text()), everywhere=False))
+    names = list(imports(tree_of(ROOT / "factorylab" / f"{name}.py"), everywhere=False))
     assert [n for n in names for heavy in HEAVY if within(n, heavy)] == []
 
 
@@ -180,7 +186,7 @@ def test_functions_are_short() -> None:
     """No function is longer than 60 lines, nine of ten are below 30."""
     lengths = {}
     for file in CODE:
-        for node in ast.walk(ast.parse(file.read_text())):
+        for node in ast.walk(tree_of(file)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lengths[f"{file.name}:{node.name}"] = (node.end_lineno or node.lineno) - node.lineno + 1
     in_order = sorted(lengths.values())
@@ -192,7 +198,7 @@ def test_nothing_waits_by_sleeping() -> None:
     """A sleep stands only inside a loop that looks at a condition or a clock, never as a wait of its own."""
     stray = []
     for file in CODE:
-        tree = ast.parse(file.read_text())
+        tree = tree_of(file)
         looped = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.While) for inner in ast.walk(node)}
         sleeps = [
             n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func).split(".")[-1] == "sleep"

@@ -121,7 +121,8 @@ def _doubled(accepted: pd.DataFrame) -> Iterator[str]:
 
 def _reached(told: pd.DataFrame, *of: str) -> pd.Series[Any]:
     """By row: the offset up to which the rows of its group before it go."""
-    return told.groupby(list(of))["to_offset"].transform(lambda ends: ends.cummax().shift(fill_value=0))
+    highest = told.groupby(list(of))["to_offset"].cummax()
+    return highest.groupby([told[name] for name in of]).shift(fill_value=0)
 
 
 def _unnoted(e: Evidence) -> int:

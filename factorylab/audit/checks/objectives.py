@@ -6,9 +6,11 @@ check without an answer is INVALID.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from factorylab.analysis.readings import NEVER, SHED
 from factorylab.audit.model.registry import Evidence, Found, check
@@ -16,10 +18,12 @@ from factorylab.audit.model.registry import Evidence, Found, check
 NO_OBJECTIVE = "no objective"
 
 
-def _within(limit: float | None, seconds: list[float], censored: list[bool]) -> Found:
-    """Each of `seconds` against `limit`."""
+def _within(limit: float | None, measured: Callable[[], pd.DataFrame], seconds_of: str, censored_of: str) -> Found:
+    """Each of the measured seconds, a column of a frame, against `limit`; nothing is measured without one."""
     if limit is None:
         return Found(0, 0, not_asked=NO_OBJECTIVE)
+    frame = measured()
+    seconds, censored = frame[seconds_of].tolist(), frame[censored_of].tolist()
     if not seconds:
         raise ValueError("nothing was measured")
     worst = max(seconds)
@@ -38,17 +42,14 @@ def _at_most(e: Evidence, limit: int | None, count: int) -> Found:
 
 @check("The service recovered in time from every fault.", "faults took too long")
 def recovery_s(e: Evidence) -> Found:
-    frame = e.recovery
-    if frame.empty:
+    if e.fault_windows.empty:
         return Found(0, 0, not_asked="no fault")
-    return _within(
-        e.run.scenario.objectives.recovery_s, frame["recovery_s"].tolist(), frame["recovery_censored"].tolist()
-    )
+    return _within(e.run.scenario.objectives.recovery_s, lambda: e.recovery, "recovery_s", "recovery_censored")
 
 
 @check("No partition went too long without an acknowledgement.", "partitions had too long a gap")
 def ack_gap_s(e: Evidence) -> Found:
-    return _within(e.run.scenario.objectives.ack_gap_s, e.ack_gaps["gap_s"].tolist(), e.ack_gaps["censored"].tolist())
+    return _within(e.run.scenario.objectives.ack_gap_s, lambda: e.ack_gaps, "gap_s", "censored")
 
 
 @check("99 of 100 readings were stored in time after their intended send.", "readings took longer")

@@ -19,7 +19,7 @@ FIRST_WITH_REPLAY = 3  # schema version
 
 def lives(e: Evidence, frame: pd.DataFrame) -> pd.Series[Any]:
     """Which life of its worker wrote each row: a restarted worker counts its rebalances from the beginning."""
-    born = e.run.workers.sort_values("t_ns")
+    born = e.run.workers[e.run.workers["worker"].isin(frame["worker"].unique())].sort_values("t_ns")
     life = pd.Series(0, index=frame.index)
     for worker, starts in born.groupby("worker", observed=True)["t_ns"]:
         mine = frame["worker"] == worker
@@ -98,9 +98,9 @@ def two_owners(e: Evidence) -> Found:
         raise ValueError("polls without any assignment")
     early: list[Any] = []
     for x in each(spans[spans["ended_by"].isin(["revoked", "end"])]):
-        during = spans["start_s"].between(x.start_s, x.end_s, inclusive="neither")
-        if not _ended(e, x):
-            early += each(spans[during & (spans["partition"] == x.partition) & (spans["worker"] != x.worker)])
+        others = [y for y in each(spans) if y.partition == x.partition and y.worker != x.worker]
+        during = [y for y in others if x.start_s < y.start_s < x.end_s]
+        early += during if during and not _ended(e, x) else []
     witnesses = [
         Witness(partition=y.partition, note=f"{y.worker} owned it from {y.start_s:.1f} s on, and another did still")
         for y in early

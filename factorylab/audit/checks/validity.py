@@ -130,14 +130,15 @@ def final_read(e: Evidence) -> Found:
 def probe_alive(e: Evidence) -> Found:
     """At processes, and at each partition's leader and lag: it writes of all of them each time."""
     start, end = _window(e, "warm_up", "drain")
-    looks = {"": e.run.frame("processes", "t_ns")["t_ns"]}
+    looks = {"": e.run.frame("processes", "t_ns")["t_ns"].to_numpy()}
     for table in ("partitions", "lag"):
         frame = e.run.frame(table, "t_ns", "partition")
+        seen_ns, where = frame["t_ns"].to_numpy(), frame["partition"].to_numpy()
         for p in range(e.run.scenario.topology.partitions):
-            looks[f" to {table} {p}"] = frame.loc[frame["partition"] == p, "t_ns"]
+            looks[f" to {table} {p}"] = seen_ns[where == p]
     words, rate, n = [], np.inf, 0
     for what, t_ns in looks.items():
-        inside = np.unique(t_ns[t_ns.between(start, end)].to_numpy())
+        inside = np.unique(t_ns[(t_ns >= start) & (t_ns <= end)])
         edges = np.concatenate([[start], inside, [end]])
         blind = edges[:-1][np.diff(edges) > BLIND_S * NS]
         words += [f"blind{what} from {(t - e.run.t0_ns) / NS:.1f} s on" for t in blind]
@@ -168,7 +169,7 @@ def steady_state(e: Evidence) -> Found:
     times = e.run.frame("sends", "t_ns")["t_ns"]
     rate = float(times.between(start, end).sum()) / ((end - start) / NS)
     window_s = (end - start) / NS
-    slope = rates.slope_per_s(rates.total_lag(e.run), 0.0, window_s)
+    slope = rates.slope_per_s(e.run.once(rates.total_lag), 0.0, window_s)
     allowed = declared * max(RATE_TOLERANCE, LAG_NOISE_S / (window_s * 2 / 3))  # the slope spans two thirds of it
     broken = []
     if abs(rate - declared) > RATE_TOLERANCE * declared:

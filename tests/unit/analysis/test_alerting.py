@@ -14,7 +14,9 @@ import pytest
 
 from factorylab.analysis import alert_latency, blind_over_time, blind_time, waits
 from factorylab.analysis.alerting import ALLOWED_S, ENOUGH
+from factorylab.audit.alert_findings import alerting
 from factorylab.audit.model.findings import Blind
+from factorylab.audit.model.registry import Evidence
 from factorylab.audit.model.verdict import panel
 from factorylab.history.saved_run import Run
 from factorylab.report import summary_tables
@@ -30,8 +32,7 @@ def machines(run: Run) -> pd.DataFrame:
 
 
 def told(run: Run) -> Blind:
-    assert run.verdict.alerting is not None
-    return run.verdict.alerting.blind
+    return alerting(Evidence(run)).blind
 
 
 def outage(folder: Path, held_s: float, until_s: float) -> History:

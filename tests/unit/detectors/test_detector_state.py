@@ -114,7 +114,7 @@ def test_a_state_restored_from_parts_is_the_state(kind: str) -> None:
     the changes never outgrow the whole state that they follow."""
     log, detectors, parts = log_of(kind, 11), PartitionDetectors(), list[bytes]()
     wholes, most = 0, 0
-    for start in range(READINGS // 4):
+    for start in range(READINGS // 12):
         fed(detectors, kind, log, slice(start, start + 1))
         part = detectors.save()
         wholes += part.number == 0

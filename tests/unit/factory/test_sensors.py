@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class Sent(NamedTuple):
     measures: messages.Measures
 
 
+@cache
 def factory(fleets: int, each: int, block: int = 997, **given: object) -> tuple[list[Sent], list[Label]]:
     """All readings and labels of fleets that share the sensors, `each` slots a sensor, in order of sensor and seq."""
     sent: list[Sent] = []
