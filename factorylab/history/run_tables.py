@@ -84,7 +84,7 @@ class FrameTables:
 
     def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
         self._given = {table: frame.copy(deep=False) for table, frame in frames.items()}
-        self._cast: dict[tuple[str, str], Any] = {}
+        self._columns: dict[tuple[str, str], Any] = {}
 
     def columns(self, table: str) -> list[str] | None:
         """What may be unknown can be left out of a frame; what else is not in it was not recorded."""
@@ -102,9 +102,9 @@ class FrameTables:
         return _frame(table, found, self.row_count(table), wanted)
 
     def _column(self, table: str, name: str) -> Any:
-        if (table, name) not in self._cast:
-            self._cast[table, name] = _cast(self._given[table][name], dtypes(table)[name])
-        return self._cast[table, name]
+        if (table, name) not in self._columns:
+            self._columns[table, name] = _cast(self._given[table][name], dtypes(table)[name])
+        return self._columns[table, name]
 
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         whole = stored(table, self._given[table]) if self.row_count(table) else schema(table).empty_table()
