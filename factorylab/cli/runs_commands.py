@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from factorylab.cluster import folders
-from factorylab.cluster.backend_registry import BackendChoice
+from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
 from factorylab.cluster.settings import Settings, choose_backend, load_settings
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from factorylab.scenarios.model import Scenario
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
+_BACKENDS = ", ".join(f"{backend.nodes} ({name})" for name, backend in BACKENDS.items())
 OnBackend = Annotated[
     BackendChoice | None,
     typer.Option(
         "--backend",
-        help="run the lab in containers (compose) or as processes (local); auto: whichever this machine has",
+        help=f"what the nodes of the lab are: {_BACKENDS}; auto: containers where an engine answers and has the images",
         callback=choose_backend,
     ),
 ]

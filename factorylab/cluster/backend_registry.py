@@ -19,9 +19,10 @@ from factorylab.scenarios.faults.kind import Need
 class Backend:
     """`owner` and `driver` are "module:class": a `NodeOwner` in the supervisor and a `Driver` in the driver's process.
 
-    `offers`: what its labs can have.
+    `nodes`: what they are, in a word or two. `offers`: what its labs can have.
     """
 
+    nodes: str
     owner: str
     driver: str
     offers: tuple[Need, ...]
@@ -38,11 +39,13 @@ class Backend:
 
 BACKENDS: dict[str, Backend] = {
     "local": Backend(
+        nodes="processes",
         owner="factorylab.cluster.local.processes:Children",
         driver="factorylab.cluster.local.backend:LocalCluster",
         offers=("network", "small_disk"),
     ),
     "compose": Backend(
+        nodes="containers",
         owner="factorylab.cluster.docker.containers:Containers",
         driver="factorylab.cluster.docker.compose:ComposeCluster",
         offers=("network", "switch"),

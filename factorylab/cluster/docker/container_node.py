@@ -7,7 +7,7 @@ the one capability for it. A disconnected node comes back with its names and its
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from factorylab.cluster.base import Cut
@@ -21,7 +21,7 @@ from factorylab.cluster.network.cuts import drops, iptables_rules
 from factorylab.cluster.supervisor import refusal
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError
-from factorylab.scenarios.faults.kind import ProcessState, TargetNode
+from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 
 FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
 
@@ -48,6 +48,10 @@ class ContainerNode(TargetNode):
     @property
     def pid(self) -> int | None:
         return self.entry.process.pid if self.entry.process and self.entry.running else None
+
+    @property
+    def may_suffer(self) -> Collection[Need]:
+        return ("processes", "switch")
 
     def look(self) -> ProcessState:
         return look(self.pid)
@@ -111,7 +115,7 @@ class ContainerNode(TargetNode):
         return [record.cut or Cut() for record in still if record.kind == "partition"]
 
     def _set_quota(self, quota_us: int) -> None:
-        with engine.asking(f"limiting the processor time of {self.name}"):
+        with engine.asking(f"limiting the CPU time of {self.name}"):
             self.entry.client.api.update_container(self.entry.id, cpu_period=CPU_PERIOD_US, cpu_quota=quota_us)
 
     def _filter(self, rules: str) -> None:

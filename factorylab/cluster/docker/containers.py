@@ -173,9 +173,6 @@ class Containers(NodeOwner):
     def hurt(self) -> list[str]:
         return [name for name, e in self.entries.items() if e.spec.role in INFRASTRUCTURE or e.paused]
 
-    def lingers(self, kind: str, name: str) -> bool:
-        return kind in {"pause", "disconnect"}
-
     # -- looking
 
     def isolate(self, ports: Sequence[ForwardedPort]) -> None:

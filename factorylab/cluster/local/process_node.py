@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psutil
@@ -18,7 +18,7 @@ from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
 from factorylab.cluster.supervisor import refusal
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
-from factorylab.scenarios.faults.kind import ProcessState, TargetNode
+from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 
 
 @dataclass
@@ -46,6 +46,13 @@ class ProcessNode(TargetNode):
     @property
     def pid(self) -> int | None:
         return self.entry.process.pid if self.entry.running else None
+
+    @property
+    def may_suffer(self) -> Collection[Need]:
+        cut = self.network is not None and self.name in self.network.cut_nodes()
+        filled = self.volume is not None and self.entry.spec.role == "database"
+        needs: dict[Need, bool] = {"processes": True, "network": cut, "small_disk": filled}
+        return [need for need, may in needs.items() if may]
 
     def look(self) -> ProcessState:
         return look(self.pid)

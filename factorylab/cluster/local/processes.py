@@ -21,7 +21,7 @@ from factorylab.cluster.supervisor.node_owner import NodeOwner
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, StartFailed, UsageError
 from factorylab.core.files import last_lines
-from factorylab.scenarios.fault_catalog import possible
+from factorylab.scenarios.fault_catalog import KINDS, possible
 from factorylab.scenarios.faults.kind import Need
 
 
@@ -106,17 +106,12 @@ class Children(NodeOwner):
         offers: set[Need] = {"network"} if self.network else set()
         offers |= {"small_disk"} if self.volume else set()
         require({kind}, possible(offers), "this lab")
-        if kind == "partition" and self.network and name in self.entries:
+        if KINDS[kind].needs == "network" and self.network and name in self.entries:
             self.network.check(name)
 
     def hurt(self) -> list[str]:
         cut = self.network.cut_nodes() if self.network else []
         return [name for name, entry in self.entries.items() if entry.paused or self._missed(entry)] + cut
-
-    def lingers(self, kind: str, name: str) -> bool:
-        cut = self.network.cut_nodes() if self.network else []
-        full = name == "database" and self.volume is not None
-        return kind == "pause" or (kind == "partition" and name in cut) or (kind == "fill" and full)
 
     # -- looking
 

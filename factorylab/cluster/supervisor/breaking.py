@@ -34,9 +34,6 @@ class BreakableNodes(Protocol):
     def hurt(self) -> list[str]:
         """Which need healing though no record says so."""
 
-    def lingers(self, kind: str, name: str) -> bool:
-        """May a fault of this kind hold on the node though no record says so?"""
-
 
 class Breaking:
     """Breaking and healing take turns: where the driver dies meanwhile, its healing waits until a deed is done."""
@@ -85,7 +82,7 @@ class Breaking:
         """One node, in an order that works whatever was done to it; what was done."""
         own = [record for record in records if record.node == node.name]
         held = {record.kind for record in self._undo.find(node=node.name) if record not in own}
-        kinds = [k for k in KINDS.values() if self._to_undo(k, node.name, own) and (k.adds_up or k.name not in held)]
+        kinds = [k for k in KINDS.values() if _to_undo(k, node, own) and (k.adds_up or k.name not in held)]
         kinds.sort(key=lambda kind: not kind.stops)
         done = [await self._undone(kind, node) for kind in kinds if not kind.undo_last]
         if any(KINDS[record.kind].ends_process and record.pid == node.pid for record in own):
@@ -94,9 +91,6 @@ class Breaking:
             done += [f"started {node.name}"] * await node.start()
             done += [await self._undone(kind, node) for kind in kinds if kind.undo_last]
         return [text for text in done if text]
-
-    def _to_undo(self, kind: FaultKind, name: str, own: Iterable[Undo]) -> bool:
-        return any(record.kind == kind.name for record in own) or self._nodes.lingers(kind.name, name)
 
     async def _undone(self, kind: FaultKind, node: TargetNode) -> str:
         """Undo it; what was done, empty where there was nothing to do."""
@@ -112,6 +106,11 @@ class Breaking:
         if task := self._holding.pop(key, None):
             task.cancel()
             await asyncio.wait([task])
+
+
+def _to_undo(kind: FaultKind, node: TargetNode, own: Iterable[Undo]) -> bool:
+    recorded = any(record.kind == kind.name for record in own)
+    return recorded or (kind.lingers and kind.needs in node.may_suffer)
 
 
 async def _held(kind: FaultKind, node: TargetNode) -> None:

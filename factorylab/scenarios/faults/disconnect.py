@@ -10,5 +10,6 @@ KIND = FaultKind(
     undo=lambda node: node.reconnect(),
     undone="reconnected {node}",
     needs="switch",
+    lingers=True,
     instead="a lab of processes has no switch to unplug: take a partition from everybody, or --backend compose",
 )

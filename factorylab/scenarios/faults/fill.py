@@ -26,4 +26,5 @@ KIND = FaultKind(
     instead="its database shares a disk with everybody: 'factorylab down' ends it, and 'factorylab up --backend local "
     "--small-disk' starts one whose tables have a small disk of their own",
     roles=("database",),
+    lingers=True,
 )

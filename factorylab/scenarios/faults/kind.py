@@ -6,7 +6,7 @@ evidence while it is held, and the audit judges by the same evidence in what the
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -24,7 +24,7 @@ TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
 class ProcessState:
     """What the operating system says of a node's process at a moment (seconds of any one clock).
 
-    `cpu_s`: processor time that it and its children have used. `cpu_limit`: how many processors the kernel lets its
+    `cpu_s`: CPU time that it and its children have used. `cpu_limit`: how many CPUs the kernel lets its
     control group use; None: no limit.
     """
 
@@ -50,6 +50,12 @@ class TargetNode(Protocol):
         """Of its latest process, None once that is dead."""
 
     def look(self) -> ProcessState: ...
+
+    @property
+    def may_suffer(self) -> Collection[Need]:
+        """Of the kinds that linger, those with these needs may hold on it although no undo record says so."""
+        alone: tuple[Need, ...] = ("processes",)
+        return alone
 
     async def kill(self) -> None: ...
 
@@ -144,6 +150,7 @@ class FaultKind:
         ends_process: what the process was about to do stays undone.
         stops: the process stands still. That is undone first: what stands still answers nobody.
         stops_in_turns: the process stops and goes on all the time, so no other fault is seen by its being stopped.
+        lingers: it may hold although no undo record says so: whoever heals everything undoes it in any case.
 
     What it needs: `needs` of the lab, and `instead`: what to use where that is lacking.
 
@@ -168,6 +175,7 @@ class FaultKind:
     ends_process: bool = False
     stops: bool = False
     stops_in_turns: bool = False
+    lingers: bool = False
     has_sides: bool = False
     at_step: bool = False
     can_wipe: bool = False

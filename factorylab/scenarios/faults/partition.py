@@ -18,5 +18,6 @@ KIND = FaultKind(
     instead="its nodes share this host's network: 'factorylab down' ends it, and 'factorylab up --isolated' starts one "
     "whose nodes do not",
     adds_up=True,
+    lingers=True,
     has_sides=True,
 )

@@ -10,5 +10,6 @@ KIND = FaultKind(
     undo=lambda node: node.resume(),
     undone="resumed {node}",
     stops=True,
+    lingers=True,
     at_step=True,
 )
