@@ -83,14 +83,14 @@ def _of_the_lab(run: str) -> DeadLetters:
 
 def _say_resent(done: Resent, *, as_json: bool) -> None:
     if as_json:
-        parts = {"sent": done.confirmed, "not_whole": done.cut, "refused": [letter for letter, _ in done.refused]}
+        parts = {"sent": done.acknowledged, "not_whole": done.cut, "refused": [letter for letter, _ in done.refused]}
         typer.echo(json.dumps({name: list(map(as_object, letters)) for name, letters in parts.items()}, indent=2))
     else:
-        _say_each("sent", done.confirmed)
+        _say_each("sent", done.acknowledged)
         _say_each("not sent: the dead letter is cut short, only its original record holds all bytes", done.cut)
         for letter, why in done.refused:
-            typer.echo(f"not confirmed ({why})  {line(letter)}")
-    say(f"{len(done.confirmed)} sent again, {len(done.cut)} cut, {len(done.refused)} not confirmed")
+            typer.echo(f"not acknowledged ({why})  {line(letter)}")
+    say(f"{len(done.acknowledged)} sent again, {len(done.cut)} cut, {len(done.refused)} not acknowledged")
     if done.refused:
         raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""The operating system's word on a process: its status, the processor time that it used, and the limit that it has."""
+"""The operating system's word on a process: its status, the CPU time that it used, and the limit that it has."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """Processor time that it and its children, living and ended, have used.
+    """CPU time that it and its children, living and ended, have used.
 
     Raises:
         NoSuchProcess: it has ended.

@@ -4,8 +4,8 @@ Rules:
 - A value is secret by the name of its key (librdkafka's, Java's, libpq's, of environment variables), or because it is
   a password in a URL, in `password=…`, a bearer's token or a private key in a text.
 - Shown in its place is `***`; in a file of a run `***(12 hex digits)`, the start of an HMAC-SHA256. Its key lies
-  outside the run (see `runs.secret_key`), so that the digest of a short password cannot be looked up, and yet two
-  runs with the same secret show the same digest.
+  outside the run (see `history.run_folders.secret_key`), so that the digest of a short password cannot be looked up,
+  and yet two runs with the same secret show the same digest.
 - What is shown already, and what merely refers to a secret (`${env:NAME}`), stays as it is; masking twice does no harm.
 - A secret that this process was given is remembered, so that it is found also where a library quotes it in a text.
 """

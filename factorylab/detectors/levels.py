@@ -1,8 +1,8 @@
-"""Level rules: a measure rises above a limit, one event an episode.
+"""Level rules: a measure rises above a limit, one alert an episode.
 
 A level becomes active when `dwell` readings in a row are above its limit (strictly), and inactive when a reading is
-at or below `limit − hysteresis`. A reading that activates levels is one event, with the severity of the highest:
-an episode that grows from warning to critical is two events, one that starts critical is one.
+at or below `limit − hysteresis`. A reading that activates levels raises one alert, with the severity of the highest:
+an episode that grows from warning to critical raises two, one that starts critical one.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LevelDetector:
         self.tracks: dict[int, Track] = {}
 
     def score(self, sensors: Ints, values: Floats) -> list[tuple[int, Level]]:
-        """Feed readings in order; the (row, highest level that became active) of each event.
+        """Feed readings in order; the (row, highest level that became active) of each alert.
 
         Sensors that are quiet and stay below the lowest limit are passed over without a Python step.
         """
@@ -68,12 +68,12 @@ class LevelDetector:
             return []
         walked = np.isin(sensors, np.union1d(hot, np.fromiter(self.tracks, np.int64, len(self.tracks))))
         rows = np.flatnonzero(walked)
-        events = []
+        alerts = []
         for row, sensor, value in zip(rows.tolist(), sensors[rows].tolist(), values[rows].tolist(), strict=True):
             level = self._step(sensor, value)
             if level is not None:
-                events.append((row, level))
-        return events
+                alerts.append((row, level))
+        return alerts
 
     def _step(self, sensor: int, value: float) -> Level | None:
         track = self.tracks.get(sensor)

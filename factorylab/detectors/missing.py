@@ -12,7 +12,7 @@ from factorylab.detectors.streaming import Detector, Parameters, State
 class MissingParameters(Parameters):
     intervals: float = Field(3, ge=1, description="a longer gap raises it: one or two lost readings happen")
     quiet: int = Field(
-        100, ge=1, description="readings without a gap that end an episode: a flood of gaps is one event"
+        100, ge=1, description="readings without a gap that end an episode: a flood of gaps is one alert"
     )
 
 

@@ -38,10 +38,11 @@ def rounds(sensors: Ints) -> list[Ints]:
 
 
 class Detector(ABC):
-    """Turns readings into scores; `rules` says which scores are worth an event.
+    """Turns readings into scores; `rules` says which scores are worth an alert.
 
-    To add one: a subclass in a file of its own in this package, with `NAME`, `Parameters` and `step`. It is then in
-    the table of parameters, in `factorylab score`, and its state is saved; `rules.py` says where the factory uses it.
+    To add one: a subclass in a file of its own in this package, with `NAME`, `Parameters`, `step`, `rules` and, where
+    it has state, `layout`. It is then in the table of parameters, in `factorylab score`, and its state is saved;
+    `rules.py` says where the factory uses it.
     """
 
     NAME: ClassVar[str]

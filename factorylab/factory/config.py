@@ -173,7 +173,7 @@ class ProcessorConfig(FactoryConfig):
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30
     store_deadline_s: Seconds = Field(default=10, ge=1, description="of each call of the database, connecting included")
-    steps_dir: Path | None = Field(default=None, description="for tests alone: where orders to stop are; see steps.py")
+    steps_dir: Path | None = Field(default=None, description="where orders to stop at a step are; see crash_points.py")
 
     @field_validator("database_url")
     @classmethod

@@ -87,7 +87,7 @@ class FleetMetrics(Collector):
         self._buckets, self._sum_s = np.zeros(len(BOUNDS_S) + 1, np.int64), 0.0
 
     def acked(self, took_s: float | None) -> None:
-        """One reading was confirmed, so long after it was sent."""
+        """One reading was acknowledged, so long after it was sent."""
         if took_s is not None:
             self._fresh.append(took_s)
 
@@ -101,16 +101,18 @@ class FleetMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         counts = self._look()
         yield _counter("fleet_readings_offered", "Readings that were due.", counts.offered)
-        yield _counter("fleet_readings_acked", "Readings that Kafka confirmed.", counts.acked)
-        yield _gauge("fleet_queue_records", "Records in the producer, not confirmed yet.", counts.queued)
-        errors = CounterMetricFamily("factorylab_fleet_errors", "Readings not confirmed, by reason.", labels=["reason"])
+        yield _counter("fleet_readings_acked", "Readings that Kafka acknowledged.", counts.acked)
+        yield _gauge("fleet_queue_records", "Records in the producer, not acknowledged yet.", counts.queued)
+        errors = CounterMetricFamily(
+            "factorylab_fleet_errors", "Readings without acknowledgement, by reason.", labels=["reason"]
+        )
         for reason, count in counts.errors.items():
             errors.add_metric([reason], count)
         yield errors
         self.settle()
         summed = np.cumsum(self._buckets).tolist()
         buckets = list(zip([*map(str, BOUNDS_S), "+Inf"], summed, strict=True))
-        took = HistogramMetricFamily("factorylab_fleet_ack_latency_seconds", "From the send to Kafka's confirmation.")
+        took = HistogramMetricFamily("factorylab_fleet_ack_latency_seconds", "From the send to the acknowledgement.")
         took.add_metric([], buckets, self._sum_s)
         yield took
 

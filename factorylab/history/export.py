@@ -3,7 +3,7 @@
 Rules:
 - Columns and their names are those of the row types in `history`; text is dictionary-coded; what is unknown is null.
 - An answer belongs to the send with the same payload hash. A send without an answer, or with an answer that is no
-  confirmation, is `unknown`; only what produce() refused on the spot is `shed` (its queue was full) or `fail`.
+  acknowledgement, is `unknown`; only what produce() refused on the spot is `shed` (its queue was full) or `fail`.
 - Nothing is repaired. What cannot be read, or does not fit together, is reported and left out.
 - Rows of another boot have another zero of time: they are refused.
 - Files that the final read has written already (`log`, `rows`) are left alone.

@@ -141,7 +141,7 @@ class AckJournal(BinaryJournal):
         super().__init__(path, ACK)
 
     def add(self, payload_hash: int, offset: int, partition: int, error: int) -> None:
-        """Append one answer; `error` is librdkafka's code, 0 for a confirmed record.
+        """Append one answer; `error` is librdkafka's code, 0 for an acknowledged record.
 
         Raises:
             JournalFull: the disk cannot take the next chunk.

@@ -2,8 +2,8 @@
 
 Each actor (worker) keeps one journal; at the end of a run the journals become one Parquet file a table,
 `raw/history/<table>.parquet`, with the columns below. Times are `time.monotonic_ns()` of one boot.
-`sensor` is an index into the table `sensors`; `outcome` has three values, never two: what was neither
-confirmed nor surely refused is unknown.
+`sensor` is an index into the table `sensors`; `outcome` is never just yes or no: what was neither
+acknowledged nor surely refused is unknown.
 
 | table | a row is |
 |---|---|
@@ -58,7 +58,7 @@ class Stage(Row, frozen=True, tag="stages", kw_only=True):
 
 
 class Send(Row, frozen=True, tag="sends", kw_only=True):
-    """`t_ns` is just before the send; `t_ack_ns`, `partition` and `offset` are None until confirmed.
+    """`t_ns` is just before the send; `t_ack_ns`, `partition` and `offset` are None until acknowledged.
 
     An ack without an offset is legal (acks=0, a duplicate sequence number). `shed` was refused by the full
     local queue, `fail` by another rule of the client on the spot: neither can be in the log.
@@ -218,7 +218,7 @@ class LagSample(Row, frozen=True, tag="lag", kw_only=True):
 
 
 class ProcessSample(Row, frozen=True, tag="processes", kw_only=True):
-    """`cpu_s` is processor time of the process and its children; `cpu_limit`, how many processors the kernel lets its
+    """`cpu_s` is CPU time of the process and its children; `cpu_limit`, how many CPUs the kernel lets its
     control group use, is None where there is no limit."""
 
     name: str

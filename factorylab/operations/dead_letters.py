@@ -4,8 +4,8 @@ Rules:
 - A letter is known by its origin (topic, partition, offset): a processor that died between a letter and its commit
   wrote it twice, and it is shown and sent once.
 - What is sent again goes to its partition of the topic that it came from, with its key and bytes, and counts as new.
-- It is noted in `system_events` after Kafka has confirmed it, and never sent a second time. A crash in between may do
-  so: then the store holds the reading already and leaves it as it is.
+- It is noted in `system_events` after Kafka has acknowledged it, and never sent a second time. A crash in between may
+  do so: then the store holds the reading already and leaves it as it is.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Resent:
-    """What became of each letter: confirmed by Kafka, not sent because it is not whole, or refused with a reason."""
+    """What became of each letter: acknowledged by Kafka, not sent because it is not whole, or refused with a reason."""
 
-    confirmed: list[Letter]
+    acknowledged: list[Letter]
     cut: list[Letter]
     refused: list[tuple[Letter, str]]
 
@@ -98,7 +98,7 @@ class DeadLetters:
             yield from batch
 
     def resend(self, choice: Choice) -> Resent:
-        """Send the chosen letters again, each at most once, and note those that Kafka has confirmed.
+        """Send the chosen letters again, each at most once, and note those that Kafka has acknowledged.
 
         Raises:
             LabError: another call is sending letters just now, or the database does not answer.
@@ -107,13 +107,13 @@ class DeadLetters:
             letters = choice.of(self.read())
             whole = [letter for letter in letters if not letter.cut]
             answers = self._send([letter for letter in whole if not letter.resent])
-            confirmed = [letter for letter, why in answers if not why]
-            self._note(connection, confirmed)
+            acknowledged = [letter for letter, why in answers if not why]
+            self._note(connection, acknowledged)
         refused = [(letter, why) for letter, why in answers if why]
-        return Resent(confirmed, [letter for letter in letters if letter.cut], refused)
+        return Resent(acknowledged, [letter for letter in letters if letter.cut], refused)
 
     def _send(self, letters: Sequence[Letter]) -> list[tuple[Letter, str]]:
-        """Each letter with the reason why it was not confirmed, "" where it was."""
+        """Each letter with the reason why it was not acknowledged, "" where it was."""
         producer = Producer(
             client_config(self._endpoints.bootstrap, WORKER)
             | {"acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(DEADLINE_S * 1000)}

@@ -55,7 +55,7 @@ LEGENDS = {
         "The steps of one reading, from top to bottom in the order of time; the table names the evidence of each step.",
     ),
     "views": Legend(
-        "What each broker said about the leader of one partition, and what became of the readings confirmed there",
+        "What each broker said about the leader of one partition, and what became of the readings acknowledged there",
         "Each lane is one broker, asked on its own: the pattern is the leader that it names, the numbers are the "
         "replicas that it counts as in sync, and a line under a bar means that one is missing. Lanes that differ at "
         "the same moment are brokers that contradict each other; a gap is a broker that did not answer. Top: the "

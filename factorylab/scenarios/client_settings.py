@@ -76,7 +76,7 @@ def spelled(given: Mapping[str, str]) -> dict[str, str]:
 
 def _reserved(name: str, value: str) -> str:
     if name == ONLY_ERRORS and value.lower() in TRUE:
-        return "keeps confirmations back, and without them nothing counts as acked"
+        return "keeps acknowledgements back, and without them nothing counts as acked"
     if name.endswith("_cb"):
         return FUNCTION
     return RESERVED.get(name, "")

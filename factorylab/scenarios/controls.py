@@ -83,7 +83,7 @@ def _acks_of_the_leader_alone() -> Control:
         Fault(kind="kill", target="leader:0", at_s=3, hold_s=14, until_replaced=True),
     )
     return Control(
-        "acks=1; both followers are frozen, the leader confirms alone and is killed, the followers wake up",
+        "acks=1; both followers are frozen, the leader acknowledges alone and is killed, the followers wake up",
         "acks=all",
         _declared("P1", *faults, topology=ONE_SAFE, clients=weak, expect=LOST),
         _declared("P1 repaired", *faults, topology=ONE_SAFE, clients=safe),
@@ -104,8 +104,8 @@ def _unclean_election() -> Control:
         Fault(kind="kill", target="leader:0", at_s=5, hold_s=10, until_replaced=True),
     )
     return Control(
-        "2 replicas, min ISR 1, unclean election on; the follower is stopped, the leader confirms alone and is killed, "
-        "the follower comes back first",
+        "2 replicas, min ISR 1, unclean election on; the follower is stopped, the leader acknowledges alone and is "
+        "killed, the follower comes back first",
         "3 replicas, min ISR 2",
         _declared("P2", *faults, topology=weak, clients=ALONE, expect=LOST),
         _declared("P2 repaired", *faults, topology=safe, clients=ALONE),
@@ -122,8 +122,8 @@ def _lost_disk() -> Control:
         Fault(kind="kill", target="leader:0", at_s=5, hold_s=6, wipe=True),
     )
     return Control(
-        "2 replicas, min ISR 1; the follower is stopped, the leader confirms alone, is killed and loses its disk, both "
-        "come back",
+        "2 replicas, min ISR 1; the follower is stopped, the leader acknowledges alone, is killed and loses its disk, "
+        "both come back",
         "3 replicas, min ISR 2",
         _declared("P3", *faults, topology=ONE_FACTORY, clients=reader, expect=(*LOST, "lost_in_pipeline")),
         _declared("P3 repaired", *faults, topology=ONE_SAFE, clients=reader),

@@ -39,7 +39,7 @@ def standing(labs_folder: Path, session_settings: Settings) -> Iterator[Path]:
     [
         (("broker", "pause", "--target", "leader:sensor-data/0"), "is paused"),
         (("broker", "restart", "--target", "controller"), ", no longer "),
-        (("broker", "slow", "--target", "broker:1"), "of a processor over"),
+        (("broker", "slow", "--target", "broker:1"), "of a CPU over"),
         (("database", "kill"), "database is dead"),
     ],
 )

@@ -31,7 +31,7 @@ def test_what_is_still_bad_comes_back_as_a_new_letter(run: FactoryRun) -> None:
     assert Counter((one.key, one.value) for one in first) == Counter(BAD.values())
     before = run.ends()
     done = letters.resend(Choice(limit=5))
-    assert [one.origin for one in done.confirmed] == [one.origin for one in first[:5]]
+    assert [one.origin for one in done.acknowledged] == [one.origin for one in first[:5]]
     assert (done.cut, done.refused) == ([], [])
     assert sum(run.ends().values()) == sum(before.values()) + 5
     run.wait_drained()
@@ -40,7 +40,7 @@ def test_what_is_still_bad_comes_back_as_a_new_letter(run: FactoryRun) -> None:
     again = [one for one in everything if one.origin[2] >= before[one.origin[1]]]
     assert Counter((one.key, one.value) for one in again) == Counter((one.key, one.value) for one in first[:5])
     rest = letters.resend(Choice())
-    assert {one.origin for one in rest.confirmed} == {one.origin for one in everything if not one.resent}
+    assert {one.origin for one in rest.acknowledged} == {one.origin for one in everything if not one.resent}
     assert run.end("p0") == 0
 
 
@@ -79,4 +79,4 @@ def test_two_senders_do_not_meet(run: FactoryRun) -> None:
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (f"{RESENT} {run.names.schema}",))
         with pytest.raises(LabError, match="another command"):
             letters.resend(Choice())
-    assert letters.resend(Choice()).confirmed == []
+    assert letters.resend(Choice()).acknowledged == []

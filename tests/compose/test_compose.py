@@ -164,7 +164,7 @@ def test_a_slow_container_is_limited_by_the_kernel(lab: ComposeCluster) -> None:
     after = lab.look(VICTIM)
     assert (before.cpu_limit, after.cpu_limit, after.status) == (slow.SHARE, slow.SHARE, "running")
     assert before.pid != after.pid
-    assert (lab.heal(9), lab.heal(8)) == ([], [f"gave {VICTIM} its processors back"])
+    assert (lab.heal(9), lab.heal(8)) == ([], [f"gave {VICTIM} its CPU back"])
     assert lab.look(VICTIM).cpu_limit is None
     whole(lab)
 

@@ -5,7 +5,7 @@
 
 A run of so many readings as it comes from a cluster: 1,000 sensors, three partitions, a broker loss, one alert for 100
 readings; the log as a consumer of all partitions reads it, the rows as the transactions wrote them. With
---broken a fifth of the log is lost and a tenth of the rows doubled, so that there is much to explain. Processor time,
+--broken a fifth of the log is lost and a tenth of the rows doubled, so that there is much to explain. CPU time,
 not wall time: it does not depend on what else the machine does. Making 20 million takes some 12 GB of memory.
 """
 

@@ -21,7 +21,7 @@ Given = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Detection:
-    """Per row: is an alarm on, does one start (the event), and had every detector learnt enough before?"""
+    """Per row: is an alarm on, does one start, and had every detector learnt enough before?"""
 
     method: str
     on: Bools
@@ -104,7 +104,7 @@ def _built(recording: Recording, name: str, given: Given) -> Detector:
 
 
 def episodes(rule: Rule, scores: Floats) -> tuple[Bools, Bools]:
-    """Of one sensor's scores: the rows in which the rule is active, and those of its events."""
+    """Of one sensor's scores: the rows in which the rule is active, and those that raise an alarm."""
     on, starts = np.zeros(len(scores), bool), np.zeros(len(scores), bool)
     for row, level in LevelDetector(rule).score(np.zeros(len(scores), np.int64), scores):
         starts[row] = True

@@ -1,6 +1,6 @@
 """Batches: from the records of a poll to the store.
 
-    prepare (decode, check, detect) → alerts and dead letters out and confirmed → one store transaction
+    prepare (decode, check, detect) → alerts and dead letters out and acknowledged → one store transaction
         → offset commit (for lag monitors only) → journal
 
 Rules:

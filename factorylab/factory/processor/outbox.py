@@ -1,4 +1,4 @@
-"""The outbox: alerts and dead letters go out and are confirmed before the batch that caused them is committed.
+"""The outbox: alerts and dead letters go out and are acknowledged before the batch that caused them is committed.
 
 A crash in between sends them again: an alert with the same id, a dead letter with the same origin. Headers of a
 dead letter are those of Kafka Connect (KIP-298).
@@ -22,7 +22,7 @@ GIVE_UP_S = 1.0  # how long a process that was told to stop still waits
 
 
 class Undelivered(LabError):
-    """Alerts or dead letters were not confirmed in time: the batch must not be committed."""
+    """Alerts or dead letters were not acknowledged in time: the batch must not be committed."""
 
 
 class Outbox:
@@ -77,11 +77,11 @@ class Outbox:
             self._failures.append(error)
 
     def settle(self, hurry: Callable[[], bool]) -> None:
-        """Wait until everything is confirmed; where `hurry` is true, only for a moment.
+        """Wait until everything is acknowledged; where `hurry` is true, only for a moment.
 
         Raises:
-            Undelivered: something was refused or not confirmed in time.
-            ClientDead: nothing will ever be confirmed.
+            Undelivered: something was refused or not acknowledged in time.
+            ClientDead: nothing will ever be acknowledged.
         """
         since = time.monotonic()
         while self._open:

@@ -47,7 +47,7 @@ class Scoring:
 
 @dataclass
 class Prepared:
-    """A batch with what must be confirmed elsewhere before it is committed."""
+    """A batch with what must be acknowledged elsewhere before it is committed."""
 
     batch: StoreBatch
     alerts: list[messages.Alert]

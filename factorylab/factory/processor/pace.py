@@ -21,8 +21,8 @@ SLOW_STORE = (
 ADVICE: Mapping[Step, str] = {
     "taking": SLOW_STORE,
     "preparing": "make batches smaller (FACTORYLAB_BATCH_RECORDS)",
-    "delivering": "Kafka was slow to confirm alerts or dead letters: lower FACTORYLAB_PRODUCE_DEADLINE_S, so that the"
-    " batch is given up in time and tried again, or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
+    "delivering": "Kafka was slow to acknowledge alerts or dead letters: lower FACTORYLAB_PRODUCE_DEADLINE_S, so that "
+    "the batch is given up in time and tried again, or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
     "storing": SLOW_STORE + ", or make batches smaller (FACTORYLAB_BATCH_RECORDS)",
 }
 

@@ -3,7 +3,7 @@
 Rules:
 - Messages that do not continue at the expected offset (left over from before a seek or a revocation) are dropped.
 - A hole in the offsets is fetched again; if it is still there it is one of the log, and is noted.
-- A position that is not in the log any more ends the process (see `position`), and so does a dead client.
+- A position that is not in the log any more ends the process (see `missing_position`), and so does a dead client.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Polls:
 
         Raises:
             ClientDead: the consumer is; its partitions have gone to other members.
-            PositionLost: see `position`.
+            PositionLost: see `missing_position`.
         """
         shares: dict[int | None, list[Message]] = defaultdict(list)
         messages, errors = sorted_out(polled)

@@ -1,6 +1,6 @@
 """A processor: a member of the group that checks, scores and stores readings.
 
-    poll → prepare (decode, check, detect) → alerts and dead letters out and confirmed → one store transaction
+    poll → prepare (decode, check, detect) → alerts and dead letters out and acknowledged → one store transaction
          → offset commit (for lag monitors only) → journal
 
 Rules (those of what was polled are in `polls`, those of a batch in `batches`):

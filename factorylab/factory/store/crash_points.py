@@ -3,7 +3,7 @@
     taken          a partition was taken in the store; nothing of it is read yet
     polled         records are in hand, nothing was done with them
     prepared       decoded, checked and scored; alerts and dead letters are with the producer
-    delivered      alerts and dead letters are confirmed
+    delivered      alerts and dead letters are acknowledged
     before_store   the transaction has not begun
     in_store       everything is written, the transaction is open
     after_store    the store has confirmed; nobody was told

@@ -133,7 +133,7 @@ def acks(ax: Axes, frame: pd.DataFrame, title: str) -> Axes:
     kept, both = frame["kept_per_s"], frame["kept_per_s"] + frame["lost_per_s"]
     layers = [(kept * 0, kept, FILLS[0], "", "in the log afterwards")]
     if frame["lost_per_s"].any():
-        layers.append((kept, both, FILLS[5], "xxx", "lost: confirmed, and not in the log afterwards"))
+        layers.append((kept, both, FILLS[5], "xxx", "lost: acknowledged, and not in the log afterwards"))
     for low, high, fill, hatch, word in layers:
         ax.stairs(
             high, edges, baseline=low, fill=True, facecolor=fill, hatch=hatch, edgecolor="#444444", linewidth=0.4,

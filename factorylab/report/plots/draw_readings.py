@@ -27,7 +27,7 @@ def exposure(ax: Axes, frame: pd.DataFrame, worst: Exposure | None) -> Axes:
             f"worst: {band} on broker {worst.leader}", (worst.t_s, worst.high), xytext=(7, 4),
             textcoords="offset points", fontsize=8, va="bottom",
         )  # fmt: skip
-    ax.set(ylabel="readings", title="Confirmed readings that the death of their leader would have lost")
+    ax.set(ylabel="readings", title="Acknowledged readings that the death of their leader would have lost")
     top = float(frame["high"].max()) if len(frame) else 0.0
     ax.set_ylim(0, max(top * 1.25, 1))
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))  # readings are whole, also where there is none

@@ -113,7 +113,7 @@ def views(run: JudgedRun, fault: int = 0) -> Picture:
     with styled():
         figure = Picture(figsize=(9, 4.2))
         top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[1, 1.1])
-        draw.acks(top, analysis.acks_kept_and_lost(run, partition), f"Confirmed readings of partition {partition}")
+        draw.acks(top, analysis.acks_kept_and_lost(run, partition), f"Acknowledged readings of partition {partition}")
         draw.bars(
             bottom,
             named,

@@ -1,10 +1,10 @@
-"""The node gets a tenth of one processor, as on a host that others overload.
+"""The node gets a tenth of one CPU, as on a host that others overload.
 
 Where the backend can, the kernel limits the node's control group. Elsewhere the node is stopped most of the time and
-goes on for a short slice in each period. What it had beyond its share, because a slice ended late or on two processors
+goes on for a short slice in each period. What it had beyond its share, because a slice ended late or on two CPUs
 at once, it must make up for.
 
-The evidence is that such a limit, or such stops, were in force, and processor time as the kernel counts it: no more
+The evidence is that such a limit, or such stops, were in force, and CPU time as the kernel counts it: no more
 than the limit allows. A node with little to do is slow as well: nothing is asked of what it used before.
 """
 
@@ -21,12 +21,12 @@ PERIOD_S = 0.17  # no part of the probe's period, or each of its looks would mee
 SPAN_S = 1.5  # of looks, at least
 MOSTLY = 0.5  # of the looks; it is stopped for nine tenths of the time, and less on a host that wakes us late
 TOLERANCE = 1.25  # of what the limit allows
-LATE_S = 0.2  # processor time that a slice which ends late may take until it is made up for
+LATE_S = 0.2  # CPU time that a slice which ends late may take until it is made up for
 
 
 @runtime_checkable
 class Limitable(Protocol):
-    """A node whose control group the kernel can limit to a share of one processor."""
+    """A node whose control group the kernel can limit to a share of one CPU."""
 
     async def limit(self, share: float) -> None: ...
 
@@ -76,7 +76,7 @@ async def _unlimit(node: TargetNode) -> bool:
 
 
 def _slowed(_: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
-    """Limited or stopped most of the time, and used no more processor time than that allows."""
+    """Limited or stopped most of the time, and used no more CPU time than that allows."""
     lived = Counter(look.pid for look in since if look.status != "dead")
     looks = [look for look in since if lived and look.pid == lived.most_common(1)[0][0] and look.status != "dead"]
     span_s = looks[-1].at_s - looks[0].at_s if looks else 0
@@ -84,7 +84,7 @@ def _slowed(_: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
         return Proof(False, f"was looked at for only {span_s:.1f} s while it was slow")
     stopped = sum(look.status == "paused" for look in looks)
     used_s = looks[-1].cpu_s - looks[0].cpu_s
-    words = f"{used_s / span_s:.3f} of a processor over {span_s:.1f} s"
+    words = f"{used_s / span_s:.3f} of a CPU over {span_s:.1f} s"
     if all(look.cpu_limit is not None and look.cpu_limit <= SHARE for look in looks):
         how = f"limited by the kernel to {SHARE:g}"
     elif stopped < MOSTLY * len(looks):
@@ -100,12 +100,12 @@ def _slowed(_: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
 
 KIND = FaultKind(
     "slow",
-    "a tenth of one processor",
-    ProcessShows(f"to get {SHARE:g} of a processor", _slowed, every_s=0.1),
+    "a tenth of one CPU",
+    ProcessShows(f"to get {SHARE:g} of a CPU", _slowed, every_s=0.1),
     inject=_limit,
     hold=_stop_in_turns,
     undo=_unlimit,
-    undone="gave {node} its processors back",
+    undone="gave {node} its CPU back",
     at_least_s=2 * SPAN_S,
     stops_in_turns=True,
 )

@@ -363,7 +363,7 @@ def test_a_slow_node_gets_a_tenth_of_a_processor(home, lease):
 
 
 def wait_share(home: Path, wanted: Callable[[float], bool]) -> None:
-    """Until what broker-1 used of a processor since now, for at least a second, is as wanted."""
+    """Until what broker-1 used of a CPU since now, for at least a second, is as wanted."""
     pid = next(node.pid for node in control.nodes(home))
     first = look(pid)
 
@@ -384,5 +384,5 @@ def test_a_slow_node_can_be_paused(home, lease):
         control.ask(home, control.Inject(number, "broker-1", kind))
     wait_status(home, "broker-1", "paused")
     assert heal(home, 1) == ["resumed broker-1"]
-    assert heal(home, 0) == ["gave broker-1 its processors back"]
+    assert heal(home, 0) == ["gave broker-1 its CPU back"]
     wait_status(home, "broker-1", "running")

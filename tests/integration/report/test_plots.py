@@ -78,7 +78,7 @@ def test_views_show_whom_each_broker_names(torn: Run) -> None:
     }
     assert at_11 == {1: hatch["broker 1"], 2: hatch["broker 2"], 3: hatch["broker 2"]}
     assert {text.get_text() for text in ax.texts} == {"1 2 3", "2 3"}
-    assert "lost: confirmed, and not in the log afterwards" in [
+    assert "lost: acknowledged, and not in the log afterwards" in [
         text.get_text() for text in figure.axes[0].get_legend().get_texts()
     ]
 

@@ -233,7 +233,7 @@ def test_the_number_of_blind_machines_follows_the_outage(tmp_path: Path) -> None
 
 
 def test_hundreds_of_thousands_of_readings_take_a_moment(tmp_path: Path) -> None:
-    """Waits, blind times and latencies are made by whole arrays: below 1 s of processor time for 200,000 readings."""
+    """Waits, blind times and latencies are made by whole arrays: below 1 s of CPU time for 200,000 readings."""
     run = healthy(tmp_path, scenario(workload={"rate_per_s": 17_000, "sensors": 1_000})).run()
     began = time.process_time()
     found = waits(run)

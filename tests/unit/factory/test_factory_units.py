@@ -141,7 +141,7 @@ def test_properties_of_the_user_win_over_the_safe_profile(tmp_path: Path) -> Non
         ("bootstrap.servers=b:1", "FACTORYLAB_BOOTSTRAP"),
         ("liner.ms=1", "did you mean linger.ms?"),
         ("batch.size=1e5", "in plain digits"),
-        ("delivery.report.only.error=true", "keeps confirmations back"),
+        ("delivery.report.only.error=true", "keeps acknowledgements back"),
     ],
 )
 def test_a_wrong_file_of_a_client_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -60,21 +60,21 @@ def test_a_restart_counts_only_where_another_process_ran(tmp_path: Path, another
 
 
 def looks(used: float, stopped: int = 0, limit: float | None = None, pid: int = 7) -> list[ProcessState]:
-    """Twenty looks, five a second, at a process that uses that much of a processor; in `stopped` of them it stands."""
+    """Twenty looks, five a second, at a process that uses that much of a CPU; in `stopped` of them it stands."""
     return [
         ProcessState(n / 5, pid, "paused" if n < stopped else "running", 3 + used * n / 5, limit) for n in range(20)
     ]
 
 
 SLOW = [
-    (looks(0.1, stopped=18), "used 0.100 of a processor over 3.8 s, stopped in 18 of 20 looks"),
-    (looks(0.001, stopped=18), "used 0.001 of a processor"),
+    (looks(0.1, stopped=18), "used 0.100 of a CPU over 3.8 s, stopped in 18 of 20 looks"),
+    (looks(0.001, stopped=18), "used 0.001 of a CPU"),
     (looks(0.1, limit=0.1), "limited by the kernel to 0.1"),
-    (looks(0, limit=0.1), "used 0.000 of a processor over 3.8 s, limited by the kernel to 0.1"),
+    (looks(0, limit=0.1), "used 0.000 of a CPU over 3.8 s, limited by the kernel to 0.1"),
     ([*looks(0.1, stopped=18), ProcessState(4, None, "dead")], "stopped in 18 of 20"),
 ]
 NOT_SLOW = [
-    (looks(0.3, stopped=18), "used 0.300 of a processor over 3.8 s, more than 0.1, though stopped in 18 of 20 looks"),
+    (looks(0.3, stopped=18), "used 0.300 of a CPU over 3.8 s, more than 0.1, though stopped in 18 of 20 looks"),
     (looks(0.3, limit=0.1), "more than 0.1, though limited"),
     (looks(0.05, stopped=5), "was not limited, and stopped in only 5 of 20 looks"),
     (looks(0, limit=0.5), "was not limited"),
@@ -87,7 +87,7 @@ NOT_SLOW = [
 
 @pytest.mark.parametrize(("since", "words"), SLOW)
 def test_a_node_is_slow_where_it_is_held_back(since: list[ProcessState], words: str) -> None:
-    """A limit of the kernel or stops in most looks, and no more processor time than they allow: an idle node is slow,
+    """A limit of the kernel or stops in most looks, and no more CPU time than they allow: an idle node is slow,
     too."""
     found = proof("slow", [], since)
     assert (found.ok, words in found.words) == (True, True), found.words

@@ -115,7 +115,7 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
         {"clients": {"producer": {"error_cb": "x", "stats_cb": "y"}}},
         ["error_cb is a function", "stats_cb is a function"],
     ),
-    ({"clients": {"producer": {"delivery.report.only.error": True}}}, ["keeps confirmations back"]),
+    ({"clients": {"producer": {"delivery.report.only.error": True}}}, ["keeps acknowledgements back"]),
     ({"clients": {"consumer": {"enable.auto.commit": True}}}, ["position is in the store", 'processor="naive"']),
     ({"clients": {"consumer": {"auto.commit.enable": "true"}}}, ["position is in the store"]),
     ({"clients": {"acks": "all", "producer": {"acks": 1}}}, ["acks=all", "acks=1", "leave one of them out"]),
