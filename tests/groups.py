@@ -37,13 +37,13 @@ QUIET = "quiet"
 FIRST = ("notebooks-0", "notebooks-1", "shared lab", "own labs", "engine")  # the longest begin first
 TESTS = Path(__file__).parent
 GROUP = pytest.StashKey[str]()
-KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
+TEST_KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark each test with its kind and name its group. In a process of several, what begins first comes first."""
     for item in items:
-        if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in KINDS):
+        if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in TEST_KINDS):
             item.add_marker(kind_of(item))
     groups = dict(zip(items, groups_of(items), strict=True))
     for item, group in groups.items():
@@ -68,8 +68,8 @@ def groups_in_ids(items: list[pytest.Item]) -> Iterator[None]:
 def kind_of(item: pytest.Item) -> str:
     """The folder of tests/ that a test lies in."""
     kind = item.path.relative_to(TESTS).parts[0]
-    if kind not in KINDS:
-        raise pytest.UsageError(f"{item.path} lies in none of the folders {', '.join(KINDS)} of {TESTS.name}/")
+    if kind not in TEST_KINDS:
+        raise pytest.UsageError(f"{item.path} lies in none of the folders {', '.join(TEST_KINDS)} of {TESTS.name}/")
     return kind
 
 

@@ -15,7 +15,7 @@ from factorylab.core.names import Names
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.history.tables import FaultStep
 from factorylab.scenarios.fault_catalog import (
-    KINDS,
+    FAULT_KINDS,
     ON_DATABASE,
     ON_NETWORK,
     ON_PROCESS,
@@ -90,7 +90,11 @@ def network(  # noqa: PLR0917 (typer's options)
 
 def _break_process(kind: str, target: str, hold_s: float, run: str) -> None:
     topic, role = _split(target)
-    given: dict[str, object] = {"kind": kind, "target": role, "hold_s": 0 if KINDS[kind].undoes_itself else hold_s}
+    given: dict[str, object] = {
+        "kind": kind,
+        "target": role,
+        "hold_s": 0 if FAULT_KINDS[kind].undoes_itself else hold_s,
+    }
     _play((topic, _checked(given)), run)
 
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factorylab.cli.raw_vibration_commands import (
+    HealthyFiles,
+    LoadColumn,
+    RateHz,
+    WindowSize,
+    refuse,
+    score_raw_vibration,
+    wanted_of,
+)
 from factorylab.cli.runs_commands import AsJson, Given, parse_parameters, say
-from factorylab.cli.waves_commands import HealthyFiles, LoadColumn, RateHz, WindowSize, refuse, score_waves, wanted_of
 from factorylab.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -91,7 +99,7 @@ def score(  # noqa: PLR0917 (typer's options)
         raw = wanted_of(rate_hz, window, healthy or (), load_column, columns, layout)
         if raw is not None:
             refuse(windows=windows, plant=plant, part=part != "all")
-            score_waves(files, raw, detector, given, as_json=as_json)
+            score_raw_vibration(files, raw, detector, given, as_json=as_json)
         else:
             recordings = [recording.part(part) for recording in _read(files, columns, layout, windows)]
             _show_scores(recordings, (plant, seed), detector, given, as_json=as_json)

@@ -18,7 +18,7 @@ from factorylab.cluster.docker.compose import why_not
 from factorylab.cluster.driver import Driver, quiet
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit
-from factorylab.scenarios.fault_catalog import KINDS
+from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.model import Fault
 
 
@@ -68,6 +68,6 @@ def bring_up(
     if control.living_state(settings.home):
         require(wanted, boot.known(settings.home).can, f"the {backend} lab that is up in {settings.home}")
     require(wanted, BACKENDS[backend].can, f"the backend {backend}")
-    needs = frozenset(KINDS[kind].needs for kind in wanted)
+    needs = frozenset(FAULT_KINDS[kind].needs for kind in wanted)
     driver = cast("type[Driver]", pkgutil.resolve_name(BACKENDS[backend].driver))
     return driver.up(settings, needs=needs, keep=keep, progress=progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from factorylab.core.errors import EnvironmentUnfit
-from factorylab.scenarios.fault_catalog import KINDS, KindName
+from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 
 
 def require(wanted: Collection[KindName], possible: Collection[KindName], who: str) -> None:
@@ -15,5 +15,5 @@ def require(wanted: Collection[KindName], possible: Collection[KindName], who: s
         EnvironmentUnfit: naming the first of `wanted` that is not possible, and the way out.
     """
     for kind in sorted(set(wanted) - set(possible)):
-        reason = KINDS[kind].instead or f"it can {', '.join(sorted(possible))}"
+        reason = FAULT_KINDS[kind].instead or f"it can {', '.join(sorted(possible))}"
         raise EnvironmentUnfit(f"{who} cannot {kind}: {reason}")

@@ -86,7 +86,7 @@ class EnergyReading(Reading, frozen=True, gc=False, tag="energy", kw_only=True):
 
 AnyReading = TemperatureReading | VibrationReading | EnergyReading
 Measures = TemperatureMeasures | VibrationMeasures | EnergyMeasures
-KINDS: tuple[SensorKind, ...] = get_args(SensorKind)
+SENSOR_KINDS: tuple[SensorKind, ...] = get_args(SensorKind)
 CONSTRUCTORS: dict[str, tuple[Callable[..., AnyReading], Callable[..., Measures]]] = {
     "temperature": (TemperatureReading, TemperatureMeasures),
     "vibration": (VibrationReading, VibrationMeasures),

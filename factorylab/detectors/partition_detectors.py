@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
 from factorylab.detectors.rules import Columns, RuleSet, watches
 from factorylab.detectors.saved_state import VERSION, Part, PartState, decode, encode
@@ -42,7 +42,8 @@ class PartitionDetectors:
         self._saved_names = 0
         self._parts: list[int] = []  # bytes of each part since the last whole state
         self._watches: dict[str, list[tuple[RuleSet, list[LevelDetector]]]] = {
-            kind: [(watch, [LevelDetector(rule) for rule in watch.rules]) for watch in watches(kind)] for kind in KINDS
+            kind: [(watch, [LevelDetector(rule) for rule in watch.rules]) for watch in watches(kind)]
+            for kind in SENSOR_KINDS
         }
 
     def slots(self, names: Sequence[str]) -> Ints:

@@ -106,7 +106,7 @@ class FleetConfig(FactoryConfig):
     anomaly_rate: Share = 0.02
     poison_rate: Share = Field(default=0, description="share of blocks that carry an impossible time")
     fleet: Annotated[str, matching(r"\d+/\d+", "the fleet's index and the number of fleets, as in 0/2")] = "0/1"
-    kinds: Annotated[tuple[SensorKind, ...], NoDecode] = messages.KINDS
+    kinds: Annotated[tuple[SensorKind, ...], NoDecode] = messages.SENSOR_KINDS
     label_topic: Topic | None = None
     source: Path | None = None
     time_column: str | None = Field(default=None, min_length=1)

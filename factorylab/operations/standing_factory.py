@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cluster, WorkerSpec
 from factorylab.cluster.settings import load_settings
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.core.names import Names
 from factorylab.core.programs import FLEET, PROCESSOR
 from factorylab.core.waiting import wait_until
@@ -54,11 +54,11 @@ def _workers(cluster: Cluster, home: Path) -> list[WorkerSpec]:
         FleetConfig(
             bootstrap=inside.bootstrap,
             worker=f"fleet-{kind}",
-            fleet=f"{i}/{len(KINDS)}",
+            fleet=f"{i}/{len(SENSOR_KINDS)}",
             label_topic="labels",
             metrics_port=ANY_PORT,
         )
-        for i, kind in enumerate(KINDS)
+        for i, kind in enumerate(SENSOR_KINDS)
     ]
     processors = [
         ProcessorConfig(

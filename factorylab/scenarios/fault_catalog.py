@@ -15,12 +15,12 @@ _FOUND: list[FaultKind] = [
     for module in pkgutil.iter_modules(package.__path__)
     if module.name != "kind"
 ]
-KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _FOUND}
+FAULT_KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _FOUND}
 
-ON_NETWORK = tuple(name for name, kind in KINDS.items() if isinstance(kind.evidence, LinksBreak))
-ON_PROCESS = tuple(name for name, kind in KINDS.items() if kind.roles == TARGET_ROLES and name not in ON_NETWORK)
-ON_DATABASE = tuple(name for name, kind in KINDS.items() if "database" in kind.roles and name not in ON_NETWORK)
-ENDING = tuple(name for name, kind in KINDS.items() if kind.ends_process)
+ON_NETWORK = tuple(name for name, kind in FAULT_KINDS.items() if isinstance(kind.evidence, LinksBreak))
+ON_PROCESS = tuple(name for name, kind in FAULT_KINDS.items() if kind.roles == TARGET_ROLES and name not in ON_NETWORK)
+ON_DATABASE = tuple(name for name, kind in FAULT_KINDS.items() if "database" in kind.roles and name not in ON_NETWORK)
+ENDING = tuple(name for name, kind in FAULT_KINDS.items() if kind.ends_process)
 
 if TYPE_CHECKING:  # a type checker knows no set of words that is made when the program runs
     KindName: TypeAlias = str
@@ -28,15 +28,15 @@ if TYPE_CHECKING:  # a type checker knows no set of words that is made when the 
     NetworkKind: TypeAlias = str
     DatabaseKind: TypeAlias = str
 else:
-    KindName, NetworkKind = Literal[tuple(KINDS)], Literal[ON_NETWORK]
+    KindName, NetworkKind = Literal[tuple(FAULT_KINDS)], Literal[ON_NETWORK]
     ProcessKind, DatabaseKind = Literal[ON_PROCESS], Literal[ON_DATABASE]
 
 
 def possible(offers: Collection[Need]) -> tuple[str, ...]:
     """The kinds of fault that a lab can do that has `offers` besides its processes."""
-    return tuple(name for name, kind in KINDS.items() if kind.needs == "processes" or kind.needs in offers)
+    return tuple(name for name, kind in FAULT_KINDS.items() if kind.needs == "processes" or kind.needs in offers)
 
 
 def effects(names: Collection[str]) -> str:
     """What each of these kinds does, for a help text."""
-    return "; ".join(f"{name}: {KINDS[name].effect}" for name in names)
+    return "; ".join(f"{name}: {FAULT_KINDS[name].effect}" for name in names)

@@ -47,7 +47,7 @@ from factorylab.core.spelling import NAME, matching
 from factorylab.core.vocabulary import AwayFrom, Compression, Direction, GroupProtocol, WorkStep
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
-from factorylab.scenarios.fault_catalog import KINDS, KindName
+from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
 
 
@@ -58,7 +58,7 @@ def _acks_as_text(value: object) -> object:
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
 ProcessorKind = Literal["fenced", "naive"]
-CHECKS = (
+EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
     "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
@@ -74,9 +74,9 @@ def _known(value: object) -> object:
         raise ValueError("an empty list names no check: write pass")
     if twice := sorted({str(word) for word in words if words.count(word) > 1}):
         raise ValueError(f"{', '.join(twice)} stands there twice")
-    if isinstance(value, str) and value in CHECKS:
+    if isinstance(value, str) and value in EXPECTABLE_CHECKS:
         raise ValueError(f"checks are a list: write [{value}]")
-    wrong = [word for word in words if word not in CHECKS]
+    wrong = [word for word in words if word not in EXPECTABLE_CHECKS]
     if isinstance(value, str) and value not in {"pass", "invalid"}:
         wrong = [value]
     if wrong:
@@ -87,8 +87,8 @@ def _known(value: object) -> object:
 def _no_check(word: object) -> str:
     if word in {"pass", "invalid"}:
         return f"{word} stands alone, not in a list"
-    near = difflib.get_close_matches(str(word), ("pass", "invalid", *CHECKS), 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"write pass, invalid or a list of {', '.join(CHECKS)}"
+    near = difflib.get_close_matches(str(word), ("pass", "invalid", *EXPECTABLE_CHECKS), 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"write pass, invalid or a list of {', '.join(EXPECTABLE_CHECKS)}"
     return f"there is no check {word!r}: {hint}"
 
 
@@ -293,7 +293,7 @@ class Fault(Model):
     @field_validator("hold_s")
     @classmethod
     def _is_held(cls, hold_s: float, given: ValidationInfo) -> float:
-        kind = KINDS.get(given.data.get("kind", ""))
+        kind = FAULT_KINDS.get(given.data.get("kind", ""))
         if not hold_s and kind and not kind.undoes_itself:
             raise ValueError(f"a {kind.name} is held for some time: hold_s should be greater than 0")
         if kind and hold_s < kind.at_least_s:
@@ -324,7 +324,7 @@ class Fault(Model):
     @property
     def declared(self) -> FaultKind:
         """What this kind of fault needs, does and shows."""
-        return KINDS[self.kind]
+        return FAULT_KINDS[self.kind]
 
     @property
     def hits(self) -> TargetRole:

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from factorylab.core import messages
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.owned_partition import Owned, Prepared
 from factorylab.factory.sensors.simulate import Simulation
@@ -48,7 +48,7 @@ def resident_mb() -> float:
 
 def simulate(sensors: int) -> list[tuple[bytes, bytes]]:
     """Key and value of each record, as a fleet sends them."""
-    source = Simulation(sensors=sensors, kinds=KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
+    source = Simulation(sensors=sensors, kinds=SENSOR_KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
     pairs: list[tuple[bytes, bytes]] = []
     for first in range(0, READINGS, BLOCK):
         readings = source.block(first, BLOCK, STAMP).readings
@@ -141,7 +141,7 @@ def timed(work: Callable[[], object], readings: int) -> float:
 def measure(server: Server, sensors: int, rounds: int) -> tuple[dict[str, list[float]], float, float]:
     """Rates by part, and what the detectors of all sensors and the simulation of them keep in memory, in MB."""
     before = resident_mb()
-    source = Simulation(sensors=sensors, kinds=KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
+    source = Simulation(sensors=sensors, kinds=SENSOR_KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
     source.block(0, BLOCK, STAMP)
     simulated_mb = resident_mb() - before
     pairs = simulate(sensors)

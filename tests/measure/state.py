@@ -55,7 +55,7 @@ class Measured:
 def learn_a_week(detectors: PartitionDetectors, sensors: list[SensorInfo]) -> None:
     """Let the detectors see what all sensors report in a week, with every hour of it in both states of the machine."""
     dice = np.random.default_rng(1)
-    for kind in messages.KINDS:
+    for kind in messages.SENSOR_KINDS:
         slots = detectors.slots([sensor.name for sensor in sensors if sensor.kind == kind])
         for seq in range(WEEK):
             count = len(slots)
@@ -85,7 +85,7 @@ def batches(source: Simulation, size: int) -> Iterator[Records]:
 
 def run(url: str, sensors: int, size: int, *, stateless: bool) -> Measured:
     create_schema(url, SCHEMA)
-    source = Simulation(sensors=sensors, kinds=messages.KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
+    source = Simulation(sensors=sensors, kinds=messages.SENSOR_KINDS, seed=1, anomaly_rate=0.02, index=0, count=1)
     prepare_s, store_s, state_bytes, wal_bytes = [], [], [], []
     with closing(psycopg2.connect(url)) as other, closing(Store(url, SCHEMA, "t", "p", 60)) as store:
         other.autocommit = True

@@ -21,7 +21,7 @@ from factorylab.core.sources import FILE_VARIABLE
 from factorylab.factory.config import FactoryConfig, FleetConfig, ProcessorConfig
 from factorylab.history.tables import TABLES, Row
 from factorylab.scenarios.catalog import SCENARIOS, build
-from factorylab.scenarios.fault_catalog import KINDS
+from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.model import scenario_from
 from tests.support.places import ROOT
 
@@ -208,4 +208,6 @@ def test_every_scenario_has_its_notebook_listed() -> None:
 def test_every_kind_of_fault_is_documented() -> None:
     """docs/scenarios.md has a row for each kind of fault, with what it can be done to."""
     rows = dict(re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| .+ \|$", SCENARIO_PAGE.read_text(), re.MULTILINE))
-    assert {name: tuple(roles.split(", ")) for name, roles in rows.items()} == {k.name: k.roles for k in KINDS.values()}
+    assert {name: tuple(roles.split(", ")) for name, roles in rows.items()} == {
+        k.name: k.roles for k in FAULT_KINDS.values()
+    }

@@ -1,6 +1,6 @@
 """One child of a lab: how it is started, signalled and ended.
 
-On Linux a child dies with the process that spawned it (see `begin`: everything here runs in the main thread).
+On Linux a child dies with the process that spawned it (see `child_start`: everything here runs in the main thread).
 """
 
 from __future__ import annotations

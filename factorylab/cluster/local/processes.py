@@ -21,7 +21,7 @@ from factorylab.cluster.supervisor.node_owner import NodeOwner
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, StartFailed, UsageError
 from factorylab.core.files import last_lines
-from factorylab.scenarios.fault_catalog import KINDS, possible
+from factorylab.scenarios.fault_catalog import FAULT_KINDS, possible
 from factorylab.scenarios.faults.kind import Need
 
 
@@ -106,7 +106,7 @@ class Children(NodeOwner):
         offers: set[Need] = {"network"} if self.network else set()
         offers |= {"small_disk"} if self.volume else set()
         require({kind}, possible(offers), "this lab")
-        if KINDS[kind].needs == "network" and self.network and name in self.entries:
+        if FAULT_KINDS[kind].needs == "network" and self.network and name in self.entries:
             self.network.check(name)
 
     def hurt(self) -> list[str]:

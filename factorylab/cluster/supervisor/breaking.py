@@ -13,7 +13,7 @@ from typing import Protocol
 from factorylab.cluster.control import Inject
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, UsageError
-from factorylab.scenarios.fault_catalog import KINDS
+from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.faults.kind import FaultKind, TargetNode
 
 
@@ -58,7 +58,7 @@ class Breaking:
             if node.pid is None:
                 raise LabError(f"{request.node} is dead already: {request.kind} needs a running target; heal first")
             self._undo.add(Undo(request.fault, request.node, request.kind, node.pid, request.cut))
-            kind = KINDS[request.kind]
+            kind = FAULT_KINDS[request.kind]
             await kind.inject(node)
             if kind.hold and (node.name, kind.name) not in self._holding:
                 self._holding[node.name, kind.name] = asyncio.create_task(_held(kind, node))
@@ -82,10 +82,10 @@ class Breaking:
         """One node, in an order that works whatever was done to it; what was done."""
         own = [record for record in records if record.node == node.name]
         held = {record.kind for record in self._undo.find(node=node.name) if record not in own}
-        kinds = [k for k in KINDS.values() if _to_undo(k, node, own) and (k.adds_up or k.name not in held)]
+        kinds = [k for k in FAULT_KINDS.values() if _to_undo(k, node, own) and (k.adds_up or k.name not in held)]
         kinds.sort(key=lambda kind: not kind.stops)
         done = [await self._undone(kind, node) for kind in kinds if not kind.undo_last]
-        if any(KINDS[record.kind].ends_process and record.pid == node.pid for record in own):
+        if any(FAULT_KINDS[record.kind].ends_process and record.pid == node.pid for record in own):
             await node.gone()
         if not self._nodes.closed:
             done += [f"started {node.name}"] * await node.start()

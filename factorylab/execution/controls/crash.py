@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
 
 Kind = Literal["fenced", "naive", "auto_commit"]
-KINDS: dict[Kind, Clients] = {"fenced": FENCED, "naive": NAIVE, "auto_commit": AUTO_COMMIT}
+PROCESSOR_KINDS: dict[Kind, Clients] = {"fenced": FENCED, "naive": NAIVE, "auto_commit": AUTO_COMMIT}
 OF_A_REBALANCE = ("taken", "revoking")
 RECORD = "crash_points.json"
 
@@ -53,7 +53,7 @@ def scenario(kind: Kind, step: WorkStep) -> Scenario:
         variant=f"{kind} {step}",
         topology=SAFE,
         workload=WORKLOAD,
-        clients=KINDS[kind],
+        clients=PROCESSOR_KINDS[kind],
         faults=faults,
         schedule=SCHEDULE,
     )
@@ -65,18 +65,18 @@ def plan(kinds: Sequence[str], steps: Sequence[str]) -> list[tuple[Kind, WorkSte
     Raises:
         UsageError: there is no such kind or step.
     """
-    for words, known in ((kinds, KINDS), (steps, get_args(WorkStep))):
+    for words, known in ((kinds, PROCESSOR_KINDS), (steps, get_args(WorkStep))):
         if unknown := sorted(set(words) - set(known)):
             raise UsageError(f"there is no {', '.join(unknown)}: choose of {', '.join(known)}")
     return [
         (kind, step)
-        for kind, clients in KINDS.items()
+        for kind, clients in PROCESSOR_KINDS.items()
         for step in STEPS[clients.processor]
         if kind in kinds and (not steps or step in steps)
     ]
 
 
-def perform(kinds: Sequence[str] = tuple(KINDS), steps: Sequence[str] = (), say: Say = print) -> list[Crash]:
+def perform(kinds: Sequence[str] = tuple(PROCESSOR_KINDS), steps: Sequence[str] = (), say: Say = print) -> list[Crash]:
     """Kill a processor of each kind at each step, one run a step."""
     points = plan(kinds, steps)
     found = []
@@ -126,7 +126,7 @@ def table(crashes: Sequence[Crash]) -> pd.DataFrame:
     frame = pd.DataFrame([msgspec.structs.asdict(crash) for crash in crashes])
     frame["verdict"] = frame["verdict"].fillna("not carried out")
     wide = pd.DataFrame(frame.groupby(["step", "kind"])[columns].agg(_range).unstack("kind"))
-    order = [(column, kind) for kind in KINDS if kind in set(frame["kind"]) for column in columns]
+    order = [(column, kind) for kind in PROCESSOR_KINDS if kind in set(frame["kind"]) for column in columns]
     steps = [step for step in get_args(WorkStep) if step in wide.index]
     shown = wide.reindex(index=steps, columns=pd.MultiIndex.from_tuples(order)).fillna("–")
     shown.columns = pd.MultiIndex.from_tuples([(kind, column) for column, kind in order])

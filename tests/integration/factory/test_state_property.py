@@ -76,7 +76,7 @@ def a_log(seed: int) -> Records:
     """Readings of a sensor of each kind and a second one of temperature, interleaved; some missing, some twice, some
     late, some no readings at all."""
     dice, chance = np.random.default_rng(seed), random.Random(seed)
-    kinds = [*messages.KINDS, "temperature"]
+    kinds = [*messages.SENSOR_KINDS, "temperature"]
     each = RECORDS // len(kinds)
     streams = []
     for number, kind in enumerate(kinds):
@@ -252,6 +252,6 @@ def test_the_logs_raise_alerts_of_every_kind() -> None:
     """The logs raise alerts by sensors of all kinds and by many rules, and hold bad records: else little was shown."""
     seen = [one_pass(a_log(seed)) for seed in SEEDS]
     alerts = [alert for prepared in seen for alert in prepared.alerts]
-    assert {alert.sensor_id.split("-")[1] for alert in alerts} == set(messages.KINDS)
+    assert {alert.sensor_id.split("-")[1] for alert in alerts} == set(messages.SENSOR_KINDS)
     assert len({alert.rule for alert in alerts}) >= 4
     assert all(prepared.dead_letters for prepared in seen)

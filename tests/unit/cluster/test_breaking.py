@@ -10,7 +10,7 @@ import pytest
 
 from factorylab.cluster.supervisor.breaking import Breaking
 from factorylab.cluster.supervisor.undo import Undo, UndoRecords
-from factorylab.scenarios.fault_catalog import KINDS
+from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 
 
@@ -84,4 +84,4 @@ def test_what_lingers_is_undone_without_a_record(
     node = SilentNode(may_suffer)
     told = asyncio.run(Breaking(OneNode(tmp_path, node)).heal(None))
     assert sorted(node.done) == sorted(undone)
-    assert sorted(told) == sorted(KINDS[name].undone.format(node="database") for name in undone)
+    assert sorted(told) == sorted(FAULT_KINDS[name].undone.format(node="database") for name in undone)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.detectors import detector_catalog
 from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import Columns
@@ -87,7 +87,7 @@ def content(detectors: PartitionDetectors) -> tuple[object, ...]:
     return state.names, state.last_seq, {name: sorted(track) for name, track in state.tracks.items()}, rows
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_any_cut_gives_the_events_of_one_pass(kind: str) -> None:
     """Random batches, random hand-overs between them, the same events to the last bit of their values; and there are
     events of three rules and more to compare, and states that were restored from a part and changes to it."""
@@ -108,7 +108,7 @@ def test_any_cut_gives_the_events_of_one_pass(kind: str) -> None:
     assert restored > 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_a_state_restored_from_parts_is_the_state(kind: str) -> None:
     """After each of many small batches the parts saved so far hold the state of the detectors, bit for bit, and
     the changes never outgrow the whole state that they follow."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.detectors.levels import Rule
 from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
@@ -109,7 +109,7 @@ RAISED: dict[str, tuple[dict[str, list[float]], list[tuple[int, Rule]]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_each_kind_has_its_rules(kind: str) -> None:
     """Temperature, vibration and energy raise by their own measures and limits."""
     columns, raised = RAISED[kind]

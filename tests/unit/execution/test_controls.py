@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -15,15 +16,16 @@ from factorylab.scenarios.controls import CONTROLS, FAST, NAMES, ControlName
 from factorylab.scenarios.model import STEPS, Scenario
 from tests.support.control_results import result
 from tests.support.histories import healthy, scenario
+from tests.support.places import ROOT
 from tests.support.spoils import answer, fired, lose
 
 TWINS = [(name, control) for name, control in CONTROLS.items() if control.repaired]
 
 
 def test_every_control_is_declared_once() -> None:
-    """The table is whole: P1 to P14 without P10, the network partition, and four that must stay PASS."""
-    assert tuple(CONTROLS) == NAMES
-    assert [name for name in NAMES if name[0] == "P"] == [f"P{n}" for n in range(1, 15) if n != 10]
+    """The controls are those of the type and of the table in docs/controls.md, in one order."""
+    rows = re.findall(r"^\| ([PN]\w+) \|", (ROOT / "docs/controls.md").read_text(), re.MULTILINE)
+    assert tuple(CONTROLS) == NAMES == tuple(rows)
     assert all(control.injection for control in CONTROLS.values()) and set(FAST) < set(NAMES)
 
 
@@ -31,8 +33,9 @@ def test_every_control_is_declared_once() -> None:
 def test_broken_ones_name_their_checks_and_twins_pass(name: ControlName) -> None:
     """A positive control expects named checks (P8: evidence beside a PASS), a twin and a negative control PASS."""
     control = CONTROLS[name]
-    assert (control.broken.expect != "pass") == (name[0] in "PN" and name not in {"P8", "N1", "N2", "N3", "N4"})
-    assert (control.repaired is None) == (name in {"N1", "N2", "N3", "N4"})
+    negative = re.fullmatch(r"N\d+", name) is not None
+    assert (control.broken.expect == "pass") == (negative or name == "P8")
+    assert (control.repaired is None) == negative
     assert control.repaired is None or control.repaired.expect == "pass"
     assert control_evidence.BROKEN.keys() == CONTROLS.keys()
 
@@ -116,8 +119,8 @@ def test_the_table_counts_every_sort() -> None:
 
 def test_crash_points_are_exhaustive() -> None:
     """Every step of every kind is killed at, and the table shows it with a dash where a kind has no such step."""
-    points = crash.plan(list(crash.KINDS), [])
-    assert len(points) == sum(len(STEPS[clients.processor]) for clients in crash.KINDS.values())
+    points = crash.plan(list(crash.PROCESSOR_KINDS), [])
+    assert len(points) == sum(len(STEPS[clients.processor]) for clients in crash.PROCESSOR_KINDS.values())
     assert [s.faults[-1].step for s in (crash.scenario(*point) for point in points)] == [step for _, step in points]
     shown = crash.table([crash.Crash(kind="fenced", step="taken", verdict="PASS"), doubled(3), doubled(9)])
     assert shown.loc["taken", "naive"].tolist() == ["–"] * 4

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from factorylab.core import messages
-from factorylab.core.messages import KINDS, AnyReading, Label
+from factorylab.core.messages import SENSOR_KINDS, AnyReading, Label
 from factorylab.detectors.rules import ENERGY_SPIKE, LEFT_ON, TEMPERATURE_HIGH, VELOCITY_HIGH
 from factorylab.detectors.vibration_window import (
     BEARINGS,
@@ -48,7 +48,7 @@ def factory(fleets: int, each: int, block: int = 997, **given: object) -> tuple[
     """All readings and labels of fleets that share the sensors, `each` slots a sensor, in order of sensor and seq."""
     sent: list[Sent] = []
     labels: list[Label] = []
-    options = {"sensors": 12, "kinds": KINDS, "seed": 5, "anomaly_rate": 0.2} | given
+    options = {"sensors": 12, "kinds": SENSOR_KINDS, "seed": 5, "anomaly_rate": 0.2} | given
     for index in range(fleets):
         source = Simulation(index=index, count=fleets, **options)  # type: ignore[arg-type]
         total = each * len(source.sensors)
@@ -82,7 +82,7 @@ def test_the_size_of_blocks_changes_nothing(block: int) -> None:
 
 def test_a_block_may_be_drawn_alone_and_again() -> None:
     """A process that starts in the middle, or goes back, gets what an uninterrupted one got."""
-    options = {"sensors": 7, "kinds": KINDS, "seed": 3, "anomaly_rate": 0.2, "index": 0, "count": 1}
+    options = {"sensors": 7, "kinds": SENSOR_KINDS, "seed": 3, "anomaly_rate": 0.2, "index": 0, "count": 1}
     through, anew = Simulation(**options), Simulation(**options)  # type: ignore[arg-type]
     blocks = [through.block(at, 500, NOW) for at in range(0, 20_000, 500)]
     for at in (39, 7, 21, 7):
@@ -136,7 +136,7 @@ def test_labels_tell_whose_fault_it_is() -> None:
     assert 0.35 < np.mean([one.origin == "machine" for one in labels]) < 0.65
 
 
-@pytest.mark.parametrize(("kind", "rate"), [(kind, rate) for kind in KINDS for rate in (0.01, 0.1, 1.0)])
+@pytest.mark.parametrize(("kind", "rate"), [(kind, rate) for kind in SENSOR_KINDS for rate in (0.01, 0.1, 1.0)])
 def test_the_anomaly_rate_is_the_share_of_anomalous_readings(kind: str, rate: float) -> None:
     """The share of slots within episodes is the declared rate, or all that fits where that is less."""
     draw = grid(40, 256 * 60)
@@ -147,7 +147,7 @@ def test_the_anomaly_rate_is_the_share_of_anomalous_readings(kind: str, rate: fl
 def test_a_restarted_fleet_goes_on_behind_its_last_reading(tmp_path: Path) -> None:
     """With holes in the history the next slot is that behind the last reading, and not their number."""
     config = FleetConfig(bootstrap="nowhere:1", worker="fleet-1", fleet="1/3", sensors=30, journal_dir=tmp_path)
-    source = Simulation(sensors=30, kinds=KINDS, seed=2, anomaly_rate=1, index=1, count=3)
+    source = Simulation(sensors=30, kinds=SENSOR_KINDS, seed=2, anomaly_rate=1, index=1, count=3)
     index = np.array([sensor.index for sensor in source.sensors])
     journals = FleetJournals(config)
     assert journals.next_slot(index) == 0
@@ -317,7 +317,7 @@ def test_faults_of_energy_are_what_they_are_called() -> None:
 SPREAD = {"temperature": 2.0, "vibration": 0.12 * 1.7, "energy": 0.07 * 58.5}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_sensor_faults_change_the_signal_as_declared(kind: str) -> None:
     """Spike, bias, drift, noise and clipping, each in units of the measure's usual spread."""
     usual, draw = MODELS[kind].usual(grid(60, 1))[FIRST[kind]], grid(60, 1)
@@ -341,7 +341,7 @@ def test_sensor_faults_change_the_signal_as_declared(kind: str) -> None:
     assert (cut <= 1e-4).all() and (cut < -0.1).any()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_a_noisy_sensor_is_three_to_five_times_as_noisy(kind: str) -> None:
     """The noise added has √(k² − 1) times the usual noise's spread, 3 ≤ k ≤ 5."""
     seen = faulty(kind, "noise", 96, start=36, sensors=40)
@@ -353,7 +353,7 @@ def test_a_noisy_sensor_is_three_to_five_times_as_noisy(kind: str) -> None:
     assert (times > 2.2).all() and (times < 6.2).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_a_stuck_sensor_repeats_its_first_reading(kind: str) -> None:
     """What it measures stays as it was when it got stuck; the machine's state, which it does not measure, does not."""
     seen = faulty(kind, "stuck", 30)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from factorylab.core.errors import UsageError
-from factorylab.core.messages import KINDS
+from factorylab.core.messages import SENSOR_KINDS
 from factorylab.factory.sensors.anomalies import MACHINE, SENSOR
 from factorylab.operations import sensor_preview as preview
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SENSOR_KINDS)
 def test_every_fault_that_changes_a_value_is_shown(kind: str) -> None:
     """Each fault of a kind has a frame that differs from the healthy machine's in the marked readings alone."""
     shown = preview.faults(kind, "machine") | preview.faults(kind, "sensor")

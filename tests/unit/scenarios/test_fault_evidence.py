@@ -13,7 +13,7 @@ from factorylab.audit.model.findings import Check
 from factorylab.core.clock import NS
 from factorylab.core.errors import ScenarioError
 from factorylab.scenarios import faults
-from factorylab.scenarios.fault_catalog import KINDS, effects, possible
+from factorylab.scenarios.fault_catalog import FAULT_KINDS, effects, possible
 from factorylab.scenarios.faults.kind import ProcessShows, ProcessState, Proof
 from factorylab.scenarios.model import Fault, scenario_from
 from tests.support.histories import History, at_ns, healthy, scenario
@@ -25,7 +25,7 @@ def landed(h: History) -> Check:
 
 
 def proof(kind: str, before: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
-    evidence = KINDS[kind].evidence
+    evidence = FAULT_KINDS[kind].evidence
     assert isinstance(evidence, ProcessShows)
     return evidence.proof(before, since)
 
@@ -34,9 +34,9 @@ def test_each_kind_is_known_by_its_name() -> None:
     """A kind has the name of its file and says what it does; a lab with nothing but processes does those that need no
     more."""
     files = {path.stem for path in Path(faults.__file__).parent.glob("*.py")} - {"__init__", "kind"}
-    assert {kind.name for kind in KINDS.values()} == set(KINDS) == files
+    assert {kind.name for kind in FAULT_KINDS.values()} == set(FAULT_KINDS) == files
     assert effects(["kill", "terminate"]) == "kill: SIGKILL; terminate: SIGTERM"
-    assert set(possible(())) == {name for name, kind in KINDS.items() if kind.needs == "processes"}
+    assert set(possible(())) == {name for name, kind in FAULT_KINDS.items() if kind.needs == "processes"}
 
 
 def test_only_a_restart_is_not_held() -> None:

@@ -231,9 +231,9 @@ def test_the_checks_of_expect_are_those_of_the_audit() -> None:
     """The names that a scenario may expect are those of the audit's checks, but for those that say INVALID."""
     from factorylab.audit import judge
     from factorylab.audit.model.registry import CHECKS
-    from factorylab.scenarios.model import CHECKS as NAMES
+    from factorylab.scenarios.model import EXPECTABLE_CHECKS
 
-    assert judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(NAMES)
+    assert judge and {check.name for check in CHECKS if check.broken != "INVALID"} == set(EXPECTABLE_CHECKS)
 
 
 def test_profiles() -> None:

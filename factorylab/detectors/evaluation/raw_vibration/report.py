@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from factorylab.detectors.evaluation.waves.features import Sampling
-from factorylab.detectors.evaluation.waves.read_waves import Left, WaveFile
-from factorylab.detectors.evaluation.waves.trial import Shares, WaveStretch
+from factorylab.detectors.evaluation.raw_vibration.features import Sampling
+from factorylab.detectors.evaluation.raw_vibration.read_samples import Left, RigFile
+from factorylab.detectors.evaluation.raw_vibration.trial import RigStretch, Shares
 from factorylab.detectors.vibration_window import BAND_HZ
 
 
 def account(
-    sources: Sequence[WaveFile], stretches: Sequence[WaveStretch], sampling: Sampling, left: Left, shares: Shares
+    sources: Sequence[RigFile], stretches: Sequence[RigStretch], sampling: Sampling, left: Left, shares: Shares
 ) -> list[str]:
     """Sentences on what became of the files."""
     roles = dict.fromkeys(stretch.role for stretch in stretches)
@@ -29,11 +29,11 @@ def account(
     return lines + list(left.notes)
 
 
-def _files(stretches: Sequence[WaveStretch], role: str) -> int:
+def _files(stretches: Sequence[RigStretch], role: str) -> int:
     return len({stretch.file for stretch in stretches if stretch.role == role})
 
 
-def _windows(stretches: Sequence[WaveStretch], role: str | None = None) -> int:
+def _windows(stretches: Sequence[RigStretch], role: str | None = None) -> int:
     return sum(len(stretch.features) for stretch in stretches if role in (None, stretch.role))
 
 

@@ -13,8 +13,8 @@ from factorylab.cli.runs_commands import say
 from factorylab.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from factorylab.detectors.evaluation.waves.read_waves import Wanted
-    from factorylab.detectors.evaluation.waves.trial import WaveAlarms
+    from factorylab.detectors.evaluation.raw_vibration.read_samples import Wanted
+    from factorylab.detectors.evaluation.raw_vibration.trial import RigAlarms
     from factorylab.detectors.recordings.layout import Columns, Layout
 
 USUAL = "2048"  # samples of a window
@@ -44,7 +44,7 @@ def wanted_of(  # noqa: PLR0917 (as many options)
     Raises:
         UsageError: a rate or a window that cannot be, or options that do not go together.
     """
-    from factorylab.detectors.evaluation.waves.read_waves import Wanted, samples_of
+    from factorylab.detectors.evaluation.raw_vibration.read_samples import Wanted, samples_of
 
     if rate_hz is None:
         if window or healthy or load:
@@ -57,7 +57,7 @@ def wanted_of(  # noqa: PLR0917 (as many options)
     return Wanted(rate_hz, samples_of(window or USUAL, rate_hz), tuple(healthy), faulty, load, columns, layout)
 
 
-def score_waves(
+def score_raw_vibration(
     files: list[Path], wanted: Wanted, detector: str | None, given: Mapping[str, object], *, as_json: bool
 ) -> None:
     """Judge the detector `vibration` on raw samples and print what was done, and the scores.
@@ -65,10 +65,10 @@ def score_waves(
     Raises:
         UsageError: naming the file or option and the rule that it breaks.
     """
-    from factorylab.detectors.evaluation.waves.features import names_of
-    from factorylab.detectors.evaluation.waves.read_waves import read_stretches, sources_of
-    from factorylab.detectors.evaluation.waves.report import account
-    from factorylab.detectors.evaluation.waves.trial import judge, share_out
+    from factorylab.detectors.evaluation.raw_vibration.features import names_of
+    from factorylab.detectors.evaluation.raw_vibration.read_samples import read_stretches, sources_of
+    from factorylab.detectors.evaluation.raw_vibration.report import account
+    from factorylab.detectors.evaluation.raw_vibration.trial import judge, share_out
     from factorylab.detectors.vibration import Vibration
 
     if detector not in {None, Vibration.NAME}:
@@ -95,8 +95,8 @@ def refuse(**options: object) -> None:
             raise UsageError(f"--{name.replace('_', '-')} does not apply to raw vibration (--rate-hz): leave it out")
 
 
-def _show(verdicts: list[WaveAlarms], lines: list[str], as_json: bool) -> None:
-    from factorylab.detectors.evaluation.waves.wave_table import by, frame
+def _show(verdicts: list[RigAlarms], lines: list[str], as_json: bool) -> None:
+    from factorylab.detectors.evaluation.raw_vibration.window_table import by, frame
 
     tables = {
         "scores": frame(verdicts),

@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 from factorylab.cli.main import app
 from factorylab.core.errors import UsageError
-from factorylab.detectors.evaluation.waves.features import Sampling, cut, features, names_of
-from factorylab.detectors.evaluation.waves.file_names import HEALTHY, loads_of, role_of, said
-from factorylab.detectors.evaluation.waves.read_waves import Wanted, WaveFile, read_stretches, samples_of
-from factorylab.detectors.evaluation.waves.trial import WaveStretch, share_out
+from factorylab.detectors.evaluation.raw_vibration.features import Sampling, cut, features, names_of
+from factorylab.detectors.evaluation.raw_vibration.file_names import HEALTHY, loads_of, role_of, said
+from factorylab.detectors.evaluation.raw_vibration.read_samples import RigFile, Wanted, read_stretches, samples_of
+from factorylab.detectors.evaluation.raw_vibration.trial import RigStretch, share_out
 
 Floats = NDArray[np.float64]
 RATE_HZ, WINDOW, WINDOWS = 5_000, 128, 60
@@ -146,7 +146,7 @@ def test_no_window_mixes_loads_files_or_labels(tmp_path: Path) -> None:
     samples = np.random.default_rng(3).normal(0, 1, 1_000)
     table = np.stack([samples, samples[::-1], load, wrong], axis=1)
     file = write(tmp_path / "all.csv", table, "a1,a2,load,label")
-    stretches, sampling, left = read_stretches([WaveFile(file, None, np.nan)], Wanted(RATE_HZ, 128))
+    stretches, sampling, left = read_stretches([RigFile(file, None, np.nan)], Wanted(RATE_HZ, 128))
     assert sampling.channels == ("a1", "a2")
     assert [(s.role, s.load, len(s.features)) for s in stretches] == [
         (HEALTHY, 0, 2), (HEALTHY, 50, 3), ("faulty", 50, 2)
@@ -158,8 +158,8 @@ def test_no_window_mixes_loads_files_or_labels(tmp_path: Path) -> None:
 # ---- what is learnt from
 
 
-def stretch(file: str, role: str, load: float, windows: int) -> WaveStretch:
-    return WaveStretch(file, role, load, np.full((windows, 1), hash(file) % 97, float))
+def stretch(file: str, role: str, load: float, windows: int) -> RigStretch:
+    return RigStretch(file, role, load, np.full((windows, 1), hash(file) % 97, float))
 
 
 def test_what_is_learnt_from_is_not_judged() -> None:
@@ -183,7 +183,7 @@ def test_what_is_learnt_from_is_not_judged() -> None:
         ([stretch("h", HEALTHY, 0, 200)], "is faulty"),
     ],
 )
-def test_what_cannot_be_judged_is_refused(stretches: list[WaveStretch], told: str) -> None:
+def test_what_cannot_be_judged_is_refused(stretches: list[RigStretch], told: str) -> None:
     """Too little to learn from, or no faulty window at a load that was learnt: said with the numbers."""
     with pytest.raises(UsageError, match=told):
         share_out(stretches)

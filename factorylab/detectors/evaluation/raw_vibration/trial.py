@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from factorylab.core.errors import UsageError
 from factorylab.detectors.detector_catalog import build
 from factorylab.detectors.evaluation.detect import episodes
-from factorylab.detectors.evaluation.waves.file_names import HEALTHY
+from factorylab.detectors.evaluation.raw_vibration.file_names import HEALTHY
 from factorylab.detectors.vibration import Vibration
 
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ OF_RIGS: Mapping[str, object] = {"floor": 0.01, "least": 1.0, "clip": 10.0}
 
 
 @dataclass(frozen=True)
-class WaveStretch:
+class RigStretch:
     """Consecutive windows of one file at one load (NaN: nobody knows): one row of `features` a window."""
 
     file: str
@@ -48,8 +48,8 @@ class Shares:
     """What is learnt from, by load and in the order of time, what is judged, and what has an unknown load."""
 
     learnt: Mapping[str, Floats]
-    judged: Sequence[WaveStretch]
-    unknown: Sequence[WaveStretch]
+    judged: Sequence[RigStretch]
+    unknown: Sequence[RigStretch]
     within_files: bool  # were files cut in two, since a load has only one healthy file?
 
     @property
@@ -59,14 +59,14 @@ class Shares:
 
 
 @dataclass(frozen=True)
-class WaveAlarms:
+class RigAlarms:
     """Windows of a stretch that are in alarm, by method."""
 
-    stretch: WaveStretch
+    stretch: RigStretch
     on: Mapping[str, Bools]
 
 
-def share_out(stretches: Sequence[WaveStretch]) -> Shares:
+def share_out(stretches: Sequence[RigStretch]) -> Shares:
     """Which windows are learnt from.
 
     Raises:
@@ -77,11 +77,11 @@ def share_out(stretches: Sequence[WaveStretch]) -> Shares:
             raise UsageError(
                 f"no file with a whole window is {kind}: both kinds are needed, or take a smaller --window"
             )
-    by_load = defaultdict[str, list[WaveStretch]](list)
+    by_load = defaultdict[str, list[RigStretch]](list)
     for stretch in stretches:
         if stretch.role == HEALTHY:
             by_load[stretch.at].append(stretch)
-    learnt, judged, within = dict[str, Floats](), list[WaveStretch](), False
+    learnt, judged, within = dict[str, Floats](), list[RigStretch](), False
     for load, healthy in by_load.items():
         first, rest, cut = _halves(healthy)
         if len(first) >= LEAST:
@@ -103,7 +103,7 @@ def share_out(stretches: Sequence[WaveStretch]) -> Shares:
     return Shares(learnt, judged, [stretch for stretch in stretches if stretch.at not in learnt], within)
 
 
-def _halves(healthy: Sequence[WaveStretch]) -> tuple[Floats, list[WaveStretch], bool]:
+def _halves(healthy: Sequence[RigStretch]) -> tuple[Floats, list[RigStretch], bool]:
     """Windows to learn from and what is left to judge; whether a file was cut for it."""
     files = list(dict.fromkeys(stretch.file for stretch in healthy))
     if len(files) > 1:
@@ -111,16 +111,16 @@ def _halves(healthy: Sequence[WaveStretch]) -> tuple[Floats, list[WaveStretch], 
         learnt = np.concatenate([stretch.features for stretch in healthy if stretch.file in first])
         return learnt, [stretch for stretch in healthy if stretch.file not in first], False
     left = sum(len(stretch.features) for stretch in healthy) // 2
-    parts, rest = list[Floats](), list[WaveStretch]()
+    parts, rest = list[Floats](), list[RigStretch]()
     for stretch in healthy:
         take = min(left, len(stretch.features))
         parts.append(stretch.features[:take])
-        rest.append(WaveStretch(stretch.file, stretch.role, stretch.load, stretch.features[take:]))
+        rest.append(RigStretch(stretch.file, stretch.role, stretch.load, stretch.features[take:]))
         left -= take
     return np.concatenate(parts), [stretch for stretch in rest if len(stretch.features)], True
 
 
-def judge(shares: Shares, names: Sequence[str], given: Mapping[str, object]) -> list[WaveAlarms]:
+def judge(shares: Shares, names: Sequence[str], given: Mapping[str, object]) -> list[RigAlarms]:
     """Run the detector and the simple rules that it must beat; `names` are those of the features."""
     usual = shares.usual
     learnt = [_relative(windows, usual[load]) for load, windows in shares.learnt.items()]
@@ -136,8 +136,7 @@ def judge(shares: Shares, names: Sequence[str], given: Mapping[str, object]) -> 
         "everything anomalous": [np.ones(len(windows), bool) for windows in judged],
     }
     return [
-        WaveAlarms(stretch, {method: on[at] for method, on in found.items()})
-        for at, stretch in enumerate(shares.judged)
+        RigAlarms(stretch, {method: on[at] for method, on in found.items()}) for at, stretch in enumerate(shares.judged)
     ]
 
 

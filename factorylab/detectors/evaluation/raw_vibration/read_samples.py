@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from factorylab.core.errors import UsageError
-from factorylab.detectors.evaluation.waves.features import LEAST_SAMPLES, Sampling, cut, features
-from factorylab.detectors.evaluation.waves.file_names import HEALTHY, WAY_OUT, loads_of, role_of
-from factorylab.detectors.evaluation.waves.trial import WaveStretch
+from factorylab.detectors.evaluation.raw_vibration.features import LEAST_SAMPLES, Sampling, cut, features
+from factorylab.detectors.evaluation.raw_vibration.file_names import HEALTHY, WAY_OUT, loads_of, role_of
+from factorylab.detectors.evaluation.raw_vibration.trial import RigStretch
 from factorylab.detectors.recordings.account import Notes
 from factorylab.detectors.recordings.channels import read_channels
 from factorylab.detectors.recordings.collect import is_recording
@@ -42,7 +42,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class WaveFile:
+class RigFile:
     path: Path
     role: str | None
     load: float
@@ -73,7 +73,7 @@ def samples_of(text: str, rate_hz: float) -> int:
     return samples
 
 
-def sources_of(paths: Sequence[Path], wanted: Wanted) -> list[WaveFile]:
+def sources_of(paths: Sequence[Path], wanted: Wanted) -> list[RigFile]:
     """The files, in order, those of folders below folders too, with what their names tell.
 
     Raises:
@@ -90,7 +90,7 @@ def sources_of(paths: Sequence[Path], wanted: Wanted) -> list[WaveFile]:
         for file in sorted(inside, key=_in_order):
             found[file] = None if wanted.columns.label else role_of(file, root, wanted.healthy, wanted.faulty)
     loads = loads_of([file.stem for file in found]) or [np.nan] * len(found)
-    return [WaveFile(file, role, load) for (file, role), load in zip(found.items(), loads, strict=True)]
+    return [RigFile(file, role, load) for (file, role), load in zip(found.items(), loads, strict=True)]
 
 
 def _in_order(file: Path) -> list[tuple[int, float, str]]:
@@ -99,13 +99,13 @@ def _in_order(file: Path) -> list[tuple[int, float, str]]:
     return [(1, float(part), "") if part.isdigit() else (0, 0.0, part) for part in parts]
 
 
-def read_stretches(sources: Sequence[WaveFile], wanted: Wanted) -> tuple[list[WaveStretch], Sampling, Left]:
+def read_stretches(sources: Sequence[RigFile], wanted: Wanted) -> tuple[list[RigStretch], Sampling, Left]:
     """Features of every whole window of every file.
 
     Raises:
         UsageError: naming the file and what is wrong with it.
     """
-    found, left, sampling = list[WaveStretch](), Left(), Sampling(wanted.rate_hz, wanted.samples, ())
+    found, left, sampling = list[RigStretch](), Left(), Sampling(wanted.rate_hz, wanted.samples, ())
     for source in sources:
         channels, pieces = _read(source, wanted, left)
         sampling = replace(sampling, channels=sampling.channels or channels)
@@ -120,11 +120,11 @@ def read_stretches(sources: Sequence[WaveFile], wanted: Wanted) -> tuple[list[Wa
             left.ends += len(samples) - windows.shape[0] * wanted.samples
             left.holes += int((~whole).sum())
             if whole.any():
-                found.append(WaveStretch(str(source.path), role, load, features(windows[whole], sampling)))
+                found.append(RigStretch(str(source.path), role, load, features(windows[whole], sampling)))
     return found, sampling, left
 
 
-def _read(source: WaveFile, wanted: Wanted, left: Left) -> tuple[tuple[str, ...], Iterator[tuple[str, float, Floats]]]:
+def _read(source: RigFile, wanted: Wanted, left: Left) -> tuple[tuple[str, ...], Iterator[tuple[str, float, Floats]]]:
     """Channels of a file, and its samples by role and load."""
     notes = Notes()
     named = [*wanted.columns.values, *filter(None, (wanted.load, wanted.columns.label))]
@@ -148,7 +148,7 @@ def _load_column(table: Table, wanted: str | None) -> str | None:
     return next((name for name in table.cells.columns if plain(name) in LOAD_NAMES), None)
 
 
-def _roles(source: WaveFile, table: Table, label: str | None, wanted: Wanted, notes: Notes) -> NDArray[np.str_]:
+def _roles(source: RigFile, table: Table, label: str | None, wanted: Wanted, notes: Notes) -> NDArray[np.str_]:
     if label is None and source.role is None:
         raise UsageError(
             f"{source.path}: neither its name nor its folder says whether it is healthy or faulty: {WAY_OUT}"
@@ -159,7 +159,7 @@ def _roles(source: WaveFile, table: Table, label: str | None, wanted: Wanted, no
     return np.where(known, np.where(truth, "faulty", HEALTHY), "")
 
 
-def _loads(source: WaveFile, table: Table, column: str | None, layout: Layout, notes: Notes) -> Floats:
+def _loads(source: RigFile, table: Table, column: str | None, layout: Layout, notes: Notes) -> Floats:
     if column is None:
         notes.assumed.append("no load is known" if np.isnan(source.load) else "loads are what the files' names say")
         return np.full(len(table.cells), source.load)

@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from factorylab.detectors.evaluation.waves.file_names import HEALTHY
-from factorylab.detectors.evaluation.waves.trial import WaveAlarms, WaveStretch
+from factorylab.detectors.evaluation.raw_vibration.file_names import HEALTHY
+from factorylab.detectors.evaluation.raw_vibration.trial import RigAlarms, RigStretch
 
 
-def frame(verdicts: Sequence[WaveAlarms]) -> pd.DataFrame:
+def frame(verdicts: Sequence[RigAlarms]) -> pd.DataFrame:
     """A method a row: recall, false positive rate, F1 and J by windows."""
     return pd.DataFrame([{"method": method, **measures(verdicts, method)} for method in verdicts[0].on]).set_index(
         "method"
     )
 
 
-def by(verdicts: Sequence[WaveAlarms], key: Callable[[WaveStretch], str]) -> pd.DataFrame:
+def by(verdicts: Sequence[RigAlarms], key: Callable[[RigStretch], str]) -> pd.DataFrame:
     """The detector's windows in alarm by a key of the stretches: load, or kind of fault."""
     groups = dict.fromkeys(key(verdict.stretch) for verdict in verdicts)
     rows = []
@@ -28,7 +28,7 @@ def by(verdicts: Sequence[WaveAlarms], key: Callable[[WaveStretch], str]) -> pd.
     return pd.DataFrame(rows).set_index("").dropna(axis=1, how="all")
 
 
-def measures(verdicts: Sequence[WaveAlarms], method: str) -> dict[str, float | int | None]:
+def measures(verdicts: Sequence[RigAlarms], method: str) -> dict[str, float | int | None]:
     """Of the windows of some stretches; None: there is no window that could tell."""
     alarms = {True: np.zeros(0, bool), False: np.zeros(0, bool)}
     for verdict in verdicts:
