@@ -36,7 +36,7 @@ class Endpoints:
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """Which packets of a node a partition drops: to and from the (other) brokers or everybody, seen from the node."""
+    """Which packets a network partition drops: to and from the (other) brokers or everybody, seen from the node."""
 
     away_from: AwayFrom = "brokers"
     direction: Direction = "both"
@@ -108,7 +108,7 @@ class Cluster(Protocol):
         """None while the node runs."""
 
     def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
-        """Write the undo record durably, then do it; `cut` says what a partition drops."""
+        """Write the undo record durably, then do it; `cut` says what a network partition drops."""
 
     def reach(self) -> list[Link]:
         """Who reaches which broker, tried from inside each node and from this host; empty where all share a network."""

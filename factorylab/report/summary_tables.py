@@ -1,4 +1,8 @@
-"""Small tables for people: the steady state, stored values against limits, several runs at a glance."""
+"""Small tables for people: the steady state, stored values against limits, several runs at a glance.
+
+What stands in several places comes from `audit.model.verdict`: the numbers of a run from `numbers`, its claims from
+`claims`, its alert latency from `alerting`. A new column of `summary` is a number there.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +69,7 @@ def _word(told: pd.DataFrame, broker: int, at_s: float) -> str:
 
 
 def summary(runs: Sequence[JudgedRun]) -> pd.DataFrame:
-    """One row for each run: verdict, whether it was expected, and the numbers of page one."""
+    """One row for each run: verdict, whether it was expected, and `audit.model.verdict.numbers`."""
     verdicts = [run.verdict for run in runs]
     rows = [{"verdict": v.verdict, "met": verdict.EXPECTED[v.met], **verdict.numbers(v)} for v in verdicts]
     index = pd.Index([f"{run.scenario.title} {run.folder.run_id}" for run in runs], name="run")

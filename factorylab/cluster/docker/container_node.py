@@ -110,7 +110,7 @@ class ContainerNode(TargetNode):
         return await self.threads.do(self.entry.reconnect)
 
     def _cuts(self) -> list[Cut]:
-        """What the open partitions of this node drop."""
+        """What the open network partitions of this node drop."""
         still = [record for record in self.undo.find(node=self.name) if record not in self.healing]
         return [record.cut or Cut() for record in still if record.kind == "partition"]
 

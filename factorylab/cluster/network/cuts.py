@@ -1,4 +1,4 @@
-"""A partition as rules of the packet filter inside the victim's own network namespace.
+"""A network partition as rules of the packet filter inside the victim's own network namespace.
 
 What is dropped is said whole each time (the cuts that hold now, none to heal), and the filter replaces its rules at
 once: so it is idempotent, and two faults on one node do not undo each other. Loopback is never cut. A TCP connection
