@@ -4,15 +4,18 @@ from factorylab.analysis.alerting import alert_latency, allowed_s, blind_over_ti
 from factorylab.analysis.exposure import by_leader as exposure_by_leader
 from factorylab.analysis.exposure import exposure
 from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated
-from factorylab.analysis.latency import latencies, over_time, steps
+from factorylab.analysis.latency import latencies, over_time, parts_over_time
+from factorylab.analysis.limit import limit
+from factorylab.analysis.offered_load import offered_load
 from factorylab.analysis.outages import outages
 from factorylab.analysis.partitioned import acks_kept_and_lost, clients_saw, views, watched_partition
 from factorylab.analysis.rates import lag, stages, throughput, total_lag
 from factorylab.analysis.recovery import ack_gaps, fault_windows, recovery
+from factorylab.analysis.steps import steps
 
 __all__ = [
     "ack_gaps", "acks_kept_and_lost", "alert_latency", "allowed_s", "assignments", "blind_over_time", "blind_time",
     "clients_saw", "exposure", "exposure_by_leader", "fault_windows", "isr", "lag", "latencies", "leadership",
-    "outages", "over_time", "rebalances", "recovery", "stages", "steps", "throughput", "total_lag",
-    "under_replicated", "views", "waits", "waits_over_time", "watched_partition",
+    "limit", "offered_load", "outages", "over_time", "parts_over_time", "rebalances", "recovery", "stages", "steps",
+    "throughput", "total_lag", "under_replicated", "views", "waits", "waits_over_time", "watched_partition",
 ]  # fmt: skip

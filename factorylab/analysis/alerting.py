@@ -61,7 +61,7 @@ def fault_span(run: Run) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Waits:
-    """The offered readings of a run in the order of (sensor, seq), all arrays of equal length; wait_s in seconds."""
+    """The readings that were due, in the order of (sensor, seq), all arrays of equal length; wait_s in seconds."""
 
     run: Run
     sensor: Ints
@@ -96,7 +96,7 @@ class Waits:
 
 
 def waits(run: Run, readings: Readings | None = None) -> Waits:
-    """What became of every reading that was offered.
+    """What became of every reading that was due.
 
     Raises:
         LabError: the run was recorded without a table that tells.
@@ -105,15 +105,15 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
     readings = readings or Readings(run)
-    offered = readings.send_row >= 0
-    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[offered]]
-    wait_s = _wait_s(readings, t_ns, readings.row_row[offered])
+    due = readings.send_row >= 0
+    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[due]]
+    wait_s = _wait_s(readings, t_ns, readings.row_row[due])
     alerts = run.frame("alerts", "sink", "sensor", "seq")
     raised = readings.keys(alerts[alerts["sink"] == "table"])
     alarmed = np.zeros(readings.size, dtype=bool)
     alarmed[raised[raised >= 0]] = True
-    sensor, seq = readings.named(np.flatnonzero(offered))
-    return Waits(run, sensor, seq, t_ns, wait_s, (alarmed & readings.stored)[offered])
+    sensor, seq = readings.named(np.flatnonzero(due))
+    return Waits(run, sensor, seq, t_ns, wait_s, (alarmed & readings.stored)[due])
 
 
 def _wait_s(readings: Readings, t_ns: Ints, row: Ints) -> Ints:
@@ -136,7 +136,7 @@ def blind_spans(found: Waits) -> pd.DataFrame:
 
 
 def blind_time(run: Run, found: Waits | None = None) -> pd.DataFrame:
-    """One row for each machine of which two readings or more were offered.
+    """One row for each machine of which two readings or more were due.
 
     Columns: sensor, name, location; interval_s, the mean time between its readings; before_s, during_s and after_s,
     how long it was blind in each period; blind_s, of these what came with the fault: during and after, or all of a

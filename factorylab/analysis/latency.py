@@ -1,4 +1,6 @@
-"""End-to-end latency: from the intended send of a reading to the commit that stored it.
+"""End-to-end latency: from the intended send of a reading to the commit that stored it, and whose share is what.
+
+    intended ── generator ──> sent ── Kafka ──> acknowledged ── pipeline ──> stored
 
 From the intended time, not the actual one, so that a stall cannot hide itself (open loop). Offsets come from the
 final read, not from acks, so that the slowest records, unanswered but written, are in it. A record whose commit was
@@ -10,12 +12,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis import rates
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run, each
+from factorylab.history.saved_run import Run
 
-BEHIND = 0.05
+PARTS = ("generator", "kafka", "pipeline")
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}
 
 
@@ -41,15 +42,27 @@ def commit_ns(run: Run, partition: Ints, offset: Ints, *, or_next: bool = False)
 
 
 def latencies(run: Run, readings: Readings | None = None) -> pd.DataFrame:
-    """One row for each stored reading of known commit, from the steady state on: t_s (intended), latency_s."""
+    """One row for each stored reading of known commit, from the steady state on: t_s (intended), latency_s, and its
+    parts generator_s, kafka_s and pipeline_s. The last two are NaN without an acknowledgement; a consumer may be
+    quicker than one, so pipeline_s can be a little below zero."""
     readings = readings or Readings(run)
     both = readings.in_log & readings.stored
     record, send = readings.log_row[both], readings.send_row[both]
     committed = commit_ns(run, *(readings.log[name].to_numpy()[record] for name in ("partition", "offset")))
-    intended = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[send]
+    times = run.frame("sends", "t_ns", "t_intended_ns", "t_ack_ns")
+    sent, intended, acked = (times[name].to_numpy()[send] for name in times)
     kept = (committed >= 0) & (intended >= run.t0_ns)
-    committed, intended = committed[kept], intended[kept]
-    return pd.DataFrame({"t_s": (intended - run.t0_ns) / NS, "latency_s": (committed - intended) / NS})
+    committed, sent, intended, acked = committed[kept], sent[kept], intended[kept], acked[kept]
+    told = (acked >= 0) & (readings.acks != "0")
+    return pd.DataFrame(
+        {
+            "t_s": (intended - run.t0_ns) / NS,
+            "latency_s": (committed - intended) / NS,
+            "generator_s": (sent - intended) / NS,
+            "kafka_s": np.where(told, (acked - sent) / NS, np.nan),
+            "pipeline_s": np.where(told, (committed - acked) / NS, np.nan),
+        }
+    )
 
 
 def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:
@@ -61,34 +74,9 @@ def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def steps(run: Run, found: pd.DataFrame | None = None) -> pd.DataFrame:
-    """How the system kept up with each offered rate, one row a stage; the return to the first rate is left out.
-
-    Columns: rate_per_s (declared), start_s, end_s, offered_per_s (by intended time), achieved_per_s (stored while the
-    stage lasted), p50_s and p99_s by intended time, lag_slope_per_s (growth of the consumer lag), keeps_up: what is
-    offered and not stored grows by less than BEHIND of the offered rate. The consumer lag alone would not do: where
-    the producers cannot follow, the backlog waits in front of the log.
-    """
-    table = rates.stages(run).head(1 + len(run.scenario.workload.steps_per_s))
-    found = latencies(run) if found is None else found
-    offered = np.sort(run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
-    commits = run.commits[~run.commits["refused"]]
-    lags = rates.total_lag(run)
-    rows = []
-    for stage in each(table):
-        start_s, end_s = stage.start_s, stage.end_s
-        edges = (np.array([start_s, end_s]) * NS).astype(np.int64) + run.t0_ns
-        inside = found.loc[found["t_s"].between(start_s, end_s), "latency_s"]
-        offered_per_s = float(np.diff(np.searchsorted(offered, edges))[0] / (end_s - start_s))
-        achieved_per_s = float(commits.loc[commits["t_ns"].between(*edges), "rows"].sum() / (end_s - start_s))
-        rows.append(
-            {
-                "offered_per_s": offered_per_s,
-                "achieved_per_s": achieved_per_s,
-                "p50_s": inside.quantile(0.5),
-                "p99_s": inside.quantile(0.99),
-                "lag_slope_per_s": rates.slope_per_s(lags, start_s, end_s),
-                "keeps_up": offered_per_s - achieved_per_s < BEHIND * offered_per_s,
-            }
-        )
-    return pd.concat([table, pd.DataFrame(rows)], axis=1)
+def parts_over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:
+    """The p99 of each part of `latencies` by intended time: t_s (start of the bin), and a column for each of PARTS."""
+    slot = np.floor(found["t_s"] / bin_s).astype(int)
+    table = found[[f"{part}_s" for part in PARTS]].groupby(slot).quantile(0.99)
+    table.insert(0, "t_s", table.index.to_numpy() * bin_s)
+    return table.reset_index(drop=True)

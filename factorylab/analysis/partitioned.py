@@ -70,9 +70,9 @@ def acks_kept_and_lost(run: Run, partition: int, bin_s: float = 0.5) -> pd.DataF
 
 
 def clients_saw(run: Run, fault: int = 0) -> pd.DataFrame:
-    """What clients got from each partition while fault number `fault` was held, readings offered in that time.
+    """What clients got from each partition while fault number `fault` was held, readings due in that time.
 
-    Columns: partition, offered, acked, lost (acked, and not in the log now), unanswered (nobody knows, the log was
+    Columns: partition, due, offered, acked, lost (acked, and not in the log now), unanswered (nobody knows, the log was
     looked at), shed (the producer's queue was full), stored_meanwhile (rows committed before the healing).
     """
     window = fault_windows(run).query("fault == @fault").iloc[0]
@@ -86,7 +86,8 @@ def clients_saw(run: Run, fault: int = 0) -> pd.DataFrame:
     outcome, acked = readings.outcome[key], readings.acked[key]
     commits = run.commits[~run.commits["refused"] & run.commits["t_ns"].between(window.injected_ns, until_ns)]
     counted = {
-        "offered": np.ones(len(key), bool),
+        "due": np.ones(len(key), bool),
+        "offered": readings.offered[key],
         "acked": acked,
         "lost": acked & ~readings.in_log[key],
         "unanswered": outcome == UNKNOWN,

@@ -1,7 +1,7 @@
 """Throughput and lag over time, and how the store kept up with each offered rate.
 
-Times are seconds since the start of the steady state. Offered counts by the intended time of a reading (open
-loop), acked by the time of its acknowledgement, stored by the commit of its batch.
+Times are seconds since the start of the steady state. Due counts by the intended time of a reading (open loop),
+offered by the time of its send, acked by that of its acknowledgement, stored by the commit of its batch.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import numpy as np
 import pandas as pd
 
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run
+from factorylab.history.saved_run import NOT_OFFERED, Run
 
 
 def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:
-    """Rows: bins of `bin_s`. Columns t_s (start of the bin), offered_per_s, acked_per_s, stored_per_s."""
-    sends = run.frame("sends", "t_intended_ns", "t_ack_ns", "outcome")
+    """Rows: bins of `bin_s`. Columns t_s (start of the bin), due_per_s, offered_per_s, acked_per_s, stored_per_s."""
+    sends = run.frame("sends", "t_ns", "t_intended_ns", "t_ack_ns", "outcome")
     commits = run.frame("commits", "t_ns", "rows", "refused")
     commits = commits[~commits["refused"]]
     acked = sends["t_ack_ns"].to_numpy()[(sends["outcome"] == "ok").to_numpy() & (sends["t_ack_ns"] > 0).to_numpy()]
     moments = {
-        "offered_per_s": (sends["t_intended_ns"].to_numpy(), None),
+        "due_per_s": (sends["t_intended_ns"].to_numpy(), None),
+        "offered_per_s": (sends["t_ns"].to_numpy()[(sends["outcome"] != NOT_OFFERED).to_numpy()], None),
         "acked_per_s": (acked, None),
         "stored_per_s": (commits["t_ns"].to_numpy(), commits["rows"].to_numpy()),
     }
@@ -67,15 +68,17 @@ def slope_per_s(samples: pd.DataFrame, start_s: float, end_s: float) -> float:
 
 
 def stages(run: Run) -> pd.DataFrame:
-    """Periods of one declared rate: rate_per_s, start_s, end_s; the last ends with the sends.
+    """Periods of one declared rate: rate_per_s, start_s, end_s; the last ends when the fleets stop.
 
-    Each fleet notes its own share, so the n-th rates of all fleets are added up.
+    Each fleet notes its own share, so the n-th rates of all fleets are added up. Where none says when it stopped (an
+    older run, or all of them were killed), the last period ends with the sends.
     """
     rows = run.stages.sort_values("t_ns", kind="stable")
+    stopped, rows = rows[rows["rate_per_s"] == 0], rows[rows["rate_per_s"] > 0]
     nth = rows.groupby("worker", observed=True).cumcount()
     changes = rows.groupby(nth).agg(t_ns=("t_ns", "min"), rate_per_s=("rate_per_s", "sum"))
     start_s = run.seconds(changes["t_ns"]).to_numpy()
-    sends = run.frame("sends", "t_intended_ns")["t_intended_ns"]
-    end = (int(sends.max()) - run.t0_ns) / NS if len(sends) else float("nan")
+    last = stopped["t_ns"] if len(stopped) else run.frame("sends", "t_intended_ns")["t_intended_ns"]
+    end = (int(last.max()) - run.t0_ns) / NS if len(last) else float("nan")
     end_s = [*start_s[1:], end][: len(start_s)]
     return pd.DataFrame({"rate_per_s": changes["rate_per_s"].to_numpy(), "start_s": start_s, "end_s": end_s})

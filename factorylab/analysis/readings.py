@@ -1,7 +1,7 @@
-"""The readings of a run as sets: offered, acknowledged, in the log, stored.
+"""The readings of a run as sets: due, offered, acknowledged, in the log, stored.
 
 A reading is (sensor, seq). Each gets a dense *key*, base[sensor] + seq, so that a set is an array by key and every
-question is one pass without a sort. A record whose (sensor, seq) was never offered has no key (−1).
+question is one pass without a sort. A record whose (sensor, seq) was never due has no key (−1).
 
 An acknowledgement under acks=0 says nothing: such a reading counts as unknown, never as acknowledged.
 """
@@ -20,8 +20,8 @@ from factorylab.history.saved_run import Run
 Ints = NDArray[Any]
 Mask = NDArray[np.bool_]
 
-NEVER, OK, UNKNOWN, FAIL, SHED = range(5)
-_CODES = {"ok": OK, "unknown": UNKNOWN, "fail": FAIL, "shed": SHED}
+NEVER, OK, UNKNOWN, FAIL, SHED, NOT_OFFERED = range(6)
+_CODES: dict[str, int] = {"ok": OK, "unknown": UNKNOWN, "fail": FAIL, "shed": SHED, "not_offered": NOT_OFFERED}
 _OFFSET_BITS = 48
 
 
@@ -73,7 +73,7 @@ class Readings:
 
     @cached_property
     def last_seq(self) -> Ints:
-        """By sensor: the last seq that was offered, −1 where none was."""
+        """By sensor: the last seq that was due, −1 where none was."""
         known = self.run.frame("sensors", "sensor")["sensor"].max()
         top = self.sends.groupby("sensor", observed=True)["seq"].max()
         last = np.full(int(max(top.index.max() if len(top) else -1, -1 if pd.isna(known) else known)) + 1, -1)
@@ -128,7 +128,7 @@ class Readings:
 
     @cached_property
     def outcome(self) -> Ints:
-        """By key: NEVER, OK, UNKNOWN, FAIL or SHED."""
+        """By key: NEVER (due), OK, UNKNOWN, FAIL, SHED or NOT_OFFERED."""
         kinds = self.sends["outcome"].cat
         codes = np.array([_CODES[str(name)] for name in kinds.categories] or [NEVER], dtype=np.int8)
         if self.acks == "0":
@@ -143,8 +143,14 @@ class Readings:
         return acked
 
     @cached_property
+    def offered(self) -> Mask:
+        """By key: it was handed to the producer."""
+        found: Mask = (self.outcome != NEVER) & (self.outcome != NOT_OFFERED)
+        return found
+
+    @cached_property
     def send_row(self) -> Ints:
-        """By key: its row in `sends`, −1 where never offered."""
+        """By key: its row in `sends`, −1 where never due."""
         return self._first(self.send_key)
 
     @cached_property

@@ -72,7 +72,7 @@ class ServiceTimes:
     """When each partition was served: sorted times of acks and commits, and until when service was wanted."""
 
     def __init__(self, run: Run) -> None:
-        sends = run.frame("sends", "sensor", "t_ns", "t_ack_ns", "partition", "outcome")
+        sends = run.offered("sensor", "t_ns", "t_ack_ns", "partition", "outcome")
         acked = ((sends["outcome"] == "ok") & (sends["t_ack_ns"] > 0)).to_numpy()
         home = run.frame("log", "sensor", "partition").drop_duplicates("sensor").set_index("sensor")["partition"]
         tried = sends.groupby("sensor")["t_ns"].max()

@@ -18,7 +18,7 @@ from factorylab.core import messages
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.history.run_tables import UNKNOWN
-from factorylab.history.saved_run import Run, each
+from factorylab.history.saved_run import NOT_OFFERED, Run, each
 
 
 def trace(run: Run, sensor: str, seq: int) -> Trace:
@@ -73,6 +73,9 @@ def moments(run: Run, sends: pd.DataFrame, log: pd.DataFrame) -> list[Moment]:
 def _sent(run: Run, sends: pd.DataFrame) -> Iterator[Moment]:
     for row in each(sends):
         yield row.t_intended_ns, TraceStep("due", by=row.worker)
+        if row.outcome == NOT_OFFERED:
+            yield row.t_ns, TraceStep("not_offered", by=row.worker, detail="its fleet stopped before it was offered")
+            continue
         yield row.t_ns, TraceStep("sent", by=row.worker)
         if row.outcome == "ok":
             yield row.t_ack_ns, TraceStep("acked", by=row.worker, where=_where(run, row.partition, row.offset))

@@ -14,7 +14,7 @@ import numpy as np
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit.alert_findings import alerting
-from factorylab.audit.checks import completeness, duplicates, loss, objectives, processors, validity
+from factorylab.audit.checks import completeness, duplicates, generator, loss, objectives, processors, validity
 from factorylab.audit.checks.duplicates import surplus
 from factorylab.audit.explain.explanations import explanations
 from factorylab.audit.explain.life import life_of_witness
@@ -24,10 +24,19 @@ from factorylab.audit.model.verdict import EXIT, Verdict
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError
 from factorylab.history import manifest
-from factorylab.history.saved_run import Run, each
+from factorylab.history.saved_run import NOT_OFFERED, Run, each
+from factorylab.history.tables import COUNTS_DUE
 
 T = TypeVar("T")
-_MODULES = (loss, duplicates, processors, objectives, validity, completeness)  # importing them registers their checks
+_MODULES = (
+    loss,
+    duplicates,
+    processors,
+    objectives,
+    validity,
+    generator,
+    completeness,
+)  # importing them registers their checks
 
 
 def judge(run: Run) -> Verdict:
@@ -57,6 +66,7 @@ def judge(run: Run) -> Verdict:
         recovery=_or_none(lambda: _recovery(evidence)) or [],
         latency=_or_none(lambda: _latency(evidence)),
         stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
+        limit=_or_none(lambda: evidence.limit),
         exposure=_or_none(lambda: _exposure(evidence)),
         alerting=_or_none(lambda: alerting(evidence)),
         explanations=explanations(evidence, checks),
@@ -81,18 +91,22 @@ def _or_none(measure: Callable[[], T]) -> T | None:
 
 def _counts(e: Evidence, checks: list[Check]) -> Counts:
     count = {c.name: c.answer for c in checks}
-    by_outcome = np.bincount(e.outcome, minlength=5)
+    by_outcome = np.bincount(e.outcome, minlength=6)
     unknown_found = int(((e.outcome == UNKNOWN) & e.in_log).sum())
-    stored = int(e.stored.sum())
+    missed, stored = int((e.sends["outcome"] == NOT_OFFERED).sum()), int(e.stored.sum())
+    offered = len(e.sends) - missed
+    counts_due = e.run.manifest.schema_version >= COUNTS_DUE
     return Counts(
-        offered=len(e.sends),
+        due=len(e.sends) if counts_due else None,
+        not_offered=missed if counts_due else None,
+        offered=offered,
         shed=int(by_outcome[SHED]),
         failed=int(by_outcome[FAIL]),
         acked=int(by_outcome[OK]),
         unknown=int(by_outcome[UNKNOWN]),
         unknown_found=unknown_found,
         stored=stored,
-        unstored=len(e.sends) - stored,
+        unstored=offered - stored,
         duplicates=int(surplus(e.log_key, e.size).sum() + surplus(e.row_key, e.size).sum()),
         reordered=count["reordered_in_log"],
         dead_letters=e.run.row_count("dead_letters"),
@@ -131,7 +145,7 @@ def _latency(e: Evidence) -> Latency | None:
     if not len(e.latency_s):
         return None
     p50, p99, top = (round(float(q), 4) for q in np.quantile(e.latency_s, [0.5, 0.99, 1]))
-    return Latency(n=len(e.latency_s), p50_s=p50, p99_s=p99, max_s=top)
+    return Latency(n=len(e.latency_s), p50_s=p50, p99_s=p99, max_s=top, parts=e.latency_parts)
 
 
 def _stored_per_s(e: Evidence) -> float | None:

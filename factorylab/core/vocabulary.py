@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Outcome = Literal["ok", "fail", "unknown", "shed"]
+Outcome = Literal["ok", "fail", "unknown", "shed", "not_offered"]
 Step = Literal["intended", "injected", "evidence", "no_evidence", "healing", "healed", "skipped"]
 Phase = Literal["start", "warm_up", "steady", "fault_window", "after", "recover", "drain", "final_read", "end"]
 SensorKind = Literal["temperature", "vibration", "energy"]

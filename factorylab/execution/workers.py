@@ -28,7 +28,7 @@ from factorylab.factory.store.schema import create_schema
 from factorylab.history.journal import journal_path, read_journal
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.tables import ProcessSample, Row, Sensor, Stage
-from factorylab.scenarios.model import Clients, ProcessorKind, Scenario, Workload
+from factorylab.scenarios.model import Clients, ProcessorKind, Scenario
 from factorylab.scenarios.references import resolved
 
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
@@ -277,13 +277,8 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
 
 def rate_plan(scenario: Scenario) -> str:
     """The offered rate as the fleets take it: the base rate, then each step, then the base rate for good."""
-    workload: Workload = scenario.workload
-    base = _exactly(workload.rate_per_s)
-    if not workload.steps_per_s:
-        return base
-    quiet_s = scenario.schedule.warm_up_s + scenario.schedule.steady_s
-    steps = [f"{_exactly(rate)}:{_exactly(workload.step_s)}" for rate in workload.steps_per_s]
-    return ",".join([f"{base}:{_exactly(quiet_s)}", *steps, base])
+    stages = [(_exactly(rate), lasts_s) for rate, lasts_s in scenario.rate_stages]
+    return ",".join(rate if lasts_s is None else f"{rate}:{_exactly(lasts_s)}" for rate, lasts_s in stages)
 
 
 def _exactly(number: float) -> str:

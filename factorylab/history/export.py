@@ -3,7 +3,8 @@
 Rules:
 - Columns and their names are those of the row types in `history`; text is dictionary-coded; what is unknown is null.
 - An answer belongs to the send with the same payload hash. A send without an answer, or with an answer that is no
-  acknowledgement, is `unknown`; only what produce() refused on the spot is `shed` (its queue was full) or `fail`.
+  acknowledgement, is `unknown`; only what produce() refused on the spot is `shed` (its queue was full) or `fail`, and
+  only what its fleet says that it never offered is `not_offered`.
 - Nothing is repaired. What cannot be read, or does not fit together, is reported and left out.
 - Rows of another boot have another zero of time: they are refused.
 - Files that the final read has written already (`log`, `rows`) are left alone.
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -22,12 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from factorylab.core.vocabulary import Outcome
 from factorylab.history.journal import ACK, REFUSED, SEND, acks_path, read_journal, read_pieces, read_rows, sends_path
 from factorylab.history.tables import TABLES, Row, Worker
 
 QUEUE_FULL = -184  # librdkafka's RD_KAFKA_RESP_ERR__QUEUE_FULL
-OUTCOMES = ["ok", "fail", "unknown", "shed"]
-OK, FAIL, UNKNOWN, SHED = range(4)
+OUTCOMES = list(get_args(Outcome))
+OK, FAIL, UNKNOWN, SHED, NOT_OFFERED = range(5)
 TEXT = pa.dictionary(pa.int32(), pa.string())
 FINAL_READ = {"log", "rows"}  # never empty by default: where the final read wrote none, the evidence is missing
 NARROW = {
@@ -128,7 +131,7 @@ def _joined(journals: Path, worker: str, problems: list[str]) -> Iterator[pa.Tab
     for sends in read_pieces(sends_path(journals, worker), SEND):
         at = _find(answered_hashes, sends["hash"])
         matched += int(np.count_nonzero(at >= 0))
-        hashes.append(np.ascontiguousarray(sends["hash"]))
+        hashes.append(np.ascontiguousarray(sends["hash"][sends["not_offered"] == 0]))
         yield _sends_table(worker, sends, acks, at)
     if repeated := _repeated(answered_hashes):
         problems.append(f"sends of {worker}: {repeated} readings were answered more than once")
@@ -164,7 +167,8 @@ def _sends_table(worker: str, sends: NDArray[np.void], acks: NDArray[np.void], a
     answer[there] = acks[at[there]]
     refused, error = there & (answer["partition"] == REFUSED), answer["error"]
     ok = there & ~refused & (error == 0)
-    outcome = np.select([ok, refused & (error == QUEUE_FULL), refused], [OK, SHED, FAIL], UNKNOWN)
+    kinds = {NOT_OFFERED: sends["not_offered"] != 0, OK: ok, SHED: refused & (error == QUEUE_FULL), FAIL: refused}
+    outcome = np.select(list(kinds.values()), list(kinds), UNKNOWN)
     columns = {
         "worker": pa.DictionaryArray.from_arrays(np.zeros(len(sends), np.int32), [worker]),
         "t_ns": sends["t_ns"],

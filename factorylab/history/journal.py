@@ -3,13 +3,14 @@
 Three files a worker, all append-only:
 
     <worker>.jsonl      history rows, one JSON object a line; the first is history.Worker (again after a restart)
-    <worker>.sends.bin  a fixed-width row (SEND) for each reading, written before it is offered to the producer
+    <worker>.sends.bin  a fixed-width row (SEND) for each reading that was due, written before it is offered to the
+                        producer, or when its fleet stops without having offered it (`not_offered`; it has no hash)
     <worker>.acks.bin   a fixed-width row (ACK) for each answer: a delivery report, or a refusal by the producer
 
 The binary files are memory-mapped: a finished store into the mapping survives the death of the process. An
-answer belongs to the send with the same payload hash, which is unique in a run. Unused space is zero: a row whose
-`t_ns` or `hash` is 0 is empty. Every byte of a chunk is allocated before it is mapped, so a full disk is an
-error when the file grows and never a fault in the middle of a store.
+answer belongs to the send with the same payload hash, which is unique in a run. Unused space is zero: a row without
+`t_ns`, or without both `hash` and `not_offered`, is empty. Every byte of a chunk is allocated before it is mapped, so a
+full disk is an error when the file grows and never a fault in the middle of a store.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ from factorylab.core.errors import JournalFull
 from factorylab.history.tables import ROW_TYPES, Row, Worker
 
 SEND = np.dtype(
-    [("t_ns", "<i8"), ("t_intended_ns", "<i8"), ("hash", "<u8"), ("seq", "<i8"), ("sensor", "<i4"), ("pad", "<i4")]
-)
+    [("t_ns", "<i8"), ("t_intended_ns", "<i8"), ("hash", "<u8"), ("seq", "<i8"), ("sensor", "<i4"),
+     ("not_offered", "<i4")]
+)  # fmt: skip
 ACK = np.dtype([("hash", "<u8"), ("offset", "<i8"), ("partition", "<i4"), ("error", "<i4"), ("t_ns", "<i8")])
 ACK_STRUCT = struct.Struct("<QqiiQ")  # t_ns last: fields are stored in order, so a row with a time is whole
 REFUSED = -2  # partition of an answer that produce() gave on the spot
@@ -209,5 +211,8 @@ def read_pieces(path: Path, dtype: np.dtype[np.void]) -> Iterator[NDArray[np.voi
         raise ValueError(f"{path.name} has {size} bytes, which is not a multiple of {dtype.itemsize}")
     for start in range(0, size, PIECE_ROWS * dtype.itemsize):
         rows = np.fromfile(path, dtype, PIECE_ROWS, offset=start)
-        there = (rows["t_ns"] != 0) & (rows["hash"] != 0)
+        there = rows["hash"] != 0
+        if "not_offered" in (dtype.names or ()):
+            there |= rows["not_offered"] != 0
+        there &= rows["t_ns"] != 0
         yield rows if there.all() else rows[there]

@@ -23,7 +23,7 @@ from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.scenarios.model import Scenario, scenario_from
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 FAILED = "failed.txt"
 SECRET_KEY = ".secret-key"  # beside the runs, never in one
 SECRET_KEY_BYTES = 32

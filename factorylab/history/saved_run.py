@@ -19,11 +19,13 @@ import pyarrow.compute as pc
 
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
-from factorylab.core.vocabulary import Phase
+from factorylab.core.vocabulary import Outcome, Phase
 from factorylab.history import manifest, run_folders
 from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
 from factorylab.history.tables import SINCE, TABLES
 from factorylab.scenarios.model import Scenario
+
+NOT_OFFERED: Outcome = "not_offered"
 
 
 class Kept:
@@ -111,6 +113,12 @@ class Run(Kept):
             LabError: the file is damaged.
         """
         return self._tables.frame(table, columns or tuple(dtypes(table)))
+
+    def offered(self, *columns: str) -> pd.DataFrame:
+        """Columns of the sends that were handed to the producer: `sends` without what was due and never offered."""
+        frame = self.frame("sends", *dict.fromkeys([*columns, "outcome"]))
+        missed = (frame["outcome"] == NOT_OFFERED).to_numpy()
+        return (frame[~missed].reset_index(drop=True) if missed.any() else frame)[list(columns)]
 
     def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
         """The rows of a table that fulfil a condition; the others are never held in memory."""

@@ -2,15 +2,15 @@
 
 Each actor (worker) keeps one journal; at the end of a run the journals become one Parquet file a table,
 `raw/history/<table>.parquet`, with the columns below. Times are `time.monotonic_ns()` of one boot.
-`sensor` is an index into the table `sensors`; `outcome` is never just yes or no: what was neither
-acknowledged nor surely refused is unknown.
+`sensor` is an index into the table `sensors`; `outcome` is never just yes or no: what was neither acknowledged nor
+surely refused is unknown, and what was due and never offered is not_offered.
 
 | table | a row is |
 |---|---|
 | workers | a process that wrote a journal: its pid and both clocks |
 | sensors | a sensor that readings came from |
-| stages | a change of the offered rate |
-| sends | a reading offered to the producer (see `Send`) |
+| stages | a change of the declared rate; 0: the fleet stopped |
+| sends | a reading that was due (see `Send`) |
 | reads | a partition's share of one poll of a processor |
 | commits | one store transaction, or one that the fence refused |
 | group | a callback of the consumer group |
@@ -54,6 +54,8 @@ class Sensor(Row, frozen=True, tag="sensors", kw_only=True):
 
 
 class Stage(Row, frozen=True, tag="stages", kw_only=True):
+    """From `t_ns` on `rate_per_s` was due of this fleet; 0 is the end: what became due later is not counted."""
+
     rate_per_s: float
 
 
@@ -61,7 +63,8 @@ class Send(Row, frozen=True, tag="sends", kw_only=True):
     """`t_ns` is just before the send; `t_ack_ns`, `partition` and `offset` are None until acknowledged.
 
     An ack without an offset is legal (acks=0, a duplicate sequence number). `shed` was refused by the full
-    local queue, `fail` by another rule of the client on the spot: neither can be in the log.
+    local queue, `fail` by another rule of the client on the spot: neither can be in the log. `not_offered` was due
+    before its fleet stopped at `t_ns`, and never handed to the producer: it has no payload, and `payload_hash` is 0.
     """
 
     sensor: int
@@ -87,7 +90,8 @@ class Read(Row, frozen=True, tag="reads", kw_only=True):
 
 
 class Commit(Row, frozen=True, tag="commits", kw_only=True):
-    """`t_ns` is when the store confirmed. The transaction covers offsets `from_offset` ≤ o < `to_offset`."""
+    """`t_ns` is when the store confirmed what began at `begun_ns`. The transaction covers offsets
+    `from_offset` ≤ o < `to_offset`."""
 
     partition: int
     from_offset: int
@@ -97,6 +101,7 @@ class Commit(Row, frozen=True, tag="commits", kw_only=True):
     alerts: int
     dead_letters: int
     refused: bool
+    begun_ns: int | None = None
 
 
 class Group(Row, frozen=True, tag="group", kw_only=True):
@@ -276,7 +281,9 @@ ROW_TYPES: tuple[type[Row], ...] = (
 )  # fmt: skip
 SINCE: dict[str, int] = {
     "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
-    "processes.cpu_limit": 5,
+    "processes.cpu_limit": 5, "commits.begun_ns": 6,
 }  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
+COUNTS_DUE = 6
+"""The first version whose `sends` hold what was due and not offered, and whose `stages` say when a fleet stopped."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}

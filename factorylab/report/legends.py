@@ -16,7 +16,8 @@ LEGENDS = {
     "timeline": Legend(
         "Throughput, consumer lag, partition leaders and partition owners over one time axis",
         "The four panels share one time axis: zero is the start of the steady state, grey the time a fault was held. "
-        "Top: readings per second as sensors offered them, brokers acknowledged them and processors stored them. A dip "
+        "Top: readings per second as they were due, as sensors offered them, brokers acknowledged them and processors "
+        "stored them. Where offered leaves due, the load generator is late. A dip "
         "in acked followed by a peak is a stall that was made up for; without a peak, readings were shed, failed or "
         "remain unknown, and the checks say whether any was lost. Where only stored falls, processors are behind. "
         "Second: consumer lag, the records in the log that the group has not "
@@ -28,7 +29,8 @@ LEGENDS = {
         "End-to-end latency over time on a logarithmic axis",
         "The time from the moment a reading was due to the commit of the transaction that stored it. Each reading "
         "stands at its due moment, so a stall shows as a sawtooth: the reading that came first waited longest. The "
-        "band reaches from the median to the 99th percentile.",
+        "band reaches from the median to the 99th percentile. Below, the 99th percentile of its parts: the generator's "
+        "(due to sent), Kafka's (sent to acknowledged) and the pipeline's (acknowledged to stored).",
     ),
     "ack_gaps": Legend(
         "The longest time without an acknowledgement for each partition",
@@ -62,9 +64,10 @@ LEGENDS = {
         "readings that the partition acknowledged at that moment; hatched ones are not in the log afterwards.",
     ),
     "load_curve": Legend(
-        "Offered against achieved rate, and latency at each offered rate",
-        "On the dotted line the store keeps up with the offered rate; below it, the difference piles up as lag. At a "
-        "hollow mark the backlog, in the producers or in the log, kept growing, so the latency there only reflects "
+        "Offered and stored against declared rate, and latency at each",
+        "On the dotted line all that was declared was offered and stored in its step; what is left over from an "
+        "earlier step does not count. Where the offered line falls below it, the load generator was the limit, and the "
+        "system was not put to the test. At a hollow mark the rate was not kept, so the latency there only reflects "
         "how long the step lasted.",
     ),
 }

@@ -98,10 +98,14 @@ def _steps(run: JudgedRun) -> list[dict[str, str]]:
     table = analysis.steps(run)
     return [
         {
+            "declared /s": f"{row['rate_per_s']:,.0f}",
             "offered /s": f"{row['offered_per_s']:,.0f}",
             "stored /s": f"{row['achieved_per_s']:,.0f}",
             "p50": f"{row['p50_s']:.3f} s",
             "p99": f"{row['p99_s']:.3f} s",
+            "lateness p99": f"{row['late_p99_s']:.3f} s",
+            "Kafka p99": f"{row['kafka_p99_s']:.3f} s",
+            "pipeline p99": f"{row['pipeline_p99_s']:.3f} s",
             "lag slope": f"{row['lag_slope_per_s']:+,.0f} records/s",
             "keeps up": "yes" if row["keeps_up"] else "no",
         }

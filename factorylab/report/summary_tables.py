@@ -24,7 +24,7 @@ def steady(run: JudgedRun) -> pd.DataFrame:
     """One row: what the steady state was declared to be and what it was."""
     ends_ns = run.phases.get("fault_window") or run.phases["after"]
     end_s = (ends_ns - run.t0_ns) / NS
-    sends = run.frame("sends", "t_intended_ns")["t_intended_ns"]
+    sends = run.offered("t_ns")["t_ns"]
     lags = rates.total_lag(run)
     found = latencies(run)
     inside = found.loc[found["t_s"].between(0, end_s), "latency_s"]

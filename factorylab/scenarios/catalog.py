@@ -155,14 +155,18 @@ def high_load(
     processors: Whole = 3,
     profile: Profile = "safe",
     linger_ms: Milliseconds = 50,
+    kept_per_s: Annotated[
+        Rate | None, Field(description="the rate that must be kept; default: the lowest step")
+    ] = None,
     seed: Count = 1,
 ) -> Scenario:
-    """The offered rate rises step by step, up to where the lag no longer returns."""
+    """The declared rate rises step by step: which is the highest that is kept, and what gives way first?"""
     return Scenario(
         name="high_load",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, steps_per_s=steps_per_s, step_s=step_s, seed=seed),
         clients=Clients(processors=processors, linger_ms=linger_ms),
+        objectives=Objectives(kept_per_s=kept_per_s or min(steps_per_s, default=None)),
     )
 
 

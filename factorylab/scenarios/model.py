@@ -62,7 +62,7 @@ EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
     "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
-    "latency_p99_s", "shed", "unstored", "died_unasked",
+    "latency_p99_s", "shed", "unstored", "kept_per_s", "died_unasked",
 )  # fmt: skip
 """The audit's checks that can find something; those of the others say that a run is INVALID."""
 
@@ -379,6 +379,7 @@ class Objectives(Model):
     latency_p99_s: Seconds | None = None
     shed: Count | None = None
     unstored: Count | None = Field(default=None, description="readings offered that are not stored at the end")
+    kept_per_s: Rate | None = Field(default=None, description="the highest rate step that must be kept")
 
 
 class Scenario(Model):
@@ -420,6 +421,14 @@ class Scenario(Model):
         return self
 
     @model_validator(mode="after")
+    def _promises_a_rate_that_is_offered(self) -> Scenario:
+        promised, steps = self.objectives.kept_per_s, self.workload.steps_per_s
+        if promised is not None and promised > max(steps, default=0):
+            offered = f"steps_per_s goes up to {max(steps):,g}" if steps else "there are no steps_per_s"
+            raise ValueError(f"objective kept_per_s={promised:,g} is never put to the test: {offered}")
+        return self
+
+    @model_validator(mode="after")
     def _ends_within_a_day(self) -> Scenario:
         if self.longest_s > DAY_S:
             raise ValueError(
@@ -432,6 +441,15 @@ class Scenario(Model):
     def title(self) -> str:
         """The name, with the variant if there is one."""
         return f"{self.name} {self.variant}".rstrip()
+
+    @property
+    def rate_stages(self) -> list[tuple[float, float | None]]:
+        """The declared rates in their order, each with its seconds; None: until the fleets are stopped."""
+        load = self.workload
+        if not load.steps_per_s:
+            return [(load.rate_per_s, None)]
+        steps = [(rate, load.step_s) for rate in load.steps_per_s]
+        return [(load.rate_per_s, self.schedule.warm_up_s + self.schedule.steady_s), *steps, (load.rate_per_s, None)]
 
     @property
     def fault_window_s(self) -> float:

@@ -102,6 +102,33 @@ def never_sent(*rows: int) -> Spoil:
     return lambda h: [step(h, row) for row in rows for step in (lambda h, r: answer(h, r, "shed"), lose)]
 
 
+def not_offered(*rows: int) -> Spoil:
+    """These readings were due and never handed to the producer: they are nowhere."""
+
+    def spoil(h: History) -> None:
+        for row in rows:
+            answer(h, row, "not_offered")
+        gone = h["sends"].loc[list(rows), ["sensor", "seq"]].assign(gone=True)
+        for table in ("log", "rows"):
+            marked = h[table].merge(gone, on=["sensor", "seq"], how="left")
+            h[table] = marked[marked["gone"].isna()].drop(columns="gone")
+
+    return spoil
+
+
+def stepped(folder: Path) -> History:
+    """A run with one step, at the rate before it, which is promised to be kept."""
+    load = {"rate_per_s": 100, "sensors": 6, "steps_per_s": [100], "step_s": 6}
+    h = healthy(folder, scenario(workload=load, objectives={"kept_per_s": 100}))
+    h.add("stages", worker="fleet-0", t_ns=[at_ns(6), at_ns(12)], rate_per_s=100.0)
+    return h
+
+
+def store_falls_behind(h: History) -> None:
+    """From the step on the store needs half as long again."""
+    h["commits"]["t_ns"] += (h["commits"]["t_ns"] - at_ns(6)).clip(lower=0) // 2
+
+
 def nothing(h: History) -> None:
     """A whole history."""
 
@@ -160,6 +187,8 @@ TABLE: dict[str, Pair] = {
     "latency_p99_s": Pair(nothing, set_cell("faults", 0, "evidence", "x"), with_objectives(latency_p99_s=0.5)),
     "shed": Pair(never_sent(15, 16), never_sent(15), counted(shed=1)),
     "unstored": Pair(never_sent(15, 16), never_sent(15), counted(unstored=1)),
+    "kept_per_s": Pair(store_falls_behind, nothing, stepped),
+    "kept_rate": Pair(not_offered(*range(300, 360)), not_offered(*range(300, 340))),
     "seal": Pair(nothing, nothing),
     "tables": Pair(lambda h: h.absent.add("reads"), lambda h: h.__setitem__("group", h["group"].head(0))),
     "one_clock": Pair(phase("drain", later_s=1), phase("drain", later_s=0.4)),

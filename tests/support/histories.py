@@ -176,7 +176,7 @@ def _traffic(h: History, start: int, end: int) -> None:
         kind="temperature",
         location="hall",
     )
-    h.add("stages", worker="fleet-0", t_ns=start, rate_per_s=load.rate_per_s)
+    h.add("stages", worker="fleet-0", t_ns=[start, end], rate_per_s=[load.rate_per_s, 0.0])
     h.add("sends", worker="fleet-0", t_ns=t_ns, sensor=sensor, seq=seq, t_intended_ns=t_ns, t_ack_ns=t_ns + ACK_NS,
           partition=partition, offset=offset, outcome="ok", error=None, payload_hash=digest)  # fmt: skip
     place = {"partition": partition[order], "offset": offset[order], "sensor": sensor[order], "seq": seq[order]}

@@ -121,7 +121,7 @@ def dead_and_stored(e: Evidence) -> Found:
 @check("Every payload in the log, and every value in the store, is what was sent.", "differ from what was sent")
 def corrupt(e: Evidence) -> Found:
     known = np.flatnonzero(e.log_key >= 0)
-    known = known[e.send_row[e.log_key[known]] >= 0]  # what was never sent is a phantom
+    known = known[e.offered[e.log_key[known]]]  # what was never sent is a phantom
     sent = e.sends["payload_hash"].to_numpy()[e.send_row[e.log_key[known]]]
     wrong = known[sent != e.log["payload_hash"].to_numpy()[known]]
     dead = e.run.dead_letters

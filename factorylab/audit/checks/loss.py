@@ -1,13 +1,13 @@
 """What was lost, and where: the log, the pipeline behind it, or not yet at the store.
 
-A: acknowledged. I: unknown. F: failed or shed. L: in the log. S: stored. D: dead-lettered.
+A: acknowledged. I: unknown. F: failed, shed or not offered. L: in the log. S: stored. D: dead-lettered.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from factorylab.analysis.readings import FAIL, NEVER, SHED, UNKNOWN, Ints, Mask
+from factorylab.analysis.readings import FAIL, NEVER, NOT_OFFERED, SHED, UNKNOWN, Ints, Mask
 from factorylab.audit.model.registry import Evidence, Found, check
 
 
@@ -70,7 +70,7 @@ def beyond_journal(e: Evidence, sensor: Ints, seq: Ints, key: Ints) -> Mask:
 
 @check("Log and store hold nothing that was never sent.", "records and rows were never sent")
 def phantom(e: Evidence) -> Found:
-    impossible = np.isin(e.outcome, (NEVER, FAIL, SHED))
+    impossible = np.isin(e.outcome, (NEVER, FAIL, SHED, NOT_OFFERED))
     found = []
     for frame, key in ((e.log, e.log_key), (e.rows, e.row_key)):
         cut = beyond_journal(e, frame["sensor"].to_numpy(), frame["seq"].to_numpy(), key)

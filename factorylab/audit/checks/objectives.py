@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import NEVER, SHED
+from factorylab.analysis.readings import SHED
 from factorylab.audit.model.registry import Evidence, Found, check
 
 NO_OBJECTIVE = "no objective"
@@ -35,9 +35,10 @@ def _within(limit: float | None, measured: Callable[[], pd.DataFrame], seconds_o
 
 def _at_most(e: Evidence, limit: int | None, count: int) -> Found:
     """`count` readings against `limit`."""
+    offered = int(e.offered.sum())
     if limit is None:
-        return Found(0, len(e.sends), f"{count:,} in all", not_asked=NO_OBJECTIVE)
-    return Found(count if count > limit else 0, len(e.sends), f"{count:,} in all, at most {limit:,} allowed")
+        return Found(0, offered, f"{count:,} in all", not_asked=NO_OBJECTIVE)
+    return Found(count if count > limit else 0, offered, f"{count:,} in all, at most {limit:,} allowed")
 
 
 @check("The service recovered in time from every fault.", "faults took too long")
@@ -70,9 +71,21 @@ def shed(e: Evidence) -> Found:
     return _at_most(e, e.run.scenario.objectives.shed, int((e.outcome == SHED).sum()))
 
 
+@check("The promised rate was kept.", "promises were missed")
+def kept_per_s(e: Evidence) -> Found:
+    """Where the generator gave way before, how far the system goes was not shown."""
+    promised, limit = e.run.scenario.objectives.kept_per_s, e.limit
+    if promised is None or limit is None:
+        return Found(0, 0, not_asked=NO_OBJECTIVE)
+    missed = (limit.kept_per_s or 0) < promised
+    if missed and limit.gave_way == "generator":
+        raise ValueError(f"{promised:,g}/s were promised. {limit}")
+    return Found(int(missed), 1, f"{promised:,g}/s were promised. {limit}")
+
+
 @check("No more readings than allowed stayed out of the store, whatever became of them.", "readings are not stored")
 def unstored(e: Evidence) -> Found:
     """Offered − stored: what was never acknowledged is in it, so a loss under acks=0 shows here and nowhere else."""
-    found = _at_most(e, e.run.scenario.objectives.unstored, len(e.sends) - int(e.stored.sum()))
-    missing = e.witnesses((e.outcome != NEVER) & ~e.stored, "not in the store") if found.count else []
+    found = _at_most(e, e.run.scenario.objectives.unstored, int(e.offered.sum()) - int(e.stored.sum()))
+    missing = e.witnesses(e.offered & ~e.stored, "not in the store") if found.count else []
     return replace(found, witnesses=missing)

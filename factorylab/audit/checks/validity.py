@@ -92,7 +92,7 @@ def no_problems(e: Evidence) -> Found:
 
 
 @check(
-    "Each reading was offered once and answered after that, and no record lies beyond the journal.",
+    "Each reading was due once and answered after its send, and no record lies beyond the journal.",
     "readings break this", "INVALID",
 )  # fmt: skip
 def journal_whole(e: Evidence) -> Found:
@@ -104,7 +104,7 @@ def journal_whole(e: Evidence) -> Found:
     ok, told = (e.sends["outcome"] == "ok").to_numpy(), (times["t_ack_ns"] >= 0).to_numpy()
     odd = (ok != told) | (told & (times["t_ack_ns"] < times["t_ns"]).to_numpy())
     odd = np.flatnonzero(odd | (~ok & (e.sends["offset"] >= 0).to_numpy()))
-    detail = f"{twice:,} offered twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
+    detail = f"{twice:,} due twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
     witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(e.send_key[odd], "an answer that cannot be")
     return Found(twice + len(cut) + len(odd), len(e.sends), detail, witnesses)
 
@@ -166,7 +166,7 @@ def steady_state(e: Evidence) -> Found:
     changed = e.run.t0_ns + (rates.stages(e.run)["start_s"] * NS).astype("int64")
     end = min([end, *changed[changed > start]])
     declared = e.run.scenario.workload.rate_per_s
-    times = e.run.frame("sends", "t_ns")["t_ns"]
+    times = e.run.offered("t_ns")["t_ns"]
     rate = float(times.between(start, end).sum()) / ((end - start) / NS)
     window_s = (end - start) / NS
     slope = rates.slope_per_s(e.run.once(rates.total_lag), 0.0, window_s)
@@ -220,7 +220,7 @@ def enough_sends(e: Evidence) -> Found:
         for w in each(e.fault_windows)
         if w.healed_ns > 0 and e.run.scenario.faults[w.fault].hold_s
     }
-    times = np.sort(e.run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy())
+    times = np.sort(e.run.offered("t_intended_ns")["t_intended_ns"].to_numpy())
     if e.run.scenario.schedule.after_s:
         start, end = _window(e, "after", "recover")
         windows["after"] = (start, min(end, int(times[-1])) if e.run.scenario.workload.source else end)

@@ -51,13 +51,16 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Readings unless said otherwise. `offered` = acked + unknown + failed + shed.
+    """Readings unless said otherwise. `due` = offered + not_offered, both None where they were not recorded (before
+    schema version 6). `offered` = acked + unknown + failed + shed.
 
     `unstored` is offered − stored: what never reached the store, for whatever reason. `duplicates` counts
     surplus records in the log plus surplus rows in the store. What a check counts is None where it has no answer:
     it was not asked, or could not be made.
     """
 
+    due: int | None
+    not_offered: int | None
     offered: int
     shed: int
     failed: int
@@ -107,13 +110,31 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     ack_gaps: list[PartitionGap]
 
 
+class LatencyPart(msgspec.Struct, frozen=True, kw_only=True):
+    """The share of the generator (intended → sent), of Kafka (sent → acknowledged) or of the pipeline (acknowledged →
+    stored) in the latency of `n` readings; None where there are none."""
+
+    part: str
+    n: int
+    p50_s: float | None
+    p99_s: float | None
+    max_s: float | None
+
+    def __str__(self) -> str:
+        if self.p50_s is None:
+            return f"{self.part} not observed"
+        return f"{self.part} p50 {self.p50_s:.3f}, p99 {self.p99_s:.3f}, max {self.max_s:.3f} s"
+
+
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """From the intended send to the store's commit, over `n` readings from the steady state on."""
+    """From the intended send to the store's commit, over `n` readings from the steady state on; `parts` of each sum up
+    to it."""
 
     n: int
     p50_s: float
     p99_s: float
     max_s: float
+    parts: list[LatencyPart] = []
 
 
 class AlertLatency(msgspec.Struct, frozen=True, kw_only=True):

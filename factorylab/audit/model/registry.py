@@ -14,10 +14,13 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.latency import latencies
+from factorylab.analysis.latency import PARTS, latencies
+from factorylab.analysis.limit import Limit, limit
+from factorylab.analysis.offered_load import offered_load
 from factorylab.analysis.readings import Ints, Mask, Readings, place
 from factorylab.analysis.recovery import ServiceTimes, ack_gaps, fault_windows, recovery
-from factorylab.audit.model.findings import Check, Outcome, Witness
+from factorylab.analysis.steps import steps
+from factorylab.audit.model.findings import Check, LatencyPart, Outcome, Witness
 from factorylab.core.errors import LabError
 from factorylab.history.saved_run import Kept, Run, each
 
@@ -62,7 +65,27 @@ class Evidence(Readings, Kept):
     @cached_property
     def latency_s(self) -> Ints:
         """Ascending end-to-end latencies of the stored readings from the steady state on."""
-        return np.sort(latencies(self.run, self)["latency_s"].to_numpy())
+        return self._latency[0]
+
+    @property
+    def latency_parts(self) -> list[LatencyPart]:
+        """Whose share of these latencies is what."""
+        return self._latency[1]
+
+    @cached_property
+    def _latency(self) -> tuple[Ints, list[LatencyPart]]:
+        """Both at once, so that the latencies of single readings need not be kept."""
+        found = latencies(self.run, self)
+        return np.sort(found["latency_s"].to_numpy()), [_part(part, found[f"{part}_s"].to_numpy()) for part in PARTS]
+
+    @cached_property
+    def offered_load(self) -> pd.DataFrame:
+        return offered_load(self.run)
+
+    @cached_property
+    def limit(self) -> Limit | None:
+        """How far the rate steps went; None without steps."""
+        return limit(self.run, steps(self.run)) if self.run.scenario.workload.steps_per_s else None
 
     def row_places(self) -> Ints:
         """The places in the log that have a row in the store, sorted, each once. Not kept: to sort them twice costs
@@ -96,6 +119,12 @@ class Evidence(Readings, Kept):
             Witness(self.sensor_name(r.sensor), r.seq, r.partition, r.offset, note)
             for r in each(self.log.iloc[rows[:WITNESSES]])
         ]
+
+
+def _part(name: str, seconds: Ints) -> LatencyPart:
+    known = seconds[~np.isnan(seconds)]
+    p50, p99, top = (round(float(q), 4) for q in np.quantile(known, [0.5, 0.99, 1])) if len(known) else [None] * 3
+    return LatencyPart(part=name, n=len(known), p50_s=p50, p99_s=p99, max_s=top)
 
 
 @dataclass(frozen=True)

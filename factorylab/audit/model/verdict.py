@@ -21,6 +21,7 @@ import msgspec
 import pandas as pd
 
 from factorylab.analysis.alerting import ENOUGH
+from factorylab.analysis.limit import Limit
 from factorylab.audit.model.findings import (
     ORDER,
     Alerting,
@@ -66,6 +67,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     recovery: list[Recovery]
     latency: Latency | None
     stored_per_s: float | None
+    limit: Limit | None = None
     exposure: Exposure | None = None
     alerting: Alerting | None = None
     explanations: list[Explanation] = []
@@ -95,6 +97,8 @@ def numbers(verdict: Verdict) -> dict[str, str]:
     recovery = worst_span([r.recovery for r in verdict.recovery])
     gap = worst_span([g.gap for r in verdict.recovery for g in r.ack_gaps])
     shown: dict[str, object] = {
+        "due": counts and counts.due,
+        "not offered": counts and counts.not_offered,
         "offered": counts and counts.offered,
         "acked": counts and counts.acked,
         "lost": counts and _lost(verdict.checks),
@@ -157,6 +161,9 @@ def panel(verdict: Verdict) -> str:
         told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected after {r.detection}, "
         lines.append(told_of + f"recovered after {r.recovery}, caught up after {r.catch_up}")
     exposure = verdict.exposure or ("" if verdict.counts is None or verdict.counts.acked else NOTHING_CONFIRMED)
+    lines += block(f"  {verdict.limit} {'; '.join(verdict.limit.evidence)}".rstrip(), 4) if verdict.limit else []
+    parts = verdict.latency.parts if verdict.latency else []
+    lines += block(f"  latency: {'; '.join(map(str, parts))}", 4) if parts else []
     lines += block(f"  exposure: {exposure}", 4) if exposure else []
     lines += alerting_lines(verdict)
     counted = [f"{name} {value}".replace(" ", HELD) for name, value in numbers(verdict).items()]

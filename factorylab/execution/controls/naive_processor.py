@@ -116,6 +116,7 @@ class Naive:
             self._await_the_clients_commit(prepared.batch)
         reached("before_store")
         while not self._stop:
+            prepared.begun_ns = now_ns()
             try:
                 new = self._store.commit(prepared.batch)
                 break

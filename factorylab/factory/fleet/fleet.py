@@ -4,7 +4,8 @@
 
 A producer that stalls does not slow the sensors down: when its local queue is full, readings are shed and the
 journal says so. On SIGTERM or SIGINT, or when a recording ends, the fleet stops offering and waits for the answers
-that are still out, at most `delivery.timeout.ms`; a second signal stops the waiting.
+that are still out, at most `delivery.timeout.ms`; a second signal stops the waiting. A fleet that cannot keep the
+declared rate falls behind; what was due when it stops, beyond one more block, is journalled as not offered.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from factorylab.history.tables import Sensor, Stage
 TICK_S = 0.01
 NOWHERE = -1  # an answer without an offset
 BLOCK_MAX = 2_000  # readings between two looks at the delivery reports
+MISSED_MAX = 250_000  # slots that are journalled at once as not offered
 IMPOSSIBLE_TIME = "2199-12-31T23:59:59.000000Z"  # of a broken clock: such a reading must not be stored
 
 
@@ -55,6 +57,13 @@ class FleetJournals:
         rows = np.zeros(len(hashes), SEND)
         rows["t_ns"], rows["t_intended_ns"], rows["hash"] = now_ns(), intended, hashes
         rows["seq"], rows["sensor"] = block.seq, index[block.local]
+        self.sends.extend(rows)
+
+    def not_offered(self, seq: NDArray[np.int64], sensor: NDArray[np.int64], intended: NDArray[np.int64]) -> None:
+        """Write down what was due and will not be offered any more."""
+        rows = np.zeros(len(seq), SEND)
+        rows["t_ns"], rows["t_intended_ns"], rows["not_offered"] = now_ns(), intended, 1
+        rows["seq"], rows["sensor"] = seq, sensor
         self.sends.extend(rows)
 
     def next_slot(self, index: NDArray[np.int64]) -> int:
@@ -102,14 +111,18 @@ class Fleet:
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
         schedule = SendSchedule(self._config.stages, share, now_ns(), self._slot)
         try:
-            self._offer_all(schedule)
+            self.offer_all(schedule)
             self._flush()
             raise_if_dead(self._dead)
         finally:
             self._report("stopped")
             endpoint.close()
-            if self._journals:
-                self._journals.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the journals back."""
+        if self._journals:
+            self._journals.close()
 
     def _announce(self) -> None:
         self._log.info("start", sensors=len(self._keys), rate=self._config.rate, first_slot=self._slot)
@@ -127,15 +140,22 @@ class Fleet:
                 )
                 self._journals.rows.write(row)
 
-    def _offer_all(self, schedule: SendSchedule) -> None:
-        total = self._source.total
+    def offer_all(self, schedule: SendSchedule) -> None:
+        """Offer what is due, until told to stop or the source ends.
+
+        The clock is read once more after the order to stop: what is due then and does not fit into one more block is
+        not offered. So a fleet that was kept from running until it was stopped says what it missed.
+        """
         steps = list(schedule.steps)
         report_at = time.monotonic() + self._config.report_every_s
-        while not self._stop and not self._dead and (total is None or self._slot < total):
+        ends = False
+        while not ends:
+            stopped = bool(self._stop)
             now = now_ns()
             while steps and steps[0].t_ns <= now:
-                self._stage(steps.pop(0).rate_per_s, now)
-            due = schedule.due(now) if total is None else min(schedule.due(now), total)
+                step = steps.pop(0)
+                self._stage(step.rate_per_s, step.t_ns)
+            due = self._due(schedule, now)
             count = min(due - self._slot, BLOCK_MAX)
             if count > 0:
                 self._offer(count, schedule.intended_ns(self._slot, count))
@@ -144,8 +164,27 @@ class Fleet:
             if time.monotonic() >= report_at:
                 report_at += self._config.report_every_s
                 self._report("counters", behind_s=round((now_ns() - now) / NS, 3))
-            if count < BLOCK_MAX:
+            ends = stopped or self._dead is not None or self._slot == self._source.total
+            if count < BLOCK_MAX and not ends:
                 time.sleep(max(0.0, TICK_S - (now_ns() - now) / NS))
+        self._stage(0.0, now)
+        self._give_up(schedule, due)
+
+    def _due(self, schedule: SendSchedule, now: int) -> int:
+        """How many slots are due: no more than the source has."""
+        due, total = schedule.due(now), self._source.total
+        return due if total is None else min(due, total)
+
+    def _give_up(self, schedule: SendSchedule, due: int) -> None:
+        """The slots up to `due` will not be offered."""
+        while self._slot < due:
+            first, count = self._slot, min(due - self._slot, MISSED_MAX)
+            local, seq = self._source.filled(first, count)
+            slots = seq * len(self._index) + local
+            if self._journals:
+                self._journals.not_offered(seq, self._index[local], schedule.intended_ns(first, count)[slots - first])
+            self._counts["not_offered"] += len(seq)
+            self._slot += count
 
     def _stage(self, rate_per_s: float, t_ns: int) -> None:
         self._log.info("rate", rate_per_s=round(rate_per_s, 3))

@@ -19,6 +19,7 @@ import psycopg2
 from confluent_kafka import KafkaException, TopicPartition
 
 from factorylab.core import messages
+from factorylab.core.clock import now_ns
 from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.member import Member
@@ -124,6 +125,7 @@ class Batches:
     def _commit(self, prepared: Prepared) -> None:
         batch = prepared.batch
         reached("before_store")
+        prepared.begun_ns = now_ns()
         try:
             new = self._store.commit(batch)
         except Fenced as error:

@@ -47,11 +47,12 @@ class Scoring:
 
 @dataclass
 class Prepared:
-    """A batch with what must be acknowledged elsewhere before it is committed."""
+    """A batch with what must be acknowledged elsewhere before its transaction (it began at `begun_ns`) is committed."""
 
     batch: StoreBatch
     alerts: list[messages.Alert]
     dead_letters: list[Bad]
+    begun_ns: int | None = None
 
 
 @dataclass

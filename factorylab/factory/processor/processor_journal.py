@@ -65,6 +65,7 @@ class ProcessorJournal:
                 alerts=alerts,
                 dead_letters=dead_letters,
                 refused=refused,
+                begun_ns=prepared.begun_ns,
             )
         )
 

@@ -120,6 +120,10 @@ class RecordedMachine:
     def total(self) -> int:
         return len(self._values)
 
+    def filled(self, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        seq = np.arange(first, min(first + count, self.total), dtype=np.int64)
+        return np.zeros(len(seq), np.int64), seq
+
     def block(self, first: int, count: int, timestamp: str) -> Block:
         """The file's own times are sent, not `timestamp`."""
         values = self._values[first : first + count].tolist()

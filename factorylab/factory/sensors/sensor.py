@@ -49,5 +49,9 @@ class Source(Protocol):
         """How many slots there are; None for a source that never ends."""
         ...
 
+    def filled(self, first: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(local, seq) of the slots `first` ≤ n < `first + count` that hold a reading, without making it."""
+        ...
+
     def block(self, first: int, count: int, timestamp: str) -> Block:
         """Slots `first` ≤ n < `first + count`; `timestamp` is now, for sources that have no time of their own."""

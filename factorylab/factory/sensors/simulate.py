@@ -8,7 +8,7 @@ decides how fast it passes. Readings carry the clock's time, because they are wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from factorylab.factory.sensors.vibration_sensor import VIBRATION
 
 DRAW_AHEAD = 8_192  # slots at once: numpy needs long arrays to be fast
 LINES = 4
+MISSING = "missing"  # the fault of a sensor that is silent
 MODELS: Mapping[str, SignalModel] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
 
 
@@ -54,7 +55,7 @@ class Ahead:
             self.measures[row] = value
         for group in found:
             slots = rows[group.rows]
-            if group.anomaly.name == "missing":
+            if group.anomaly.name == MISSING:
                 for row in slots.tolist():
                     self.measures[row] = None
             if group.anomaly.name == "clock_back":
@@ -95,6 +96,26 @@ class Simulation:
     def total(self) -> int | None:
         """It never ends."""
         return None
+
+    def filled(self, first: int, count: int) -> tuple[Ints, Ints]:
+        """(local, seq) of the slots that hold a reading: all but those of sensors that are silent."""
+        local, seq, there = *self._turns(first, count), np.ones(count, bool)
+        for kind, rows, draw in self._kinds(local, seq):
+            silent = [group.rows for group in episodes(draw, kind, self._anomaly_rate) if group.anomaly.name == MISSING]
+            there[rows[np.concatenate([np.empty(0, np.int64), *silent])]] = False
+        return local[there], seq[there]
+
+    def _turns(self, first: int, count: int) -> tuple[Ints, Ints]:
+        """(local, seq) of slots."""
+        number = np.arange(first, first + count, dtype=np.int64)
+        return number % len(self.sensors), number // len(self.sensors)
+
+    def _kinds(self, local: Ints, seq: Ints) -> Iterator[tuple[str, Ints, Draw]]:
+        """The slots of each kind of sensor: which they are, and their draw."""
+        for kind in MODELS:
+            rows = np.flatnonzero(self._kind[local] == kind)
+            if len(rows):
+                yield kind, rows, Draw(self._seed, self._index[local[rows]], seq[rows])
 
     def block(self, first: int, count: int, timestamp: str) -> Block:
         """Slots `first` ≤ n < `first + count`, all with the same time but for clocks that are wrong."""
@@ -141,14 +162,9 @@ class Simulation:
     def _at(self, slot: int) -> Ahead:
         """The drawn slots that `slot` is one of."""
         if not 0 <= slot - self._ahead.first < len(self._ahead.measures):
-            number = np.arange(slot, slot + DRAW_AHEAD, dtype=np.int64)
-            local, seq = number % len(self.sensors), number // len(self.sensors)
-            self._ahead = Ahead(slot, [None] * len(number))
-            for kind in MODELS:
-                rows = np.flatnonzero(self._kind[local] == kind)
-                if len(rows):
-                    draw = Draw(self._seed, self._index[local[rows]], seq[rows])
-                    self._ahead.draw(kind, rows, draw, self._anomaly_rate)
+            self._ahead = Ahead(slot, [None] * DRAW_AHEAD)
+            for kind, rows, draw in self._kinds(*self._turns(slot, DRAW_AHEAD)):
+                self._ahead.draw(kind, rows, draw, self._anomaly_rate)
         return self._ahead
 
 

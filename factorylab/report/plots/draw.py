@@ -48,7 +48,12 @@ def shade_faults(ax: Axes, windows: pd.DataFrame, *, label: bool = False) -> Axe
 
 def throughput(ax: Axes, frame: pd.DataFrame) -> Axes:
     """Columns of `analysis.rates.throughput`."""
-    series = (("offered", BLACK, ":", 1.8), ("acked", BLUE, "-", 1.4), ("stored", ORANGE, "--", 1.4))
+    series = (
+        ("due", BLACK, ":", 1.8),
+        ("offered", GREEN, "-.", 1.2),
+        ("acked", BLUE, "-", 1.4),
+        ("stored", ORANGE, "--", 1.4),
+    )
     for word, colour, line, width in series:
         ax.step(
             frame["t_s"],
@@ -62,7 +67,7 @@ def throughput(ax: Axes, frame: pd.DataFrame) -> Axes:
     ax.set(ylabel="readings / s", title="Throughput")
     ax.set_ylim(bottom=0)
     ax.yaxis.set_major_formatter(THOUSANDS)
-    ax.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1))
+    ax.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
     return ax
 
 
@@ -168,6 +173,17 @@ def latency(ax: Axes, frame: pd.DataFrame, objective_s: float | None = None) -> 
     return ax
 
 
+def latency_parts(ax: Axes, frame: pd.DataFrame) -> Axes:
+    """Columns of `analysis.latency.parts_over_time`, on a logarithmic axis."""
+    words = {"generator": "generator: due to sent", "kafka": "Kafka: sent to acked", "pipeline": "pipeline: to stored"}
+    for (part, word), colour, line in zip(words.items(), (BLACK, BLUE, ORANGE), (":", "-", "--"), strict=True):
+        ax.step(frame["t_s"], frame[f"{part}_s"], where="post", color=colour, linestyle=line, label=word)
+    ax.set(ylabel="seconds", title="Its parts, p99", yscale="log")
+    plain_log(ax)
+    ax.legend(ncols=3, loc="lower right", bbox_to_anchor=(1, 1), columnspacing=1, handlelength=1.6)
+    return ax
+
+
 def ack_gaps(ax: Axes, frame: pd.DataFrame) -> Axes:
     """Columns of `analysis.recovery.ack_gaps`: the longest gap of each partition, and the steady state's as a mark."""
     for row in each(frame):
@@ -201,12 +217,13 @@ def ack_gaps(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def offered_achieved(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.latency.steps`: achieved over offered rate; hollow where the backlog grew."""
-    top = float(frame["offered_per_s"].max()) * 1.08
-    ax.plot([0, top], [0, top], color="#777777", linestyle=":", label="all that is offered")
-    ax.plot(frame["offered_per_s"], frame["achieved_per_s"], color=BLUE, linewidth=1)
+    """Columns of `analysis.latency.steps`: offered and achieved over declared rate; hollow: not kept."""
+    top = float(frame["rate_per_s"].max()) * 1.08
+    ax.plot([0, top], [0, top], color="#777777", linestyle=":", label="all that is declared")
+    ax.plot(frame["rate_per_s"], frame["offered_per_s"], color=GREEN, linestyle="-.", label="offered")
+    ax.plot(frame["rate_per_s"], frame["achieved_per_s"], color=BLUE, linewidth=1)
     _marks(ax, frame, "achieved_per_s", BLUE, "o")
-    ax.set(xlabel="offered readings / s", ylabel="stored readings / s", title="Offered and achieved", xlim=(0, top))
+    ax.set(xlabel="declared readings / s", ylabel="readings / s", title="Offered and stored", xlim=(0, top))
     ax.set_ylim(0, top)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(THOUSANDS)
@@ -216,11 +233,11 @@ def offered_achieved(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def load_latency(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.latency.steps`: p50 and p99 over the offered rate, logarithmic."""
+    """Columns of `analysis.latency.steps`: p50 and p99 over the declared rate, logarithmic."""
     for word, colour, line, mark in (("p50", BLUE, "-", "o"), ("p99", RED, "--", "s")):
-        ax.plot(frame["offered_per_s"], frame[f"{word}_s"], color=colour, linestyle=line, label=word)
+        ax.plot(frame["rate_per_s"], frame[f"{word}_s"], color=colour, linestyle=line, label=word)
         _marks(ax, frame, f"{word}_s", colour, mark, label=False)
-    ax.set(xlabel="offered readings / s", ylabel="seconds", title="Latency from the intended send", yscale="log")
+    ax.set(xlabel="declared readings / s", ylabel="seconds", title="Latency from the intended send", yscale="log")
     ax.xaxis.set_major_formatter(THOUSANDS)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     plain_log(ax)
@@ -240,6 +257,6 @@ def _marks(ax: Axes, frame: pd.DataFrame, column: str, colour: str, mark: str, *
     for keeps_up, word, fill in ((True, "keeps up", colour), (False, "falls behind", "white")):
         mine = frame[frame["keeps_up"] == keeps_up]
         ax.plot(
-            mine["offered_per_s"], mine[column], mark, color=colour, markerfacecolor=fill, markersize=6,
+            mine["rate_per_s"], mine[column], mark, color=colour, markerfacecolor=fill, markersize=6,
             label=word if label and len(mine) else None,
         )  # fmt: skip

@@ -86,12 +86,15 @@ def timeline(run: JudgedRun) -> Picture:
 
 
 def latency(run: JudgedRun) -> Picture:
-    """End-to-end latency over time: p50, p99 and the slowest of each half second."""
+    """End-to-end latency over time: p50, p99 and the slowest of each half second, and p99 of its parts."""
+    found, faults = analysis.latencies(run), windows_s(run)
     with styled():
-        figure = Picture(figsize=(9, 3))
-        ax = figure.subplots()
-        draw.latency(ax, analysis.over_time(analysis.latencies(run)), run.scenario.objectives.latency_p99_s)
-        _frame(ax, run, windows_s(run))
+        figure = Picture(figsize=(9, 5))
+        above, ax = figure.subplots(2, 1, sharex=True)
+        draw.latency(above, analysis.over_time(found), run.scenario.objectives.latency_p99_s)
+        draw.latency_parts(ax, analysis.parts_over_time(found))
+        for axes in (above, ax):
+            _frame(axes, run, faults)
         ax.set_xlabel("seconds since the steady state began, by intended send")
         return settled(figure)
 
@@ -179,8 +182,8 @@ def life(run: JudgedRun) -> Picture:
 
 
 def load_curve(run: JudgedRun) -> Picture:
-    """Offered against achieved rate, and the latency at each offered rate."""
-    frame = analysis.steps(run).iloc[: 1 + len(run.scenario.workload.steps_per_s)]  # the return to the base is no step
+    """Offered and stored against declared rate, and the latency at each."""
+    frame = analysis.steps(run)
     with styled():
         figure = Picture(figsize=(9, 3.6))
         left, right = figure.subplots(1, 2)

@@ -161,6 +161,14 @@ def test_a_restarted_fleet_goes_on_behind_its_last_reading(tmp_path: Path) -> No
     again.close()
 
 
+def test_slots_that_hold_a_reading_are_known_without_making_it() -> None:
+    """What was due and not offered is counted as exactly as what was sent: silent sensors owe nothing."""
+    source = Simulation(sensors=30, kinds=SENSOR_KINDS, seed=2, anomaly_rate=1, index=1, count=3)
+    local, seq = source.filled(500, 20_000)
+    block = source.block(500, 20_000, NOW)
+    assert len(seq) < 20_000 and np.array_equal(local, block.local) and np.array_equal(seq, block.seq)
+
+
 # ---- noise
 
 

@@ -39,7 +39,7 @@ def fleet(folder: Path, offered: NDArray[np.void], answers: list[tuple[int, int,
     acks.close()
 
 
-def test_outcomes_are_three_and_shed() -> None:
+def test_outcomes_are_those_of_the_row_type() -> None:
     """The table of outcomes has the words of the history's row type."""
     from factorylab.history.export import OUTCOMES
 
@@ -48,17 +48,26 @@ def test_outcomes_are_three_and_shed() -> None:
 
 def test_each_answer_finds_its_send_and_decides_the_outcome(folder: Path) -> None:
     """Confirmed, confirmed without offset, timed out, queue full, too large and unanswered give ok, ok, unknown,
-    shed, fail and unknown."""
+    shed, fail and unknown; what its fleet never offered is that, and has no payload to find an answer by."""
     answers = [(50, -1, REFUSED, 10), (40, -1, REFUSED, -184), (30, -1, 0, -192), (10, 7, 2, 0), (20, -1, 1, 0)]
-    fleet(folder, sends(10, 20, 30, 40, 50, 60), answers)
+    offered = sends(10, 20, 30, 40, 50, 60, 0, 0)
+    offered["not_offered"][-2:] = 1
+    fleet(folder, offered, answers)
     assert export_journals(folder, folder.parent / "history") == []
     rows = table(folder, "sends")
-    assert [row["outcome"] for row in rows] == ["ok", "ok", "unknown", "shed", "fail", "unknown"]
-    assert [row["offset"] for row in rows] == [7, None, None, None, None, None]
-    assert [row["partition"] for row in rows] == [2, 1, None, None, None, None]
-    assert [row["error"] for row in rows] == [None, None, "_MSG_TIMED_OUT", "_QUEUE_FULL", "MSG_SIZE_TOO_LARGE", None]
-    assert [row["t_ack_ns"] is None for row in rows] == [False, False, True, True, True, True]
-    assert [row["payload_hash"] for row in rows] == [10, 20, 30, 40, 50, 60]
+    assert [row["outcome"] for row in rows] == ["ok", "ok", "unknown", "shed", "fail", "unknown", *["not_offered"] * 2]
+    assert [row["offset"] for row in rows] == [7, *[None] * 7]
+    assert [row["partition"] for row in rows] == [2, 1, *[None] * 6]
+    assert [row["error"] for row in rows] == [
+        None,
+        None,
+        "_MSG_TIMED_OUT",
+        "_QUEUE_FULL",
+        "MSG_SIZE_TOO_LARGE",
+        *[None] * 3,
+    ]
+    assert [row["t_ack_ns"] is None for row in rows] == [False, False, *[True] * 6]
+    assert [row["payload_hash"] for row in rows] == [10, 20, 30, 40, 50, 60, 0, 0]
 
 
 def test_every_table_has_a_file_with_its_columns(folder: Path) -> None:
