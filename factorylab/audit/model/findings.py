@@ -59,8 +59,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     it was not asked, or could not be made.
     """
 
-    due: int | None
-    not_offered: int | None
+    due: int | None = None
+    not_offered: int | None = None
     offered: int
     shed: int
     failed: int
