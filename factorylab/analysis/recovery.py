@@ -9,7 +9,8 @@ steady state.
     recovery    injection → the end of the longest gap of the last affected partition, for both acks and commits
     catch_up    injection → the total lag is back in its band of the steady state, and stays there for SETTLED_S
 
-What was not seen to end is *censored*: the value is how long it was watched, and the truth is more than that.
+What was not seen to end is *censored*: the value is how long it was watched, and the truth is more than that. What
+could have come and gone while the probe was blind is not observed, and NaN.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.looks import BLIND_S, unled
 from factorylab.analysis.rates import total_lag
 from factorylab.analysis.readings import Ints
 from factorylab.core.clock import NS
@@ -137,9 +139,11 @@ def recovery(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
     lags = run.once(total_lag)
     rows = []
     for fault in each(fault_windows(run)):
-        at, watched_s = int(fault.injected_ns), (service.sending_ends_ns - int(fault.injected_ns)) / NS
+        at = int(fault.injected_ns)
         begun = int(fault.intended_ns) if fault.node == "database" else at  # clients may notice before we are done
         detection = _detected_ns(run, str(fault.node), begun)
+        reacted_ns = service.sending_ends_ns if detection is None else detection
+        unseen = bool(fault.node.startswith("broker") and unled(run, begun, reacted_ns))
         mended = _mended(run, service, at, int(fault.healed_ns))
         caught_up = _caught_up_s(run, lags, (at - run.t0_ns) / NS)
         rows.append(
@@ -149,7 +153,7 @@ def recovery(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
                 "target": fault.target,
                 "node": fault.node,
                 "held_s": (fault.healed_ns - at) / NS if fault.healed_ns > 0 else float("nan"),
-                "detection_s": watched_s if detection is None else max((detection - at) / NS, 0.0),
+                "detection_s": float("nan") if unseen else max((reacted_ns - at) / NS, 0.0),
                 "detection_censored": detection is None,
                 "recovery_s": max((mended.end_ns - at) / NS, 0.0),
                 "recovery_censored": mended.censored,
@@ -197,14 +201,15 @@ def _mended(run: Run, service: ServiceTimes, at: int, healed_ns: int) -> Gap:
 
 
 def _caught_up_s(run: Run, lags: pd.DataFrame, at_s: float) -> tuple[float, bool]:
-    """(seconds, censored) until the lag is healthy for good; 0 where it never left its band."""
+    """(seconds, censored) until the lag is healthy for good; 0 where it never left its band. NaN where there is nothing
+    to compare, or where it may have left its band unseen."""
     steady, later = lags[lags["t_s"].between(0, at_s)], lags[lags["t_s"] > at_s]
     if steady.empty or later.empty:
-        return 0.0, True
+        return float("nan"), False
     band = max(2 * float(steady["lag_records"].quantile(0.99)), LAG_FLOOR_S * run.scenario.workload.rate_per_s)
     t_s, high = later["t_s"].to_numpy(), (later["lag_records"] > band).to_numpy()
     if not high.any():
-        return 0.0, False
+        return float("nan") if np.diff(t_s, prepend=at_s).max() > BLIND_S else 0.0, False
     start = int(high.argmax())
     for i in np.flatnonzero(~high[start:]) + start:
         settled = (t_s >= t_s[i]) & (t_s <= t_s[i] + SETTLED_S)

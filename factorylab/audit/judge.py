@@ -7,14 +7,25 @@ the time, the machine or the order of a set.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import TypeVar
 
 import numpy as np
 
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
+from factorylab.analysis.looks import unled
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit.alert_findings import alerting
-from factorylab.audit.checks import completeness, duplicates, generator, loss, objectives, processors, validity
+from factorylab.audit.checks import (
+    completeness,
+    duplicates,
+    generator,
+    loss,
+    objectives,
+    observed,
+    processors,
+    validity,
+)
 from factorylab.audit.checks.duplicates import surplus
 from factorylab.audit.explain.explanations import explanations
 from factorylab.audit.explain.life import life_of_witness
@@ -22,10 +33,11 @@ from factorylab.audit.model.findings import Check, Counts, Exposure, Latency, Pa
 from factorylab.audit.model.registry import Evidence, run_checks
 from factorylab.audit.model.verdict import EXIT, Verdict
 from factorylab.core.clock import NS
-from factorylab.core.errors import LabError
+from factorylab.core.errors import LabError, UsageError
 from factorylab.history import manifest
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 from factorylab.history.tables import COUNTS_DUE
+from factorylab.history.unfinished import broken_off, not_judged
 
 T = TypeVar("T")
 _MODULES = (
@@ -35,6 +47,7 @@ _MODULES = (
     objectives,
     validity,
     generator,
+    observed,
     completeness,
 )  # importing them registers their checks
 
@@ -45,6 +58,8 @@ def judge(run: Run) -> Verdict:
     Raises:
         UsageError: the run did not finish. What was broken off is evidence of nothing.
     """
+    if broken_off(run.folder):
+        raise UsageError(not_judged(run.folder))
     if not run.folder.sealed:
         manifest.read(run.folder)
     evidence, checks = checked(run)
@@ -64,6 +79,7 @@ def judge(run: Run) -> Verdict:
         exit_code=0 if met else EXIT[outcome],
         counts=_or_none(lambda: _counts(evidence, checks)),
         recovery=_or_none(lambda: _recovery(evidence)) or [],
+        ack_gaps=_or_none(lambda: _ack_gaps(evidence)) or [],
         latency=_or_none(lambda: _latency(evidence)),
         stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
         limit=_or_none(lambda: evidence.limit),
@@ -119,6 +135,11 @@ def _span(seconds: float, censored: bool) -> Span:
     return Span(round(float(seconds), 3), bool(censored))
 
 
+def _seen_span(seconds: float, censored: bool) -> Span | None:
+    """None where it was not observed (NaN)."""
+    return None if isnan(seconds) else _span(seconds, censored)
+
+
 def _recovery(e: Evidence) -> list[Recovery]:
     windows = e.fault_windows
     found = []
@@ -132,13 +153,17 @@ def _recovery(e: Evidence) -> list[Recovery]:
                 target=row.target,
                 node=row.node,
                 held_s=round(row.held_s, 3),
-                detection=_span(row.detection_s, row.detection_censored),
+                detection=_seen_span(row.detection_s, row.detection_censored),
                 recovery=_span(row.recovery_s, row.recovery_censored),
-                catch_up=_span(row.catch_up_s, row.catch_up_censored),
+                catch_up=_seen_span(row.catch_up_s, row.catch_up_censored),
                 ack_gaps=[PartitionGap(p, _span(g.seconds, g.censored)) for p, g in gaps.items()],
             )
         )
     return found
+
+
+def _ack_gaps(e: Evidence) -> list[PartitionGap]:
+    return [PartitionGap(int(g.partition), _span(g.gap_s, g.censored)) for g in each(e.ack_gaps)]
 
 
 def _latency(e: Evidence) -> Latency | None:
@@ -159,17 +184,29 @@ def _stored_per_s(e: Evidence) -> float | None:
 
 
 def _exposure(e: Evidence) -> Exposure:
-    """The worst moment; leader −1 where there was none. Raises LabError where nothing was confirmed at all."""
+    """The worst moment; leader −1 where there was none.
+
+    Raises:
+        LabError: nothing was confirmed at all, or the probe was blind, so that there may have been one.
+    """
     if e.acks == "0":
         raise LabError("under acks=0 nothing is confirmed")
     frame = exposure(e.run, e)
     if frame.empty:
         raise ValueError("the probe saw no leader")
-    at = worst_moment(by_leader(frame))
+    at, until_ns = worst_moment(by_leader(frame)), e.service.sending_ends_ns
+    unseen_s = sum(b - a for a, b in unled(e.run, e.run.t0_ns, until_ns)) / NS
+    if at is None and unseen_s:
+        raise LabError(f"for {unseen_s:.1f} s no broker was heard")
     if at is None:
         return Exposure(t_s=0.0, leader=-1, low=0, high=0, alone=False)
     then = frame[(frame["t_s"] == at["t_s"]) & (frame["leader"] == at["leader"])]
     alone = bool(then.loc[then["high"].idxmax(), "alone"])
     return Exposure(
-        t_s=round(float(at["t_s"]), 3), leader=int(at["leader"]), low=int(at["low"]), high=int(at["high"]), alone=alone
+        t_s=round(float(at["t_s"]), 3),
+        leader=int(at["leader"]),
+        low=int(at["low"]),
+        high=int(at["high"]),
+        alone=alone,
+        unseen_s=round(unseen_s, 3),
     )

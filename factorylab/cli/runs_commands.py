@@ -99,6 +99,7 @@ def runs(as_json: AsJson = False) -> None:
     """List the runs under results/, oldest first."""
     from factorylab.audit.judged import load
     from factorylab.audit.model.verdict import one_line
+    from factorylab.history.unfinished import not_judged
 
     found = run_folders.list_runs(load_settings().results)
     if as_json:
@@ -106,7 +107,7 @@ def runs(as_json: AsJson = False) -> None:
         return
     for folder in found:
         try:
-            line = f"{folder.path.parent.name:<18} {folder.unfinished.splitlines()[0]}"
+            line = f"{folder.path.parent.name:<18} {not_judged(folder).splitlines()[0]}"
             line = one_line(load(folder.path).verdict) if folder.sealed else line
         except ScenarioError as error:
             line = f"{folder.path.parent.name:<18} {error}"

@@ -42,7 +42,7 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """CPU time that it and its children, living and ended, have used.
+    """CPU time that it and its descendants have used: those that live, and those whose end was waited for.
 
     Raises:
         NoSuchProcess: it has ended.
@@ -50,7 +50,7 @@ def cpu_s(process: psutil.Process) -> float:
     total = _own_s(process)
     for child in children(process):
         with suppress(psutil.NoSuchProcess):
-            total += _own_s(child)
+            total += cpu_s(child)
     return total
 
 

@@ -11,6 +11,7 @@ from factorylab.cluster.settings import Settings, left_out, load_settings
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
+from factorylab.history.unfinished import broken_off, not_judged
 from factorylab.scenarios.model import Scenario
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _made_for(wanted: Scenario, path: Path) -> RunFolder:
         raise UsageError(f"run_dir={str(path)!r} is not the folder of a run: {way_out}")
     if folder.masked(wanted.model_dump(mode="json")) != folder.scenario().model_dump(mode="json"):
         raise UsageError(f"run_dir={str(path)!r} belongs to another scenario: {way_out}")
+    if broken_off(folder):
+        raise UsageError(f"run_dir={str(path)!r} is {not_judged(folder)}. Load it with lab.load, or {way_out}")
     return folder
 
 

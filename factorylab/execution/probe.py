@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
@@ -34,6 +35,7 @@ from factorylab.core import secret
 from factorylab.core.clock import now_ns
 from factorylab.core.sources import PREFIX, Sourced, variables
 from factorylab.core.vocabulary import ProcessStatus
+from factorylab.execution.cpu_time import CpuTime
 from factorylab.execution.probe_questions import Answer, RepeatedQuestion, Views, ends_of, newest, views_of
 from factorylab.history.journal import Journal
 from factorylab.history.tables import (
@@ -82,6 +84,7 @@ class Probe:
         self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
+        self._used: dict[str, CpuTime] = defaultdict(CpuTime)
 
     @property
     def _numbers(self) -> range:
@@ -195,14 +198,14 @@ class Probe:
             self.journal.write(row)
 
     def _process(self, t_ns: int, name: str, pid: int) -> ProcessSample:
-        status, cpu_s, rss_bytes, cpu_limit = self._look(pid)
+        status, used_s, rss_bytes, cpu_limit = self._look(pid)
         return ProcessSample(
             worker="probe",
             t_ns=t_ns,
             name=name,
             pid=pid,
             status=status,
-            cpu_s=cpu_s,
+            cpu_s=self._used[name].of(pid, None if status == "dead" else used_s),
             rss_bytes=rss_bytes,
             cpu_limit=cpu_limit,
         )

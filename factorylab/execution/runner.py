@@ -99,6 +99,9 @@ class Experiment:
         self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
         folders.check_room(self.run.path, "the rest of a run", folders.LEAST_MB, "make room, or set FACTORYLAB_RESULTS")
 
+    def _pause_until(self, deadline: float) -> None:
+        pause_until(deadline, self.crew.check_own)
+
     def _start(self) -> None:
         topology = self.scenario.topology
         self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
@@ -178,21 +181,23 @@ class Experiment:
         schedule = self.scenario.schedule
         opened = self.crew.offering_since_s()
         self._phase("warm_up", f"{self.scenario.workload.rate_per_s:g} readings/s for {schedule.warm_up_s:g} s")
-        pause_until(opened + schedule.warm_up_s)
+        self._pause_until(opened + schedule.warm_up_s)
         if not self.scenario.workload.steps_per_s:  # the fleets take their steps by their own clock
             self._wait_for_low_lag()
             opened = time.monotonic() - schedule.warm_up_s
         self._phase("steady", f"{schedule.steady_s:g} s")
-        pause_until(opened + schedule.warm_up_s + schedule.steady_s)
+        self._pause_until(opened + schedule.warm_up_s + schedule.steady_s)
         window_s = self.scenario.fault_window_s
         if window_s or self.scenario.faults:
             self._phase("fault_window", f"{window_s:g} s")
             impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
             roles = Roles(impatient, self.names.sensors, self.names.group)
-            timeline = Timeline(self.cluster, roles, self._fault, self.say, self.run.journals)
+            timeline = Timeline(
+                self.cluster, roles, self._fault, self.say, self.run.journals, check=self.crew.check_own
+            )
             timeline.play(self.scenario.faults, window_s)
         self._phase("after", f"{schedule.after_s:g} s")
-        pause_until(time.monotonic() + schedule.after_s)
+        self._pause_until(time.monotonic() + schedule.after_s)
         self.crew.wait_for_source()
 
     def _fault(self, step: FaultStep) -> None:
@@ -202,13 +207,14 @@ class Experiment:
     def _settle(self) -> None:
         """Everything healed, the fleets stopped. What does not heal in time is for the audit to see."""
         self._phase("recover")
+        self.crew.check_own()
         self.cluster.heal()
         recover_s = self.scenario.schedule.recover_s
         try:
             self._wait_for_brokers(recover_s)
             self._wait_for_database(recover_s)
             self.admin.wait_full_isr(self.names.sensors, recover_s)
-            self._wait_for_group(recover_s)
+            self._wait_for_group(recover_s, self.crew.check_own)
         except WaitTimeout as error:
             self.say(f"not recovered: {error}")
         self.crew.stop_fleets()
@@ -267,11 +273,11 @@ class Experiment:
         self.problems += self.crew.problems
         unreadable = export_journals(self.run.journals, self.run.history)
         self.problems += unreadable
-        if not unreadable:
-            shutil.rmtree(self.run.journals)
         self._try(partial(copy_logs, self.cluster, self.run))
         manifest.write(self.run, self._manifest())
         run_folders.seal(self.run)
+        if not unreadable:  # last: journals without a seal are of a run that was broken off
+            shutil.rmtree(self.run.journals)
 
     def _manifest(self) -> manifest.Manifest:
         return manifest.Manifest(

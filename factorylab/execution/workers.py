@@ -211,6 +211,13 @@ class Crew:
         for death in self.deaths():
             raise StartFailed(f"{death}; see {self.run.logs}")
 
+    def check_own(self) -> None:
+        """Raises StartFailed where the probe, the lab's own worker, has ended unasked, however it did: without it the
+        run proves nothing."""
+        code = self.cluster.exit_code("probe") if "probe" in self._running else None
+        if code is not None:
+            raise StartFailed(f"the probe ended unasked with exit code {code}; see {self.run.logs}/probe.jsonl")
+
     def deaths(self) -> list[str]:
         """Each running worker that has ended by itself and not well, with its exit code and its reason."""
         found = {name: self.cluster.exit_code(name) for name in list(self._running)}

@@ -12,6 +12,7 @@ import msgspec
 from factorylab.core.errors import UsageError
 from factorylab.core.sources import Shown
 from factorylab.history.run_folders import SCHEMA_VERSION, RunFolder
+from factorylab.history.unfinished import not_judged
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +72,7 @@ def read(run: RunFolder) -> Manifest:
     try:
         manifest = msgspec.json.decode(path_of(run).read_bytes(), type=Manifest)
     except OSError as error:
-        raise UsageError(f"{name} cannot be read ({error.strerror}): the run {run.unfinished}") from None
+        raise UsageError(f"{name} cannot be read ({error.strerror}): {not_judged(run)}") from None
     except msgspec.DecodeError as error:
         raise UsageError(f"{name} is not a manifest: {error}") from None
     if manifest.schema_version > SCHEMA_VERSION:

@@ -83,13 +83,6 @@ class RunFolder:
         """Is there anything to keep: readings that were sent, or logs of a system that did not start?"""
         return any(self.journals.glob("*.sends.bin")) or any(self.history.iterdir()) or any(self.logs.iterdir())
 
-    @property
-    def unfinished(self) -> str:
-        """That an unsealed run did not finish, and why, as far as that was written down."""
-        file = self.raw / FAILED
-        why = file.read_text(encoding="utf-8").strip() if file.exists() else ""  # a full disk takes no reason
-        return f"did not finish: {why}" if why else "did not finish"
-
     def scenario(self) -> Scenario:
         """What was to be done.
 

@@ -52,7 +52,10 @@ class StoredTables:
     """
 
     def __init__(self, folder: RunFolder) -> None:
-        self._path = folder.table
+        self._folder = folder
+
+    def _path(self, table: str) -> Path:
+        return self._folder.table(table)
 
     def columns(self, table: str) -> list[str] | None:
         path = self._path(table)

@@ -23,6 +23,7 @@ from factorylab.core.vocabulary import Outcome, Phase
 from factorylab.history import manifest, run_folders
 from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
 from factorylab.history.tables import SINCE, TABLES
+from factorylab.history.unfinished import UnfinishedTables, broken_off
 from factorylab.scenarios.model import Scenario
 
 NOT_OFFERED: Outcome = "not_offered"
@@ -47,7 +48,7 @@ class Run(Kept):
 
     def __init__(self, folder: run_folders.RunFolder, tables: Tables | None = None) -> None:
         self.folder = folder
-        self._tables = tables or StoredTables(folder)
+        self._tables = tables or (UnfinishedTables(folder) if broken_off(folder) else StoredTables(folder))
         self._kept: dict[str, pd.DataFrame] = {}
 
     @classmethod
@@ -97,6 +98,12 @@ class Run(Kept):
     def t0_ns(self) -> int:
         """Zero of every time axis: the start of the steady state (of the run, where it never came so far)."""
         return self.phases.get("steady") or min(self.phases.values(), default=0)
+
+    @cached_property
+    def last_ns(self) -> int:
+        """The last moment of the run, or the last that was written down of one that was broken off."""
+        looks = self.frame("processes", "t_ns")["t_ns"] if broken_off(self.folder) else pd.Series(dtype="int64")
+        return max([*self.phases.values(), *looks.tail(1)], default=0)
 
     def seconds(self, t_ns: pd.Series[Any]) -> pd.Series[float]:
         """Monotonic ns → seconds since `t0_ns`."""

@@ -223,8 +223,8 @@ class LagSample(Row, frozen=True, tag="lag", kw_only=True):
 
 
 class ProcessSample(Row, frozen=True, tag="processes", kw_only=True):
-    """`cpu_s` is CPU time of the process and its children; `cpu_limit`, how many CPUs the kernel lets its
-    control group use, is None where there is no limit."""
+    """`cpu_s` is CPU time of the node's processes so far, ended ones and children included; `cpu_limit`, how many
+    CPUs the kernel lets its control group use, is None where there is no limit."""
 
     name: str
     pid: int

@@ -7,20 +7,26 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from factorylab.audit.judged import JudgedRun
-from factorylab.audit.model.verdict import NOT_RECORDED
+from factorylab.audit.model.verdict import NOT_OBSERVED, NOT_RECORDED
+from factorylab.history.unfinished import broken_off, not_judged
 from factorylab.report.page import section
 
 __all__ = ["build"]
 
 
 def build(runs: list[JudgedRun], out: Path) -> Path:
-    """Write the report of `runs`, in their order, to `out`; nothing in it is fetched from elsewhere."""
+    """Write the report of `runs`, in their order, to `out`; nothing in it is fetched from elsewhere. Of runs that were
+    broken off it says that, and when."""
     pages = Environment(
         loader=PackageLoader("factorylab.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    whole = [run for run in runs if not broken_off(run.folder)]
     text = pages.get_template("report.html.j2").render(
-        sections=[section(run, out) for run in runs], not_recorded=NOT_RECORDED
+        sections=[section(run, out) for run in whole],
+        unjudged={run.folder.run_id: not_judged(run.folder) for run in runs if run not in whole},
+        not_recorded=NOT_RECORDED,
+        not_observed=NOT_OBSERVED,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ from pathlib import Path
 from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
-from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, numbers
+from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers
 from factorylab.audit.model.wording import explanation_text
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
@@ -42,6 +42,7 @@ class Section:
     expectation: str
     pictures: list[EmbeddedFigure]
     explanations: list[tuple[str, Explanation]]
+    exposure: str
     alerting: list[dict[str, str]]
     steps: list[dict[str, str]]
     threats: list[str]
@@ -66,6 +67,7 @@ def section(run: JudgedRun, out: Path) -> Section:
         expectation=expectation(verdict),
         pictures=_pictures(run) if whole else [],
         explanations=[(explanation_text(found), found) for found in verdict.explanations],
+        exposure=exposure_words(verdict),
         alerting=alerting(verdict) if verdict.alerting else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),

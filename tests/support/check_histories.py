@@ -23,6 +23,7 @@ from tests.support.spoils import (
     dead_from,
     dead_letter,
     drop,
+    invalid,
     lag_grows,
     letter,
     lose,
@@ -200,6 +201,7 @@ TABLE: dict[str, Pair] = {
     "final_read": Pair(
         lambda h: h["frozen"].__setitem__("end", h["frozen"]["end"] + 1), drop("log", 5)),
     "probe_alive": Pair(blind, blind_for(6.5, 8.2), broker_loss),
+    "probe_saw": Pair(invalid("partitions", 6, 13, 1), invalid("partitions", 6, 9, 0), broker_loss),
     "steady_state": Pair(lag_grows, slower(0.04)),
     "fault_landed": Pair(
         lambda h: h["processes"].__setitem__("status", "running"), fault_step("intended", to="intended"), broker_loss),

@@ -230,9 +230,10 @@ def _samples(h: History, start: int, end: int) -> None:
         asked_ns=t_ns - S // 100,
     )
     h.add("lag", worker="probe", t_ns=t_ns, partition=partition, committed=written - 3, end=written, valid=True)
-    nodes = ["broker-1", "broker-2", "broker-3", "database", "fleet-0", *_processors(h.scenario)]
+    nodes = ["broker-1", "broker-2", "broker-3", "database", "fleet-0", *_processors(h.scenario), "probe"]
     for node in nodes:
-        h.add("processes", worker="probe", t_ns=ticks, name=node, pid=7, status="running", cpu_s=0.0, rss_bytes=1 << 20)
+        h.add("processes", worker="probe", t_ns=ticks, name=node, pid=7, status="running",
+              cpu_s=(ticks - start) / S / 100, rss_bytes=1 << 20)  # fmt: skip
     for name in _processors(h.scenario):
         mine = [p for p in range(PARTITIONS) if owner_of(h.scenario, p) == name]
         h.add("members", worker="probe", t_ns=ticks, state="STABLE", member=name, partitions=[mine] * len(ticks))

@@ -192,6 +192,17 @@ def dead_from(node: str, from_s: float) -> Spoil:
     return spoil
 
 
+def invalid(table: str, from_s: float, until_s: float, partition: int | None = None) -> Spoil:
+    """No sample of partitions or lag is valid in this time, or none of one partition."""
+
+    def spoil(h: History) -> None:
+        rows = h[table]
+        mine = rows["partition"] == partition if partition is not None else True
+        rows.loc[mine & rows["t_ns"].between(at_ns(from_s), at_ns(until_s)), "valid"] = False
+
+    return spoil
+
+
 def blind_for(from_s: float, until_s: float) -> Spoil:
     def spoil(h: History) -> None:
         h["processes"] = h["processes"][~h["processes"]["t_ns"].between(at_ns(from_s), at_ns(until_s))]

@@ -97,16 +97,16 @@ class PartitionGap(msgspec.Struct, frozen=True):
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
-    """One fault on one node. Everything counts from the moment it was injected."""
+    """One fault on one node. Everything counts from the moment it was injected; None was not observed."""
 
     fault: int
     kind: str
     target: str
     node: str
     held_s: float
-    detection: Span
+    detection: Span | None
     recovery: Span
-    catch_up: Span
+    catch_up: Span | None
     ack_gaps: list[PartitionGap]
 
 
@@ -234,6 +234,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """The worst moment of a run: what the death of `leader` would have lost then, between `low` and `high` readings.
 
     `alone`: it was the only replica in sync, so its copy was the only one; else no follower was known to have one.
+    `unseen_s`: for so long no broker was heard of some partition, and it may have been worse.
     """
 
     t_s: float
@@ -241,14 +242,17 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     low: int
     high: int
     alone: bool
+    unseen_s: float = 0.0
 
     def __str__(self) -> str:
         if not self.high:
             return "none: at every moment another replica in sync had each confirmed reading"
         many = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
         why = "alone in sync" if self.alone else "not known to be copied"
+        unseen = f"; not observed for {self.unseen_s:.1f} s" if self.unseen_s else ""
         return (
-            f"at worst {many} confirmed readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s ({why})"
+            f"at worst {many} confirmed readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s"
+            f" ({why}){unseen}"
         )
 
 

@@ -32,7 +32,9 @@ from factorylab.audit.model.findings import (
     Latency,
     Life,
     Outcome,
+    PartitionGap,
     Recovery,
+    Span,
 )
 from factorylab.audit.model.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
 from factorylab.core.exit_codes import FAILED, INVALID, NOT_DRAINED
@@ -43,6 +45,7 @@ EVIDENCE = (5, 2)  # what each explanation on a screen rests on
 HELD = "\xa0"  # a space at which no line ends
 NOTHING_CONFIRMED = "none: no reading was confirmed, so none could be lost"
 NOT_RECORDED = "not recorded"
+NOT_OBSERVED = "not observed"
 EXPECTED = {True: "as expected", False: "NOT as expected"}
 EXIT: dict[Outcome, int] = {"PASS": FAILED, "FAIL": FAILED, "NOT_DRAINED": NOT_DRAINED, "INVALID": INVALID}
 
@@ -65,6 +68,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int
     counts: Counts | None
     recovery: list[Recovery]
+    ack_gaps: list[PartitionGap]
     latency: Latency | None
     stored_per_s: float | None
     limit: Limit | None = None
@@ -95,7 +99,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
     """What page one shows of a run, in its order; "–" where there is no such number."""
     counts, latency = verdict.counts, verdict.latency
     recovery = worst_span([r.recovery for r in verdict.recovery])
-    gap = worst_span([g.gap for r in verdict.recovery for g in r.ack_gaps])
+    gap = worst_span([g.gap for g in verdict.ack_gaps])
     shown: dict[str, object] = {
         "due": counts and counts.due,
         "not offered": counts and counts.not_offered,
@@ -158,16 +162,26 @@ def panel(verdict: Verdict) -> str:
         lines.append(f"  and {len(verdict.explanations) - len(EVIDENCE)} more, in the report")
     lines += life_lines(verdict.life) if verdict.life else []
     for r in verdict.recovery:
-        told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: detected after {r.detection}, "
-        lines.append(told_of + f"recovered after {r.recovery}, caught up after {r.catch_up}")
-    exposure = verdict.exposure or ("" if verdict.counts is None or verdict.counts.acked else NOTHING_CONFIRMED)
+        told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: {_after('detected', r.detection)}, "
+        lines.append(told_of + f"recovered after {r.recovery}, {_after('caught up', r.catch_up)}")
     lines += block(f"  {verdict.limit} {'; '.join(verdict.limit.evidence)}".rstrip(), 4) if verdict.limit else []
     parts = verdict.latency.parts if verdict.latency else []
     lines += block(f"  latency: {'; '.join(map(str, parts))}", 4) if parts else []
-    lines += block(f"  exposure: {exposure}", 4) if exposure else []
+    lines += block(f"  exposure: {exposure_words(verdict)}", 4)
     lines += alerting_lines(verdict)
     counted = [f"{name} {value}".replace(" ", HELD) for name, value in numbers(verdict).items()]
     return "\n".join([*lines, "", *block("  " + "   ".join(counted), 2)]).replace(HELD, " ")
+
+
+def _after(what: str, span: Span | None) -> str:
+    return f"{what}: {NOT_OBSERVED}" if span is None else f"{what} after {span}"
+
+
+def exposure_words(verdict: Verdict) -> str:
+    """What was exposed, or why no number says so."""
+    if verdict.exposure is not None:
+        return str(verdict.exposure)
+    return NOTHING_CONFIRMED if verdict.counts is not None and not verdict.counts.acked else NOT_OBSERVED
 
 
 def alerting_lines(verdict: Verdict) -> list[str]:

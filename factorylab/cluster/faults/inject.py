@@ -46,6 +46,7 @@ class Timeline:
     write: Write
     say: Callable[[str], None]
     steps_dir: Path | None = None  # where processors look for orders to stop at a step
+    check: Callable[[], None] = lambda: None  # raises what makes the rest of the window vain
     _held: dict[int, Held] = field(default_factory=dict)
     _waited_s: float = 0  # for a step or a successor: what follows is that much later
 
@@ -58,12 +59,12 @@ class Timeline:
         opened = time.monotonic()
         try:
             for at_s, order, number, fault in sorted(moments, key=lambda m: m[:3]):
-                pause_until(opened + self._waited_s + at_s)
+                pause_until(opened + self._waited_s + at_s, self.check)
                 if order == 1:
                     self.inject(number, fault)
                 else:
                     self.heal(number, fault)
-            pause_until(opened + self._waited_s + until_s)
+            pause_until(opened + self._waited_s + until_s, self.check)
         finally:
             try:
                 for number, held in list(self._held.items()):  # it was interrupted
@@ -269,7 +270,9 @@ class Timeline:
         self.write(row)
 
 
-def pause_until(deadline: float) -> None:
-    """Let time pass: the declared moment of a scenario, on the monotonic clock in seconds."""
+def pause_until(deadline: float, check: Callable[[], None] = lambda: None) -> None:
+    """Let time pass: the declared moment of a scenario, on the monotonic clock in seconds. `check` raises what makes
+    waiting vain."""
     while (left := deadline - time.monotonic()) > 0:
+        check()
         time.sleep(min(left, 0.2))

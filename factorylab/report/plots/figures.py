@@ -35,7 +35,7 @@ def subject(run: JudgedRun) -> str:
 def windows_s(run: JudgedRun) -> pd.DataFrame:
     """Fault windows for `draw.shade_faults`: start_s, end_s, text. One never healed lasts until the end."""
     windows = analysis.fault_windows(run)
-    end_ns = max(run.phases.values(), default=run.t0_ns)
+    end_ns = run.last_ns or run.t0_ns
     healed = windows["healed_ns"].where(windows["healed_ns"] > 0, end_ns)
     same = windows["node"].str.replace("-", ":") == windows["target"]
     text = windows["kind"] + " " + windows["node"] + (" (" + windows["target"] + ")").where(~same, "")
@@ -46,7 +46,7 @@ def windows_s(run: JudgedRun) -> pd.DataFrame:
 def _frame(ax: Axes, run: JudgedRun, faults: pd.DataFrame, *, label: bool = False) -> None:
     """What all axes over time share: the fault shaded, the time from warm-up to the end of the drain."""
     draw.shade_faults(ax, faults, label=label)
-    ends = [run.phases.get(phase, run.t0_ns) for phase in ("warm_up", "final_read")]
+    ends = [run.phases.get("warm_up", run.t0_ns), run.phases.get("final_read", run.last_ns)]
     ax.set_xlim(*((t - run.t0_ns) / 1e9 for t in ends))
 
 

@@ -12,6 +12,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.execution.notebook_run import Job, execute
 from factorylab.history.run_folders import list_runs
+from factorylab.history.unfinished import not_judged
 
 KILL = "os.kill(os.getpid(), signal.SIGKILL)"
 
@@ -29,5 +30,5 @@ def test_a_kernel_that_dies_is_told(begun: bool, tmp_path: Path, monkeypatch: py
     with pytest.raises(EnvironmentUnfit, match=r"baseline\.ipynb could not be run to its end .Kernel died.: "):
         execute(Job("baseline", {}), settings, print)
     left = list_runs(settings.results)
-    assert len(left) == int(begun) and all("Kernel died" in run.unfinished for run in left)
+    assert len(left) == int(begun) and all("Kernel died" in not_judged(run) for run in left)
     assert begun or list(settings.results.iterdir()) == []

@@ -148,7 +148,7 @@ def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -
     _, out, err = call("runs")
     assert out == "" and "no runs yet" in err
     run = run_folders.create(nothing_starts / "results", build("baseline", {}))
-    assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} did not finish\n"
+    assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} not judged: it did not finish\n"
     (listed,) = json.loads(call("runs", "--json")[1])
     assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
 

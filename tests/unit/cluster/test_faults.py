@@ -360,7 +360,7 @@ def test_the_window_is_played_to_its_end(played: Played, monkeypatch: pytest.Mon
     """Without faults the window lasts as declared; the declared moments are counted from its beginning."""
     moments: list[float] = []
     monkeypatch.setattr(inject.time, "monotonic", lambda: 100.0)
-    monkeypatch.setattr(inject, "pause_until", moments.append)
+    monkeypatch.setattr(inject, "pause_until", lambda deadline, check: moments.append(deadline))
     played.play(fault("kill", "broker:1", 1, 3), until_s=9)
     assert moments == [101, 104, 109]
 
@@ -375,7 +375,7 @@ def test_whatever_happens_is_healed(
     def fail(*_: object) -> None:
         raise error
 
-    def fail_later(deadline: float, real: Callable[[float], None] = inject.pause_until) -> None:
+    def fail_later(deadline: float, check: object, real: Callable[[float], None] = inject.pause_until) -> None:
         real(deadline)
         if played.cluster.states:
             raise error

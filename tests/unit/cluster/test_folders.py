@@ -21,6 +21,7 @@ from factorylab.core.names import Names
 from factorylab.execution.runner import Experiment
 from factorylab.history import run_folders
 from factorylab.history.journal import Journal
+from factorylab.history.unfinished import not_judged
 from factorylab.scenarios.catalog import build
 
 COMMANDS = (
@@ -124,4 +125,4 @@ def test_a_reason_that_did_not_fit_on_the_disk_is_none(tmp_path):
     """A run whose reason is an empty file is listed without one."""
     run = run_folders.create(tmp_path, build("baseline", {}))
     (run.raw / run_folders.FAILED).touch()
-    assert run.unfinished == "did not finish"
+    assert not_judged(run) == "not judged: it did not finish"

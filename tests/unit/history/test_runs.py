@@ -14,6 +14,7 @@ from factorylab.core.errors import UsageError
 from factorylab.core.names import Names
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
+from factorylab.history.unfinished import not_judged
 from factorylab.scenarios.catalog import build
 
 
@@ -183,6 +184,7 @@ def test_a_run_that_was_broken_off_says_so(tmp_path: Path, error: BaseException,
     with pytest.raises(type(error)), run_folders.made(tmp_path, build("baseline", {})) as run:
         (run.journals / "fleet-0.sends.bin").touch()
         raise error
-    assert run.unfinished == f"did not finish: {why}"
-    with pytest.raises(UsageError, match=f"the run did not finish: {why}"):
+    told = "not judged: it did not finish" + (f" ({why})" if why != "interrupted" else "")
+    assert not_judged(run) == told
+    with pytest.raises(UsageError, match=re.escape(told)):
         _ = load(run.path).verdict

@@ -1,0 +1,156 @@
+"""When the probe did not see what it is there to see.
+
+A sample is a look only where it says something: a partition's leader or ISR, its end, what the group has committed,
+its members, a node's process. A node that is dead, frozen or cut off gives no answer, and is no reason to call the
+probe blind: the others' answers count. What nobody could have answered is left out, up to these limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.looks import BLIND_S, Spans, gaps, joined, leader_looks, times
+from factorylab.analysis.readings import Ints
+from factorylab.analysis.recovery import fault_windows
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
+
+SLOW_LOOK_S = 5.0  # of links and of the database: a look takes as long as what it tries hangs
+END_S = 5.0  # a new leader tells no end before its followers have caught up: 2.2 s seen
+FROZEN_S = 5.0  # a broker at rest, and the probe itself, use CPU time within 1.1 s
+COORDINATOR_S = 20.0  # a group whose coordinator died has another once its session ended: 8.9 s seen, 14 s for leaders
+RETURNS_S = 20.0  # from the start of a broker or processor to its first answer: 4 s seen, on two busy cores
+BROKERS = ("broker-1", "broker-2", "broker-3")
+FOREVER_NS = 1 << 62
+
+
+class Quantity(NamedTuple):
+    """What the probe promises to see, of `partition` (−1: of none), and between which moments (ns) it saw nothing."""
+
+    what: str
+    partition: int
+    unseen: Spans
+
+
+def common(one: Spans, other: Spans) -> list[tuple[int, int]]:
+    """The moments that lie in both."""
+    pairs = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
+    return joined((start, end) for start, end in pairs if start < end)
+
+
+class Sight:
+    """What the probe of a run could not see from its warm-up to its drain, in ns.
+
+    Raises:
+        ValueError: the run never went so far.
+    """
+
+    def __init__(self, run: Run) -> None:
+        if not {"warm_up", "drain"} <= run.phases.keys():
+            raise ValueError("the run never went from warm_up to drain")
+        self._run, self._window = run, (run.phases["warm_up"], run.phases["drain"])
+        self._partitions = range(run.scenario.topology.partitions)
+        self._processors = [f"processor-{i}" for i in range(run.scenario.clients.processors)]
+        self._fleets = [f"fleet-{i}" for i in range(run.scenario.workload.fleets)]
+
+    def quantities(self) -> list[Quantity]:
+        """Everything that the probe promises to see."""
+        found = [*self._nodes(), self._group(), *self._links(), *self._database()]
+        for partition in self._partitions:
+            found += [self._leaders(partition), self._ends(partition), self._committed(partition)]
+        return found
+
+    def _gaps(self, looks: Ints, limit_s: float = BLIND_S, excused: Spans = ()) -> Spans:
+        return gaps(looks, self._window, limit_s, excused)
+
+    def _hit(self, *nodes: str) -> list[tuple[int, int]]:
+        """When a fault was on one of these nodes, or it was about to return from it."""
+        windows = fault_windows(self._run)
+        mine = windows[windows["node"].isin(nodes)]
+        return joined((w.intended_ns, _returned_ns(w)) for w in each(mine))
+
+    def _all_hit(self, nodes: Sequence[str]) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = [self._window]
+        for node in nodes:
+            spans = common(spans, self._hit(node))
+        return spans
+
+    def _no_coordinator(self) -> list[tuple[int, int]]:
+        """When the group may be without its coordinator: two of three brokers are hit, or one was just lost or came
+        back."""
+        windows = fault_windows(self._run)
+        mine = windows[windows["node"].isin(BROKERS)]
+        moves = [t for w in each(mine) for t in (w.intended_ns, w.healed_ns) if t > 0]
+        pairs = [common(self._hit(a), self._hit(b)) for a, b in (BROKERS[:2], BROKERS[1:], BROKERS[::2])]
+        return joined(
+            [*((t, t + round(COORDINATOR_S * NS)) for t in moves), *(span for pair in pairs for span in pair)]
+        )
+
+    def _samples(self, partition: int) -> pd.DataFrame:
+        frame = self._run.partitions
+        return frame[frame["partition"] == partition]
+
+    def _leaders(self, partition: int) -> Quantity:
+        """No broker was heard of a partition's leader and ISR, though one could have been."""
+        looks = leader_looks(self._run, partition)
+        return Quantity("the leader", partition, self._gaps(looks, excused=self._all_hit(BROKERS)))
+
+    def _ends(self, partition: int) -> Quantity:
+        """A leader that no fault was on did not tell the partition's end."""
+        mine = self._samples(partition)
+        t_ns, leader = times(mine), mine["leader"].to_numpy()
+        looked = mine["valid"].to_numpy() | (leader < 0)
+        for number, name in enumerate(BROKERS, 1):
+            looked |= (leader == number) & _within(t_ns, self._hit(name))
+        return Quantity("the end", partition, self._gaps(t_ns[looked], END_S, self._all_hit(BROKERS)))
+
+    def _committed(self, partition: int) -> Quantity:
+        """An end was known and what the group has committed was not."""
+        lags, ends = self._run.lag[self._run.lag["partition"] == partition], self._samples(partition)
+        unknown = ends.loc[~ends["valid"], "t_ns"]
+        looks = times(lags[lags["valid"] | lags["t_ns"].isin(unknown)])
+        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_coordinator()))
+
+    def _group(self) -> Quantity:
+        excused = [*self._no_coordinator(), *self._all_hit(self._processors)]
+        return Quantity("the group's members", -1, self._gaps(times(self._run.members), excused=excused))
+
+    def _nodes(self) -> Iterator[Quantity]:
+        """Nodes have samples; those of brokers and of the probe itself do not repeat the one before for long."""
+        samples = self._run.frame("processes", "t_ns", "name", "status", "cpu_s").sort_values("t_ns", kind="stable")
+        named = samples["name"].astype(str)
+        for name in (*BROKERS, "database", *self._processors, *self._fleets, "probe"):
+            mine = samples[named == name]
+            yield Quantity(name, -1, self._gaps(times(mine)))
+            if name in (*BROKERS, "probe"):
+                news = (mine["cpu_s"] != mine["cpu_s"].shift()) | (mine["status"] != "running")
+                yield Quantity(f"{name}'s CPU time", -1, self._gaps(times(mine[news]), FROZEN_S))
+
+    def _links(self) -> Iterator[Quantity]:
+        """Where the network is part of the experiment: who reaches whom, and what each broker says."""
+        if not any(fault.on_network for fault in self._run.scenario.faults):
+            return
+        yield Quantity("links", -1, self._gaps(times(self._run.reach), SLOW_LOOK_S))
+        views = self._run.views
+        for number, name in enumerate(BROKERS, 1):
+            said = times(views[views["broker"] == number])
+            yield Quantity(f"what {name} says", -1, self._gaps(said, excused=self._hit(name)))
+
+    def _database(self) -> Iterator[Quantity]:
+        if any(fault.target == "database" for fault in self._run.scenario.faults):
+            yield Quantity("the database", -1, self._gaps(times(self._run.database), SLOW_LOOK_S))
+
+
+def _returned_ns(window: Any) -> int:
+    return int(window.healed_ns) + round(RETURNS_S * NS) if window.healed_ns > 0 else FOREVER_NS
+
+
+def _within(t_ns: Ints, spans: Spans) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    inside = np.zeros(len(t_ns), dtype=bool)
+    for start, end in spans:
+        inside |= (t_ns >= start) & (t_ns <= end)
+    return inside
