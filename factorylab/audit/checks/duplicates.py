@@ -147,5 +147,5 @@ def _values(e: Evidence) -> tuple[int, Ints]:
     at = e.at(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
     row = np.flatnonzero((at >= 0) & (e.row_key >= 0) & (e.log_key[at] == e.row_key))
     stored, sent = e.run.frame("rows", "value")["value"].to_numpy()[row], e.log_values()[at[row]]
-    differ: Mask = (stored != sent) & ~(np.isnan(stored) & np.isnan(sent))
+    differ: Mask = stored != sent  # NaN, which is no number, differs from all: what has none must not be stored
     return len(row), row[differ]

@@ -287,8 +287,8 @@ PLACES: dict[str, Case] = {
     "a value that nobody sent is a phantom's": Case(
         lambda h: [add_log(h, -1, 0), h.add("rows", sensor=-1, seq=0, partition=0, offset=400, value=20.5)],
         {"phantom": 2}),
-    "no number is the same as no number": Case(
-        both(set_cell("log", 6, "value", np.nan), set_cell("rows", 6, "value", np.nan)), {}),
+    "what is no number is no value, though log and store agree": Case(
+        both(set_cell("log", 6, "value", np.nan), set_cell("rows", 6, "value", np.nan)), {"corrupt": 1}),
 }  # fmt: skip
 
 PROCESSORS: dict[str, Case] = {
