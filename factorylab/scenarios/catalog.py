@@ -34,6 +34,8 @@ from factorylab.scenarios.model import (
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
+PUT_OUT_S = 14.0
+"""The session of consumers where one is cut off: the group is to put it out while it is, for 20 s by default."""
 Refresh = Annotated[Number, Field(gt=0, le=3_600)]  # librdkafka takes no more than an hour
 
 
@@ -136,12 +138,17 @@ def network_partition(
     expect: Expect = "pass",
 ) -> Scenario:
     """A living broker is cut off from its peers by the network, or a consumer from the brokers, for `hold_s`."""
+    cut = Fault(kind="partition", target=target, away_from=away_from, direction=direction, hold_s=hold_s)
     return Scenario(
         name="network_partition",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, seed=seed),
-        clients=Clients(acks=acks, producer={REFRESH: f"{refresh_s * 1000:.0f}"}),
-        faults=(Fault(kind="partition", target=target, away_from=away_from, direction=direction, hold_s=hold_s),),
+        clients=Clients(
+            acks=acks,
+            producer={REFRESH: f"{refresh_s * 1000:.0f}"},
+            session_timeout_s=PUT_OUT_S if cut.hits == "processor" else None,
+        ),
+        faults=(cut,),
         objectives=Objectives(shed=0),
         expect=expect,
     )

@@ -1,7 +1,7 @@
 """Batches: from the records of a poll to the store.
 
     prepare (decode, check, detect) → alerts and dead letters out and acknowledged → one store transaction
-        → offset commit (for lag monitors only) → journal
+        → offset commit (see `offset_commits`) → journal
 
 Rules:
 - Whatever goes wrong with a batch, the partition is given up locally and taken again: the store says where to go on.
@@ -13,10 +13,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import psycopg2
-from confluent_kafka import KafkaException, TopicPartition
 
 from factorylab.core import messages
 from factorylab.core.clock import now_ns
@@ -29,7 +27,6 @@ from factorylab.factory.processor.retries import PiecewiseRetry, Poison, is_the_
 from factorylab.factory.store.connection import StoreUnavailable
 from factorylab.factory.store.crash_points import reached
 from factorylab.factory.store.positions import At, Fenced
-from factorylab.factory.store.rows import StoreBatch
 
 
 class Batches:
@@ -39,6 +36,7 @@ class Batches:
         self._config, self._log, self._counts, self._stop = member.config, member.log, member.counts, stop
         self._consumer, self._store, self._assignment = member.consumer, member.store, member.assignment
         self._outbox, self._evidence, self._pace = member.outbox, member.evidence, member.pace
+        self._commits = member.commits
         self._faults: dict[int, Exception] = {}  # the last exception of a partition that a record may be to blame for
 
     def work(self, shares: Sequence[Records]) -> None:
@@ -142,8 +140,8 @@ class Batches:
         self._counts.update(stored=new, alerts=len(prepared.alerts), dead_letters=len(prepared.dead_letters))
         self._counts["duplicates"] += batch.rows - new
         self._log.debug("batch", partition=batch.partition, to_offset=batch.to_offset, rows=new)
-        with suppress(KafkaException):  # only lag monitors miss it
-            self._consumer.commit(offsets=[self._position(batch)], asynchronous=True)
+        self._commits.note(batch.partition, batch.to_offset)
+        self._commits.send(self._consumer, self._assignment.owned)
         reached("after_commit")
 
     def _fenced(self, at: At, error: Fenced) -> None:
@@ -163,6 +161,3 @@ class Batches:
         what = {"partition": partition, "error_type": type(error).__name__, "error": printable(error)}
         self._log.warning("batch_failed", **what, exc_info=error if blamed else None)
         self._store.note("batch_failed", **what)
-
-    def _position(self, batch: StoreBatch) -> TopicPartition:
-        return TopicPartition(self._config.sensor_topic, batch.partition, batch.to_offset)

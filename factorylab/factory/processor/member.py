@@ -11,6 +11,7 @@ from factorylab.factory import json_logs
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.processor.assignment import Assignment
 from factorylab.factory.processor.contest import Contests
+from factorylab.factory.processor.offset_commits import OffsetCommits
 from factorylab.factory.processor.outbox import Outbox
 from factorylab.factory.processor.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
 from factorylab.factory.processor.processor_journal import ProcessorJournal
@@ -30,6 +31,7 @@ class Member:
     store: Store
     outbox: Outbox
     assignment: Assignment
+    commits: OffsetCommits
     evidence: ProcessorJournal
     pace: Pace
     counts: Counter[str] = field(default_factory=Counter)
@@ -48,7 +50,8 @@ class Member:
         )
         settings = processor_consumer(config)
         contests = Contests()
-        consumer = new_client(Consumer, settings, logger, on_commit=contests.heard)
+        commits = OffsetCommits(config.sensor_topic, contests)
+        consumer = new_client(Consumer, settings, logger, on_commit=commits.heard)
         pace = Pace(float(settings.get(POLL_INTERVAL, POLL_INTERVAL_MS)) / 1000)
         producer = new_client(Producer, alert_producer(config), logger)
         outbox = Outbox(producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
@@ -61,4 +64,4 @@ class Member:
             logger=logger,
             contests=contests,
         )
-        return cls(config, logger, consumer, producer, store, outbox, assignment, evidence, pace)
+        return cls(config, logger, consumer, producer, store, outbox, assignment, commits, evidence, pace)

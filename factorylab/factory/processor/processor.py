@@ -45,7 +45,7 @@ class Processor:
         self._config, self._log, self._counts, self._stop = config, logger, member.counts, stop
         self._consumer, self._producer = member.consumer, member.producer
         self._store, self._assignment = member.store, member.assignment
-        self._pace = member.pace
+        self._pace, self._commits = member.pace, member.commits
         self._polls, self._batches = Polls(member), Batches(member, stop)
         self._busy_s = 0.0
         self._metrics = ProcessorMetrics()
@@ -90,6 +90,7 @@ class Processor:
         first = self._consumer.poll(POLL_S)
         if first is not None:  # before anything is taken: a dead member owns nothing
             raise_if_dead(first.error())
+        self._commits.send(self._consumer, self._assignment.owned)  # what waited for an answer
         self._pace.begin()
         self._assignment.take_pending()
         self._pace.did("taking")

@@ -96,3 +96,11 @@ def test_a_recorded_machine_loses_both_while_it_is_replayed() -> None:
     broker, processor = build("recorded_machine", {"source": "a.csv", "hold_s": 9}).faults
     assert (broker.target, processor.target) == ("leader:busiest", "owner:busiest")
     assert broker.at_s + broker.hold_s == processor.at_s + processor.hold_s == 9
+
+
+def test_a_consumer_that_is_cut_off_is_put_out_meanwhile() -> None:
+    """Its session ends before the cut does; where brokers are cut apart, consumers keep the long session."""
+    for target, session_s in (("owner:0", 14.0), ("processor:1", 14.0), ("leader:0", None)):
+        made = build("network_partition", {"target": target})
+        assert made.clients.session_timeout_s == session_s
+        assert session_s is None or session_s < made.faults[0].hold_s
