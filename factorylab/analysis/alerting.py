@@ -32,7 +32,7 @@ import pandas as pd
 
 from factorylab.analysis.latency import commit_ns
 from factorylab.analysis.readings import Ints, Mask, Readings
-from factorylab.analysis.recovery import fault_windows
+from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError
 from factorylab.history.saved_run import Run

@@ -30,21 +30,22 @@ def _spans(samples: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _seen(run: Run) -> pd.DataFrame:
-    """Partition samples that say something about leadership: −1 in a valid sample means that there is no leader."""
+def seen(run: Run) -> pd.DataFrame:
+    """Partition samples that say something about leadership: leader −1 with an epoch means that there is none, and
+    without one that no broker answered."""
     samples = run.partitions
-    samples = samples[samples["valid"] | (samples["leader"] >= 0)]
+    samples = samples[samples["valid"] | (samples["leader"] >= 0) | (samples["epoch"] >= 0)]
     return samples.assign(t_s=run.seconds(samples["t_ns"]))
 
 
 def leadership(run: Run) -> pd.DataFrame:
     """partition, leader (broker id, −1 none), start_s, end_s."""
-    return _spans(_seen(run), "leader", "leader")
+    return _spans(seen(run), "leader", "leader")
 
 
 def isr(run: Run) -> pd.DataFrame:
     """partition, in_sync (broker ids as "1 2 3"), start_s, end_s."""
-    samples = _seen(run)
+    samples = seen(run)
     words = samples["isr"].map(lambda ids: " ".join(str(i) for i in sorted(ids)))
     return _spans(samples.assign(word=words), "word", "in_sync")
 

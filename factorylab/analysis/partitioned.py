@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.readings import FAIL, SHED, UNKNOWN, Readings
-from factorylab.analysis.recovery import fault_windows
+from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 

@@ -14,7 +14,8 @@ from factorylab.history.saved_run import NOT_OFFERED, Run
 
 
 def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:
-    """Rows: bins of `bin_s`. Columns t_s (start of the bin), due_per_s, offered_per_s, acked_per_s, stored_per_s."""
+    """Rows: bins of `bin_s`, to the end of the drain. Columns t_s (start of the bin), due_per_s, offered_per_s,
+    acked_per_s, stored_per_s."""
     sends = run.frame("sends", "t_ns", "t_intended_ns", "t_ack_ns", "outcome")
     commits = run.frame("commits", "t_ns", "rows", "refused")
     commits = commits[~commits["refused"]]
@@ -30,7 +31,8 @@ def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:
         return pd.DataFrame(columns=["t_s", *moments], dtype=float)
     width = int(bin_s * NS)
     first = (min(int(t.min()) for t in known) - run.t0_ns) // width
-    count = (max(int(t.max()) for t in known) - run.t0_ns) // width - first + 1
+    last_ns = max(run.phases.get("final_read", 0), *(int(t.max()) for t in known))
+    count = (last_ns - run.t0_ns) // width - first + 1
     frame = pd.DataFrame({"t_s": (first + np.arange(count)) * bin_s})
     for name, (t_ns, weight) in moments.items():
         slot = (t_ns - run.t0_ns) // width - first

@@ -31,7 +31,8 @@ from factorylab.audit.explain.explanations import explanations
 from factorylab.audit.explain.life import life_of_witness
 from factorylab.audit.model.findings import Check, Counts, Exposure, Latency, PartitionGap, Recovery, Span, meets, worst
 from factorylab.audit.model.registry import Evidence, run_checks
-from factorylab.audit.model.verdict import EXIT, Verdict
+from factorylab.audit.model.verdict import EXIT, Verdict, lost
+from factorylab.audit.stall_findings import service
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError, UsageError
 from factorylab.history import manifest
@@ -80,6 +81,7 @@ def judge(run: Run) -> Verdict:
         counts=_or_none(lambda: _counts(evidence, checks)),
         recovery=_or_none(lambda: _recovery(evidence)) or [],
         ack_gaps=_or_none(lambda: _ack_gaps(evidence)) or [],
+        service=_or_none(lambda: service(evidence, lost(checks))),
         latency=_or_none(lambda: _latency(evidence)),
         stored_per_s=_or_none(lambda: _stored_per_s(evidence)),
         limit=_or_none(lambda: evidence.limit),

@@ -10,7 +10,7 @@ from pathlib import Path
 from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
-from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers
+from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers, stalls
 from factorylab.audit.model.wording import explanation_text
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
@@ -44,6 +44,7 @@ class Section:
     explanations: list[tuple[str, Explanation]]
     exposure: str
     alerting: list[dict[str, str]]
+    stalls: list[dict[str, str]]
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
@@ -69,6 +70,7 @@ def section(run: JudgedRun, out: Path) -> Section:
         explanations=[(explanation_text(found), found) for found in verdict.explanations],
         exposure=exposure_words(verdict),
         alerting=alerting(verdict) if verdict.alerting else [],
+        stalls=stalls(verdict) if verdict.service and verdict.service.stalls else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),

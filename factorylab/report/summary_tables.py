@@ -88,6 +88,11 @@ def wrapped(frame: pd.DataFrame) -> Styler:
     )
 
 
+def stalls(run: JudgedRun) -> Styler:
+    """When which partition stood still, whose fault it was, and what held it up: `analysis.stalls` as text."""
+    return wrapped(pd.DataFrame(verdict.stalls(run.verdict)).set_index("partition"))
+
+
 def alerting(run: JudgedRun) -> pd.DataFrame:
     """How late alerts were stored before, during and after the faults: `analysis.alert_latency` as text."""
     return pd.DataFrame(verdict.alerting(run.verdict)).set_index("period")

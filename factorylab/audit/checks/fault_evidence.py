@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.recovery import fault_windows
+from factorylab.analysis.service import fault_windows
 from factorylab.audit.checks import cut_evidence
 from factorylab.core.clock import NS
 from factorylab.history.run_tables import UNKNOWN

@@ -18,7 +18,9 @@ from factorylab.analysis.latency import PARTS, latencies
 from factorylab.analysis.limit import Limit, limit
 from factorylab.analysis.offered_load import offered_load
 from factorylab.analysis.readings import Ints, Mask, Readings, place
-from factorylab.analysis.recovery import ServiceTimes, ack_gaps, fault_windows, recovery
+from factorylab.analysis.recovery import recovery
+from factorylab.analysis.service import ServiceTimes, ack_gaps, fault_windows
+from factorylab.analysis.stalls import stalls
 from factorylab.analysis.steps import steps
 from factorylab.audit.model.findings import Check, LatencyPart, Outcome, Witness
 from factorylab.core.errors import LabError
@@ -60,7 +62,11 @@ class Evidence(Readings, Kept):
 
     @cached_property
     def recovery(self) -> pd.DataFrame:
-        return recovery(self.run, self.service)
+        return recovery(self.run, self.service, self.stalls)
+
+    @cached_property
+    def stalls(self) -> pd.DataFrame:
+        return stalls(self.run, self.service)
 
     @cached_property
     def latency_s(self) -> Ints:

@@ -36,6 +36,7 @@ from factorylab.audit.model.findings import (
     Recovery,
     Span,
 )
+from factorylab.audit.model.stall import Service
 from factorylab.audit.model.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
 from factorylab.core.exit_codes import FAILED, INVALID, NOT_DRAINED
 
@@ -69,6 +70,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts | None
     recovery: list[Recovery]
     ack_gaps: list[PartitionGap]
+    service: Service | None = None
     latency: Latency | None
     stored_per_s: float | None
     limit: Limit | None = None
@@ -105,7 +107,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
         "not offered": counts and counts.not_offered,
         "offered": counts and counts.offered,
         "acked": counts and counts.acked,
-        "lost": counts and _lost(verdict.checks),
+        "lost": counts and lost(verdict.checks),
         "duplicated": counts and counts.duplicates,
         "shed": counts and counts.shed,
         "offered − stored": counts and counts.unstored,
@@ -118,7 +120,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
     return {name: "–" if v is None else f"{v:,}" if isinstance(v, int) else str(v) for name, v in shown.items()}
 
 
-def _lost(checks: list[Check]) -> int | str | None:
+def lost(checks: list[Check]) -> int | str | None:
     """All confirmed readings that are gone; None where one of the checks could not be made."""
     asked = [check for check in checks if check.name in LOSSES and check.asked]
     if any(check.answer is None for check in asked):
@@ -164,6 +166,7 @@ def panel(verdict: Verdict) -> str:
     for r in verdict.recovery:
         told_of = f"  {r.kind} {r.node} ({r.target}) for {r.held_s:.1f} s: {_after('detected', r.detection)}, "
         lines.append(told_of + f"recovered after {r.recovery}, {_after('caught up', r.catch_up)}")
+    lines += block(f"  service: {verdict.service}", 4) if verdict.service and verdict.recovery else []
     lines += block(f"  {verdict.limit} {'; '.join(verdict.limit.evidence)}".rstrip(), 4) if verdict.limit else []
     parts = verdict.latency.parts if verdict.latency else []
     lines += block(f"  latency: {'; '.join(map(str, parts))}", 4) if parts else []
@@ -182,6 +185,24 @@ def exposure_words(verdict: Verdict) -> str:
     if verdict.exposure is not None:
         return str(verdict.exposure)
     return NOTHING_CONFIRMED if verdict.counts is not None and not verdict.counts.acked else NOT_OBSERVED
+
+
+def stalls(verdict: Verdict) -> list[dict[str, str]]:
+    """Every stall with its causes, one row each; one that says so where there was none, or where it is not known."""
+    if verdict.service is None:
+        return [{"partition": NOT_RECORDED}]
+    return [
+        {
+            "partition": str(stall.partition),
+            "nothing": {"acks": "confirmed", "stores": "stored"}[stall.service],
+            "from": f"{stall.start_s:.1f} s",
+            "to": "not seen" if stall.open else f"{stall.end_s:.1f} s",
+            "lasted": str(stall.lasted),
+            "because of": "fault " + str(stall.fault) if stall.fault >= 0 else "no fault",
+            "causes": ", ".join(map(str, stall.causes)),
+        }
+        for stall in verdict.service.stalls
+    ] or [{"partition": "none stood still"}]
 
 
 def alerting_lines(verdict: Verdict) -> list[str]:

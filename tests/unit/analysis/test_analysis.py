@@ -10,7 +10,7 @@ import pytest
 
 from factorylab import analysis
 from factorylab.analysis.rates import slope_per_s
-from factorylab.analysis.recovery import longest_gap
+from factorylab.analysis.service import longest_gap
 from factorylab.audit.model.verdict import compare, one_line, panel
 from factorylab.history.saved_run import Run
 from factorylab.report import summary_tables
