@@ -5,7 +5,7 @@
                   and with it acks=all and all readers
     NO_OWNER      nobody in the group owns the partition, or its owner is dead, frozen or cut off
     STORE_AWAY    the database is dead or frozen, takes no write, or the owner noted that it could not store
-    PRODUCER      none of these any more, and still nothing is confirmed: the client backs off
+    PRODUCER      none of these any more, and still nothing is acknowledged: the client backs off
     PROCESSOR     the same for what is stored, though there is something to store
     NOT_OBSERVED  nothing: the probe had no look for longer than BLIND_S
     UNKNOWN       none of the above, though the probe looked: no cause seen
@@ -70,9 +70,9 @@ def outside(spans: Iterable[Span], whole: Span) -> list[Span]:
 class Causes:
     """What the tables of a run show, in seconds since the steady state."""
 
-    def __init__(self, run: Run, *, all_confirm: bool) -> None:
-        """`all_confirm`: an acknowledgement waits for the whole ISR (acks=all)."""
-        self._run, self._all_confirm = run, all_confirm
+    def __init__(self, run: Run, *, all_acknowledge: bool) -> None:
+        """`all_acknowledge`: an acknowledgement waits for the whole ISR (acks=all)."""
+        self._run, self._all_acknowledge = run, all_acknowledge
         self._leaders, self._in_sync, self._owned = leadership(run), isr(run), assignments(run)
         self._away = _away(run)
         self._cuts = [
@@ -86,10 +86,10 @@ class Causes:
     def of(self, partition: int, service: str, stall: Span, no_acks: Sequence[Span] = ()) -> list[Stretch]:
         """The stretches of a stall of "acks" or "stores", in the order of time; they cover it without a hole.
 
-        `no_acks`: when the partition confirmed nothing, so that there was nothing new to store.
+        `no_acks`: when the partition acknowledged nothing, so that there was nothing new to store.
         """
         known = [*self._led(partition)]
-        if service == "stores" or self._all_confirm:
+        if service == "stores" or self._all_acknowledge:
             known += self._in_sync_with(partition)
         if service == "stores":
             known += [*self._unowned(partition, stall), *self._store_away(partition)]

@@ -1,4 +1,4 @@
-"""Stalls: when a partition that had something to do confirmed or stored nothing, whose fault that was, and why.
+"""Stalls: when a partition that had something to do acknowledged or stored nothing, whose fault that was, and why.
 
 A *stall* of "acks" lasts from the last acknowledgement of a partition to the next, and begins no sooner than the first
 reading that then waits was sent; one of "stores" is the same between store transactions. It counts if it lasts longer
@@ -53,7 +53,7 @@ def stalls(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
     found = _found(run, service)
     if not found:
         return pd.DataFrame(columns=COLUMNS)
-    causes = Causes(run, all_confirm=Readings(run).acks in {"all", "-1"})
+    causes = Causes(run, all_acknowledge=Readings(run).acks in {"all", "-1"})
     windows = fault_windows(run)
     rows, no_acks = [], dict[int, list[Span]]()
     for kind, partition, silence in found:
@@ -80,7 +80,7 @@ def stalled(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _found(run: Run, service: ServiceTimes) -> list[tuple[str, int, Silence]]:
-    """Acks first: what is confirmed late is stored late."""
+    """Acks first: what is acknowledged late is stored late."""
     found = []
     for kind in KINDS:
         waiting = _Waiting(run, kind)
@@ -108,7 +108,7 @@ class _Waiting:
         return self._run.offered("partition", "t_ns", "t_ack_ns" if self._kind == "acks" else "offset")
 
     def since_ns(self, partition: int, end_ns: int) -> int:
-        """When the first of the readings that were confirmed (stored) at `end_ns` or later was sent; 0: unknown."""
+        """When the first of the readings that were acknowledged (stored) at `end_ns` or later was sent; 0: unknown."""
         mine = self._sends[self._sends["partition"] == partition]
         if self._kind == "acks":
             late = mine["t_ack_ns"] >= end_ns

@@ -191,12 +191,12 @@ class Lab:
             self.admin.wait_full_isr(topic, 60)
         try:
             self._wait_shared_out()
+            self.admin.elect_preferred()
+            time.sleep(QUIET_S)
+            self._wait_shared_out()
         except WaitTimeout as error:
             print(error, flush=True)
             return False
-        self.admin.elect_preferred()
-        time.sleep(QUIET_S)
-        self._wait_shared_out()
         return True
 
     def _wait_shared_out(self) -> None:

@@ -19,7 +19,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class Stall(msgspec.Struct, frozen=True, kw_only=True):
-    """A partition that had something to do confirmed ("acks") or stored ("stores") nothing; seconds since the steady
+    """A partition that had something to do acknowledged ("acks") or stored ("stores") nothing; seconds since the steady
     state. `fault` is −1 where no fault had been injected; `open`: it did not end while it was watched."""
 
     fault: int
@@ -44,9 +44,8 @@ class StallSum(msgspec.Struct, frozen=True):
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """`unowned_s` and `away_s`: how long, beyond the time in which nothing was confirmed, a partition had no owner and
-    the store was away; of the partition that was hit worst. `lost` is as on page one, None where it is not
-    known."""
+    """`unowned_s` and `away_s`: how long a partition had no owner and the store was away, beyond the time in which
+    nothing was acknowledged; of the partition that was hit worst. `lost` is as on page one, None where it is not known."""
 
     partitions: int
     lost: int | str | None
@@ -65,7 +64,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         because = f" because {self.unowned_because}" if self.unowned_because else ""
         return [
             unknown.get(self.lost) or f"{self.lost:,} lost",
-            self._still("confirmed", acks),
+            self._still("acknowledged", acks),
             self._still("stored", stores),
             f"the group had no owner for {self.unowned_s:.1f} s more{because}" if self.unowned_s else "",
             f"the store was away for {self.away_s:.1f} s" if self.away_s else "",

@@ -194,7 +194,7 @@ def stalls(verdict: Verdict) -> list[dict[str, str]]:
     return [
         {
             "partition": str(stall.partition),
-            "nothing": {"acks": "confirmed", "stores": "stored"}[stall.service],
+            "nothing": {"acks": "acknowledged", "stores": "stored"}[stall.service],
             "from": f"{stall.start_s:.1f} s",
             "to": "not seen" if stall.open else f"{stall.end_s:.1f} s",
             "lasted": str(stall.lasted),

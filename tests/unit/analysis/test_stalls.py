@@ -272,7 +272,7 @@ def test_one_sentence_says_what_the_fault_did(tmp_path: Path) -> None:
         h.add("group", worker="processor-1", t_ns=at_ns(second), event=event, partitions=[[1]], rebalance_no=2)
     stall(h, 12.5, 14.5, (1,), acks=False)
     assert str(service(Evidence(h.run()), 0)).startswith(
-        "nothing lost; nothing confirmed for 3.0 s on 3 of 3 partitions; nothing stored for 5.2 s on 3 of 3 "
+        "nothing lost; nothing acknowledged for 3.0 s on 3 of 3 partitions; nothing stored for 5.2 s on 3 of 3 "
         "partitions; the group had no owner for 2.1 s more "
         "because the session of 6 s ran out while the coordinator was away"
     )
@@ -281,7 +281,7 @@ def test_one_sentence_says_what_the_fault_did(tmp_path: Path) -> None:
 def test_an_owner_that_is_away_is_named(tmp_path: Path) -> None:
     """A killed owner is why there is none, not a session."""
     text = str(service(Evidence(consumer_loss(tmp_path).run()), 3))
-    assert text.startswith("3 lost; at no time nothing confirmed; nothing stored for 5.1 s on 1 of 3 partitions")
+    assert text.startswith("3 lost; at no time nothing acknowledged; nothing stored for 5.1 s on 1 of 3 partitions")
     assert "because processor-1 was away" in text
 
 
