@@ -18,7 +18,7 @@ from factorylab.analysis.steps import steps
 __all__ = [
     "ack_gaps", "acks_kept_and_lost", "alert_latency", "allowed_s", "assignments", "blind_over_time", "blind_time",
     "clients_saw", "exposure", "exposure_by_leader", "fault_windows", "isr", "lag", "latencies", "leadership",
-    "limit", "offered_load", "outages", "over_time", "parts_over_time", "rebalances", "recovery", "stages", "stalled", "stalls",
-    "steps",
-    "throughput", "total_lag", "under_replicated", "views", "waits", "waits_over_time", "watched_partition",
+    "limit", "offered_load", "outages", "over_time", "parts_over_time", "rebalances", "recovery", "stages", "stalled",
+    "stalls", "steps", "throughput", "total_lag", "under_replicated", "views", "waits", "waits_over_time",
+    "watched_partition",
 ]  # fmt: skip

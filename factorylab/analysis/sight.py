@@ -15,7 +15,7 @@ import pandas as pd
 
 from factorylab.analysis.looks import BLIND_S, Spans, gaps, joined, leader_looks, times
 from factorylab.analysis.readings import Ints
-from factorylab.analysis.recovery import fault_windows
+from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 

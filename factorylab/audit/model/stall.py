@@ -45,7 +45,8 @@ class StallSum(msgspec.Struct, frozen=True):
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """`unowned_s` and `away_s`: how long a partition had no owner and the store was away, beyond the time in which
-    nothing was acknowledged; of the partition that was hit worst. `lost` is as on page one, None where it is not known."""
+    nothing was acknowledged; of the partition that was hit worst. `lost` is as on page one; None: not
+    known."""
 
     partitions: int
     lost: int | str | None
