@@ -63,9 +63,9 @@ class Readings:
             return frame
         return frame.iloc[np.argsort(where, kind="stable")].reset_index(drop=True)
 
-    def log_values(self) -> Ints:
-        """The value of each record of the log, in its order; not kept."""
-        return self._in_order(self.run.frame("log", "partition", "offset", "value"))["value"].to_numpy()
+    def of_log(self, column: str) -> Ints:
+        """A column of the log, in its order; not kept."""
+        return self._in_order(self.run.frame("log", "partition", "offset", column))[column].to_numpy()
 
     @cached_property
     def rows(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 import psycopg2
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -30,16 +31,26 @@ from factorylab.core.names import Names
 from factorylab.core.vocabulary import Sink
 from factorylab.core.waiting import wait_until
 from factorylab.execution.alert_replay import AlertReplay
+from factorylab.execution.cross_read import CANNOT, cross_read
 from factorylab.execution.dead_letter_record import letter_of
-from factorylab.execution.log_scan import WORKER, as_bytes, header_pairs, payload, read_log, read_topic
+from factorylab.execution.log_scan import WORKER, Spans, as_bytes, header_pairs, payload, read_log, read_topic
+from factorylab.execution.measures_hash import MEASURES, main_measure, measures_hashes
 from factorylab.factory.processor.intake import POISON_STAGE
 from factorylab.history.export import schema
 from factorylab.history.journal import Journal
 from factorylab.history.tables import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, SystemEvent
 
 ROWS_SCHEMA = schema("rows")
-IN_TABLE = ("seq", "partition", "offset", "value")
-CSV_TYPES = {"name": pa.string(), **{name: ROWS_SCHEMA.field(name).type for name in IN_TABLE}}
+PLACE = ("seq", "partition", "offset")
+CSV_TYPES = {
+    "name": pa.string(),
+    **{name: ROWS_SCHEMA.field(name).type for name in PLACE},
+    "stamp_us": pa.int64(),
+    **dict.fromkeys(MEASURES, pa.float64()),
+}
+MEASURES_OF_ROW = sql.SQL(", ").join(  # as a number: a copy writes a boolean as t or f
+    sql.SQL("r.{0}::int AS {0}" if name == "running" else "r.{0}").format(sql.Identifier(name)) for name in MEASURES
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class FinalRead:
     def read_log(self, frozen: Mapping[int, FrozenEnd]) -> int:
         """Read the whole log into `log.parquet`, where its leader epochs lie, and which alerts one pass over it gives;
         the number of records found."""
-        spans = {p: (row.start, row.end) for p, row in frozen.items()}
+        spans = _spans(frozen)
         replay, out = AlertReplay(self._set_aside()), self.history / "log.parquet"
 
         def see(batch: list[Message]) -> None:
@@ -123,6 +134,15 @@ class FinalRead:
             )
         return sum(span.count for span in epochs.values())
 
+    def cross_read(self, frozen: Mapping[int, FrozenEnd]) -> str:
+        """Read a sample of the log with another client; why it could not, or nothing."""
+        try:
+            for row in cross_read(self.admin.bootstrap, self.names.sensors, _spans(frozen)):
+                self.journal.write(row)
+        except CANNOT as error:
+            return f"kafka-python could not read a sample of the log: {type(error).__name__}: {error}"
+        return ""
+
     def _set_aside(self) -> set[tuple[int, int]]:
         """Places of the records that became dead letters because nobody could work on them."""
         letters = (letter_of(message) for batch in self._whole(self.names.dead_letters) for message in batch)
@@ -132,9 +152,9 @@ class FinalRead:
         """Read the table `readings` into `rows.parquet`; the number of rows found."""
         query = sql.SQL(
             "COPY (SELECT s.name AS name, r.seq AS seq, r.partition AS partition, r.record_offset AS offset,"
-            " coalesce(r.temperature_c, r.velocity_mm_s, r.energy_kwh) AS value"
+            " (extract(epoch FROM r.recorded_at) * 1000000)::bigint AS stamp_us, {}"
             " FROM {} r JOIN {} s ON s.id = r.sensor_id) TO STDOUT (FORMAT csv, HEADER)"
-        ).format(self._table("readings"), self._table("sensors"))
+        ).format(MEASURES_OF_ROW, self._table("readings"), self._table("sensors"))
         found = 0
         with (
             tempfile.TemporaryFile(dir=self.history) as file,
@@ -145,22 +165,9 @@ class FinalRead:
             cursor.copy_expert(query.as_string(cursor), file)
             file.seek(0)
             for batch in csv_batches(file):
-                writer.write_table(self._rows_table(batch))
+                writer.write_table(rows_table(batch, self.sensors))
                 found += batch.num_rows
         return found
-
-    def _rows_table(self, batch: pa.RecordBatch) -> pa.Table:
-        names = batch.column("name").dictionary_encode()
-        index = pa.array([self.sensors.get(name, -1) for name in names.dictionary.to_pylist()], pa.int32())
-        columns = [
-            pa.DictionaryArray.from_arrays(pa.array([0] * batch.num_rows, pa.int32()), [WORKER]),
-            pa.array([now_ns()] * batch.num_rows, pa.int64()),
-            index.take(names.indices),
-            *(batch.column(name) for name in IN_TABLE),
-        ]
-        return pa.Table.from_arrays(
-            [c.cast(f.type) for c, f in zip(columns, ROWS_SCHEMA, strict=True)], schema=ROWS_SCHEMA
-        )
 
     def read_sinks(self) -> None:
         """Journal the alerts of both sinks, the dead letters and the store's positions."""
@@ -241,16 +248,37 @@ class FinalRead:
         return read_topic(self.admin.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions})
 
 
+def _spans(frozen: Mapping[int, FrozenEnd]) -> Spans:
+    return {partition: (row.start, row.end) for partition, row in frozen.items()}
+
+
 def csv_batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
     """The rows of a copy of `readings`. Their types are given: guessed from the first rows, a name of digits would be a
-    number, and values without a fraction would allow none later."""
+    number, and values without a fraction would allow none later. Only an empty field is nothing: NaN was stored."""
     return iter(
         pa_csv.open_csv(
             file,
             read_options=pa_csv.ReadOptions(block_size=1 << 22),
-            convert_options=pa_csv.ConvertOptions(column_types=CSV_TYPES),
+            convert_options=pa_csv.ConvertOptions(column_types=CSV_TYPES, null_values=[""]),
         )
     )
+
+
+def rows_table(batch: pa.RecordBatch, sensors: Mapping[str, int]) -> pa.Table:
+    """The rows of one piece of the copy."""
+    names = batch.column("name").dictionary_encode()
+    index = pa.array([sensors.get(name, -1) for name in names.dictionary.to_pylist()], pa.int32())
+    there = np.column_stack([batch.column(name).is_valid().to_numpy(zero_copy_only=False) for name in MEASURES])
+    values = np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in MEASURES])
+    columns = [
+        pa.DictionaryArray.from_arrays(pa.array([0] * batch.num_rows, pa.int32()), [WORKER]),
+        pa.array([now_ns()] * batch.num_rows, pa.int64()),
+        index.take(names.indices),
+        *(batch.column(name) for name in PLACE),
+        pa.array(main_measure(values), pa.float64(), from_pandas=False),
+        pa.array(measures_hashes(batch.column("stamp_us").to_numpy(), values, there), pa.uint64()),
+    ]
+    return pa.Table.from_arrays([c.cast(f.type) for c, f in zip(columns, ROWS_SCHEMA, strict=True)], schema=ROWS_SCHEMA)
 
 
 def dead_letter(message: Message) -> DeadLetterSeen:

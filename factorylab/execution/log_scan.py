@@ -6,7 +6,6 @@ A name that no fleet announced gets the sensor index −1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -22,6 +22,15 @@ from factorylab.cluster.admin import client_config
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.messages import payload_hash
+from factorylab.execution.measures_hash import (
+    NO_TIME,
+    NOTHING,
+    AnyMeasures,
+    columns_of,
+    main_measure,
+    measures_hashes,
+    stamp_us,
+)
 from factorylab.factory.client_errors import sorted_out
 from factorylab.history.export import schema
 
@@ -34,47 +43,45 @@ LOG_SCHEMA = schema("log")
 
 
 class ReadingIdentity(msgspec.Struct, frozen=True, gc=False):
-    """The part of a payload that says which reading it is; what it measured is not looked into."""
+    """The part of a payload that says which reading it is, and what is looked into later."""
 
     sensor_id: str
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    timestamp: msgspec.Raw = msgspec.Raw(b"null")
     readings: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class MainMeasure(msgspec.Struct, frozen=True, gc=False):
-    """That of each kind of sensor; the store's row has the first that there is."""
+@dataclass(frozen=True)
+class Seen:
+    """What a payload says: sensor (index) and seq are −1 where it names none of ours; `stamp_us` is its time."""
 
-    temperature_c: float | None = None
-    velocity_mm_s: float | None = None
-    energy_kwh: float | None = None
-
-    @property
-    def value(self) -> float:
-        """NaN where there is none."""
-        known = (self.temperature_c, self.velocity_mm_s, self.energy_kwh)
-        return next((value for value in known if value is not None), math.nan)
+    sensor: int
+    seq: int
+    stamp_us: int = NO_TIME
+    measures: AnyMeasures = NOTHING
 
 
 _identity = msgspec.json.Decoder(ReadingIdentity)
-_measure = msgspec.json.Decoder(MainMeasure)
+_measures = msgspec.json.Decoder(AnyMeasures)
 
 
 def identify(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int]:
     """(sensor index, seq) of a payload; −1 where it names none of ours."""
-    return told(payload, sensors)[:2]
+    seen = look_into(payload, sensors)
+    return seen.sensor, seen.seq
 
 
-def told(payload: bytes, sensors: Mapping[str, int]) -> tuple[int, int, float]:
-    """`identify`, and the main measure; NaN where the payload has none."""
+def look_into(payload: bytes, sensors: Mapping[str, int]) -> Seen:
+    """What a payload says of a reading; measures that cannot be read are absent."""
     try:
         who = _identity.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return -1, -1, math.nan
+        return Seen(-1, -1)
     try:
-        value = _measure.decode(who.readings).value
+        measures = _measures.decode(who.readings)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        value = math.nan
-    return sensors.get(who.sensor_id, -1), who.seq, value
+        measures = NOTHING
+    return Seen(sensors.get(who.sensor_id, -1), who.seq, stamp_us(who.timestamp), measures)
 
 
 @dataclass
@@ -121,17 +128,19 @@ def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
 
 def log_table(batch: list[Message], sensors: Mapping[str, int]) -> pa.Table:
     """The rows of one batch."""
-    values = [payload(message) for message in batch]
-    who = [told(value, sensors) for value in values]
+    payloads = [payload(message) for message in batch]
+    seen = [look_into(one, sensors) for one in payloads]
+    values, there = columns_of([one.measures for one in seen])
     columns = [
         pa.DictionaryArray.from_arrays(pa.array([0] * len(batch), pa.int32()), [WORKER]),
         pa.array([now_ns()] * len(batch), pa.int64()),
         pa.array([m.partition() for m in batch], pa.int16()),
         pa.array([m.offset() for m in batch], pa.int64()),
-        pa.array([sensor for sensor, _, _ in who], pa.int32()),
-        pa.array([seq for _, seq, _ in who], pa.int64()),
-        pa.array([payload_hash(value) for value in values], pa.uint64()),
-        pa.array([value for _, _, value in who], pa.float64()),
+        pa.array([one.sensor for one in seen], pa.int32()),
+        pa.array([one.seq for one in seen], pa.int64()),
+        pa.array([payload_hash(one) for one in payloads], pa.uint64()),
+        pa.array(main_measure(values), pa.float64()),
+        pa.array(measures_hashes(np.array([one.stamp_us for one in seen]), values, there), pa.uint64()),
     ]
     return pa.Table.from_arrays(columns, schema=LOG_SCHEMA)
 

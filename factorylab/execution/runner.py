@@ -266,6 +266,8 @@ class Experiment:
         self.crew.stop_all()
         self._phase("final_read")
         records, rows = final.read_log(frozen), final.read_rows()
+        if why := final.cross_read(frozen):
+            self.say(why)
         final.read_sinks()
         self.say(f"log: {records} records; store: {rows} rows")
 

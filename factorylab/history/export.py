@@ -38,6 +38,7 @@ NARROW = {
     "partition": pa.int16(),
     "payload_hash": pa.uint64(),
     "hash_sum": pa.uint64(),
+    "measures_hash": pa.uint64(),
 }
 WIDE: Mapping[object, pa.DataType] = {
     int: pa.int64(),

@@ -22,7 +22,13 @@ from factorylab.history.run_folders import RunFolder
 from factorylab.history.tables import TABLES
 
 UNKNOWN = -1
-_NARROW = {"sensor": "int32", "partition": "int16", "payload_hash": "uint64", "hash_sum": "uint64"}
+_NARROW = {
+    "sensor": "int32",
+    "partition": "int16",
+    "payload_hash": "uint64",
+    "hash_sum": "uint64",
+    "measures_hash": "uint64",
+}
 _DTYPES: dict[object, str] = {
     int: "int64", int | None: "int64", float: "float64", float | None: "float64", bool: "bool", list[int]: "object"
 }  # fmt: skip

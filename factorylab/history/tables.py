@@ -132,7 +132,7 @@ class PhaseStart(Row, frozen=True, tag="phases", kw_only=True):
 
 class LogRecord(Row, frozen=True, tag="log", kw_only=True):
     """A record of `sensor-data` as the final read found it; `sensor` is −1 where the payload names none of ours, and
-    `value`, what `rows` should have of it, NaN where it has none."""
+    `value`, its main measure, NaN where it has none. `measures_hash` is that of all that it measured, and when."""
 
     partition: int
     offset: int
@@ -140,16 +140,28 @@ class LogRecord(Row, frozen=True, tag="log", kw_only=True):
     seq: int
     payload_hash: int
     value: float
+    measures_hash: int
 
 
 class StoredRow(Row, frozen=True, tag="rows", kw_only=True):
-    """A row of `readings`; `value` is the main measure of the sensor's kind."""
+    """A row of `readings`; `value` is the main measure of the sensor's kind, `measures_hash` as of its record."""
 
     sensor: int
     seq: int
     partition: int
     offset: int
     value: float
+    measures_hash: int
+
+
+class CrossRead(Row, frozen=True, tag="cross_reads", kw_only=True):
+    """A sample of the log as a client of another implementation read it; `hash_sum` as in `reads`."""
+
+    partition: int
+    first_offset: int
+    last_offset: int
+    count: int
+    hash_sum: int
 
 
 class AlertSeen(Row, frozen=True, tag="alerts", kw_only=True):
@@ -281,7 +293,8 @@ ROW_TYPES: tuple[type[Row], ...] = (
 )  # fmt: skip
 SINCE: dict[str, int] = {
     "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
-    "processes.cpu_limit": 5, "commits.begun_ns": 6,
+    "processes.cpu_limit": 5, "commits.begun_ns": 6, "log.measures_hash": 6, "rows.measures_hash": 6,
+    "cross_reads": 6,
 }  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
 COUNTS_DUE = 6

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.support.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, scenario
+from tests.support.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, sampled, scenario
 from tests.support.spoils import (
     Spoil,
     add_log,
@@ -200,6 +200,8 @@ TABLE: dict[str, Pair] = {
         lambda h: h.__setitem__("sends", h["sends"].iloc[:-3]), lambda h: answer(h, 12, "unknown")),
     "final_read": Pair(
         lambda h: h["frozen"].__setitem__("end", h["frozen"]["end"] + 1), drop("log", 5)),
+    "cross_read": Pair(
+        lambda h: h.__setitem__("cross_reads", sampled(h["log"].drop(index=5))), drop("log", 5)),
     "probe_alive": Pair(blind, blind_for(6.5, 8.2), broker_loss),
     "probe_saw": Pair(invalid("partitions", 6, 13, 1), invalid("partitions", 6, 9, 0), broker_loss),
     "steady_state": Pair(lag_grows, slower(0.04)),

@@ -46,11 +46,18 @@ class History(dict[str, pd.DataFrame]):
 
     def add(self, table: str, **columns: Any) -> None:
         """Append rows; a scalar stands for a whole column."""
+        if table in {"log", "rows"} and "measures_hash" not in columns:
+            columns["measures_hash"] = self._measured_at(columns["partition"], columns["offset"])
         columns = {"worker": "runner", "t_ns": START, **columns}
         new = pd.DataFrame(
             columns if any(np.ndim(c) for c in columns.values()) else {k: [c] for k, c in columns.items()}
         )
         self[table] = new if table not in self else pd.concat([self[table], new], ignore_index=True)
+
+    def _measured_at(self, partition: int, offset: int) -> np.uint64:
+        """What the record of this place measured, or something else where there is none."""
+        there = self["log"][(self["log"]["partition"] == partition) & (self["log"]["offset"] == offset)]
+        return np.uint64(there["measures_hash"].iloc[0] if len(there) else 99)
 
     def fault(
         self, node: str, at_s: float, until_s: float, kind: str = "kill", number: int = 0, target: str = ""
@@ -82,7 +89,8 @@ class History(dict[str, pd.DataFrame]):
         return load(self._folder(self._tables()).path)
 
     def _tables(self) -> dict[str, pd.DataFrame]:
-        return {name: self.get(name, run_tables.empty(name)) for name in TABLES.keys() - self.absent}
+        known = {"cross_reads": sampled(self.get("log", run_tables.empty("log"))), **self}
+        return {name: known.get(name, run_tables.empty(name)) for name in TABLES.keys() - self.absent}
 
     def _folder(self, tables: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> run_folders.RunFolder:
         """A folder with scenario, manifest, logs and these tables, sealed."""
@@ -180,8 +188,8 @@ def _traffic(h: History, start: int, end: int) -> None:
     h.add("sends", worker="fleet-0", t_ns=t_ns, sensor=sensor, seq=seq, t_intended_ns=t_ns, t_ack_ns=t_ns + ACK_NS,
           partition=partition, offset=offset, outcome="ok", error=None, payload_hash=digest)  # fmt: skip
     place = {"partition": partition[order], "offset": offset[order], "sensor": sensor[order], "seq": seq[order]}
-    h.add("log", **place, payload_hash=digest[order], value=20.0)
-    h.add("rows", **place, value=20.0)
+    h.add("log", **place, payload_hash=digest[order], value=20.0, measures_hash=digest[order])
+    h.add("rows", **place, value=20.0, measures_hash=digest[order])
     batch = (t_ns + STORE_NS - start) // COMMIT_EVERY_NS
     frame = pd.DataFrame({"partition": partition, "batch": batch, "offset": offset, "hash": digest})
     found = frame.groupby(["partition", "batch"]).agg(
@@ -237,6 +245,16 @@ def _samples(h: History, start: int, end: int) -> None:
     for name in _processors(h.scenario):
         mine = [p for p in range(PARTITIONS) if owner_of(h.scenario, p) == name]
         h.add("members", worker="probe", t_ns=ticks, state="STABLE", member=name, partitions=[mine] * len(ticks))
+
+
+def sampled(log: pd.DataFrame) -> pd.DataFrame:
+    """What another client would have read of this log."""
+    by = log.groupby("partition", as_index=False)
+    found = by.agg(
+        first_offset=("offset", "min"), last_offset=("offset", "max"), count=("offset", "size"),
+        hash_sum=("payload_hash", "sum"),
+    )  # fmt: skip
+    return found.assign(worker="runner", t_ns=START)
 
 
 def stall(h: History, from_s: float, until_s: float, partitions: tuple[int, ...], *, acks: bool = True) -> None:

@@ -33,6 +33,10 @@ def drop(table: str, *rows: int) -> Spoil:
     return lambda h: h.__setitem__(table, h[table].drop(index=list(rows)).reset_index(drop=True))
 
 
+def drop_column(column: str, *tables: str) -> Spoil:
+    return lambda h: [h.__setitem__(table, h[table].drop(columns=column)) for table in tables]
+
+
 def set_cell(table: str, row: int, column: str, value: object) -> Spoil:
     return lambda h: h[table].__setitem__(column, h[table][column].where(h[table].index != row, value))
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.readings import place
+from factorylab.audit.checks.duplicates import with_log
 from factorylab.audit.checks.processors import steps
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
@@ -150,3 +151,16 @@ def _positions_behind(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     for partition, epoch in accepted.groupby("partition")["owner_epoch"].max().items():
         if owner.get(partition, -1) < epoch:
             yield f"partition {partition}: stored in epoch {epoch}, its position is of {owner.get(partition, 'none')}"
+
+
+@check("A client of another implementation reads the same from the log.", "samples differ", "INVALID")
+def cross_read(e: Evidence) -> Found:
+    """Everything else about the log came by way of one client library."""
+    seen = with_log(e, e.run.cross_reads)
+    other = seen[(seen["count"] != seen["in_log"]) | (seen["hash_sum"] != seen["log_hash_sum"])]
+    words = [
+        f"partition {r.partition}, offsets {r.first_offset} to {r.last_offset}: {r.count:,} records, here {r.in_log:,}"
+        for r in each(other)
+    ]
+    read = f"{seen['count'].sum():,} records by kafka-python" if len(seen) else "no other client read the log"
+    return Found(len(words), len(seen), "; ".join([read, *words[:WITNESSES]]), [Witness(note=w) for w in words])

@@ -12,7 +12,9 @@ from factorylab.history.saved_run import each
 from factorylab.history.tables import SINCE
 
 FIRST_WITH_VALUES = SINCE["log.value"]
+FIRST_WITH_MEASURES = SINCE["log.measures_hash"]
 NO_VALUES = "this run was recorded without the log's values, so the store's were not compared"
+NO_MEASURES = "this run was recorded without further measures and times, so the main measure alone was compared"
 
 
 def surplus(key: Ints, size: int) -> Ints:
@@ -89,13 +91,18 @@ def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, there: Ints, lost: Int
 
 
 def polls(e: Evidence) -> pd.DataFrame:
-    """`reads` with what the log holds in first_offset … last_offset: records and the sum of their hashes."""
-    reads = e.run.reads
-    partition = reads["partition"].to_numpy()
-    low = np.searchsorted(e.log_place, place(partition, reads["first_offset"].to_numpy()), side="left")
-    high = np.searchsorted(e.log_place, place(partition, reads["last_offset"].to_numpy()), side="right")
+    """`reads` with what the log holds there."""
+    return with_log(e, e.run.reads)
+
+
+def with_log(e: Evidence, spans: pd.DataFrame) -> pd.DataFrame:
+    """Spans of offsets with what the log holds in them, `first_offset` to `last_offset`: `in_log` records, and
+    `log_hash_sum`."""
+    partition = spans["partition"].to_numpy()
+    low = np.searchsorted(e.log_place, place(partition, spans["first_offset"].to_numpy()), side="left")
+    high = np.searchsorted(e.log_place, place(partition, spans["last_offset"].to_numpy()), side="right")
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(e.log["payload_hash"].to_numpy(), dtype=np.uint64)])
-    return reads.assign(in_log=high - low, log_hash_sum=total[high] - total[low])
+    return spans.assign(in_log=high - low, log_hash_sum=total[high] - total[low])
 
 
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
@@ -131,21 +138,27 @@ def corrupt(e: Evidence) -> Found:
     compared, rows = _values(e)
     counted = {"dead letters": int(altered.sum()), "rows of the store": len(rows)}
     words = [f"{n:,} of them {what}" for what, n in counted.items() if n]
-    words += [NO_VALUES] if e.run.manifest.schema_version < FIRST_WITH_VALUES else []
+    words += _not_compared(e.run.manifest.schema_version)
     witnesses = e.log_witnesses(wrong, "another payload than was sent")
-    witnesses += e.witnesses(e.row_key[rows][:WITNESSES], "stored with another value")
+    witnesses += e.witnesses(e.row_key[rows][:WITNESSES], "stored with other values, or another time")
     witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")
                   for d in each(dead[altered].head(WITNESSES))]  # fmt: skip
     count = len(wrong) + sum(counted.values())
     return Found(count, len(known) + int((where >= 0).sum()) + compared, ", ".join(words), witnesses)
 
 
+def _not_compared(version: int) -> list[str]:
+    return [NO_VALUES] if version < FIRST_WITH_VALUES else [NO_MEASURES] if version < FIRST_WITH_MEASURES else []
+
+
 def _values(e: Evidence) -> tuple[int, Ints]:
-    """How many rows can be compared with the record that they were stored from, and those with another value."""
+    """How many rows can be compared with the record that they were stored from, and those that say something else of
+    it. NaN is no value: a row that has it differs from every record."""
     if e.run.manifest.schema_version < FIRST_WITH_VALUES or not len(e.log):
         return 0, np.zeros(0, int)
     at = e.at(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
     row = np.flatnonzero((at >= 0) & (e.row_key >= 0) & (e.log_key[at] == e.row_key))
-    stored, sent = e.run.frame("rows", "value")["value"].to_numpy()[row], e.log_values()[at[row]]
-    differ: Mask = stored != sent  # NaN, which is no number, differs from all: what has none must not be stored
+    differ: Mask = np.zeros(len(row), dtype=bool)
+    for name in ("value", "measures_hash"):
+        differ |= e.run.frame("rows", name)[name].to_numpy()[row] != e.of_log(name)[at[row]]
     return len(row), row[differ]

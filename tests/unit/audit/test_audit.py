@@ -45,6 +45,7 @@ from tests.support.spoils import (
     commit,
     dead_letter,
     drop,
+    drop_column,
     fired,
     lag_grows,
     later,
@@ -154,6 +155,8 @@ ALMOST: dict[str, Spoil] = {
     "reading again under a new assignment is legal": lambda h: poll(h, "processor-1", 2),
     "a history from before values were read from the log says nothing about them": both(
         set_cell("rows", 6, "value", 20.5), lambda h: h.made_of.update(schema_version=3)),
+    "a history from before all measures were read tells of the main one alone": both(
+        drop_column("measures_hash", "log", "rows"), lambda h: h.made_of.update(schema_version=5)),
     "an owner that hears of its loss late had no say in it": lambda h: [
         callback(h, "processor-1", 3, "assigned"), callback(h, "processor-0", 4, "lost")],
     "an owner that ended without a word and began anew gave up what it had": lambda h: [

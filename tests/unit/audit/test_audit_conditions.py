@@ -287,8 +287,10 @@ PLACES: dict[str, Case] = {
     "a value that nobody sent is a phantom's": Case(
         lambda h: [add_log(h, -1, 0), h.add("rows", sensor=-1, seq=0, partition=0, offset=400, value=20.5)],
         {"phantom": 2}),
-    "what is no number is no value, though log and store agree": Case(
+    "a row without a number was not sent so": Case(
         both(set_cell("log", 6, "value", np.nan), set_cell("rows", 6, "value", np.nan)), {"corrupt": 1}),
+    "a time or a further measure is compared as well": Case(
+        set_cell("rows", 6, "measures_hash", np.uint64(1)), {"corrupt": 1}),
 }  # fmt: skip
 
 PROCESSORS: dict[str, Case] = {

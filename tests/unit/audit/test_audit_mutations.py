@@ -48,7 +48,8 @@ def test_added_rows_are_duplicates(history: History, dice: np.random.Generator) 
     """j rows copied in the store are j duplicates."""
     j = int(dice.integers(1, 40))
     rows = history["rows"].loc[inner_rows(history, dice, j)]
-    history.add("rows", **{name: rows[name].to_numpy() for name in ("sensor", "seq", "partition", "offset", "value")})
+    copied = ("sensor", "seq", "partition", "offset", "value", "measures_hash")
+    history.add("rows", **{name: rows[name].to_numpy() for name in copied})
     assert fired(history.run()) == {"duplicate_in_store": j}
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,8 +14,10 @@ import pytest
 from factorylab.core import messages
 from factorylab.core.messages import payload_hash
 from factorylab.execution import final_read, log_scan
-from factorylab.execution.final_read import csv_batches
-from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, told, within
+from factorylab.execution.cross_read import samples
+from factorylab.execution.final_read import csv_batches, rows_table
+from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, within
+from factorylab.execution.measures_hash import MEASURES
 
 SENSORS = {"temp-1": 0, "vib-1": 7}
 
@@ -95,7 +98,7 @@ def test_what_is_no_reading_is_unknown(payload: bytes) -> None:
 def test_a_batch_becomes_rows() -> None:
     """Good, bad and empty records all are rows with place and hash; a tombstone counts as empty."""
     batch = [Record(reading(), 2, 40), Record(b"junk", 1, 7), Record(None, 0, 0)]
-    rows = log_table(batch, SENSORS).drop(["worker", "t_ns", "value"]).to_pylist()  # type: ignore[arg-type]
+    rows = log_table(batch, SENSORS).drop(["worker", "t_ns", "value", "measures_hash"]).to_pylist()  # type: ignore[arg-type]
     names = ("partition", "offset", "sensor", "seq", "payload_hash")
     assert rows == [
         dict(zip(names, row, strict=True))
@@ -108,6 +111,23 @@ def test_a_batch_becomes_rows() -> None:
     assert log_table(batch, SENSORS).schema == LOG_SCHEMA  # type: ignore[arg-type]
 
 
+def rows_of(payload: bytes) -> list[dict[str, Any]]:
+    """The row of the final read for one record."""
+    return log_table([Record(payload)], SENSORS).to_pylist()  # type: ignore[list-item]
+
+
+def copied(line: str) -> list[dict[str, Any]]:
+    """The rows of the final read for what the database copied."""
+    (batch,) = csv_batches(io.BytesIO(f"{COPIED}\n{line}\n".encode()))
+    return rows_table(batch, SENSORS).to_pylist()
+
+
+def sent(kind: Callable[..., messages.AnyReading], measures: messages.Measures) -> messages.AnyReading:
+    return kind(timestamp="2026-01-01T00:00:00.000001Z", sensor_id="vib-1", location="hall", seq=5, readings=measures)
+
+
+VIBRATION = sent(messages.VibrationReading, messages.VibrationMeasures(2.5, 0.25, 3.0, 3.1, 80.0))
+ENERGY = sent(messages.EnergyReading, messages.EnergyMeasures(0.5, False, 12))
 MEASURED = [
     (messages.TemperatureReading, messages.TemperatureMeasures(temperature_c=81.23456789012345), 81.23456789012345),
     (messages.VibrationReading, messages.VibrationMeasures(2.5, 0.25, 3.0, 3.1, 80.0), 2.5),
@@ -120,23 +140,66 @@ def test_a_record_tells_the_value_that_the_store_should_have(
     kind: Callable[..., messages.AnyReading], measures: messages.Measures, value: float
 ) -> None:
     """The main measure of each kind of reading, to the last bit."""
-    sent = kind(timestamp="2026-01-01T00:00:00Z", sensor_id="vib-1", location="hall", seq=5, readings=measures)
-    assert told(msgspec.json.encode(sent), SENSORS) == (7, 5, value)
+    (row,) = rows_of(msgspec.json.encode(sent(kind, measures)))
+    assert (row["sensor"], row["seq"], row["value"]) == (7, 5, value)
 
 
 @pytest.mark.parametrize("readings", [{}, {"humidity": 3}, {"temperature_c": "warm"}, 7, None])
 def test_a_record_without_a_measure_is_still_identified(readings: object) -> None:
     """Whatever stands where the measures should be: the value is none, sensor and seq are known."""
-    sensor, seq, value = told(reading(readings=readings), SENSORS)
-    assert (sensor, seq) == (7, 5) and math.isnan(value)
+    (row,) = rows_of(reading(readings=readings))
+    assert (row["sensor"], row["seq"]) == (7, 5) and math.isnan(row["value"])
+
+
+@pytest.mark.parametrize("timestamp", [7, None, [], "yesterday"])
+def test_a_record_without_a_time_is_still_identified(timestamp: object) -> None:
+    """Whatever stands where the time should be: sensor, seq and value are known, and the hash is that of no time."""
+    (row,) = rows_of(reading(readings={"temperature_c": 20.0}, timestamp=timestamp))
+    (other,) = rows_of(reading(readings={"temperature_c": 20.0}))
+    assert (row["sensor"], row["seq"], row["value"], row["measures_hash"]) == (7, 5, 20.0, other["measures_hash"])
+
+
+COPIED = "name,seq,partition,offset,stamp_us," + ",".join(MEASURES)
+SENT = {
+    "vib-1,5,0,0,1767225600000001,,2.5,,0.25,3,3.1,80,,": VIBRATION,
+    "vib-1,5,0,0,1767225600000001,,,0.5,,,,,0,12": ENERGY,
+}
+
+
+@pytest.mark.parametrize("line", SENT)
+def test_store_and_log_come_to_the_same_hash(line: str) -> None:
+    """A row as the database copies it has value and hash of its record; a change of any measure, of the time, of
+    nothing to NaN or of NaN to nothing gives another hash."""
+    (record,) = rows_of(msgspec.json.encode(SENT[line]))
+    (row,) = copied(line)
+    assert (row["value"], row["measures_hash"]) == (record["value"], record["measures_hash"])
+    fields = line.split(",")
+    others = [
+        copied(",".join([*fields[:at], other, *fields[at + 1 :]]))[0]["measures_hash"]
+        for at in range(4, len(fields))
+        for other in ("7", *(("", "NaN") if at > 4 else ()))
+        if other != fields[at]
+    ]
+    assert record["measures_hash"] not in others and len(set(others)) > len(fields)
 
 
 def test_names_of_digits_stay_names_and_values_keep_their_fractions() -> None:
     """The copy of the table is not guessed at: a sensor called 101 and a first value of 20 change nothing."""
-    lines = ["name,seq,partition,offset,value", "101,0,0,0,20", "102,1,1,7,20.25", "103,2,1,8,"]
-    (batch,) = csv_batches(io.BytesIO("\n".join(lines).encode()))
+    lines = [f"{name},0,0,0,0,{value},,,,,,,," for name, value in (("101", "20"), ("102", "20.25"), ("103", ""))]
+    (batch,) = csv_batches(io.BytesIO("\n".join([COPIED, *lines]).encode()))
     assert batch.column("name").to_pylist() == ["101", "102", "103"]
-    assert batch.column("value").to_pylist() == [20.0, 20.25, None]
+    assert batch.column("temperature_c").to_pylist() == [20.0, 20.25, None]
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [((5, 5), []), ((5, 6), [(5, 6)]), ((0, 1500), [(0, 1500)]), ((0, 1501), [(0, 500), (500, 1000), (1001, 1501)])],
+)
+def test_samples_are_all_of_a_short_partition_and_three_pieces_of_a_long_one(
+    span: tuple[int, int], expected: list[tuple[int, int]]
+) -> None:
+    """No offset is sampled twice, and none lies outside of the span."""
+    assert samples(*span) == expected
 
 
 def test_only_records_before_the_frozen_end_count() -> None:
