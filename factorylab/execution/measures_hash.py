@@ -51,14 +51,17 @@ def stamp_us(timestamp: msgspec.Raw) -> int:
 
 def columns_of(measures: Sequence[AnyMeasures]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Values (n × MEASURES, NaN where absent) and which of them are there."""
-    values = np.array([msgspec.structs.astuple(one) for one in measures], dtype=object).reshape(-1, len(MEASURES))
-    return values.astype(np.float64), np.not_equal(values, None)
+    rows = [msgspec.structs.astuple(one) for one in measures]
+    there = [[value is not None for value in row] for row in rows]
+    shape = (len(rows), len(MEASURES))
+    return np.array(rows, dtype=np.float64).reshape(shape), np.array(there, dtype=bool).reshape(shape)
 
 
 def main_measure(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """That of each reading's kind of sensor: the first that there is, or NaN."""
     first, second, third = values.T[:MAIN]
-    return np.where(~np.isnan(first), first, np.where(~np.isnan(second), second, third))
+    found: NDArray[np.float64] = np.where(~np.isnan(first), first, np.where(~np.isnan(second), second, third))
+    return found
 
 
 def measures_hashes(

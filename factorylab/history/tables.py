@@ -289,7 +289,7 @@ class SystemEvent(Row, frozen=True, tag="events", kw_only=True):
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
-    ViewSample, DatabaseSample, SystemEvent, EpochSpan,
+    ViewSample, DatabaseSample, SystemEvent, EpochSpan, CrossRead,
 )  # fmt: skip
 SINCE: dict[str, int] = {
     "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
