@@ -24,12 +24,20 @@ def command(scenario: Scenario) -> str | None:
     parameters = inspect.signature(SCENARIOS[scenario.name]).parameters
     wanted = {name: leaves.get(_KNOWN_AS.get(name, name)) for name in parameters}
     chosen = {name: value for name, value in wanted.items() if not _same(value, parameters[name].default)}
-    try:
-        same = build(scenario.name, chosen) == scenario
-    except UsageError:
+    if not _builds(scenario, chosen):
         return None
+    for name in list(chosen):  # some follow from others
+        rest = {other: value for other, value in chosen.items() if other != name}
+        chosen = rest if _builds(scenario, rest) else chosen
     words = [f"-p {shlex.quote(f'{name}={_text(value)}')}" for name, value in chosen.items()]
-    return " ".join(["factorylab run", scenario.name, *words]) if same else None
+    return " ".join(["factorylab run", scenario.name, *words])
+
+
+def _builds(scenario: Scenario, parameters: dict[str, object]) -> bool:
+    try:
+        return build(scenario.name, parameters) == scenario
+    except UsageError:
+        return False
 
 
 def _leaves(data: object, name: str = "") -> Iterator[tuple[str, object]]:

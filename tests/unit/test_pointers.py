@@ -69,7 +69,7 @@ def test_every_pointer_leads_somewhere() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["see steps.py", "(see `runs.secret_key`)", "see\n    `position`", "`store.schema.tabels`"]
+    "text", ["see stepping.py", "(see `runs.secret_key`)", "see\n    `position`", "`store.schema.tabels`"]
 )
 def test_a_stale_pointer_is_found(text: str) -> None:
     """A file, a module or a name that is not there is told apart from one that is."""

@@ -185,7 +185,7 @@ def latency_parts(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def ack_gaps(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.recovery.ack_gaps`: the longest gap of each partition, and the steady state's as a mark."""
+    """Columns of `analysis.service.ack_gaps`: the longest gap of each partition, and the steady state's as a mark."""
     for row in each(frame):
         ax.barh(
             row.partition,
@@ -217,7 +217,7 @@ def ack_gaps(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def offered_achieved(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.latency.steps`: offered and achieved over declared rate; hollow: not kept."""
+    """Columns of `analysis.steps.steps`: offered and achieved over declared rate; hollow: not kept."""
     top = float(frame["rate_per_s"].max()) * 1.08
     ax.plot([0, top], [0, top], color="#777777", linestyle=":", label="all that is declared")
     ax.plot(frame["rate_per_s"], frame["offered_per_s"], color=GREEN, linestyle="-.", label="offered")
@@ -233,7 +233,7 @@ def offered_achieved(ax: Axes, frame: pd.DataFrame) -> Axes:
 
 
 def load_latency(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.latency.steps`: p50 and p99 over the declared rate, logarithmic."""
+    """Columns of `analysis.steps.steps`: p50 and p99 over the declared rate, logarithmic."""
     for word, colour, line, mark in (("p50", BLUE, "-", "o"), ("p99", RED, "--", "s")):
         ax.plot(frame["rate_per_s"], frame[f"{word}_s"], color=colour, linestyle=line, label=word)
         _marks(ax, frame, f"{word}_s", colour, mark, label=False)
