@@ -49,20 +49,24 @@ def latencies(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     both = readings.in_log & readings.stored
     record, send = readings.log_row[both], readings.send_row[both]
     committed = commit_ns(run, *(readings.log[name].to_numpy()[record] for name in ("partition", "offset")))
-    times = run.frame("sends", "t_ns", "t_intended_ns", "t_ack_ns")
-    sent, intended, acked = (times[name].to_numpy()[send] for name in times)
+    intended = _of_sends(run, "t_intended_ns", send)
     kept = (committed >= 0) & (intended >= run.t0_ns)
-    committed, sent, intended, acked = committed[kept], sent[kept], intended[kept], acked[kept]
-    told = (acked >= 0) & (readings.acks != "0")
-    return pd.DataFrame(
-        {
-            "t_s": (intended - run.t0_ns) / NS,
-            "latency_s": (committed - intended) / NS,
-            "generator_s": (sent - intended) / NS,
-            "kafka_s": np.where(told, (acked - sent) / NS, np.nan),
-            "pipeline_s": np.where(told, (committed - acked) / NS, np.nan),
-        }
-    )
+    committed, intended, send = committed[kept], intended[kept], send[kept]
+    found = {"t_s": (intended - run.t0_ns) / NS, "latency_s": (committed - intended) / NS}
+    sent = _of_sends(run, "t_ns", send)
+    found["generator_s"] = (sent - intended) / NS
+    del intended
+    acked = _of_sends(run, "t_ack_ns", send)
+    untold = (acked < 0) | (readings.acks == "0")
+    for part, times in (("kafka_s", (sent, acked)), ("pipeline_s", (acked, committed))):
+        found[part] = np.subtract(*times[::-1]) / NS
+        found[part][untold] = np.nan
+    return pd.DataFrame(found, copy=False)
+
+
+def _of_sends(run: Run, column: str, rows: Ints) -> Ints:
+    """A column at some rows of the sends; one at a time, so that no more of them are in memory than are needed."""
+    return run.frame("sends", column)[column].to_numpy()[rows]
 
 
 def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:
