@@ -53,7 +53,7 @@ def _gave_way(run: Run, step: Any) -> tuple[str, list[str]]:
     """Where the readings of a step were held back, and how that is known."""
     if not step.kept:
         sent = "none was ever sent" if pd.isna(step.late_p99_s) else f"lateness p99 {step.late_p99_s:.2f} s"
-        told = f"of {step.due:,.0f} readings due {step.offered:,} were offered while the step lasted, {sent}"
+        told = f"{step.offered:,} of {step.due:,.0f} readings due were offered while the step lasted, {sent}"
         return "generator", [told + f", {step.not_offered:,} were never offered"]
     unacked, unstored = step.offered - step.acked, step.acked - step.stored
     if unacked >= unstored:
@@ -79,11 +79,11 @@ def store_share(run: Run, start_s: float, end_s: float) -> float | None:
 
 
 def _cpu_use(run: Run, step: Any) -> str:
-    """Who used how much of a processor during a step, the most first."""
+    """Who used how much CPU during a step, the most first."""
     samples = run.frame("processes", "t_ns", "name", "pid", "cpu_s")
     inside = samples[run.seconds(samples["t_ns"]).between(step.start_s, step.end_s)]
     groups = inside.groupby(["name", "pid"], observed=True)[["t_ns", "cpu_s"]]
     spans = groups.max() - groups.min()
     used = (spans["cpu_s"] / (spans["t_ns"] / NS)).groupby("name", observed=True).max().sort_values(ascending=False)
     said = ", ".join(f"{name} {share:.2f}" for name, share in used[used >= BUSY].items())
-    return f"processors in use: {said or 'not observed'} (of {run.manifest.host.cores} cores)"
+    return f"CPUs in use: {said or 'not observed'} (of {run.manifest.host.cores} cores)"

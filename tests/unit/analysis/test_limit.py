@@ -42,7 +42,7 @@ def test_what_gave_way_is_where_the_readings_of_the_step_were_held_back(
     run = history.run()
     found = analysis.limit(run, analysis.steps(run))
     assert (found.kept_per_s, found.failed_per_s, found.gave_way) == (None, 100, gave_way)
-    assert found.evidence and "processors in use" in found.evidence[-1]
+    assert found.evidence and "CPUs in use" in found.evidence[-1]
 
 
 def test_a_run_that_kept_every_rate_says_so(tmp_path: Path) -> None:
