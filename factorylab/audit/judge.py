@@ -19,12 +19,21 @@ from factorylab.audit.alert_findings import alerting
 from factorylab.audit.checks import (
     completeness,
     duplicates,
+    epochs_agree,
+    fault_times,
     generator,
+    known_names,
     loss,
     objectives,
     observed,
     processors,
+    reading_times,
+    run_times,
+    samples_agree,
+    undisturbed,
     validity,
+    work_agrees,
+    work_times,
 )
 from factorylab.audit.checks.duplicates import surplus
 from factorylab.audit.explain.explanations import explanations
@@ -42,15 +51,10 @@ from factorylab.history.unfinished import broken_off, not_judged
 
 T = TypeVar("T")
 _MODULES = (
-    loss,
-    duplicates,
-    processors,
-    objectives,
-    validity,
-    generator,
-    observed,
-    completeness,
-)  # importing them registers their checks
+    loss, duplicates, processors, objectives, validity, generator, observed, completeness, reading_times, work_times,
+    run_times, fault_times, known_names, work_agrees, samples_agree, epochs_agree, undisturbed,
+)  # fmt: skip
+"""Importing them registers their checks."""
 
 
 def judge(run: Run) -> Verdict:

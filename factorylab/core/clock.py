@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 NS = 1_000_000_000
+STAMP_NS, STAMP_TRIES = 1_000_000, 10
 
 
 class ClockStamp(msgspec.Struct, frozen=True):
@@ -39,5 +40,9 @@ def now_ns() -> int:
 
 
 def stamp() -> ClockStamp:
-    """The present instant on both clocks."""
-    return ClockStamp(boot_id(), time.monotonic_ns(), time.time_ns())
+    """The present instant on both clocks, read again where the machine was busy with others in between."""
+    for _ in range(STAMP_TRIES):
+        mono_ns, wall_ns = time.monotonic_ns(), time.time_ns()
+        if time.monotonic_ns() - mono_ns < STAMP_NS:
+            break
+    return ClockStamp(boot_id(), mono_ns, wall_ns)

@@ -23,7 +23,7 @@ from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
 from factorylab.cluster.one_broker import OneBroker
-from factorylab.core.clock import ClockStamp, now_ns, stamp
+from factorylab.core.clock import ClockStamp, stamp
 from factorylab.core.errors import EnvironmentUnfit, LabError, WaitTimeout, refused
 from factorylab.core.names import Names
 from factorylab.core.vocabulary import Phase
@@ -95,7 +95,8 @@ class Experiment:
         self._phase("end")
 
     def _phase(self, phase: Phase, text: str = "") -> None:
-        self.journal.write(PhaseStart(worker="runner", t_ns=now_ns(), phase=phase, wall_ns=time.time_ns()))
+        at = stamp()
+        self.journal.write(PhaseStart(worker="runner", t_ns=at.mono_ns, phase=phase, wall_ns=at.wall_ns))
         self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
         folders.check_room(self.run.path, "the rest of a run", folders.LEAST_MB, "make room, or set FACTORYLAB_RESULTS")
 

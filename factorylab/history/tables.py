@@ -300,3 +300,12 @@ SINCE: dict[str, int] = {
 COUNTS_DUE = 6
 """The first version whose `sends` hold what was due and not offered, and whose `stages` say when a fleet stopped."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
+WRITERS = {
+    "runner": ("faults", "phases"),
+    "probe": ("partitions", "lag", "processes", "members", "reach", "views", "database"),
+    "fleet": ("sensors", "stages", "sends"),
+    "processor": ("reads", "commits", "group"),
+}
+"""The role whose workers write a table; the final read writes the others."""
+FINAL_READ = "final-read"
+"""Who writes them."""

@@ -25,6 +25,7 @@ from tests.support.spoils import (
     drop,
     invalid,
     lag_grows,
+    later,
     letter,
     lose,
     not_in_sync,
@@ -154,6 +155,12 @@ def unnoted(h: History) -> None:
     h["commits"] = h["commits"].drop(index=[mine["t_ns"].idxmax()])
 
 
+def when_running(h: History, node: str, from_s: float, column: str, value: object) -> None:
+    """What the probe saw of a process from some second on."""
+    rows = h["processes"]
+    rows.loc[(rows["name"] == node) & (rows["t_ns"] > at_ns(from_s)), column] = value
+
+
 TABLE: dict[str, Pair] = {
     "lost_in_log": Pair(drop("log", 5), both(lambda h: answer(h, 15, "unknown"), lambda h: lose(h, 15))),
     "expired": Pair(lambda h: retention(h, stored=False), lambda h: retention(h, stored=True)),
@@ -192,7 +199,7 @@ TABLE: dict[str, Pair] = {
     "kept_rate": Pair(not_offered(*range(300, 360)), not_offered(*range(300, 340))),
     "seal": Pair(nothing, nothing),
     "tables": Pair(lambda h: h.absent.add("reads"), lambda h: h.__setitem__("group", h["group"].head(0))),
-    "one_clock": Pair(phase("drain", later_s=1), phase("drain", later_s=0.4)),
+    "one_clock": Pair(phase("drain", later_s=0.2), phase("drain", later_s=0.05)),
     "complete": Pair(lambda h: h.__setitem__("phases", h["phases"].iloc[:-1]), nothing),
     "no_problems": Pair(
         lambda h: h.made_of.update(workers_died=["probe"]), lambda h: h.made_of.update(workers_died=["processor-1"])),
@@ -213,5 +220,20 @@ TABLE: dict[str, Pair] = {
         lambda h: h.made_of.update(topics={"sensor-data": "sensor-data-abcdef"}),
         lambda h: h.made_of.update(run_id="abcdef", topics={"sensor-data": "sensor-data-abcdef"})),
     "commits_whole": Pair(drop("commits", 9), unnoted, consumer_loss),
+    "reading_times": Pair(
+        later("sends", -0.001, sensor=1), lambda h: h["sends"].__setitem__("t_ns", h["sends"]["t_ns"] + S // 1000)),
+    "work_times": Pair(later("commits", -0.03, partition=1), later("commits", -0.02, partition=1)),
+    "run_times": Pair(later("faults", -0.1, step="evidence"), later("faults", 0.1, step="evidence"), broker_loss),
+    "fault_times": Pair(
+        both(*(later("faults", 2.6, step=step) for step in ("healing", "healed"))),
+        both(*(later("faults", 1.5, step=step) for step in ("healing", "healed"))), broker_loss),
+    "known_names": Pair(set_cell("reads", 9, "worker", "processor-9"), set_cell("reads", 9, "worker", "processor-0")),
+    "work_agrees": Pair(set_cell("reads", 9, "worker", "processor-1"), later("group", 0.4)),
+    "samples_agree": Pair(drop("lag", 9), not_in_sync),
+    "epochs_agree": Pair(
+        set_cell("epochs", 0, "epoch", 5), lambda h: h["epochs"].__setitem__("epoch", -1), broker_loss),
+    "undisturbed": Pair(
+        lambda h: when_running(h, "database", 3, "pid", 8), lambda h: when_running(h, "broker-1", 6, "pid", 8),
+        broker_loss),
     "died_unasked": Pair(dead_from("broker-2", 3), nothing, broker_loss),
 }  # fmt: skip

@@ -10,6 +10,7 @@ s mod 3; acks come 5 ms after the send and commits every 100 ms.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -23,13 +24,14 @@ import pyarrow.parquet as pq
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.history import manifest, run_folders, run_tables
 from factorylab.history.saved_run import Run
-from factorylab.history.tables import TABLES
+from factorylab.history.tables import FINAL_READ, TABLES, WRITERS
 from factorylab.scenarios.model import Scenario, scenario_from
 
 S = 1_000_000_000
 START = 1_000 * S  # every clock needs a beginning that is not 0
 BOOT = "boot-1"
 PARTITIONS = 3
+OF_ALL_THE_RUN = {"workers", *(table for tables in WRITERS.values() for table in tables)}
 BATCH = 20_000  # rows that are written at a time, as by the final read
 ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
 
@@ -43,12 +45,13 @@ class History(dict[str, pd.DataFrame]):
         self.made_of: dict[str, Any] = {"problems": [], "workers_died": [], "producer": {"acks": scenario.clients.acks}}
         self.absent: set[str] = set()
         self.logs: dict[str, list[str]] = {}  # node → lines
+        self.epochs_told = False  # does a test say itself where leader epochs begin, whatever the log holds there?
 
     def add(self, table: str, **columns: Any) -> None:
-        """Append rows; a scalar stands for a whole column."""
+        """Append rows; a scalar stands for a whole column. Writer and time are those of the table, unless given."""
         if table in {"log", "rows"} and "measures_hash" not in columns:
             columns["measures_hash"] = self._measured_at(columns["partition"], columns["offset"])
-        columns = {"worker": "runner", "t_ns": START, **columns}
+        columns = {**self._usual(table), **columns}
         new = pd.DataFrame(
             columns if any(np.ndim(c) for c in columns.values()) else {k: [c] for k, c in columns.items()}
         )
@@ -58,6 +61,50 @@ class History(dict[str, pd.DataFrame]):
         """What the record of this place measured, or something else where there is none."""
         there = self["log"][(self["log"]["partition"] == partition) & (self["log"]["offset"] == offset)]
         return np.uint64(there["measures_hash"].iloc[0] if len(there) else 99)
+
+    def _usual(self, table: str) -> dict[str, Any]:
+        """Who writes a table, and when if not all the time: the final read in its phase, the ends in the drain."""
+        schedule = self.scenario.schedule
+        ends_s = schedule.steady_s + self.scenario.fault_window_s + schedule.after_s
+        if table in OF_ALL_THE_RUN:
+            return {"worker": next((role for role, of in WRITERS.items() if table in of), "runner"), "t_ns": START}
+        return {"worker": FINAL_READ, "t_ns": at_ns(ends_s + (1.5 if table == "frozen" else 2.5))}
+
+    def _noted(self) -> pd.DataFrame:
+        """What runner and processors would have noted in the store as well, unless the history says what they did."""
+        events = self.get("events", run_tables.empty("events"))
+        if events["event"].astype(str).str.startswith(("fault_", "assigned")).any():
+            return events
+        notes = [
+            (g.t_ns, g.worker, g.event, {"partitions": list(g.partitions), "rebalance_no": g.rebalance_no})
+            for g in self.get("group", run_tables.empty("group")).itertuples()
+        ]
+        notes += [
+            (f.t_ns, "lab", f"fault_{f.step}",
+             {"fault": f.kind, "target": f.target, "node": f.node, "evidence": f.evidence})
+            for f in self.get("faults", run_tables.empty("faults")).itertuples()
+        ]  # fmt: skip
+        t_ns, process, event, detail = zip(*notes, strict=True) if notes else ((), (), (), ())
+        words = [json.dumps(said) for said in detail]
+        made = pd.DataFrame({"worker": FINAL_READ, "t_ns": t_ns, "process": process, "event": event, "detail": words})
+        return pd.concat([events.astype(object), made]).astype({"t_ns": "int64"}) if len(events) else made
+
+    def _epochs(self) -> pd.DataFrame:
+        """The spans of leader epochs as the log has them: a spoil of the log is none of the final read's epochs."""
+        spans, log = self.get("epochs", run_tables.empty("epochs")), self.get("log", run_tables.empty("log"))
+        starts = spans.sort_values(["partition", "first_offset"])
+        found = []
+        for partition, mine in log.groupby("partition"):
+            here = starts[starts["partition"] == partition]
+            if len(here):
+                at = np.searchsorted(here["first_offset"], mine["offset"], side="right") - 1
+                epoch = here["epoch"].to_numpy()[np.maximum(at, 0)]
+                found.append(pd.DataFrame({"partition": partition, "epoch": epoch, "offset": mine["offset"]}))
+        if not found or self.epochs_told:
+            return spans
+        sizes = pd.concat(found).groupby(["partition", "epoch"])["offset"].agg(["min", "max", "size"]).reset_index()
+        sizes.columns = ["partition", "epoch", "first_offset", "last_offset", "count"]
+        return sizes.assign(**self._usual("epochs"))
 
     def fault(
         self, node: str, at_s: float, until_s: float, kind: str = "kill", number: int = 0, target: str = ""
@@ -89,8 +136,14 @@ class History(dict[str, pd.DataFrame]):
         return load(self._folder(self._tables()).path)
 
     def _tables(self) -> dict[str, pd.DataFrame]:
-        known = {"cross_reads": sampled(self.get("log", run_tables.empty("log"))), **self}
-        return {name: known.get(name, run_tables.empty(name)) for name in TABLES.keys() - self.absent}
+        log = self.get("log", run_tables.empty("log"))
+        tables = {
+            "cross_reads": sampled(log).assign(**self._usual("cross_reads")),
+            **self,
+            "events": self._noted(),
+            "epochs": self._epochs(),
+        }
+        return {name: tables.get(name, run_tables.empty(name)) for name in TABLES.keys() - self.absent}
 
     def _folder(self, tables: Mapping[str, pd.DataFrame] = MappingProxyType({})) -> run_folders.RunFolder:
         """A folder with scenario, manifest, logs and these tables, sealed."""
@@ -146,7 +199,8 @@ def _healthy(made_json: str) -> History:
     marks = {"start": -made.schedule.warm_up_s - 1, "warm_up": -made.schedule.warm_up_s, "steady": 0.0}
     if made.fault_window_s:
         marks["fault_window"] = made.schedule.steady_s
-    marks |= {"after": ends_s - made.schedule.after_s, "recover": ends_s, "drain": ends_s + 1}
+    healing_s = 0.15 if made.faults else 0  # what is undone when the window ends takes its time
+    marks |= {"after": ends_s - made.schedule.after_s + healing_s, "recover": ends_s, "drain": ends_s + 1}
     marks |= {"final_read": ends_s + 2, "end": ends_s + 3}
     for phase, second in marks.items():
         h.add("phases", t_ns=at_ns(second), phase=phase, wall_ns=at_ns(second))
@@ -210,7 +264,7 @@ def _traffic(h: History, start: int, end: int) -> None:
         h.add(
             "group",
             worker=owner_of(h.scenario, p),
-            t_ns=start - S,
+            t_ns=start - S // 2,
             event="assigned",
             partitions=[[int(p)]],
             rebalance_no=1,
@@ -224,7 +278,10 @@ def _samples(h: History, start: int, end: int) -> None:
     t_ns, partition = np.repeat(ticks, PARTITIONS), np.tile(np.arange(PARTITIONS), len(ticks))
     leader = partition % 3 + 1
     isr = [[int(p + k) % 3 + 1 for k in range(replicas)] for p in partition]
-    written = ((t_ns - start) / S * h.scenario.workload.rate_per_s / PARTITIONS).astype(int)
+    written, stored = (
+        _count_until(h[table], time, t_ns, partition, of) for table, time, of in
+        (("sends", "t_ack_ns", "offset"), ("commits", "t_ns", "to_offset"))
+    )  # fmt: skip
     h.add(
         "partitions",
         worker="probe",
@@ -237,7 +294,7 @@ def _samples(h: History, start: int, end: int) -> None:
         valid=True,
         asked_ns=t_ns - S // 100,
     )
-    h.add("lag", worker="probe", t_ns=t_ns, partition=partition, committed=written - 3, end=written, valid=True)
+    h.add("lag", worker="probe", t_ns=t_ns, partition=partition, committed=stored, end=written, valid=True)
     nodes = ["broker-1", "broker-2", "broker-3", "database", "fleet-0", *_processors(h.scenario), "probe"]
     for node in nodes:
         h.add("processes", worker="probe", t_ns=ticks, name=node, pid=7, status="running",
@@ -254,7 +311,18 @@ def sampled(log: pd.DataFrame) -> pd.DataFrame:
         first_offset=("offset", "min"), last_offset=("offset", "max"), count=("offset", "size"),
         hash_sum=("payload_hash", "sum"),
     )  # fmt: skip
-    return found.assign(worker="runner", t_ns=START)
+    return found.assign(worker=FINAL_READ, t_ns=START)
+
+
+def _count_until(frame: pd.DataFrame, time: str, t_ns: np.ndarray, partition: np.ndarray, of: str) -> np.ndarray:
+    """How far partitions had come at some moments, by the column `of`: one more than the last offset acknowledged, or
+    the end of the last transaction."""
+    found = np.zeros(len(t_ns), np.int64)
+    for p in range(PARTITIONS):
+        mine, here = frame[frame["partition"] == p].sort_values(time), partition == p
+        reached = np.concatenate([[0], mine[of].cummax() + (of == "offset")])
+        found[here] = reached[np.searchsorted(mine[time], t_ns[here], side="right")]
+    return found
 
 
 def stall(h: History, from_s: float, until_s: float, partitions: tuple[int, ...], *, acks: bool = True) -> None:
@@ -266,12 +334,10 @@ def stall(h: History, from_s: float, until_s: float, partitions: tuple[int, ...]
         held = frame["partition"].isin(partitions) & frame[column].between(start, caught_up)
         later = (frame.loc[held, column] - start) * S // (caught_up - start)
         frame.loc[held, column] = end + later
-    samples = h["lag"]
-    hit = samples["partition"].isin(partitions) & samples["t_ns"].between(start, at_ns(until_s + 1))
-    grown = np.minimum(
-        (samples["t_ns"] - start) / S, (until_s - from_s) * np.maximum(at_ns(until_s + 1) - samples["t_ns"], 0) / S
-    )
-    samples.loc[hit, "committed"] -= (grown[hit] * h.scenario.workload.rate_per_s / PARTITIONS).astype(int)
+    samples, commits = h["lag"], h["commits"]
+    hit = samples["partition"].isin(partitions) & samples["t_ns"].between(start, caught_up)
+    where = samples.loc[hit, "t_ns"].to_numpy(), samples.loc[hit, "partition"].to_numpy()
+    samples.loc[hit, "committed"] = _count_until(commits, "t_ns", *where, "to_offset")
 
 
 def broker_loss(folder: Path, **changes: Any) -> History:
@@ -287,7 +353,17 @@ def broker_loss(folder: Path, **changes: Any) -> History:
     samples["isr"] = [[b for b in isr if not o or b != 1] for isr, o in zip(samples["isr"], out, strict=True)]
     samples.loc[led & (samples["t_ns"] >= at_ns(9)), "epoch"] = 1
     samples.loc[led & samples["t_ns"].between(at_ns(9), at_ns(16)), "leader"] = 2
+    samples.loc[led & (samples["t_ns"] > at_ns(16)), "epoch"] = 2
+    _lead_anew(h)
     return h
+
+
+def _lead_anew(h: History) -> None:
+    """Partition 0 has its second leader epoch, for what was sent from 7.5 s on."""
+    first = int(h["sends"].query("partition == 0 and t_ns >= @at_ns(7.5)")["offset"].min())
+    end = int(h["frozen"].loc[0, "end"])
+    h["epochs"].loc[0, ["last_offset", "count"]] = [first - 1, first]
+    h.add("epochs", partition=0, epoch=1, first_offset=first, last_offset=end - 1, count=end - first)
 
 
 def consumer_loss(folder: Path, **changes: Any) -> History:
@@ -297,20 +373,21 @@ def consumer_loss(folder: Path, **changes: Any) -> History:
     )
     h.fault("processor-1", 6, 12, target="owner:1")
     stall(h, 6, 11, (1,), acks=False)
-    moves = [(11, "processor-0", "revoked", [0, 2], 1), (11.1, "processor-0", "assigned", [0, 1, 2], 2),
-             (13, "processor-0", "revoked", [0, 1, 2], 2), (13.1, "processor-0", "assigned", [0, 2], 3),
-             (13.1, "processor-1", "assigned", [1], 1)]  # fmt: skip
+    moves = [(11, "processor-0", "revoked", [0, 2], 1), (11.01, "processor-0", "assigned", [0, 1, 2], 2),
+             (13, "processor-0", "revoked", [0, 1, 2], 2), (13.01, "processor-0", "assigned", [0, 2], 3),
+             (13.01, "processor-1", "assigned", [1], 1)]  # fmt: skip
     for second, worker, event, partitions, number in moves:
         h.add("group", worker=worker, t_ns=at_ns(second), event=event, partitions=[partitions], rebalance_no=number)
     h.add("workers", worker="processor-1", t_ns=at_ns(12), pid=2, role="processor", boot_id=BOOT, wall_ns=at_ns(12))
     for table in ("reads", "commits"):
         frame = h[table]
-        moved = (frame["partition"] == 1) & frame["t_ns"].between(at_ns(11), at_ns(13))
-        frame.loc[moved, "worker"] = "processor-0"
-        frame.loc[moved, "rebalance_no" if table == "reads" else "owner_epoch"] = 2
-        back = (frame["partition"] == 1) & (frame["t_ns"] > at_ns(13))
-        frame.loc[back, "rebalance_no" if table == "reads" else "owner_epoch"] = 1 if table == "reads" else 3
-    h["positions"].loc[h["positions"]["partition"] == 1, "owner_epoch"] = 3
+        number = "rebalance_no" if table == "reads" else "owner_epoch"
+        moved, back = frame["t_ns"].between(at_ns(11), at_ns(13), inclusive="right"), frame["t_ns"] > at_ns(13)
+        frame.loc[moved & (frame["partition"] == 1), "worker"] = "processor-0"
+        frame.loc[moved, number], frame.loc[back, number] = 2, 3
+        if table == "reads":
+            frame.loc[(frame["partition"] == 1) & back, number] = 1
+    h["positions"]["owner_epoch"] = 3
     return h
 
 
@@ -351,6 +428,7 @@ def _isolate(h: History) -> None:
     samples["isr"] = [[b for b in isr if not o or b != 1] for isr, o in zip(samples["isr"], out, strict=True)]
     moved = (samples["partition"] == 0) & (samples["t_ns"] >= at_ns(9))
     samples.loc[moved, ["leader", "epoch"]] = [2, 1]
+    _lead_anew(h)
 
 
 def _views(h: History) -> None:

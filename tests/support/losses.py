@@ -41,6 +41,8 @@ def isolated(folder: Path, **changes: object) -> History:
 
 def new_epoch(h: History, offset: int) -> None:
     """From this offset on the log of partition 0 is of epoch 1."""
+    h.epochs_told, spans = True, h["epochs"]
+    h["epochs"] = spans[(spans["partition"] != 0) | (spans["epoch"] == 0)].reset_index(drop=True)
     h["epochs"].loc[0, "last_offset"] = offset - 1
     h.add("epochs", partition=0, epoch=1, first_offset=offset, last_offset=599, count=1)
 

@@ -26,7 +26,8 @@ PREPARED_S = 60.0  # from the manifest's beginning to the first journal's
 MARGIN_S = 1.0  # events have the database's times
 
 
-def _found(words: list[str], n: int) -> Found:
+def found_words(words: list[str], n: int) -> Found:
+    """Each word is a case."""
     return Found(len(words), n, "; ".join(words[:WITNESSES]), [Witness(note=word) for word in words[:WITNESSES]])
 
 
@@ -45,7 +46,7 @@ def one_run(e: Evidence) -> Found:
     if not 0 <= begun_s <= PREPARED_S:
         words.append(f"the history begins {begun_s:.0f} s after what the manifest is of")
     words += [f"rows of {table} are from before or after the run" for table in _of_another_time(e)]
-    return _found(words, len(told) + len(names) + 1 + len(TABLES))
+    return found_words(words, len(told) + len(names) + 1 + len(TABLES))
 
 
 def _of_another_time(e: Evidence) -> Iterator[str]:
@@ -68,7 +69,7 @@ def commits_whole(e: Evidence) -> Found:
     words = [*_unpolled(e, accepted), *_miscounted(e, accepted)]
     if e.run.scenario.clients.processor == "fenced":
         words += [*_holes(e, accepted), *_doubled(accepted), *_positions_behind(e, accepted)]
-    return _found(words, len(commits))
+    return found_words(words, len(commits))
 
 
 def _unpolled(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _holes(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     told = pd.concat([accepted[kept], ends[kept]]).sort_values(["partition", "from_offset"], kind="stable")
     told["reached"] = _reached(told, "partition")
     told["before"] = told.groupby("partition")["owner_epoch"].shift()
-    open_ends = _unnoted(e)
+    open_ends = unnoted(e)
     for hole in each(told[told["from_offset"] > told["reached"]]):
         if hole.owner_epoch != hole.before and open_ends and _one_poll(e, hole):
             open_ends -= 1
@@ -126,7 +127,7 @@ def _reached(told: pd.DataFrame, *of: str) -> pd.Series[Any]:
     return highest.groupby([told[name] for name in of]).shift(fill_value=0)
 
 
-def _unnoted(e: Evidence) -> int:
+def unnoted(e: Evidence) -> int:
     """How many transactions may have taken effect without a note: one for each processor that was ended, and for each
     batch of which the store gave no answer."""
     windows, noted = e.fault_windows, e.run.events["event"].astype(str)

@@ -96,13 +96,13 @@ def polls(e: Evidence) -> pd.DataFrame:
 
 
 def with_log(e: Evidence, spans: pd.DataFrame) -> pd.DataFrame:
-    """Spans of offsets with what the log holds in them, `first_offset` to `last_offset`: `in_log` records, and
-    `log_hash_sum`."""
+    """Spans of offsets with what the log holds in them, `first_offset` to `last_offset`: from the row `low` on `in_log`
+    records, and `log_hash_sum`."""
     partition = spans["partition"].to_numpy()
     low = np.searchsorted(e.log_place, place(partition, spans["first_offset"].to_numpy()), side="left")
     high = np.searchsorted(e.log_place, place(partition, spans["last_offset"].to_numpy()), side="right")
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(e.log["payload_hash"].to_numpy(), dtype=np.uint64)])
-    return spans.assign(in_log=high - low, log_hash_sum=total[high] - total[low])
+    return spans.assign(low=low, in_log=high - low, log_hash_sum=total[high] - total[low])
 
 
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:

@@ -16,6 +16,7 @@ from factorylab.analysis.readings import SHED
 from factorylab.audit.model.registry import Evidence, Found, check
 
 NO_OBJECTIVE = "no objective"
+SERVED = ("sends", "commits", "faults", "phases")  # tables whose times say when the service was there
 
 
 def _within(limit: float | None, measured: Callable[[], pd.DataFrame], seconds_of: str, censored_of: str) -> Found:
@@ -41,19 +42,19 @@ def _at_most(e: Evidence, limit: int | None, count: int) -> Found:
     return Found(count if count > limit else 0, offered, f"{count:,} in all, at most {limit:,} allowed")
 
 
-@check("The service recovered in time from every fault.", "faults took too long")
+@check("The service recovered in time from every fault.", "faults took too long", by_times_of=SERVED)
 def recovery_s(e: Evidence) -> Found:
     if e.fault_windows.empty:
         return Found(0, 0, not_asked="no fault")
     return _within(e.run.scenario.objectives.recovery_s, lambda: e.recovery, "recovery_s", "recovery_censored")
 
 
-@check("No partition went too long without an acknowledgement.", "partitions had too long a gap")
+@check("No partition went too long without an acknowledgement.", "partitions had too long a gap", by_times_of=SERVED)
 def ack_gap_s(e: Evidence) -> Found:
     return _within(e.run.scenario.objectives.ack_gap_s, lambda: e.ack_gaps, "gap_s", "censored")
 
 
-@check("99 of 100 readings were stored in time after their intended send.", "readings took longer")
+@check("99 of 100 readings were stored in time after their intended send.", "readings took longer", by_times_of=SERVED)
 def latency_p99_s(e: Evidence) -> Found:
     """`count` are the readings beyond the objective, and 0 where they are no more than 1 %."""
     limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency_s)

@@ -15,6 +15,7 @@ from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.history.saved_run import each
 
 FIRST_WITH_REPLAY = 3  # schema version
+POLLED = ("reads", "workers")  # the order of polls is that of their times
 
 
 def lives(e: Evidence, frame: pd.DataFrame) -> pd.Series[Any]:
@@ -52,7 +53,7 @@ def _poll_witnesses(seen: pd.DataFrame, note: str) -> list[Witness]:
     ]
 
 
-@check("Within an assignment a processor reads every record.", "records were skipped")
+@check("Within an assignment a processor reads every record.", "records were skipped", by_times_of=POLLED)
 def skipped(e: Evidence) -> Found:
     """Records between two polls, and records inside a poll's range that it did not return. Offset gaps are legal."""
     seen = e.once(steps)
@@ -61,7 +62,7 @@ def skipped(e: Evidence) -> Found:
     return Found(int(missed.sum()), int(seen["count"].sum()), "", _poll_witnesses(seen[missed > 0], "skipped records"))
 
 
-@check("Within an assignment a processor never reads backwards.", "polls went back")
+@check("Within an assignment a processor never reads backwards.", "polls went back", by_times_of=POLLED)
 def rewound(e: Evidence) -> Found:
     seen = e.once(steps)
     back = seen[seen["first_offset"] <= seen["before"]]
@@ -89,7 +90,10 @@ def zombie_write(e: Evidence) -> Found:
     return Found(len(zombies), len(accepted), f"{refused:,} refused by the fence", witnesses)
 
 
-@check("A partition has one owner at a time, but for one that its group put out.", "assignments were made too early")
+@check(
+    "A partition has one owner at a time, but for one that its group put out.", "assignments were made too early",
+    by_times_of=("group", "workers", "faults"),
+)  # fmt: skip
 def two_owners(e: Evidence) -> Found:
     """By the callbacks of the group. A member that hears of its loss late, was killed, or ended before it could say
     so, gave its partitions up without a word."""

@@ -15,11 +15,13 @@ from factorylab.analysis import rates
 from factorylab.audit.checks import cut_evidence, fault_evidence
 from factorylab.audit.checks.duplicates import surplus
 from factorylab.audit.checks.loss import beyond_journal
+from factorylab.audit.checks.undisturbed import replaced
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history import run_folders
 from factorylab.history.saved_run import each
+from factorylab.history.tables import WRITERS
 
 RATE_TOLERANCE = 0.05
 LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
@@ -28,7 +30,9 @@ SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
 NODES = ("broker-1", "broker-2", "broker-3", "database")
-JUMP_S = 0.5  # an adjusted clock drifts by at most 0.5 ms a second (adjtimex), so by 0.1 s in a run of minutes
+JUMP_S = (
+    0.1  # an adjustment slows or hastens both clocks alike; the two are read microseconds apart (`core.clock.stamp`)
+)
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 
@@ -51,7 +55,9 @@ def tables(e: Evidence) -> Found:
     return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
 
 
-@check("All clocks are of one boot, and none jumped.", "readings of a clock are of another time", "INVALID")
+@check(
+    "All clocks are of one boot, and none jumped.", "readings of a clock are of another time", "INVALID", of_times=True
+)
 def one_clock(e: Evidence) -> Found:
     """Wherever both clocks were written down, the wall clock must be as far from the monotonic one as it is at most
     other places: a step of the wall clock, or a host that was suspended, moves it by more than JUMP_S."""
@@ -66,7 +72,13 @@ def one_clock(e: Evidence) -> Found:
     jumped = stamps.assign(jump_s=jump_s)[jump_s.abs() > JUMP_S]
     words = [f"{worker}: another boot" for worker in other]
     words += [f"{j.who}: the wall clock is off by {j.jump_s:+.1f} s" for j in each(jumped)]
-    return Found(len(words), len(stamps), "; ".join(words[:WITNESSES]), _notes(words))
+    wrote = [t for who in {*other, *map(str, jumped["who"])} for t in (*_written_by(who), "workers")]
+    return Found(len(words), len(stamps), "; ".join(words[:WITNESSES]), _notes(words), distrusted=frozenset(wrote))
+
+
+def _written_by(who: str) -> tuple[str, ...]:
+    """The tables of a worker; those of the runner where `who` is a phase."""
+    return WRITERS.get(who.rpartition("-")[0] or who, WRITERS["runner"])
 
 
 @check("The run went through all its phases, once and in their order.", "phases did not come in turn", "INVALID")
@@ -92,18 +104,18 @@ def no_problems(e: Evidence) -> Found:
 
 
 @check(
-    "Each reading was due once and answered after its send, and no record lies beyond the journal.",
+    "Each reading was due once and answered once, and no record lies beyond the journal.",
     "readings break this", "INVALID",
 )  # fmt: skip
 def journal_whole(e: Evidence) -> Found:
     """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
-    journal was cut. Only a confirmation has a time and a place."""
+    journal was cut. Only a confirmation has a time and a place, and none has an error."""
     twice = int(surplus(e.send_key, e.size).sum())
     cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
-    times = e.run.frame("sends", "t_ns", "t_ack_ns")
-    ok, told = (e.sends["outcome"] == "ok").to_numpy(), (times["t_ack_ns"] >= 0).to_numpy()
-    odd = (ok != told) | (told & (times["t_ack_ns"] < times["t_ns"]).to_numpy())
-    odd = np.flatnonzero(odd | (~ok & (e.sends["offset"] >= 0).to_numpy()))
+    answered = e.run.frame("sends", "t_ack_ns")["t_ack_ns"]
+    ok, told = (e.sends["outcome"] == "ok").to_numpy(), (answered >= 0).to_numpy()
+    failed = e.run.frame("sends", "error")["error"].notna().to_numpy()
+    odd = np.flatnonzero((ok != told) | (ok & failed) | (~ok & (e.sends["offset"] >= 0).to_numpy()))
     detail = f"{twice:,} due twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
     witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(e.send_key[odd], "an answer that cannot be")
     return Found(twice + len(cut) + len(odd), len(e.sends), detail, witnesses)
@@ -259,11 +271,13 @@ def healed(e: Evidence) -> Found:
     return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
 
 
-@check("No part of the system died unasked.", "parts died")
+@check("No part of the system died unasked.", "parts died", by_times_of=("processes", "faults", "phases"))
 def died_unasked(e: Evidence) -> Found:
     """A finding about the system, so a FAIL: what the supervisor saw end, and what the probe saw dead with no fault
-    on it. A fleet that replays a recording ends with it."""
+    on it. A fleet that replays a recording ends with it. What somebody else began again he may have ended, too:
+    `undisturbed` says so."""
     names = {name for name in e.run.manifest.workers_died if name not in OWN_WORKERS}
+    others = replaced(e)
     samples = e.run.frame("processes", "t_ns", "name", "status")
     start, end = _window(e, "warm_up", "recover")
     dead = samples[(samples["status"] == "dead") & samples["t_ns"].between(start, end)]
@@ -274,7 +288,7 @@ def died_unasked(e: Evidence) -> Found:
         asked = pd.Series(False, index=mine.index)
         for w in each(windows[windows["node"] == name]):
             asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else end)
-        if not asked.all() and str(name) not in OWN_WORKERS:
+        if not asked.all() and str(name) not in (*OWN_WORKERS, *others):
             names.add(str(name))
     total = samples["name"].nunique()
     return Found(len(names), int(total), ", ".join(sorted(names)), _notes(sorted(names)))

@@ -7,6 +7,7 @@ come from here, so that every check reads alike. A check that raises is INVALID:
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
@@ -47,6 +48,25 @@ class Evidence(Readings, Kept):
         """What a final read that was cut short did not find may be there: it proves no loss. Raises LabError."""
         if "end" not in self.run.phases:
             raise LabError("the run was cut short before its final read was done")
+
+    @cached_property
+    def _looked(self) -> dict[str, Found]:
+        return {}
+
+    def look(self, check: Registered) -> Found:
+        """What a check finds, looked for once. Raises whatever the check raises."""
+        if check.name not in self._looked:
+            self._looked[check.name] = check.look(self)
+        return self._looked[check.name]
+
+    @cached_property
+    def distrusted(self) -> frozenset[str]:
+        """Tables whose times cannot be, as far as the checks of times could be made."""
+        found: set[str] = set()
+        for of_times in (c for c in CHECKS if c.of_times):
+            with suppress(Exception):  # it is INVALID by itself
+                found |= self.look(of_times).distrusted
+        return frozenset(found)
 
     @cached_property
     def service(self) -> ServiceTimes:
@@ -138,6 +158,7 @@ class Found:
     """`count` of `n` cases break the claim; `detail` adds to the sentence built from the two.
 
     Without a case the claim is not asked, and neither is it where `not_asked` says why the run does not promise it.
+    `distrusted`: the tables whose times cannot be, as a check of times found.
     """
 
     count: int
@@ -145,6 +166,7 @@ class Found:
     detail: str = ""
     witnesses: Sequence[Witness] = field(default=())
     not_asked: str = ""
+    distrusted: frozenset[str] = frozenset()
 
     @property
     def asked(self) -> bool:
@@ -165,20 +187,26 @@ class Registered:
     cases: str
     broken: Outcome
     look: Look
+    of_times: bool = False
+    by_times_of: frozenset[str] = frozenset()
 
     def __call__(self, evidence: Evidence) -> Check:
         try:
-            found = self.look(evidence)
+            found = evidence.look(self)
         except Exception as error:  # whatever it is: a check without an answer must not pass
             text = f"the check could not be made: {type(error).__name__}: {error}"
             return Check(name=self.name, verdict="INVALID", count=0, n=0, claim=self.claim, measured=text)
+        broken, words = self.broken, found.words(self.cases)
+        if found.count and (doubted := self.by_times_of & evidence.distrusted):
+            broken = "INVALID"
+            words += f"; proves nothing: times in {', '.join(sorted(doubted))} cannot be"
         return Check(
             name=self.name,
-            verdict=self.broken if found.count else "PASS" if found.asked else "NOT_ASKED",
+            verdict=broken if found.count else "PASS" if found.asked else "NOT_ASKED",
             count=found.count,
             n=found.n,
             claim=self.claim,
-            measured=found.words(self.cases),
+            measured=words,
             witnesses=list(found.witnesses)[:WITNESSES],
         )
 
@@ -186,11 +214,17 @@ class Registered:
 CHECKS: list[Registered] = []
 
 
-def check(claim: str, cases: str, broken: Outcome = "FAIL") -> Callable[[Look], Look]:
-    """Register a function, by its name, as the check of `claim`; `cases` are what it counts."""
+def check(
+    claim: str, cases: str, broken: Outcome = "FAIL", *, of_times: bool = False, by_times_of: Sequence[str] = ()
+) -> Callable[[Look], Look]:
+    """Register a function, by its name, as the check of `claim`; `cases` are what it counts.
+
+    `of_times`: it tests whether the times of the history can be. `by_times_of`: what it finds is judged by the times
+    in these tables, so where those cannot be it is INVALID, and nothing is held against the system.
+    """
 
     def register(look: Look) -> Look:
-        CHECKS.append(Registered(look.__name__, claim, cases, broken, look))
+        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, frozenset(by_times_of)))
         return look
 
     return register

@@ -89,7 +89,7 @@ def test_a_killed_owner_ends_at_the_kill(consumer: Run) -> None:
     mine = spans[spans["partition"] == 1]
     assert mine["worker"].tolist() == ["processor-1", "processor-0", "processor-1"]
     assert mine["ended_by"].tolist() == ["killed", "revoked", "end"]
-    assert mine["end_s"].iloc[0] == 6 and mine["start_s"].iloc[1] == pytest.approx(11.1)
+    assert mine["end_s"].iloc[0] == 6 and mine["start_s"].iloc[1] == pytest.approx(11.01)
 
 
 def test_callbacks_close_together_are_one_rebalance(consumer: Run) -> None:

@@ -1,0 +1,166 @@
+"""Whether what the probe saw agrees with itself, and with what was sent, stored and read at the end.
+
+The probe writes of everything in one look, so its tables have the same times. What a broker told lies between what was
+confirmed before it was asked and what was sent until it answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from factorylab.analysis.readings import Ints, Mask
+from factorylab.audit.checks.completeness import found_words, unnoted
+from factorylab.audit.model.registry import Evidence, Found, check
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import each
+
+SETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 14 s, elections and rebalances follow
+
+
+@check("The probe's samples agree with each other and with what was sent, confirmed and stored.", "do not", "INVALID")
+def samples_agree(e: Evidence) -> Found:
+    views = e.run.partitions.sort_values(["partition", "t_ns"], kind="stable")
+    lags = e.run.lag.sort_values(["partition", "t_ns"], kind="stable")
+    words = [
+        *_looks(e),
+        *_ends_differ(views, lags),
+        *_leaders(e, views),
+        *_falls(e, views, lags),
+        *_beyond(e, views, lags),
+    ]
+    return found_words(words, len(views) + len(lags))
+
+
+def disturbed(e: Evidence, from_ns: Ints, until_ns: Ints) -> Mask:
+    """Spans of time that a fault reaches into, or what it set going."""
+    hit = np.zeros(len(from_ns), bool)
+    for w in each(e.fault_windows):
+        ended = w.healed_ns + round(SETTLED_S * NS) if w.healed_ns > 0 else np.iinfo(np.int64).max
+        hit |= (from_ns <= ended) & (until_ns >= w.intended_ns)
+    return hit
+
+
+def _looks(e: Evidence) -> Iterator[str]:
+    """Looks that lack a part, or have it twice: each is of every partition, of its lag, and of every process that was
+    seen before."""
+    ticks = np.unique(e.run.frame("processes", "t_ns")["t_ns"].to_numpy())
+    for table, of in (("partitions", "partition"), ("lag", "partition"), ("processes", "name")):
+        rows = e.run.frame(table, "t_ns", of)
+        first = rows.groupby(of, observed=True)["t_ns"].agg(["min", "size", "nunique"])
+        expected = len(ticks) - np.searchsorted(ticks, first["min"].to_numpy())
+        odd = first[(first["nunique"] != expected) | (first["size"] != expected)]
+        strange = int((~np.isin(rows["t_ns"].to_numpy(), ticks)).sum())
+        yield from (f"{table} of {name} lack looks, or have some twice" for name in odd.index)
+        if strange:
+            yield f"{strange:,} samples of {table} are of no look"
+    views = e.run.frame("views", "t_ns", "broker", "partition")
+    strays = int(views.duplicated().sum())
+    for moments in (views["t_ns"], e.run.frame("members", "t_ns")["t_ns"]):  # a member that rejoined is there twice
+        strays += int((~np.isin(moments.to_numpy(), ticks)).sum())
+    if strays:
+        yield f"{strays:,} samples of members and views are of no look, or there twice"
+
+
+def _ends_differ(views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
+    """The end of a partition is one number of a look, whichever table it stands in; with it a sample is valid."""
+    both = views.merge(lags[["t_ns", "partition", "end"]], on=["t_ns", "partition"], suffixes=("", "_of_lag"))
+    if odd := int((both["end"] != both["end_of_lag"]).sum()):
+        yield f"{odd:,} ends of partitions are others than those of the lag"
+    odd = int((views["valid"] != (views["end"] >= 0)).sum()) + int((lags["valid"] & (lags["end"] < 0)).sum())
+    odd += int((~lags["valid"] & (lags["end"] >= 0) & (lags["committed"] > 0)).sum())
+    if odd:
+        yield f"{odd:,} samples say that they are valid and are not, or the other way round"
+
+
+def _leaders(e: Evidence, views: pd.DataFrame) -> Iterator[str]:
+    """An epoch has one leader; a look names the leader of the newest epoch that a broker told of."""
+    known = views[views["epoch"] >= 0]
+    leaders = known[["partition", "epoch", "leader"]].drop_duplicates()
+    for row in each(leaders[leaders.duplicated(["partition", "epoch"])]):
+        yield f"partition {row.partition}: epoch {row.epoch} has two leaders"
+    told = e.run.frame("views", "t_ns", "partition", "epoch", "leader")
+    newest = told.sort_values("epoch", kind="stable").drop_duplicates(["t_ns", "partition"], keep="last")
+    both = known.merge(newest, on=["t_ns", "partition"], suffixes=("", "_told"))
+    if odd := int(((both["epoch"] != both["epoch_told"]) | (both["leader"] != both["leader_told"])).sum()):
+        yield f"{odd:,} samples of partitions are not of the newest view"
+
+
+def _falls(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
+    """Ends under one leader, leader epochs and committed offsets only rise, but where a fault explains a fall."""
+    valid = views[views["valid"]]
+    yield from _fallen(e, valid, ["partition", "leader", "epoch"], "end", "the end under one leader")
+    yield from _fallen(e, valid, ["partition"], "epoch", "the leader epoch")
+    yield from _fallen(e, lags[lags["valid"]], ["partition"], "committed", "the committed offset")
+
+
+def _fallen(e: Evidence, samples: pd.DataFrame, keys: list[str], column: str, what: str) -> Iterator[str]:
+    group = samples.groupby(keys, observed=True)
+    fallen = samples[column] < group[column].shift()
+    if not fallen.any():
+        return
+    since = group["t_ns"].shift()[fallen].to_numpy().astype(np.int64)
+    unexplained = ~disturbed(e, since, samples.loc[fallen, "t_ns"].to_numpy())
+    for row in each(samples[fallen][unexplained]):
+        yield f"{what} of partition {row.partition} fell to {getattr(row, column):,}, and no fault explains it"
+
+
+def _beyond(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
+    """Ends beyond what was sent, or short of what was confirmed; committed offsets beyond what was stored."""
+    times = e.run.frame("sends", "t_ns", "t_ack_ns")
+    lost = e.acked & ~e.in_log
+    for p in range(e.run.scenario.topology.partitions):
+        mine = views[(views["partition"] == p) & views["valid"]]
+        here = np.flatnonzero(e.sends["partition"].to_numpy() == p)
+        if not lost[e.send_key[here]].any() and e.acks != "0":  # a log that was cut off held other records before
+            beyond = _too_far(e, p, mine, times["t_ns"].to_numpy())
+            yield from [f"{beyond:,} ends of partition {p} lie beyond what was sent"] * bool(beyond)
+        if e.acks == "all":
+            short = _too_short(e, mine, here, times["t_ack_ns"].to_numpy())
+            yield from [f"{short:,} ends of partition {p} lie below what was confirmed"] * bool(short)
+    yield from _committed_too_far(e, lags[lags["valid"]])
+
+
+def _too_far(e: Evidence, partition: int, samples: pd.DataFrame, sent: Ints) -> int:
+    """Ends of which a record was sent only after the sample."""
+    low, high = np.searchsorted(e.log["partition"].to_numpy(), [partition, partition + 1])
+    key = e.log_key[low:high]
+    row = np.where(key >= 0, e.send_row[key], -1) if e.size else key
+    latest = np.maximum.accumulate(np.where(row >= 0, sent[row], 0)) if len(row) else row
+    offsets = e.log["offset"].to_numpy()[low:high]
+    reached = np.searchsorted(offsets, samples["end"].to_numpy())
+    latest = np.concatenate([[0], latest])
+    top = e.run.frozen.loc[e.run.frozen["partition"] == partition, "end"].max()
+    return int(((latest[reached] > samples["t_ns"].to_numpy()) | (samples["end"].to_numpy() > top)).sum())
+
+
+def _too_short(e: Evidence, samples: pd.DataFrame, here: Ints, answered: Ints) -> int:
+    """Ends that were asked for after a record at or beyond them was confirmed, while no fault was about."""
+    acked = here[e.acked[e.send_key[here]] & (answered[here] >= 0)]
+    acked = acked[np.argsort(answered[acked], kind="stable")]
+    reached = np.concatenate([[-1], np.maximum.accumulate(e.sends["offset"].to_numpy()[acked])])
+    samples = samples[samples["asked_ns"] >= 0]
+    asked = samples["asked_ns"].to_numpy()
+    confirmed = reached[np.searchsorted(answered[acked], asked, side="left")]
+    quiet = ~disturbed(e, asked, samples["t_ns"].to_numpy())
+    return int((quiet & (samples["end"].to_numpy() <= confirmed)).sum())
+
+
+def _committed_too_far(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
+    """A processor tells Kafka of its position once its transaction is noted. Where one may be missing, its poll
+    counts. A client that commits by itself commits what it likes."""
+    if e.run.scenario.clients.processor != "fenced":
+        return
+    commits = e.run.commits[~e.run.commits["refused"]]
+    noted = commits.rename(columns={"to_offset": "reached"})[["partition", "t_ns", "reached"]]
+    if unnoted(e):
+        polled = e.run.reads.assign(reached=e.run.reads["last_offset"] + 1)
+        noted = pd.concat([noted, polled[["partition", "t_ns", "reached"]]])
+    noted = noted.sort_values("t_ns", kind="stable")
+    noted["reached"] = noted.groupby("partition")["reached"].cummax()
+    both = pd.merge_asof(lags.sort_values("t_ns", kind="stable"), noted, on="t_ns", by="partition")
+    beyond = both["committed"] > both["reached"].fillna(0)
+    for partition, mine in both[beyond].groupby("partition"):
+        yield f"{len(mine):,} committed offsets of partition {partition} lie beyond what was stored"
