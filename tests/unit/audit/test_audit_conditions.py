@@ -334,13 +334,14 @@ EVIDENCE: dict[str, Case] = {
         {"complete": 1}, broker_loss),
     "a final read that begins too late": Case(drop("log", 0), {"lost_in_log": 1, "final_read": 1}),
     "a partition of which retention left nothing": Case(emptied, {}),
-    "a probe that began late": Case(blind_for(-3, 0.2), {"probe_alive": 1}),
-    "a probe that ended early": Case(blind_for(8.9, 99), {"probe_alive": 1}),
+    "a probe that began late": Case(blind_for(-3, 0.2), {"probe_alive": 1, "probe_saw": 8}),
+    "a probe that ended early": Case(blind_for(8.9, 99), {"probe_alive": 1, "probe_saw": 8}),
     "a probe that looked too rarely": Case(every_third_look_missing, {"probe_alive": 1}),
     "the rate is the declared one until the next is": Case(
         both(halved_at(3), lambda h: h.add("stages", worker="fleet-0", t_ns=at_ns(3), rate_per_s=50)),
         {"kept_rate": 1, "reading_times": 154}),
-    "a lag that nobody saw is not steady": Case(without("lag", 0, 6), {"probe_alive": 4, "steady_state": 1}),
+    "a lag that nobody saw is not steady": Case(
+        without("lag", 0, 6), {"probe_alive": 4, "probe_saw": 3, "steady_state": 1}),
     "too few readings while a fault was held": Case(
         offered_before(6, 12), {"enough_sends": 1, "kept_rate": 1, "reading_times": 796}, broker_loss),
     "a fault without an end has no window": Case(
@@ -349,7 +350,7 @@ EVIDENCE: dict[str, Case] = {
     "a last sample that says nothing": Case(of_the_last_partition(valid=False, isr=[]), {}),
     "a partition that was never seen": Case(
         lambda h: h.__setitem__("partitions", h["partitions"].query("partition != 2")),
-        {"probe_alive": 2, "healed": 1}),
+        {"probe_alive": 2, "probe_saw": 2, "healed": 1}),
     "a processor that was stopped after the drain": Case(
         lambda h: h.add("processes", worker="probe", t_ns=at_ns(12), name="processor-0", pid=7, status="dead",
                         cpu_s=0.0, rss_bytes=0), {}),
