@@ -345,7 +345,8 @@ TORN: dict[str, tuple[Spoil, list[str]]] = {
     "a link stayed broken": (link("broker-3", "broker-1", 12, 99, ok=False), ["healed"]),
     "a link broke again": (link("broker-3", "broker-1", 15, 99, ok=False), ["healed"]),
     "no link was tried after the healing": (untried(12, 99), ["healed", "probe_saw"]),
-    "the probe tried nothing at all": (lambda h: h.__setitem__("reach", h["reach"].head(0)), ["fault_landed", "probe_saw"]),
+    "the probe tried nothing at all": (
+        lambda h: h.__setitem__("reach", h["reach"].head(0)), ["fault_landed", "probe_saw"]),
     "the injector saw other links than those of the cut": (
         lambda h: h["faults"].__setitem__("step", h["faults"]["step"].replace("evidence", "no_evidence")),
         ["fault_landed"]),
