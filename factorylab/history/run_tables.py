@@ -191,8 +191,11 @@ def dense(table: str, rows: pa.Table) -> pd.DataFrame:
 
 def _frame(table: str, found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Columns in the wanted order; those that an older history lacks are unknown."""
-    lacking = {name: "float64" if dtypes(table)[name] == "float64" else "int64" for name in wanted if name not in found}
-    unknown = {name: np.full(rows, UNKNOWN, dtype) for name, dtype in lacking.items()}
+    lacking = {name: dtypes(table)[name] for name in wanted if name not in found}
+    unknown = {
+        name: np.full(rows, UNKNOWN).astype(dtype if dtype in {"float64", "uint64"} else "int64")
+        for name, dtype in lacking.items()
+    }
     return pd.DataFrame({name: (found | unknown)[name] for name in wanted}, copy=False)
 
 

@@ -95,7 +95,7 @@ def _of(column: str, value: object) -> Callable[[pd.DataFrame], pd.Series[bool]]
     return lambda frame: frame[column] == value
 
 
-FINAL_TABLES = tuple(TABLES.keys() - {"workers", *(table for tables in WRITERS.values() for table in tables)})
+FINAL_TABLES = tuple(sorted(TABLES.keys() - {"workers", *(table for tables in WRITERS.values() for table in tables)}))
 WITH_ALERTS, WITH_VALUES, WITH_DATABASE = "database_loss", "baseline", "database_loss"
 HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE}
 STEP = ("fault_times", "fault_landed", "run_times")

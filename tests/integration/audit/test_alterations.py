@@ -39,7 +39,9 @@ def test_each_column_has_its_alteration() -> None:
     assert FOUND.keys() & INFORMATIVE.keys() == set() and FOUND.keys() <= COLUMNS
 
 
-@pytest.mark.parametrize(("column", "alteration"), FOUND.items(), ids=[".".join(column) for column in FOUND])
+@pytest.mark.parametrize(
+    ("column", "alteration"), sorted(FOUND.items()), ids=[".".join(column) for column in sorted(FOUND)]
+)
 def test_an_altered_column_is_found(
     recordings: dict[str, Run], column: tuple[str, str], alteration: Alteration
 ) -> None:
