@@ -8,6 +8,7 @@ probe blind: the others' answers count. What nobody could have answered is left 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +54,7 @@ class Sight:
         if not {"warm_up", "drain"} <= run.phases.keys():
             raise ValueError("the run never went from warm_up to drain")
         self._run, self._window = run, (run.phases["warm_up"], run.phases["drain"])
+        self._faults = list(each(fault_windows(run)))
         self._partitions = range(run.scenario.topology.partitions)
         self._processors = [f"processor-{i}" for i in range(run.scenario.clients.processors)]
         self._fleets = [f"fleet-{i}" for i in range(run.scenario.workload.fleets)]
@@ -69,9 +71,7 @@ class Sight:
 
     def _hit(self, *nodes: str) -> list[tuple[int, int]]:
         """When a fault was on one of these nodes, or it was about to return from it."""
-        windows = fault_windows(self._run)
-        mine = windows[windows["node"].isin(nodes)]
-        return joined((w.intended_ns, _returned_ns(w)) for w in each(mine))
+        return joined((w.intended_ns, _returned_ns(w)) for w in self._faults if w.node in nodes)
 
     def _all_hit(self, nodes: Sequence[str]) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = [self._window]
@@ -79,12 +79,15 @@ class Sight:
             spans = common(spans, self._hit(node))
         return spans
 
+    @cached_property
+    def _all_brokers_hit(self) -> list[tuple[int, int]]:
+        return self._all_hit(BROKERS)
+
+    @cached_property
     def _no_coordinator(self) -> list[tuple[int, int]]:
         """When the group may be without its coordinator: two of three brokers are hit, or one was just lost or came
         back."""
-        windows = fault_windows(self._run)
-        mine = windows[windows["node"].isin(BROKERS)]
-        moves = [t for w in each(mine) for t in (w.intended_ns, w.healed_ns) if t > 0]
+        moves = [t for w in self._faults if w.node in BROKERS for t in (w.intended_ns, w.healed_ns) if t > 0]
         pairs = [common(self._hit(a), self._hit(b)) for a, b in (BROKERS[:2], BROKERS[1:], BROKERS[::2])]
         return joined(
             [*((t, t + round(COORDINATOR_S * NS)) for t in moves), *(span for pair in pairs for span in pair)]
@@ -97,7 +100,7 @@ class Sight:
     def _leaders(self, partition: int) -> Quantity:
         """No broker was heard of a partition's leader and ISR, though one could have been."""
         looks = leader_looks(self._run, partition)
-        return Quantity("the leader", partition, self._gaps(looks, excused=self._all_hit(BROKERS)))
+        return Quantity("the leader", partition, self._gaps(looks, excused=self._all_brokers_hit))
 
     def _ends(self, partition: int) -> Quantity:
         """A leader that no fault was on did not tell the partition's end."""
@@ -106,17 +109,17 @@ class Sight:
         looked = mine["valid"].to_numpy() | (leader < 0)
         for number, name in enumerate(BROKERS, 1):
             looked |= (leader == number) & _within(t_ns, self._hit(name))
-        return Quantity("the end", partition, self._gaps(t_ns[looked], END_S, self._all_hit(BROKERS)))
+        return Quantity("the end", partition, self._gaps(t_ns[looked], END_S, self._all_brokers_hit))
 
     def _committed(self, partition: int) -> Quantity:
         """An end was known and what the group has committed was not."""
         lags, ends = self._run.lag[self._run.lag["partition"] == partition], self._samples(partition)
         unknown = ends.loc[~ends["valid"], "t_ns"]
         looks = times(lags[lags["valid"] | lags["t_ns"].isin(unknown)])
-        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_coordinator()))
+        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_coordinator))
 
     def _group(self) -> Quantity:
-        excused = [*self._no_coordinator(), *self._all_hit(self._processors)]
+        excused = [*self._no_coordinator, *self._all_hit(self._processors)]
         return Quantity("the group's members", -1, self._gaps(times(self._run.members), excused=excused))
 
     def _nodes(self) -> Iterator[Quantity]:
