@@ -20,8 +20,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from factorylab.analysis.readings import place
 from factorylab.audit.judged import load
 from tests.support.histories import History, broker_loss
 
@@ -49,11 +51,15 @@ def in_turn(records: pd.DataFrame, count: int) -> pd.DataFrame:
 
 def raise_alerts(history: History) -> None:
     """Alerts about some of the stored readings, as the topic, the table and a pass over the log hold them."""
-    about = history["rows"].iloc[::ALERT_EVERY][["sensor", "seq"]]
+    about = history["rows"].iloc[::ALERT_EVERY][["sensor", "seq", "partition", "offset"]]
     ids = [f"sensor-{a.sensor}:{a.seq}:temperature_high.v1" for a in about.itertuples()]
     for sink in ("topic", "table", "replay"):
         history.add("alerts", sink=sink, alert_id=ids, sensor=about["sensor"].to_numpy(), seq=about["seq"].to_numpy(),
                     rule="temperature_high", severity="warning")  # fmt: skip
+    commits = history["commits"]
+    raised = np.sort(place(about["partition"].to_numpy(), about["offset"].to_numpy()))
+    low, high = (place(commits["partition"].to_numpy(), commits[of].to_numpy()) for of in ("from_offset", "to_offset"))
+    commits["alerts"] = np.searchsorted(raised, high) - np.searchsorted(raised, low)
 
 
 def judge(path: Path) -> tuple[str, float, float]:

@@ -355,15 +355,19 @@ def broker_loss(folder: Path, **changes: Any) -> History:
     samples.loc[led & samples["t_ns"].between(at_ns(9), at_ns(16)), "leader"] = 2
     samples.loc[led & (samples["t_ns"] > at_ns(16)), "epoch"] = 2
     _lead_anew(h)
+    _lead_anew(h, from_s=16, epoch=2)
     return h
 
 
-def _lead_anew(h: History) -> None:
-    """Partition 0 has its second leader epoch, for what was sent from 7.5 s on."""
-    first = int(h["sends"].query("partition == 0 and t_ns >= @at_ns(7.5)")["offset"].min())
-    end = int(h["frozen"].loc[0, "end"])
-    h["epochs"].loc[0, ["last_offset", "count"]] = [first - 1, first]
-    h.add("epochs", partition=0, epoch=1, first_offset=first, last_offset=end - 1, count=end - first)
+def _lead_anew(h: History, from_s: float = 7.5, epoch: int = 1) -> None:
+    """Partition 0 has its next leader epoch, for what was sent from then on."""
+    since = h["sends"].loc[(h["sends"]["partition"] == 0) & (h["sends"]["t_ns"] >= at_ns(from_s)), "offset"]
+    if since.empty:
+        return
+    first, end, spans = int(since.min()), int(h["frozen"].loc[0, "end"]), h["epochs"]
+    last = spans.index[spans["partition"] == 0][-1]
+    spans.loc[last, ["last_offset", "count"]] = [first - 1, first - spans.loc[last, "first_offset"]]
+    h.add("epochs", partition=0, epoch=epoch, first_offset=first, last_offset=end - 1, count=end - first)
 
 
 def consumer_loss(folder: Path, **changes: Any) -> History:
