@@ -83,6 +83,12 @@ class Sight:
     def _all_brokers_hit(self) -> list[tuple[int, int]]:
         return self._all_hit(BROKERS)
 
+    @property
+    def _no_group(self) -> list[tuple[int, int]]:
+        """When nobody could tell of the group: while it forms, before the steady state, and without a coordinator."""
+        warm_up_ns = self._window[0]
+        return [(warm_up_ns, self._run.phases.get("steady", warm_up_ns)), *self._no_coordinator]
+
     @cached_property
     def _no_coordinator(self) -> list[tuple[int, int]]:
         """When the group may be without its coordinator: two of three brokers are hit, or one was just lost or came
@@ -116,10 +122,10 @@ class Sight:
         lags, ends = self._run.lag[self._run.lag["partition"] == partition], self._samples(partition)
         unknown = ends.loc[~ends["valid"], "t_ns"]
         looks = times(lags[lags["valid"] | lags["t_ns"].isin(unknown)])
-        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_coordinator))
+        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_group))
 
     def _group(self) -> Quantity:
-        excused = [*self._no_coordinator, *self._all_hit(self._processors)]
+        excused = [*self._no_group, *self._all_hit(self._processors)]
         return Quantity("the group's members", -1, self._gaps(times(self._run.members), excused=excused))
 
     def _nodes(self) -> Iterator[Quantity]:

@@ -93,6 +93,7 @@ EXCUSED: dict[str, tuple[Made, Spoil]] = {
     "the end of a dead leader's partition": (broker_loss, invalid("partitions", 6, 9, 0)),
     "what the group committed, while its coordinator is away": (broker_loss, invalid("lag", 6.1, 14)),
     "the members, while the coordinator is away": (broker_loss, gone("members", 6.1, 14)),
+    "the members, while the group forms": (healthy, gone("members", -9, -0.1)),
     "what a broker that is cut off says": (network_partition, gone("views", 6, 13, broker=1)),
     "leaders, for less than the limit": (healthy, unheard(3, 4.5, 0, 1, 2)),
 }
