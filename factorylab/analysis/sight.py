@@ -21,6 +21,7 @@ from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 
 SLOW_LOOK_S = 5.0  # of links and of the database: a look takes as long as what it tries hangs
+GROUP_S = 3.0  # two questions to the coordinator in a row may stay without an answer where the host is busy: seen 2.3 s
 END_S = 5.0  # a new leader tells no end before its followers have caught up: 2.2 s seen
 FROZEN_S = 5.0  # a broker at rest, and the probe itself, use CPU time within 1.1 s
 COORDINATOR_S = 20.0  # a group whose coordinator died has another once its session ended: 8.9 s seen, 14 s for leaders
@@ -122,11 +123,11 @@ class Sight:
         lags, ends = self._run.lag[self._run.lag["partition"] == partition], self._samples(partition)
         unknown = ends.loc[~ends["valid"], "t_ns"]
         looks = times(lags[lags["valid"] | lags["t_ns"].isin(unknown)])
-        return Quantity("the lag", partition, self._gaps(looks, excused=self._no_group))
+        return Quantity("the lag", partition, self._gaps(looks, GROUP_S, self._no_group))
 
     def _group(self) -> Quantity:
         excused = [*self._no_group, *self._all_hit(self._processors)]
-        return Quantity("the group's members", -1, self._gaps(times(self._run.members), excused=excused))
+        return Quantity("the group's members", -1, self._gaps(times(self._run.members), GROUP_S, excused))
 
     def _nodes(self) -> Iterator[Quantity]:
         """Nodes have samples; those of brokers and of the probe itself do not repeat the one before for long."""
