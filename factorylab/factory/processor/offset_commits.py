@@ -40,6 +40,11 @@ class OffsetCommits:
                 consumer.commit(offsets=positions, asynchronous=True)
                 self._unanswered = True
 
+    def send_last(self, consumer: Consumer, owned: Collection[int]) -> None:
+        """Commit what was noted without waiting for an answer: a member that leaves needs no more heartbeats."""
+        self._unanswered = False
+        self.send(consumer, owned)
+
     def heard(self, error: KafkaError | None, committed: Sequence[TopicPartition]) -> None:
         """The coordinator's answer, or that there will be none."""
         self._unanswered = False

@@ -142,6 +142,7 @@ class Processor:
     def _leave(self) -> None:
         """Leave the group, at most for CLOSE_S: dead brokers must not hold a process that was told to stop."""
         self._report("stopping")
+        self._commits.send_last(self._consumer, self._assignment.owned)
         thread = threading.Thread(target=self._close_consumer, daemon=True)
         thread.start()
         thread.join(CLOSE_S)

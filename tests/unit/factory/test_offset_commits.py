@@ -52,6 +52,16 @@ def test_while_a_commit_has_no_answer_only_the_latest_positions_are_kept(client:
     assert len(client.asked) == 2, "nothing new, nothing to commit"
 
 
+def test_a_member_that_leaves_commits_what_waited_for_an_answer(client: Any) -> None:
+    """The position of the last batch is committed, though the commit before has no answer yet."""
+    commits, consumer = OffsetCommits("t", Contests()), cast("Consumer", client)
+    for offset in (10, 20):
+        commits.note(0, offset)
+        commits.send(consumer, {0})
+    commits.send_last(consumer, {0})
+    assert client.asked == [{0: 10}, {0: 20}]
+
+
 def test_what_went_to_another_member_is_not_committed(client: Any) -> None:
     """A position that waited for an answer is dropped when its partition is lost: the new owner is further."""
     commits, consumer = OffsetCommits("t", Contests()), cast("Consumer", client)
