@@ -7,7 +7,7 @@
     STORE_AWAY    the database is dead or frozen, takes no write, or the owner noted that it could not store
     PRODUCER      none of these any more, and still nothing is acknowledged: the client backs off
     PROCESSOR     the same for what is stored, though there is something to store
-    NOT_OBSERVED  nothing: the probe had no look for longer than BLIND_S
+    NOT_OBSERVED  nothing: the probe had no look for longer than UNSEEN_S
     UNKNOWN       none of the above, though the probe looked: no cause seen
 
 Changes are seen by the probe, five times a second; a stretch that is shorter than LOOK_S goes to its neighbour.
@@ -15,7 +15,7 @@ Changes are seen by the probe, five times a second; a stretch that is shorter th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ import pandas as pd
 from factorylab.analysis.intervals import assignments, isr, leadership, seen
 from factorylab.analysis.outages import outages
 from factorylab.analysis.service import fault_windows
+from factorylab.analysis.spans import common, outside
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 
@@ -33,7 +34,7 @@ PRODUCER, PROCESSOR = "producer backs off", "processor starts over"
 NOT_OBSERVED, UNKNOWN = "not observed", "no cause seen"
 OF_THE_SYSTEM = (NO_LEADER, ISR_WAITS, NO_OWNER, STORE_AWAY)
 LOOK_S = 0.25
-BLIND_S = 1.0  # without a look for longer, the probe has not observed what happened
+UNSEEN_S = 1.0  # without a look for longer, the probe has not observed what happened
 FOREVER_S = 1e9
 
 Span = tuple[float, float]
@@ -46,25 +47,6 @@ class Stretch(NamedTuple):
     of: str
     start_s: float
     end_s: float
-
-
-def both(one: Iterable[Span], other: Sequence[Span]) -> list[Span]:
-    """Where both hold."""
-    pairs = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
-    return [(start, end) for start, end in pairs if start < end]
-
-
-def outside(spans: Iterable[Span], whole: Span) -> list[Span]:
-    """The parts of `whole` that none of the spans covers."""
-    left, at = [], whole[0]
-    for start, end in sorted(spans):
-        if start > at:
-            left.append((at, min(start, whole[1])))
-        at = max(at, end)
-        if at >= whole[1]:
-            break
-    left.append((at, whole[1]))
-    return [(start, end) for start, end in left if start < end]
 
 
 class Causes:
@@ -104,7 +86,7 @@ class Causes:
         found = []
         for led in each(_of(self._leaders, partition)):
             name, span = f"broker-{led.leader}", (led.start_s, led.end_s)
-            gone = [span] if led.leader < 0 else both([span], self._away.get(name, []) + self._apart("host", name))
+            gone = [span] if led.leader < 0 else common([span], self._away.get(name, []) + self._apart("host", name))
             found += [Stretch(NO_LEADER, "" if led.leader < 0 else name, *one) for one in gone]
         return found
 
@@ -113,9 +95,9 @@ class Causes:
         for led in each(_of(self._leaders, partition)):
             leader = f"broker-{led.leader}"
             for told in each(_of(self._in_sync, partition)):
-                span = both([(led.start_s, led.end_s)], [(told.start_s, told.end_s)])
+                span = common([(led.start_s, led.end_s)], [(told.start_s, told.end_s)])
                 for name in (f"broker-{b}" for b in told.in_sync.split() if int(b) != led.leader):
-                    silent = both(span, self._away.get(name, []) + self._apart(leader, name))
+                    silent = common(span, self._away.get(name, []) + self._apart(leader, name))
                     found += [Stretch(ISR_WAITS, name, *one) for one in silent]
         return found
 
@@ -126,7 +108,7 @@ class Causes:
         for owned in each(_of(self._owned, partition)):
             span, worker = (owned.start_s, owned.end_s), str(owned.worker)
             gone = self._away.get(worker, []) + [s for b in (1, 2, 3) for s in self._apart(worker, f"broker-{b}")]
-            found += [Stretch(NO_OWNER, worker, *one) for one in both([span], gone)]
+            found += [Stretch(NO_OWNER, worker, *one) for one in common([span], gone)]
             working.append(span)
         return found + [Stretch(NO_OWNER, self._dead_before(partition, a), a, b) for a, b in outside(working, stall)]
 
@@ -141,13 +123,13 @@ class Causes:
         for noted in each(self._noted):
             mine = self._owned[(self._owned["worker"] == noted.process) & (self._owned["partition"] == partition)]
             span = (noted.lost_s, FOREVER_S if np.isnan(noted.back_s) else noted.back_s)
-            away += both([span], list(zip(mine["start_s"], mine["end_s"], strict=True)))
+            away += common([span], list(zip(mine["start_s"], mine["end_s"], strict=True)))
         return [Stretch(STORE_AWAY, "database", *span) for span in away]
 
     def _unseen(self, stall: Span) -> list[Span]:
-        looks = self._looks[(self._looks > stall[0] - BLIND_S) & (self._looks < stall[1] + BLIND_S)]
-        edges = np.concatenate([[stall[0] - BLIND_S], looks, [stall[1] + BLIND_S]])
-        return [(float(a), float(b)) for a, b in pairwise(edges) if b - a > BLIND_S]
+        looks = self._looks[(self._looks > stall[0] - UNSEEN_S) & (self._looks < stall[1] + UNSEEN_S)]
+        edges = np.concatenate([[stall[0] - UNSEEN_S], looks, [stall[1] + UNSEEN_S]])
+        return [(float(a), float(b)) for a, b in pairwise(edges) if b - a > UNSEEN_S]
 
 
 def _of(frame: pd.DataFrame, partition: int) -> pd.DataFrame:
@@ -185,7 +167,7 @@ def _first_of(known: Sequence[Stretch], stall: Span) -> list[Stretch]:
     """The stall in pieces, each with the first of the `known` that covers it; what none covers is left out."""
     left, found = [stall], []
     for one in sorted(known, key=lambda k: OF_THE_SYSTEM.index(k.cause)):
-        mine = both(left, [(one.start_s, one.end_s)])
+        mine = common(left, [(one.start_s, one.end_s)])
         found += [Stretch(one.cause, one.of, *span) for span in mine]
         left = [rest for part in left for rest in outside(mine, part)]
     return sorted(found, key=lambda k: k.start_s)
@@ -199,7 +181,7 @@ def _whole(
     for rest in outside([(s.start_s, s.end_s) for s in found], stall):
         if rest[1] - rest[0] < LOOK_S and found:
             continue
-        dark = both([rest], unseen)
+        dark = common([rest], unseen)
         found += [Stretch(NOT_OBSERVED, "", *span) for span in dark]
         for span in outside(dark, rest):
             found += _after(span, service, no_acks) if span[0] >= first_s else [Stretch(UNKNOWN, "", *span)]
@@ -210,7 +192,7 @@ def _after(span: Span, service: str, no_acks: Sequence[Span]) -> list[Stretch]:
     """Whose turn it is when the system is whole again: the client's that has not gone on yet."""
     if service == "acks":
         return [Stretch(PRODUCER, "", *span)]
-    nothing_new = both([span], no_acks)
+    nothing_new = common([span], no_acks)
     late = [Stretch(PRODUCER, "", *one) for one in nothing_new]
     return late + [Stretch(PROCESSOR, "", *one) for one in outside(nothing_new, span)]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis.readings import Ints
+from factorylab.analysis.spans import joined, outside
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run
 
@@ -17,35 +18,12 @@ Spans = Sequence[tuple[int, int]]
 """Stretches of time, from and to in ns."""
 
 
-def joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same moments as spans that do not overlap, in the order of time."""
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((start, end))
-    return found
-
-
-def without(span: tuple[int, int], excused: Spans) -> Iterator[tuple[int, int]]:
-    """The parts of a span that no excused one covers."""
-    at, end = span
-    for a, b in joined(excused):
-        if a > at:
-            yield at, min(a, end)
-        at = max(at, b)
-        if at >= end:
-            return
-    yield at, end
-
-
 def gaps(looks: Ints, window: tuple[int, int], limit_s: float = BLIND_S, excused: Spans = ()) -> list[tuple[int, int]]:
     """Where no look was for longer than `limit_s` in a window, apart from what is excused."""
     inside = np.unique(looks[(looks >= window[0]) & (looks <= window[1])])
     edges = np.concatenate([[window[0]], inside, [window[1]]])
     wide = np.flatnonzero(np.diff(edges) > limit_s * NS)
-    parts = (part for i in wide for part in without((int(edges[i]), int(edges[i + 1])), excused))
+    parts = (part for i in wide for part in outside(excused, (int(edges[i]), int(edges[i + 1]))))
     return [(a, b) for a, b in parts if b - a > limit_s * NS]
 
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.looks import BLIND_S, Spans, gaps, joined, leader_looks, times
+from factorylab.analysis.looks import BLIND_S, Spans, gaps, leader_looks, times
 from factorylab.analysis.readings import Ints
 from factorylab.analysis.service import fault_windows
+from factorylab.analysis.spans import common, joined
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 
@@ -36,12 +37,6 @@ class Quantity(NamedTuple):
     what: str
     partition: int
     unseen: Spans
-
-
-def common(one: Spans, other: Spans) -> list[tuple[int, int]]:
-    """The moments that lie in both."""
-    pairs = ((max(a, c), min(b, d)) for a, b in one for c, d in other)
-    return joined((start, end) for start, end in pairs if start < end)
 
 
 class Sight:

@@ -137,13 +137,9 @@ def _counts(e: Evidence, checks: list[Check]) -> Counts:
     )
 
 
-def _span(seconds: float, censored: bool) -> Span:
-    return Span(round(float(seconds), 3), bool(censored))
-
-
 def _seen_span(seconds: float, censored: bool) -> Span | None:
     """None where it was not observed (NaN)."""
-    return None if isnan(seconds) else _span(seconds, censored)
+    return None if isnan(seconds) else Span.of(seconds, censored)
 
 
 def _recovery(e: Evidence) -> list[Recovery]:
@@ -160,16 +156,16 @@ def _recovery(e: Evidence) -> list[Recovery]:
                 node=row.node,
                 held_s=round(row.held_s, 3),
                 detection=_seen_span(row.detection_s, row.detection_censored),
-                recovery=_span(row.recovery_s, row.recovery_censored),
+                recovery=Span.of(row.recovery_s, row.recovery_censored),
                 catch_up=_seen_span(row.catch_up_s, row.catch_up_censored),
-                ack_gaps=[PartitionGap(p, _span(g.seconds, g.censored)) for p, g in gaps.items()],
+                ack_gaps=[PartitionGap(p, Span.of(g.seconds, g.censored)) for p, g in gaps.items()],
             )
         )
     return found
 
 
 def _ack_gaps(e: Evidence) -> list[PartitionGap]:
-    return [PartitionGap(int(g.partition), _span(g.gap_s, g.censored)) for g in each(e.ack_gaps)]
+    return [PartitionGap(int(g.partition), Span.of(g.gap_s, g.censored)) for g in each(e.ack_gaps)]
 
 
 def _latency(e: Evidence) -> Latency | None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from factorylab.analysis.causes import NO_OWNER, STORE_AWAY, Span, outside
+from factorylab.analysis.causes import NO_OWNER, STORE_AWAY, Span
+from factorylab.analysis.spans import outside
 from factorylab.analysis.stalls import NO_FAULT, stalled
 from factorylab.audit.model import findings
 from factorylab.audit.model.registry import Evidence
@@ -29,17 +30,17 @@ def service(e: Evidence, lost: int | str | None) -> Service:
         lost=lost,
         stalls=[_stall(row) for row in each(frame)],
         sums=[
-            StallSum(row.partition, _span(row.acks_s, row.acks_open), _span(row.stores_s, row.stores_open))
+            StallSum(
+                row.partition,
+                findings.Span.of(row.acks_s, row.acks_open),
+                findings.Span.of(row.stores_s, row.stores_open),
+            )
             for row in each(stalled(since))
         ],
         unowned_s=unowned_s,
         unowned_because=_because(e.run, since) if unowned_s else "",
         away_s=_beyond_acks(since, STORE_AWAY),
     )
-
-
-def _span(seconds: float, censored: bool) -> findings.Span:
-    return findings.Span(round(float(seconds), 3), bool(censored))
 
 
 def _stall(row: Any) -> Stall:

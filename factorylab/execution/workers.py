@@ -213,7 +213,7 @@ class Crew:
 
     def check_own(self) -> None:
         """Raises StartFailed where the probe, the lab's own worker, has ended unasked, however it did: without it the
-        run proves nothing."""
+        run is inconclusive."""
         code = self.cluster.exit_code("probe") if "probe" in self._running else None
         if code is not None:
             raise StartFailed(f"the probe ended unasked with exit code {code}; see {self.run.logs}/probe.jsonl")

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, validate_call
 
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.core.limits import Count, Milliseconds, Number, Rate, Seconds, Whole
+from factorylab.core.sessions import CUT_OFF_SESSION_S
 from factorylab.core.vocabulary import AwayFrom, Direction, GroupProtocol
 from factorylab.scenarios.controls import control
 from factorylab.scenarios.fault_catalog import DatabaseKind, ProcessKind
@@ -34,8 +35,6 @@ from factorylab.scenarios.model import (
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
-PUT_OUT_S = 14.0
-"""The session of consumers where one is cut off: the group is to put it out while it is, for 20 s by default."""
 Refresh = Annotated[Number, Field(gt=0, le=3_600)]  # librdkafka takes no more than an hour
 
 
@@ -146,7 +145,7 @@ def network_partition(
         clients=Clients(
             acks=acks,
             producer={REFRESH: f"{refresh_s * 1000:.0f}"},
-            session_timeout_s=PUT_OUT_S if cut.hits == "processor" else None,
+            session_timeout_s=CUT_OFF_SESSION_S if cut.hits == "processor" else None,
         ),
         faults=(cut,),
         objectives=Objectives(shed=0),

@@ -163,5 +163,7 @@ def cross_read(e: Evidence) -> Found:
         f"partition {r.partition}, offsets {r.first_offset} to {r.last_offset}: {r.count:,} records, here {r.in_log:,}"
         for r in each(other)
     ]
-    read = f"{seen['count'].sum():,} records by kafka-python" if len(seen) else "no other client read the log"
+    reached, partitions = seen["partition"].nunique(), e.run.scenario.topology.partitions
+    read = f"{seen['count'].sum():,} records of {reached} of {partitions} partitions by kafka-python"
+    read = read if len(seen) else "no other client read the log"
     return Found(len(words), len(seen), "; ".join([read, *words[:WITNESSES]]), [Witness(note=w) for w in words])

@@ -11,8 +11,9 @@ from factorylab.audit.checks.completeness import found_words
 from factorylab.audit.checks.reading_times import latest_in
 from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.history.saved_run import each
+from factorylab.history.tables import SINCE
 
-FIRST_WITH_EPOCHS = 2  # schema version
+FIRST_WITH_EPOCHS = SINCE["epochs"]
 
 
 @check("The leader epochs cover the log, each in the time in which the probe saw it.", "spans do not", "INVALID")

@@ -14,9 +14,8 @@ from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 
-HELD_S = (
-    2.0  # a fault may be undone so much later than declared, and later by as long as the runner was busy with faults
-)
+HELD_S = 2.0
+"""A fault may be undone so much later than declared, and later by as long as the runner was busy with faults."""
 BUSY = (("intended", "evidence"), ("healing", "healed"))
 
 

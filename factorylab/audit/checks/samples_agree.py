@@ -17,7 +17,7 @@ from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 
-SETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 14 s, elections and rebalances follow
+UNSETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 20 s, elections and rebalances follow
 
 
 @check("The probe's samples agree with each other and with what was sent, confirmed and stored.", "do not", "INVALID")
@@ -38,7 +38,7 @@ def disturbed(e: Evidence, from_ns: Ints, until_ns: Ints) -> Mask:
     """Spans of time that a fault reaches into, or what it set going."""
     hit = np.zeros(len(from_ns), bool)
     for w in each(e.fault_windows):
-        ended = w.healed_ns + round(SETTLED_S * NS) if w.healed_ns > 0 else np.iinfo(np.int64).max
+        ended = w.healed_ns + round(UNSETTLED_S * NS) if w.healed_ns > 0 else np.iinfo(np.int64).max
         hit |= (from_ns <= ended) & (until_ns >= w.intended_ns)
     return hit
 

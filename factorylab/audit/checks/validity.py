@@ -30,9 +30,8 @@ SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
 NODES = ("broker-1", "broker-2", "broker-3", "database")
-JUMP_S = (
-    0.1  # an adjustment slows or hastens both clocks alike; the two are read microseconds apart (`core.clock.stamp`)
-)
+JUMP_S = 0.1
+"""An adjustment slows or hastens both clocks alike; the two are read microseconds apart (`core.clock.stamp`)."""
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 

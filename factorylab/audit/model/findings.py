@@ -85,6 +85,11 @@ class Span(msgspec.Struct, frozen=True):
     seconds: float
     censored: bool = False
 
+    @classmethod
+    def of(cls, seconds: float, censored: bool) -> Span:
+        """A measured length, to the millisecond."""
+        return cls(round(float(seconds), 3), bool(censored))
+
     def __str__(self) -> str:
         return f"{'> ' if self.censored else ''}{self.seconds:.1f} s"
 
@@ -257,7 +262,7 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worst(outcomes: list[CheckOutcome]) -> Outcome:
-    """Of the checks that were asked. No outcome at all proves nothing: INVALID."""
+    """Of the checks that were asked. Where none was asked the run is INVALID."""
     return max((o for o in outcomes if o != "NOT_ASKED"), key=ORDER.index, default="INVALID")
 
 

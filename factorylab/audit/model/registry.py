@@ -199,7 +199,7 @@ class Registered:
         broken, words = self.broken, found.words(self.cases)
         if found.count and (doubted := self.by_times_of & evidence.distrusted):
             broken = "INVALID"
-            words += f"; proves nothing: times in {', '.join(sorted(doubted))} cannot be"
+            words += f"; inconclusive, since times in {', '.join(sorted(doubted))} cannot be"
         return Check(
             name=self.name,
             verdict=broken if found.count else "PASS" if found.asked else "NOT_ASKED",

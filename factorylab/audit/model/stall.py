@@ -32,7 +32,7 @@ class Stall(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lasted(self) -> Span:
-        return Span(round(self.end_s - self.start_s, 3), self.open)
+        return Span.of(self.end_s - self.start_s, self.open)
 
 
 class StallSum(msgspec.Struct, frozen=True):

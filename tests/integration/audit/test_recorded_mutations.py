@@ -21,7 +21,7 @@ from tests.support.histories import History
 from tests.support.recorded_runs import unpack
 from tests.support.spoils import fired
 
-SEEDS = range(3)
+SEEDS = range(5)
 Dice = np.random.Generator
 Mutate = Callable[[History, Dice], dict[str, int | None]]
 """Spoils a history and says what must be counted; None: at least one."""
