@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
+SIDE_BY_SIDE := --numprocesses=2 --dist=loadgroup
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,11 +28,11 @@ $(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
 lab: setup ## the main job: run the quick profile on a real cluster, write results/report.html
 	@$(LAB) batch experiments/quick.yaml
 
-test: setup ## all tests, the notebooks included, against a real cluster; TESTERS=2 for two processes side by side
-	@$(BIN)/python -m pytest $(if $(TESTERS),--numprocesses=$(TESTERS) --dist=loadgroup) --nbmake --nbmake-timeout=600 tests notebooks
+test: setup ## all tests, the notebooks included, against a real cluster
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --nbmake --nbmake-timeout=600 tests notebooks
 
 test-unit: setup ## the tests that need nothing but this Python
-	@$(BIN)/python -m pytest -p no:nbmake --numprocesses=2 --dist=loadgroup tests/unit tests/notebooks
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p no:nbmake tests/unit tests/notebooks
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -1,9 +1,8 @@
 """How tests share processes and labs.
 
-Tests of several groups run side by side (tests/groups.py). Notebooks that run as tests share one lab in each process,
-as the runs of a batch do: none pays for the start of three brokers. That lab is the process's own, with results of its
-own; it starts with the first notebook and ends after the last, however that ends. What a notebook's run left in it is
-dropped before the next.
+Tests of several groups run side by side (tests/groups.py). Notebooks that run as tests share one lab, as the runs of a
+batch do: none pays for the start of three brokers. That lab has results of its own; it starts with the first notebook
+and ends after the last, however that ends. What a notebook's run left in it is dropped before the next.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs
 from factorylab.scenarios.catalog import build
-from tests.groups import ByGroup, groups_in_ids, is_notebook, mark
+from tests.groups import ByGroup, groups_in_ids, is_notebook, mark, step_back
 from tests.support.isolation import trouble
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
@@ -71,6 +70,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The first notebook opens the house."""
+    step_back(item)
     if not is_notebook(item):
         return
     if item.path.stem == RECORDED:

@@ -12,18 +12,17 @@ notebooks     reads the notebooks of notebooks/
 
 A test that runs on both backends lies in cluster/ and marks its other half as `compose`.
 
-Each test belongs to the group of what it owns, and one process has a group at a time:
+With several processes, each test belongs to a group, and one process has a group at a time:
 
-notebooks-0, -1   a house for notebooks each
-shared lab        the cluster of the session
-own labs          clusters that single tests start
-engine            the Docker engine
-test_…            everything else, by file
-quiet             what measures a time: alone, when all others have ended and their labs are gone
+labs      whatever has a cluster or a Docker engine: the session's lab, labs of single tests, notebooks. One at a time
+test_…    everything else, by file. A process that begins with one of these steps back (nice 19): it takes the time
+          that the labs leave, so that load does not decide what a lab's run measures
+quiet     what measures a time: alone, when all others have ended and their labs are gone
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,9 +33,11 @@ from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
 QUIET = "quiet"
-FIRST = ("notebooks-0", "notebooks-1", "shared lab", "own labs", "engine")  # the longest begin first
+LABS = "labs"
+LEAST_PRIORITY = 19
 TESTS = Path(__file__).parent
 GROUP = pytest.StashKey[str]()
+STARTED = pytest.StashKey[bool]()
 TEST_KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
@@ -45,7 +46,7 @@ def mark(items: list[pytest.Item]) -> None:
     for item in items:
         if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in TEST_KINDS):
             item.add_marker(kind_of(item))
-    groups = dict(zip(items, groups_of(items), strict=True))
+    groups = {item: group_of(item) for item in items}
     for item, group in groups.items():
         item.stash[GROUP] = group
     if items and hasattr(items[0].config, "workerinput"):
@@ -74,31 +75,28 @@ def kind_of(item: pytest.Item) -> str:
 
 
 def rank(group: str) -> int:
-    return len(FIRST) + 1 if group == QUIET else FIRST.index(group) if group in FIRST else len(FIRST)
-
-
-def groups_of(items: list[pytest.Item]) -> list[str]:
-    """The group of each test, in their order; the notebooks take turns between two houses."""
-    notebooks = [item for item in items if is_notebook(item)]
-    return [f"notebooks-{notebooks.index(item) % 2}" if is_notebook(item) else group_of(item) for item in items]
+    """The labs begin first, since they take longest."""
+    return {LABS: 0, QUIET: 2}.get(group, 1)
 
 
 def is_notebook(item: pytest.Item) -> bool:
     return item.path.suffix == ".ipynb"
 
 
-def fixtures(item: pytest.Item) -> list[str]:
-    return getattr(item, "fixturenames", [])
-
-
 def group_of(item: pytest.Item) -> str:
     if item.get_closest_marker(QUIET):
         return QUIET
-    if item.get_closest_marker("compose"):
-        return "engine"
-    if item.get_closest_marker("cluster"):
-        return "shared lab" if "cluster" in fixtures(item) else "own labs"
+    if is_notebook(item) or item.get_closest_marker("compose") or item.get_closest_marker("cluster"):
+        return LABS
     return item.path.stem
+
+
+def step_back(item: pytest.Item) -> None:
+    """Before a process's first test: where another process has the labs, this one and what it starts come after it."""
+    if hasattr(item.config, "workerinput") and STARTED not in item.config.stash:
+        item.config.stash[STARTED] = True
+        if item.stash[GROUP] != LABS and any(other.stash[GROUP] == LABS for other in item.session.items):
+            os.setpriority(os.PRIO_PROCESS, 0, LEAST_PRIORITY)
 
 
 class ByGroup(LoadGroupScheduling):

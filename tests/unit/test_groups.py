@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
 
-from tests.groups import QUIET, ByGroup
+from tests.groups import GROUP, LABS, LEAST_PRIORITY, QUIET, ByGroup, step_back
 
 
 class Process:
@@ -77,3 +78,29 @@ def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], pr
         mine = [(test, process) for test, process, _ in ran if test.endswith(f"@{name}")]
         assert [test for test, _ in mine] == group(name, count) and len({process for _, process in mine}) == 1
     assert {left for test, _, left in ran if test.endswith(f"@{QUIET}")} <= {1}
+
+
+@pytest.mark.parametrize(
+    ("groups", "process", "steps_back"),
+    [
+        (["a", LABS], {"workerinput": {}}, True),
+        ([LABS, "a"], {"workerinput": {}}, False),
+        (["a", "b"], {"workerinput": {}}, False),
+        (["a", LABS], {}, False),
+    ],
+    ids=["other tests beside labs", "the labs", "no labs", "one process for all"],
+)
+def test_whoever_runs_beside_labs_steps_back(
+    groups: list[str], process: dict[str, object], steps_back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that begins with other tests than those of labs gets the least priority, once, if another has labs."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "setpriority", lambda _kind, _who, priority: asked.append(priority))
+    config = SimpleNamespace(stash=pytest.Stash(), **process)
+    items = [SimpleNamespace(config=config, stash=pytest.Stash()) for _ in groups]
+    for item, group in zip(items, groups, strict=True):
+        item.stash[GROUP] = group
+        item.session = SimpleNamespace(items=items)
+    for item in items:
+        step_back(item)  # type: ignore[arg-type]
+    assert asked == [LEAST_PRIORITY] * steps_back

@@ -251,12 +251,12 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         if not self.high:
-            return "none: at every moment another replica in sync had each confirmed reading"
+            return "none: at every moment another replica in sync had each acknowledged reading"
         many = f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
         why = "alone in sync" if self.alone else "not known to be copied"
         unseen = f"; not observed for {self.unseen_s:.1f} s" if self.unseen_s else ""
         return (
-            f"at worst {many} confirmed readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s"
+            f"at worst {many} acknowledged readings, had the disk of broker {self.leader} died at {self.t_s:.1f} s"
             f" ({why}){unseen}"
         )
 

@@ -77,10 +77,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     def _still(self, done: str, spans: list[Span]) -> str:
         hit = [span for span in spans if span.seconds]
         if not hit:
-            return f"at no time nothing {done}"
-        worst = max(hit, key=lambda span: (span.censored, span.seconds))
-        length = f"{'more than ' if worst.censored else ''}{worst.seconds:.1f} s"
-        still = ", and not again while it was watched" if worst.censored else ""
+            return f"{done} without a stall"
+        shortest, longest = (f"{of(span.seconds for span in hit):.1f}" for of in (min, max))
+        length = f"{longest} s" if shortest == longest else f"{shortest}–{longest} s"
+        never = sum(span.censored for span in hit)
+        still = f", and on {never} of them not again while it was watched" if never else ""
         return f"nothing {done} for {length} on {len(hit)} of {self.partitions} partitions{still}"
 
     def _of(self, cause: str, text: str) -> str:

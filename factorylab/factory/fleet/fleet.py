@@ -111,7 +111,8 @@ class Fleet:
         share = len(self._source.sensors) / self._config.sensors if self._source.total is None else 1.0
         schedule = SendSchedule(self._config.stages, share, now_ns(), self._slot)
         try:
-            self.offer_all(schedule)
+            if not self._stop:  # told to stop while the topic was awaited: nothing was due yet
+                self.offer_all(schedule)
             self._flush()
             raise_if_dead(self._dead)
         finally:
