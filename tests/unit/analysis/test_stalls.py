@@ -281,7 +281,7 @@ def test_one_sentence_says_what_the_fault_did(tmp_path: Path) -> None:
 def test_an_owner_that_is_away_is_named(tmp_path: Path) -> None:
     """A killed owner is why there is none, not a session."""
     text = str(service(Evidence(consumer_loss(tmp_path).run()), 3))
-    assert text.startswith("3 lost; at no time nothing acknowledged; nothing stored for 5.1 s on 1 of 3 partitions")
+    assert text.startswith("3 lost; acknowledged without a stall; nothing stored for 5.1 s on 1 of 3 partitions")
     assert "because processor-1 was away" in text
 
 
