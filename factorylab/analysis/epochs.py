@@ -46,7 +46,7 @@ class Change:
 
 
 def cut_by(changes: list[Change], offset: Ints, t_ns: Ints) -> Ints:
-    """By record that is gone and was confirmed at `t_ns`: which change of its partition took it away, −1 none.
+    """By record that is gone and was acknowledged at `t_ns`: which change of its partition took it away, −1 none.
 
     The first after it whose epoch begins at or below the offset; else the last before it, whose former leader went on
     confirming.

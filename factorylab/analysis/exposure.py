@@ -1,19 +1,20 @@
 """Exposure: what the death of each leader would have lost, at every moment of a run.
 
-A confirmed reading is *exposed* while one broker alone is known to hold it: its offset lies above the high watermark
-(confirmed under acks=1 before a follower had it), or it was confirmed while the ISR was the leader alone.
+An acknowledged reading is *exposed* while one broker alone is known to hold it: its offset lies above the high
+watermark (acknowledged under acks=1 before a follower had it), or it was acknowledged while the ISR was the leader
+alone.
 
 What is known at a moment lies between two of the probe's answers, so the number is a band:
 
     floor      offsets below it have a copy. While two or more are in sync, the high watermark; while one is, the high
                watermark when it came to be alone, at the lowest that of two answers before the first that says so
-    high       confirmed until now at or above the lowest that the floor can be: as it was last answered
-    low        confirmed until now at or above the highest that the floor can be: as the next answer has it
+    high       acknowledged until now at or above the lowest that the floor can be: as it was last answered
+    low        acknowledged until now at or above the highest that the floor can be: as the next answer has it
 
 What a change of leader cut off is lost, no longer exposed: it counts until the change, within the probe's samples of
-it, and never if it was confirmed later by a leader that did not know. Which it was is known from the final read.
+it, and never if it was acknowledged later by a leader that did not know. Which it was is known from the final read.
 
-Under acks=all a confirmation itself proves that all in sync have the reading, so with two or more in sync none is
+Under acks=all an acknowledgement itself proves that all in sync have the reading, so with two or more in sync none is
 exposed and the band is nothing. Where brokers contradict each other the newest leader epoch counts.
 """
 
@@ -69,14 +70,14 @@ class Acks:
         self._offsets, self._t_by_offset = offset[by_offset], t_ns[by_offset]
 
     def end(self, t_ns: Ints) -> Ints:
-        """The offset after the highest one that was confirmed by each moment."""
+        """The offset after the highest one that was acknowledged by each moment."""
         count = np.searchsorted(self._times, t_ns, side="right")
         return (
             np.where(count > 0, self._top[np.maximum(count - 1, 0)] + 1, 0) if len(self._top) else np.zeros(len(t_ns))
         )
 
     def count(self, t_ns: Ints, floor: Ints) -> Ints:
-        """How many offsets ≥ floor were confirmed by each moment."""
+        """How many offsets ≥ floor were acknowledged by each moment."""
         low = np.searchsorted(self._offsets, floor)
         high = np.maximum(np.searchsorted(self._offsets, self.end(t_ns)), low)
         return np.array(

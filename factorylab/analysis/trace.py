@@ -56,7 +56,7 @@ def rows_of(run: Run, table: str, sensor: int, seq: int) -> pd.DataFrame:
 
 
 def places_of(sends: pd.DataFrame, log: pd.DataFrame) -> set[tuple[int, int]]:
-    """Every (partition, offset) at which the reading was confirmed or found."""
+    """Every (partition, offset) at which the reading was acknowledged or found."""
     both = pd.concat([sends[["partition", "offset"]], log[["partition", "offset"]]])
     return {(int(row.partition), int(row.offset)) for row in each(both) if row.offset != UNKNOWN}
 

@@ -189,10 +189,10 @@ def _exposure(e: Evidence) -> Exposure:
     """The worst moment; leader −1 where there was none.
 
     Raises:
-        LabError: nothing was confirmed at all, or the probe was blind, so that there may have been one.
+        LabError: nothing was acknowledged at all, or the probe was blind, so that there may have been one.
     """
     if e.acks == "0":
-        raise LabError("under acks=0 nothing is confirmed")
+        raise LabError("under acks=0 nothing is acknowledged")
     frame = exposure(e.run, e)
     if frame.empty:
         raise ValueError("the probe saw no leader")

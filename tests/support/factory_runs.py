@@ -84,7 +84,7 @@ class FactoryRun:
         self._launch(words, ProcessorConfig.model_validate(known | given))
 
     def fleet(self, worker: str, **given: object) -> None:
-        """Start a fleet and wait for its first confirmed reading."""
+        """Start a fleet and wait for its first acknowledged reading."""
         self.launch_fleet(worker, **given)
         self.wait_logged(worker, '"event": "ready"')
 

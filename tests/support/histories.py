@@ -448,7 +448,7 @@ def _views(h: History) -> None:
 
 
 def forget_acked(h: History, from_s: float, until_s: float, partition: int = 0) -> int:
-    """With acks=1: what an isolated leader confirmed in this time is nowhere after it; gives how many readings."""
+    """With acks=1: what an isolated leader acknowledged in this time is nowhere after it; gives how many readings."""
     sends = h["sends"]
     gone = (sends["partition"] == partition) & sends["t_ns"].between(at_ns(from_s), at_ns(until_s))
     lost = sends.loc[gone, ["sensor", "seq"]].assign(lost=True)

@@ -15,7 +15,7 @@ from factorylab.audit.model.verdict import Verdict
 from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns, forget_acked, network_partition
 
-CUT_AT = 267  # the first offset that the isolated leader confirmed alone, see `isolated`
+CUT_AT = 267  # the first offset that the isolated leader acknowledged alone, see `isolated`
 
 
 def told(judged: Verdict | Run, check: str) -> list[Explanation]:
@@ -32,7 +32,7 @@ def life_of(run: Run, check: str) -> Life:
 
 
 def isolated(folder: Path, **changes: object) -> History:
-    """acks=1; the isolated leader of partition 0 confirmed readings up to 9 s that the next leader never had."""
+    """acks=1; the isolated leader of partition 0 acknowledged readings up to 9 s that the next leader never had."""
     history = network_partition(folder, clients={"acks": "1"}, **changes)
     forget_acked(history, 6, 9)
     new_epoch(history, CUT_AT)
@@ -70,5 +70,5 @@ def unclean(second: float, epoch: int) -> str:
 
 @pytest.fixture
 def lossy(tmp_path: Path) -> Run:
-    """A run that lost what an isolated leader confirmed."""
+    """A run that lost what an isolated leader acknowledged."""
     return isolated(tmp_path / "run").saved()

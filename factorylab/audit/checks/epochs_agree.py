@@ -39,8 +39,8 @@ def _cover(e: Evidence) -> Iterator[str]:
 
 
 def _out_of_time(e: Evidence) -> Iterator[str]:
-    """Records that were sent after a later epoch was seen, or confirmed before the probe asked and heard of an earlier
-    one: the epochs of a partition only rise."""
+    """Records that were sent after a later epoch was seen, or acknowledged before the probe asked and heard of an
+    earlier one: the epochs of a partition only rise."""
     times = e.run.frame("sends", "t_ns", "t_ack_ns")
     seen = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns", kind="stable")
     row = np.where(e.log_key >= 0, e.send_row[e.log_key], -1) if e.size else e.log_key

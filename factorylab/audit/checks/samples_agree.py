@@ -1,7 +1,7 @@
 """Whether what the probe saw agrees with itself, and with what was sent, stored and read at the end.
 
 The probe writes of everything in one look, so its tables have the same times. What a broker told lies between what was
-confirmed before it was asked and what was sent until it answered.
+acknowledged before it was asked and what was sent until it answered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from factorylab.history.saved_run import each
 UNSETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 20 s, elections and rebalances follow
 
 
-@check("The probe's samples agree with each other and with what was sent, confirmed and stored.", "do not", "INVALID")
+@check(
+    "The probe's samples agree with each other and with what was sent, acknowledged and stored.", "do not", "INVALID"
+)
 def samples_agree(e: Evidence) -> Found:
     views = e.run.partitions.sort_values(["partition", "t_ns"], kind="stable")
     lags = e.run.lag.sort_values(["partition", "t_ns"], kind="stable")
@@ -108,7 +110,7 @@ def _fallen(e: Evidence, samples: pd.DataFrame, keys: list[str], column: str, wh
 
 
 def _beyond(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
-    """Ends beyond what was sent, or short of what was confirmed; committed offsets beyond what was stored."""
+    """Ends beyond what was sent, or short of what was acknowledged; committed offsets beyond what was stored."""
     times = e.run.frame("sends", "t_ns", "t_ack_ns")
     lost = e.acked & ~e.in_log
     for p in range(e.run.scenario.topology.partitions):
@@ -119,7 +121,7 @@ def _beyond(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[st
             yield from [f"{beyond:,} ends of partition {p} lie beyond what was sent"] * bool(beyond)
         if e.acks == "all":
             short = _too_short(e, mine, here, times["t_ack_ns"].to_numpy())
-            yield from [f"{short:,} ends of partition {p} lie below what was confirmed"] * bool(short)
+            yield from [f"{short:,} ends of partition {p} lie below what was acknowledged"] * bool(short)
     yield from _committed_too_far(e, lags[lags["valid"]])
 
 
@@ -137,15 +139,15 @@ def _too_far(e: Evidence, partition: int, samples: pd.DataFrame, sent: Ints) -> 
 
 
 def _too_short(e: Evidence, samples: pd.DataFrame, here: Ints, answered: Ints) -> int:
-    """Ends that were asked for after a record at or beyond them was confirmed, while no fault was about."""
+    """Ends that were asked for after a record at or beyond them was acknowledged, while no fault was about."""
     acked = here[e.acked[e.send_key[here]] & (answered[here] >= 0)]
     acked = acked[np.argsort(answered[acked], kind="stable")]
     reached = np.concatenate([[-1], np.maximum.accumulate(e.sends["offset"].to_numpy()[acked])])
     samples = samples[samples["asked_ns"] >= 0]
     asked = samples["asked_ns"].to_numpy()
-    confirmed = reached[np.searchsorted(answered[acked], asked, side="left")]
+    acknowledged = reached[np.searchsorted(answered[acked], asked, side="left")]
     quiet = ~disturbed(e, asked, samples["t_ns"].to_numpy())
-    return int((quiet & (samples["end"].to_numpy() <= confirmed)).sum())
+    return int((quiet & (samples["end"].to_numpy() <= acknowledged)).sum())
 
 
 def _committed_too_far(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:

@@ -108,7 +108,7 @@ def no_problems(e: Evidence) -> Found:
 )  # fmt: skip
 def journal_whole(e: Evidence) -> Found:
     """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
-    journal was cut. Only a confirmation has a time and a place, and none has an error."""
+    journal was cut. Only an acknowledgement has a time and a place, and none has an error."""
     twice = int(surplus(e.send_key, e.size).sum())
     cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
     answered = e.run.frame("sends", "t_ack_ns")["t_ack_ns"]

@@ -15,7 +15,7 @@ from factorylab.audit.model.registry import Evidence
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 
-MOST_CHANGES = 4  # of leader or ISR after the confirmation: what comes later is not this reading's story
+MOST_CHANGES = 4  # of leader or ISR after the acknowledgement: what comes later is not this reading's story
 NOBODY = (-2, -2)  # no row is about this sensor
 FOREVER_NS = 1 << 62
 SOME = 3  # copies of one reading; one is healthy
@@ -73,14 +73,14 @@ class Biography:
         words = ", ".join(filter(None, (step.by, step.where, step.detail)))
         table = TABLE.get(step.step, "sends")
         if step.step == "acked" and self.e.acks == "0":
-            return self.at(t_ns, "sent out", f"{words}: under acks=0 no broker confirms", table)
+            return self.at(t_ns, "sent out", f"{words}: under acks=0 no broker acknowledges", table)
         if table != "sends" and not self._span()[0] <= t_ns < min(self._cuts.values(), default=FOREVER_NS):
             return self.at(t_ns, f"{step.step} there", f"{words}: another reading at that place", table)
         return self.at(t_ns, step.step, words, table)
 
     @cached_property
     def _cuts(self) -> dict[tuple[int, int], int]:
-        """By place at which it was confirmed and is no more: when a change of the leader was seen that cut it off."""
+        """By place at which it was acknowledged and is no more: when a change of leader was seen that cut it off."""
         found = {}
         for s in each(self.of["sends"]):
             place = (int(s.partition), int(s.offset))

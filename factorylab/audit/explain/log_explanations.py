@@ -23,7 +23,7 @@ LAST_KNOWN = "was elected as an eligible replica or as the last leader known, an
 
 @explains("lost_in_log")
 def truncated(case: Case) -> Iterator[Explanation]:
-    """Confirmed offsets at or above the one at which a later leader epoch began: that leader did not have them."""
+    """Acknowledged offsets at or above the one at which a later leader epoch began: that leader did not have them."""
     e = case.evidence
     lost = case.sent(e.acked & ~e.in_log & ~expired_keys(e))
     for partition, mine in lost.groupby("partition"):
@@ -51,7 +51,7 @@ def _cut(case: Case, change: Change, lost: pd.DataFrame) -> Explanation:
         f"epoch {after.epoch} begins at offset {change.offset:,}",
         f"replicas in sync before: {list(before.isr_last)}; after: {list(after.isr_first)}",
         *case.quoted((emptied or unclean or began)[:1] + trimmed[:1]),
-        *([f"{late:,} of them were confirmed after that, by a leader that had not heard of it"] if late else []),
+        *([f"{late:,} of them were acknowledged after that, by a leader that had not heard of it"] if late else []),
         *case.settings(case.producer | case.topic, "acks", "min.insync.replicas", UNCLEAN),
         *case.faults_near(before.first_ns, after.first_ns),
     ]
@@ -63,12 +63,12 @@ def _event(case: Case, change: Change, lost: pd.DataFrame, *, unclean: bool, emp
 
     The order matters. Who had no copy any more comes before how it was elected: a broker that lost its disk leads again
     by an election that the controller calls unclean, with unclean.leader.election.enable=false. With it the controller
-    also elects the last leader known when that returns, and calls it unclean; what it confirmed it has, unless its disk
-    lost it.
+    also elects the last leader known when that returns, and calls it unclean; what it acknowledged it has, unless its
+    disk lost it.
     """
     before, after = change.before, change.after
     if lost["t_ns"].min() > after.first_ns:
-        return f"confirmed by broker {before.leader}, which did not know that it had been replaced", ACKS_ALL
+        return f"acknowledged by broker {before.leader}, which did not know that it had been replaced", ACKS_ALL
     if change.clean and (emptied or len(before.isr_last) <= 1):
         only = ", the only replica in sync," if len(before.isr_last) <= 1 else ""
         return f"broker {after.leader}{only} came back without its records", COPIES
@@ -90,7 +90,7 @@ def _no_change(case: Case, partition: int, lost: pd.DataFrame) -> Explanation:
     end = int(frozen.loc[frozen["partition"] == partition, "end"].max()) if len(frozen) else -1
     beyond = 0 <= end <= int(lost["offset"].min())
     evidence = [f"the log of partition {partition} ends at {end:,}", "no change of its leader took these offsets away"]
-    event = "confirmed at offsets beyond the end of the log" if beyond else NOTHING_SEEN
+    event = "acknowledged at offsets beyond the end of the log" if beyond else NOTHING_SEEN
     epoch = case.epochs.written_in(partition, int(lost["t_ns"].max()))
     return case.tell("lost_in_log", lost, event=event, evidence=evidence, cure=UNKNOWN_CURE, epoch=epoch)
 
@@ -186,14 +186,14 @@ def written_late(case: Case) -> Iterator[Explanation]:
 
 @explains("shed")
 def shed(case: Case) -> Iterator[Explanation]:
-    """Refused by the producer's full queue: never confirmed, so never lost, and gone all the same."""
+    """Refused by the producer's full queue: never acknowledged, so never lost, and gone all the same."""
     gone = case.sent(case.evidence.outcome == SHED)
     if gone.empty:
         return
     from_ns, until_ns = int(gone["t_ns"].min()), int(gone["t_ns"].max())
     gaps = case.evidence.ack_gaps.sort_values("gap_s", ascending=False)
     evidence = [
-        *(f"partition {g.partition} confirmed nothing for {g.gap_s:.1f} s from {g.start_s:.1f} s on"
+        *(f"partition {g.partition} acknowledged nothing for {g.gap_s:.1f} s from {g.start_s:.1f} s on"
           for g in each(gaps.head(1))),
         *case.settings(case.producer, "queue.buffering.max.messages", "queue.buffering.max.kbytes"),
         *case.faults_near(from_ns, until_ns),
@@ -210,7 +210,7 @@ def never_confirmed(case: Case) -> Iterator[Explanation]:
     gone = case.sent((e.outcome == UNKNOWN) & ~e.in_log) if e.acks == "0" else pd.DataFrame({"partition": []})
     for name, mine in gone.groupby("partition"):
         from_ns, until_ns = int(mine["due_ns"].min()), int(mine["due_ns"].max())
-        event = "sent without asking for a confirmation, and never written"
+        event = "sent without asking for an acknowledgement, and never written"
         evidence = [*case.settings(case.producer, "acks"), *case.faults_near(from_ns, until_ns)]
         epoch = case.epochs.written_in(int(str(name)), from_ns)
         yield case.tell("unconfirmed", mine, event=event, evidence=evidence, cure=ACKS_ALL, epoch=epoch)

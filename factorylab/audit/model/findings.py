@@ -199,8 +199,8 @@ class Alerting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """`count` readings with one story, confirmed (where they never were: due) from `from_s` to `until_s`, seconds since
-    the steady state. `epoch` is the leader epoch then; it and the offsets are −1 where unknown.
+    """`count` readings with one story, acknowledged (where they never were: due) from `from_s` to `until_s`, seconds
+    since the steady state. `epoch` is the leader epoch then; it and the offsets are −1 where unknown.
 
     `evidence` says what each part of the story rests on, `prevented_by` names the setting that rules it out.
     """

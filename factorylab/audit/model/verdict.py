@@ -44,7 +44,7 @@ LOSSES = ("lost_in_log", "lost_in_pipeline", "expired")
 SHOWN = 5  # checks on a screen
 EVIDENCE = (5, 2)  # what each explanation on a screen rests on
 HELD = "\xa0"  # a space at which no line ends
-NOTHING_CONFIRMED = "none: no reading was confirmed, so none could be lost"
+NOTHING_ACKNOWLEDGED = "none: no reading was acknowledged, so none could be lost"
 NOT_RECORDED = "not recorded"
 NOT_OBSERVED = "not observed"
 EXPECTED = {True: "as expected", False: "NOT as expected"}
@@ -121,7 +121,7 @@ def numbers(verdict: Verdict) -> dict[str, str]:
 
 
 def lost(checks: list[Check]) -> int | str | None:
-    """All confirmed readings that are gone; None where one of the checks could not be made."""
+    """All acknowledged readings that are gone; None where one of the checks could not be made."""
     asked = [check for check in checks if check.name in LOSSES and check.asked]
     if any(check.answer is None for check in asked):
         return None
@@ -184,7 +184,7 @@ def exposure_words(verdict: Verdict) -> str:
     """What was exposed, or why no number says so."""
     if verdict.exposure is not None:
         return str(verdict.exposure)
-    return NOTHING_CONFIRMED if verdict.counts is not None and not verdict.counts.acked else NOT_OBSERVED
+    return NOTHING_ACKNOWLEDGED if verdict.counts is not None and not verdict.counts.acked else NOT_OBSERVED
 
 
 def stalls(verdict: Verdict) -> list[dict[str, str]]:

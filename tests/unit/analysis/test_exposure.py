@@ -1,4 +1,4 @@
-"""Exposure: how many confirmed readings one death would have lost, against histories in which that is known."""
+"""Exposure: how many acknowledged readings one death would have lost, against histories in which that is known."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PER_S = 100 / 3  # readings a second and partition
 
 
 def level(h: History, behind: int, from_s: float = -9, until_s: float = 99) -> None:
-    """The high watermark of partition 0 lies so far behind what was confirmed when the probe asked."""
+    """The high watermark of partition 0 lies so far behind what was acknowledged when the probe asked."""
     rows = h["partitions"]
     acked = np.sort(h["sends"].loc[h["sends"]["partition"] == 0, "t_ack_ns"].to_numpy())
     end = np.searchsorted(acked, rows["asked_ns"].to_numpy(), side="right")
@@ -41,7 +41,7 @@ def of_partition_0(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_under_acks_all_nothing_is_exposed_while_two_are_in_sync(tmp_path: Path) -> None:
-    """A confirmation proves the copies, however old the last look at the high watermark is."""
+    """An acknowledgement proves the copies, however old the last look at the high watermark is."""
     history = healthy(tmp_path)
     level(history, 50)
     verdict = history.run().verdict
@@ -68,7 +68,7 @@ def test_the_worst_moment_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("acks", ["1", "all"])
 def test_what_is_confirmed_while_one_replica_is_in_sync_is_exposed(tmp_path: Path, acks: str) -> None:
-    """From 4 s to 7 s the ISR is the leader: exposure grows with each confirmation, and ends when a second is back."""
+    """From 4 s to 7 s the ISR is the leader: exposure grows with each acknowledgement until a second is back."""
     history = healthy(tmp_path, scenario(clients={"acks": acks}))
     level(history, 0)
     alone(history, 4, 7)
@@ -80,7 +80,7 @@ def test_what_is_confirmed_while_one_replica_is_in_sync_is_exposed(tmp_path: Pat
 
 
 def test_what_a_change_of_leader_cut_off_is_exposed_until_then_and_lost_after(tmp_path: Path) -> None:
-    """100 readings of an isolated leader count until another leads; after it only what that one confirmed alone."""
+    """100 readings of an isolated leader count until another leads; after it only what that one acknowledged alone."""
     history = isolated(tmp_path)
     sends, rows = history["sends"], history["partitions"]
     of_0 = sends["partition"] == 0
@@ -96,7 +96,7 @@ def test_what_a_change_of_leader_cut_off_is_exposed_until_then_and_lost_after(tm
 
 
 def test_an_answer_whose_end_is_younger_than_its_isr_does_not_narrow_the_band(tmp_path: Path) -> None:
-    """The last answer with two in sync already counts what was confirmed alone: the truth stays inside the band."""
+    """The last answer with two in sync already counts what was acknowledged alone: the truth stays inside the band."""
     history = healthy(tmp_path)
     level(history, 0)
     alone(history, 4, 7)
@@ -110,7 +110,7 @@ def test_an_answer_whose_end_is_younger_than_its_isr_does_not_narrow_the_band(tm
 def test_under_acks_0_nothing_is_confirmed_and_nothing_exposed(tmp_path: Path) -> None:
     """The verdict says so, instead of praising the replicas."""
     verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).run().verdict
-    assert verdict.exposure is None and "exposure: none: no reading was confirmed" in panel(verdict)
+    assert verdict.exposure is None and "exposure: none: no reading was acknowledged" in panel(verdict)
 
 
 def test_an_older_history_has_a_wider_band(tmp_path: Path) -> None:

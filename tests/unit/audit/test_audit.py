@@ -258,8 +258,8 @@ INVALID: dict[str, tuple[Spoil, str]] = {
         lambda h: h.__setitem__("processes", h["processes"][h["processes"]["name"] != "broker-3"]), "healed"),
     "a partition that the scenario does not have": (set_cell("log", 4, "partition", 7), "final_read"),
     "an answer before its send": (set_cell("sends", 6, "t_ack_ns", at_ns(-2.5)), "reading_times"),
-    "a confirmation that never came": (set_cell("sends", 6, "t_ack_ns", -1), "journal_whole"),
-    "an answer that confirms nothing and has an offset": (
+    "an acknowledgement that never came": (set_cell("sends", 6, "t_ack_ns", -1), "journal_whole"),
+    "an answer that acknowledges nothing and has an offset": (
         lambda h: [answer(h, 12, "unknown"), h["sends"].__setitem__("offset", h["log"]["offset"])], "journal_whole"),
     "transactions of another time": (later("commits", 3600), "one_run"),
     "a manifest of another scenario": (lambda h: h.made_of.update(scenario="other"), "one_run"),
@@ -526,7 +526,7 @@ def test_what_was_not_asked_is_no_pass(tmp_path: Path) -> None:
 
 
 def test_nothing_confirmed_is_not_nothing_lost(tmp_path: Path) -> None:
-    """Where no reading was confirmed, the number of lost ones is not 0: it was not asked."""
+    """Where no reading was acknowledged, the number of lost ones is not 0: it was not asked."""
     verdict = healthy(tmp_path, scenario(clients={"acks": "0"})).run().verdict
     assert verdict.counts is not None and verdict.counts.lost_in_log is None and numbers(verdict)["lost"] == "not asked"
 

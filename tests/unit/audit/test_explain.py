@@ -32,7 +32,7 @@ def test_what_a_replaced_leader_confirmed_is_told_apart(tmp_path: Path) -> None:
     gone = (rows["partition"] == 0) & (rows["offset"] >= CUT_AT) & rows["t_ns"].between(at_ns(6), at_ns(9))
     rows.loc[gone, "t_ack_ns"] = at_ns(11)
     (story,) = told(history.run(), "lost_in_log")
-    assert story.event == "confirmed by broker 1, which did not know that it had been replaced"
+    assert story.event == "acknowledged by broker 1, which did not know that it had been replaced"
 
 
 def test_an_unclean_election_is_named_by_the_brokers_log_and_by_the_isr(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_what_is_off_already_prevents_nothing(tmp_path: Path, logs: list[str], e
 
 
 def test_a_leader_without_its_disk_is_named(tmp_path: Path) -> None:
-    """The only replica in sync leads again in a new epoch, whose log begins below what it had confirmed."""
+    """The only replica in sync leads again in a new epoch, whose log begins below what it had acknowledged."""
     history = isolated(tmp_path)
     in_sync(history, 5, 1)
     rows = history["partitions"]
@@ -94,7 +94,7 @@ def test_a_lost_disk_is_told_from_the_unclean_election_that_follows(tmp_path: Pa
 
 
 def test_the_former_leaders_truncation_is_quoted(tmp_path: Path) -> None:
-    """Of two logs that were cut, that of the broker that had confirmed is the evidence, though it came later."""
+    """Of two logs that were cut, that of the broker that had acknowledged is the evidence, though it came later."""
     history = isolated(tmp_path)
     cut = "[UnifiedLog partition=sensor-data-0, dir=/data] Truncating to offset"
     history.logs = {"broker-3": [logged(9.5, f"{cut} {CUT_AT}")], "broker-1": [logged(12, f"{cut} {CUT_AT}")]}
@@ -110,7 +110,7 @@ def test_what_was_confirmed_after_the_change_is_counted(tmp_path: Path) -> None:
     rows.loc[gone, "t_ack_ns"] = np.where(rows.loc[gone, "offset"] < CUT_AT + 60, at_ns(8.5), at_ns(11))
     (story,) = told(history.run(), "lost_in_log")
     assert story.count == 100
-    assert "40 of them were confirmed after that, by a leader that had not heard of it" in story.evidence
+    assert "40 of them were acknowledged after that, by a leader that had not heard of it" in story.evidence
 
 
 def test_brokers_logs_tell_where_an_epoch_begins_when_the_final_read_did_not(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_rows_of_a_former_owner_are_blamed_on_it(tmp_path: Path) -> None:
 
 
 def test_shed_readings_are_explained_even_where_they_are_allowed(tmp_path: Path) -> None:
-    """A PASS with shed readings says that the full queue refused them, and how long nothing was confirmed."""
+    """A PASS with shed readings says that the full queue refused them, and how long nothing was acknowledged."""
     history = broker_loss(tmp_path)
     for row in (900, 901):
         answer(history, row, "shed")
@@ -250,7 +250,7 @@ def test_shed_readings_are_explained_even_where_they_are_allowed(tmp_path: Path)
     verdict = history.run().verdict
     (story,) = told(verdict, "shed")
     assert story.count == 2 and story.event == "the full queue of the producer refused them"
-    assert "confirmed nothing for 3.0 s" in story.evidence[0]
+    assert "acknowledged nothing for 3.0 s" in story.evidence[0]
 
 
 def test_what_acks_0_lost_is_told_and_no_check_fires(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_dead_letters_are_in_no_story_of_a_loss(tmp_path: Path) -> None:
 
 
 def test_a_log_that_was_made_before_the_loss_is_no_lost_disk(tmp_path: Path) -> None:
-    """What a broker created before the first lost reading was confirmed did not lose it."""
+    """What a broker created before the first lost reading was acknowledged did not lose it."""
     history = isolated(tmp_path)
     rows = history["partitions"]
     rows.loc[(rows["partition"] == 0) & (rows["epoch"] == 1), "leader"] = 1

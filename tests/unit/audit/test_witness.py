@@ -74,7 +74,7 @@ def test_a_reading_that_nobody_read_says_who_passed_it_over(tmp_path: Path) -> N
 
 
 def test_a_reading_that_acks_0_lost_has_a_life_and_an_extract(tmp_path: Path) -> None:
-    """It has no place in any log: its life says that nobody confirmed it, and its row alone shows that it is gone."""
+    """It has no place in any log: its life says that nobody acknowledged it; its row alone shows that it is gone."""
     history = healthy(tmp_path / "run", scenario(clients={"acks": "0"}, objectives={"unstored": 0}))
     history["sends"]["offset"] = -1
     lose(history, 15)

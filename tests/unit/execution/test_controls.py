@@ -140,7 +140,7 @@ def doubled(count: int, step: WorkStep = "after_store") -> crash.Crash:
 
 
 def test_what_is_not_stored_can_be_an_objective(tmp_path: Path) -> None:
-    """With unstored=0 a reading that was sent, never confirmed and not stored fails the run, and is no acked loss."""
+    """With unstored=0 a reading that was sent, never acknowledged and not stored fails the run; it is no acked loss."""
     history = healthy(tmp_path, scenario(objectives={"unstored": 0}))
     assert fired(history.run()) == {}
     answer(history, 15, "unknown")
