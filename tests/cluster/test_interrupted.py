@@ -4,60 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from factorylab.audit.judged import JudgedRun, load
-from factorylab.cluster import control
+from factorylab.audit.judged import load
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import UsageError
-from factorylab.core.waiting import wait_until
-from factorylab.execution.runner import perform
 from factorylab.history import run_folders
-from factorylab.history.journal import journal_path
 from factorylab.report.plots import timeline
-from factorylab.scenarios.model import Scenario, Schedule, Workload
-
-FROZEN_S = 4.0  # twice what the probe promises
-CALM = Scenario(
-    name="interrupted",
-    workload=Workload(rate_per_s=300, sensors=30),
-    schedule=Schedule(warm_up_s=1, steady_s=FROZEN_S + 3, after_s=2),
-)
-
-
-def probe_of(home: Path) -> int:
-    state = control.living_state(home)
-    assert state is not None
-    return next(child.pid for child in state.children if child.name == "probe")
-
-
-def carried_out(settings: Settings, cluster: LocalCluster, phase: str, act: Callable[[], object]) -> JudgedRun:
-    """A run in which `act` is done, by another thread, once a phase has begun."""
-    folder = run_folders.create(settings.results, CALM)
-    journal = journal_path(folder.journals, "runner")
-
-    def later() -> None:
-        begun = f'"phase":"{phase}"'
-        wait_until(lambda: journal.exists() and begun in journal.read_text(), what=phase, timeout_s=90)
-        act()
-
-    thread = threading.Thread(target=later, daemon=True)
-    thread.start()
-    try:
-        perform(CALM, folder, cluster, settings.home, print)
-    finally:
-        thread.join()
-    return load(folder.path)
-
-
-def fired(run: JudgedRun) -> dict[str, str]:
-    return {check.name: check.measured for check in run.verdict.fired}
+from tests.support.disturbances import CALM, DISTURBED_S, carried_out, fired, pid_of
 
 
 def test_a_frozen_probe_makes_the_run_invalid(cluster: LocalCluster, session_settings: Settings) -> None:
@@ -65,9 +22,9 @@ def test_a_frozen_probe_makes_the_run_invalid(cluster: LocalCluster, session_set
     10 s: a whole run."""
 
     def freeze() -> None:
-        pid = probe_of(session_settings.home)
+        pid = pid_of("probe", session_settings.home)
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(FROZEN_S)
+        time.sleep(DISTURBED_S)
         os.kill(pid, signal.SIGCONT)
 
     run = carried_out(session_settings, cluster, "steady", freeze)
@@ -81,7 +38,7 @@ def test_a_killed_probe_ends_the_run_at_once(cluster: LocalCluster, session_sett
 
     def kill() -> None:
         killed_s.append(time.monotonic())
-        os.kill(probe_of(session_settings.home), signal.SIGKILL)
+        os.kill(pid_of("probe", session_settings.home), signal.SIGKILL)
 
     run = carried_out(session_settings, cluster, "steady", kill)
     assert time.monotonic() - killed_s[0] < CALM.schedule.steady_s and "after" not in run.phases
