@@ -30,6 +30,7 @@ def reading_times(e: Evidence) -> Found:
         Impossible(_out_of_turn(e, due, 1), "were not due after the sensor's reading before", ("sends",)),
         Impossible(_out_of_turn(e, sent, 0), "were sent before the sensor's reading before", ("sends",)),
         Impossible(_read_too_early(e, sent), "polls brought readings that were not sent yet", ("sends", "reads")),
+        Impossible(_heard_late(e), "acknowledgements were heard after the commit more often than not", ("sends",)),
         *_off_plan(e, times["worker"], due),
     ]
     return found(cases, len(times))
@@ -51,6 +52,12 @@ def _read_too_early(e: Evidence, sent: Ints) -> int:
     same = (seen["hash_sum"] == seen["log_hash_sum"]).to_numpy() & (seen["in_log"] == seen["count"]).to_numpy()
     latest = latest_in(known, seen["low"].to_numpy(), (seen["low"] + seen["in_log"]).to_numpy())
     return int((same & (latest > seen["t_ns"].to_numpy())).sum())
+
+
+def _heard_late(e: Evidence) -> int:
+    """A consumer gets a record when its leader acknowledges it, and has yet to store it: one acknowledgement may be the
+    later of the two, most of them are not. 1 or 0."""
+    return sum(part.part == "pipeline" and part.p50_s is not None and part.p50_s < 0 for part in e.latency_parts)
 
 
 def latest_in(moments: Ints, low: Ints, high: Ints) -> Ints:

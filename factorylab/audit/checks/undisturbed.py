@@ -1,4 +1,5 @@
-"""Whether something happened to the processes that nobody declared: one was begun anew, or stood still."""
+"""Whether something happened that nobody declared: a process was begun anew or stood still, a link was cut, the database
+gave no answer."""
 
 from __future__ import annotations
 
@@ -9,17 +10,22 @@ from typing import Any
 import pandas as pd
 
 from factorylab.audit.checks.completeness import found_words
+from factorylab.audit.checks.cut_evidence import OFTEN
 from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 from factorylab.scenarios.fault_catalog import ENDING, FAULT_KINDS
 
 
-@check("No process was restarted or paused but by a declared fault.", "processes were", "INVALID")
+@check(
+    "No process was restarted or paused, no link cut, no database away but by a declared fault.", "disturbances",
+    "INVALID",
+)  # fmt: skip
 def undisturbed(e: Evidence) -> Found:
     words = [f"{name} is another process from {at_s:.1f} s on" for name, at_s in replaced(e).items()]
-    words += [*_too_many_lives(e), *_stood_still(e)]
-    return found_words(words, e.run.row_count("processes") + len(e.run.workers))
+    words += [*_too_many_lives(e), *_stood_still(e), *_away_before(e)]
+    looks = sum(e.run.row_count(table) for table in ("processes", "workers", "reach", "database"))
+    return found_words(words, looks)
 
 
 def _windows(e: Evidence, node: str, kinds: tuple[str, ...]) -> list[Any]:
@@ -64,3 +70,15 @@ def _stood_still(e: Evidence) -> Iterator[str]:
                 asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else mine["t_ns"].max())
         if not asked.all():
             yield f"{name} was paused in {int((~asked).sum()):,} samples, and no fault paused it"
+
+
+def _away_before(e: Evidence) -> Iterator[str]:
+    """Links and databases that failed more often than not from the steady state until the first fault. What they do
+    after it may be its doing."""
+    until_ns = int(e.fault_windows["intended_ns"].min()) if len(e.fault_windows) else e.run.last_ns
+    tried = e.run.reach.assign(name=lambda links: links["source"].astype(str) + "→" + links["target"].astype(str))
+    asked = e.run.database.assign(name="database", ok=e.run.database["answer"].astype(str) == "ok")
+    for words, looks in (("was broken", tried), ("gave no answer", asked)):
+        calm = looks[looks["t_ns"].between(e.run.t0_ns, until_ns)]
+        often = calm.groupby("name")["ok"].mean()
+        yield from (f"{name} {words}, and no fault had begun" for name in often.index[often < OFTEN])
