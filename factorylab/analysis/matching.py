@@ -1,5 +1,5 @@
-"""Rows that belong together: by what they have in common, and by time. With numpy alone, since most tables are small and
-a grouping of pandas costs as much for ten rows as for ten thousand."""
+"""Rows that belong together: by what they have in common, and by time. With numpy alone, since most tables are small,
+and a grouping of pandas costs as much for ten rows as for ten thousand."""
 
 from __future__ import annotations
 

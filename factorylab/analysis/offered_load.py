@@ -32,8 +32,7 @@ class ByStage:
     """The stages of a run from the steady state on (the warm-up is not judged), and which of them a moment lies in."""
 
     def __init__(self, run: Run) -> None:
-        table = rates.stages(run)
-        table["start_s"] = table["start_s"].clip(lower=0)
+        table = run.once(rates.stages).assign(start_s=lambda stages: stages["start_s"].clip(lower=0))
         self.table = table[table["end_s"] > table["start_s"]].reset_index(drop=True)
         self.start_ns, self.end_ns = (
             np.rint(self.table[name].to_numpy() * NS).astype(np.int64) + run.t0_ns for name in ("start_s", "end_s")

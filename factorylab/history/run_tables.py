@@ -94,6 +94,7 @@ class FrameTables:
     def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
         self._given = {table: frame.copy(deep=False) for table, frame in frames.items()}
         self._columns: dict[tuple[str, str], Any] = {}
+        self._frames: dict[tuple[str, tuple[str, ...]], pd.DataFrame] = {}
 
     def columns(self, table: str) -> list[str] | None:
         """What may be unknown can be left out of a frame; what else is not in it was not recorded."""
@@ -105,10 +106,13 @@ class FrameTables:
         return len(self._given[table]) if table in self._given else 0
 
     def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame:
+        """A shallow copy each time: to make a frame costs more than to read one of a few hundred rows."""
         if not self.row_count(table):
             return empty(table, wanted)
-        found = {name: self._column(table, name) for name in wanted if name in self._given[table]}
-        return _frame(table, found, self.row_count(table), wanted)
+        if (table, wanted) not in self._frames:
+            found = {name: self._column(table, name) for name in wanted if name in self._given[table]}
+            self._frames[table, wanted] = _frame(table, found, self.row_count(table), wanted)
+        return self._frames[table, wanted].copy(deep=False)
 
     def _column(self, table: str, name: str) -> Any:
         if (table, name) not in self._columns:

@@ -42,7 +42,7 @@ def kept_rate(e: Evidence) -> Found:
 
 def _other_plan(run: Run) -> Iterator[str]:
     """How the recorded stages differ from the declared ones: their rates, and how long they lasted."""
-    declared, stages = run.scenario.rate_stages, rates.stages(run)
+    declared, stages = run.scenario.rate_stages, run.once(rates.stages)
     wanted, told = [rate for rate, _ in declared], stages["rate_per_s"].tolist()
     if len(told) != len(wanted) or not np.allclose(told, wanted, rtol=SAME_RATE):
         yield f"the fleets took the rates {told}, declared are {wanted}"

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.intervals import assignments
-from factorylab.analysis.readings import Mask, place
+from factorylab.analysis.matching import previous
+from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.checks.duplicates import polls
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
@@ -18,13 +19,14 @@ FIRST_WITH_REPLAY = 3  # schema version
 POLLED = ("reads", "workers")  # the order of polls is that of their times
 
 
-def lives(e: Evidence, frame: pd.DataFrame) -> pd.Series[Any]:
+def lives(e: Evidence, frame: pd.DataFrame) -> Ints:
     """Which life of its worker wrote each row: a restarted worker counts its rebalances from the beginning."""
-    born = e.run.workers[e.run.workers["worker"].isin(frame["worker"].unique())].sort_values("t_ns")
-    life = pd.Series(0, index=frame.index)
-    for worker, starts in born.groupby("worker", observed=True)["t_ns"]:
-        mine = frame["worker"] == worker
-        life[mine] = np.searchsorted(starts.to_numpy(), frame.loc[mine, "t_ns"].to_numpy(), side="right")
+    names, born = e.run.workers["worker"].astype(str).to_numpy(), e.run.workers["t_ns"].to_numpy()
+    writer, t_ns = frame["worker"].cat.codes.to_numpy(), frame["t_ns"].to_numpy()
+    life = np.zeros(len(frame), np.int64)
+    for code, worker in enumerate(frame["worker"].cat.categories):
+        mine = writer == code
+        life[mine] = np.searchsorted(np.sort(born[names == worker]), t_ns[mine], side="right")
     return life
 
 
@@ -36,14 +38,14 @@ def steps(e: Evidence) -> pd.DataFrame:
     """
     seen = e.once(polls)
     seen = seen.assign(life=lives(e, seen)).sort_values("t_ns", kind="stable")
-    group = seen.groupby(["worker", "life", "rebalance_no", "partition"], observed=True)
-    seen["before"] = group["last_offset"].shift()
-    partition = seen["partition"].to_numpy()
-    after = place(partition, seen["before"].fillna(-1).to_numpy().astype(np.int64))
-    low = np.searchsorted(e.log_place, after, side="right")
+    partition, last = seen["partition"].to_numpy(), seen["last_offset"].to_numpy()
+    assignment = (seen["worker"].cat.codes.to_numpy(), seen["life"].to_numpy(), seen["rebalance_no"].to_numpy())
+    row = previous(*assignment, partition)
+    low = np.searchsorted(e.log_place, place(partition, last[row]), side="right")
     high = np.searchsorted(e.log_place, place(partition, seen["first_offset"].to_numpy()), side="left")
-    seen["jumped"] = np.where(seen["before"].isna(), 0, np.maximum(high - low, 0))
-    return seen
+    return seen.assign(
+        before=np.where(row < 0, np.nan, last[row]), jumped=np.where(row < 0, 0, np.maximum(high - low, 0))
+    )
 
 
 def _poll_witnesses(seen: pd.DataFrame, note: str) -> list[Witness]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.matching import FOREVER_NS, latest, previous, shared_keys
 from factorylab.analysis.readings import Ints, Mask
 from factorylab.audit.checks.completeness import found_words, unnoted
 from factorylab.audit.model.registry import Evidence, Found, check
@@ -51,11 +52,12 @@ def _looks(e: Evidence) -> Iterator[str]:
     ticks = np.unique(e.run.frame("processes", "t_ns")["t_ns"].to_numpy())
     for table, of in (("partitions", "partition"), ("lag", "partition"), ("processes", "name")):
         rows = e.run.frame(table, "t_ns", of)
-        first = rows.groupby(of, observed=True)["t_ns"].agg(["min", "size", "nunique"])
-        expected = len(ticks) - np.searchsorted(ticks, first["min"].to_numpy())
-        odd = first[(first["nunique"] != expected) | (first["size"] != expected)]
-        strange = int((~np.isin(rows["t_ns"].to_numpy(), ticks)).sum())
-        yield from (f"{table} of {name} lack looks, or have some twice" for name in odd.index)
+        moments, strange = rows["t_ns"].to_numpy(), int((~np.isin(rows["t_ns"].to_numpy(), ticks)).sum())
+        names, number = np.unique(rows[of].astype(str) if of == "name" else rows[of], return_inverse=True)
+        looks = (np.unique(moments[number == n], return_counts=True) for n in range(len(names)))
+        odd = [name for name, (at, times) in zip(names, looks, strict=True)
+               if len(at) != len(ticks) - np.searchsorted(ticks, at[0]) or times.max() > 1]  # fmt: skip
+        yield from (f"{table} of {name} lack looks, or have some twice" for name in odd)
         if strange:
             yield f"{strange:,} samples of {table} are of no look"
     views = e.run.frame("views", "t_ns", "broker", "partition")
@@ -66,10 +68,16 @@ def _looks(e: Evidence) -> Iterator[str]:
         yield f"{strays:,} samples of members and views are of no look, or there twice"
 
 
+def _same_look(samples: pd.DataFrame, others: pd.DataFrame, newness: Ints) -> Ints:
+    """By sample: the newest of the others that is of its look and partition, −1 where there is none."""
+    key, of_key = shared_keys(*([f["t_ns"].to_numpy(), f["partition"].to_numpy()] for f in (samples, others)))
+    return latest(key, FOREVER_NS, of_key, newness)
+
+
 def _ends_differ(views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
     """The end of a partition is one number of a look, whichever table it stands in; with it a sample is valid."""
-    both = views.merge(lags[["t_ns", "partition", "end"]], on=["t_ns", "partition"], suffixes=("", "_of_lag"))
-    if odd := int((both["end"] != both["end_of_lag"]).sum()):
+    row = _same_look(views, lags, np.arange(len(lags)))
+    if odd := int((views["end"].to_numpy() != lags["end"].to_numpy()[row])[row >= 0].sum() if len(lags) else 0):
         yield f"{odd:,} ends of partitions are others than those of the lag"
     odd = int((views["valid"] != (views["end"] >= 0)).sum()) + int((lags["valid"] & (lags["end"] < 0)).sum())
     odd += int((~lags["valid"] & (lags["end"] >= 0) & (lags["committed"] > 0)).sum())
@@ -84,9 +92,9 @@ def _leaders(e: Evidence, views: pd.DataFrame) -> Iterator[str]:
     for row in each(leaders[leaders.duplicated(["partition", "epoch"])]):
         yield f"partition {row.partition}: epoch {row.epoch} has two leaders"
     told = e.run.frame("views", "t_ns", "partition", "epoch", "leader")
-    newest = told.sort_values("epoch", kind="stable").drop_duplicates(["t_ns", "partition"], keep="last")
-    both = known.merge(newest, on=["t_ns", "partition"], suffixes=("", "_told"))
-    if odd := int(((both["epoch"] != both["epoch_told"]) | (both["leader"] != both["leader_told"])).sum()):
+    row = _same_look(known, told, told["epoch"].to_numpy())
+    here, newest = known[row >= 0], told.iloc[row[row >= 0]]
+    if odd := int((here[["epoch", "leader"]].to_numpy() != newest[["epoch", "leader"]].to_numpy()).any(axis=1).sum()):
         yield f"{odd:,} samples of partitions are not of the newest view"
 
 
@@ -99,12 +107,12 @@ def _falls(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str
 
 
 def _fallen(e: Evidence, samples: pd.DataFrame, keys: list[str], column: str, what: str) -> Iterator[str]:
-    group = samples.groupby(keys, observed=True)
-    fallen = samples[column] < group[column].shift()
+    row, values = previous(*(samples[key].to_numpy() for key in keys)), samples[column].to_numpy()
+    fallen = (row >= 0) & (values < values[row])
     if not fallen.any():
         return
-    since = group["t_ns"].shift()[fallen].to_numpy().astype(np.int64)
-    unexplained = ~disturbed(e, since, samples.loc[fallen, "t_ns"].to_numpy())
+    t_ns = samples["t_ns"].to_numpy()
+    unexplained = ~disturbed(e, t_ns[row][fallen], t_ns[fallen])
     for row in each(samples[fallen][unexplained]):
         yield f"{what} of partition {row.partition} fell to {getattr(row, column):,}, and no fault explains it"
 
@@ -155,14 +163,15 @@ def _committed_too_far(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
     counts. A client that commits by itself commits what it likes."""
     if e.run.scenario.clients.processor != "fenced":
         return
-    commits = e.run.commits[~e.run.commits["refused"]]
-    noted = commits.rename(columns={"to_offset": "reached"})[["partition", "t_ns", "reached"]]
+    commits, reads = e.run.commits[~e.run.commits["refused"]], e.run.reads
+    noted = [(commits, commits["to_offset"].to_numpy())]
     if unnoted(e):
-        polled = e.run.reads.assign(reached=e.run.reads["last_offset"] + 1)
-        noted = pd.concat([noted, polled[["partition", "t_ns", "reached"]]])
-    noted = noted.sort_values("t_ns", kind="stable")
-    noted["reached"] = noted.groupby("partition")["reached"].cummax()
-    both = pd.merge_asof(lags.sort_values("t_ns", kind="stable"), noted, on="t_ns", by="partition")
-    beyond = both["committed"] > both["reached"].fillna(0)
-    for partition, mine in both[beyond].groupby("partition"):
-        yield f"{len(mine):,} committed offsets of partition {partition} lie beyond what was stored"
+        noted.append((reads, reads["last_offset"].to_numpy() + 1))
+    of, t_ns = (np.concatenate([frame[name].to_numpy() for frame, _ in noted]) for name in ("partition", "t_ns"))
+    reached, order = np.concatenate([ends for _, ends in noted]), np.argsort(t_ns, kind="stable")
+    for partition in np.unique(lags["partition"]):
+        mine, asked = order[of[order] == partition], lags[lags["partition"] == partition]
+        highest = np.append(0, np.maximum.accumulate(reached[mine]))
+        known = highest[np.searchsorted(t_ns[mine], asked["t_ns"].to_numpy(), side="right")]
+        if beyond := int((asked["committed"].to_numpy() > known).sum()):
+            yield f"{beyond:,} committed offsets of partition {partition} lie beyond what was stored"

@@ -1,5 +1,5 @@
-"""Whether something happened that nobody declared: a process was begun anew or stood still, a link was cut, the database
-gave no answer."""
+"""Whether something happened that nobody declared: a process was begun anew or stood still, a link was cut, the
+database gave no answer."""
 
 from __future__ import annotations
 

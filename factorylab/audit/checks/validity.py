@@ -174,7 +174,7 @@ def steady_state(e: Evidence) -> Found:
     """Up to the fault or the next rate: sends within 5 % of the declared rate, and the lag's slope within 5 % of it
     too, or so small that the lag moved by less than LAG_NOISE_S."""
     start, end = _window(e, "steady", "fault_window", "after")
-    changed = e.run.t0_ns + (rates.stages(e.run)["start_s"] * NS).astype("int64")
+    changed = e.run.t0_ns + (e.run.once(rates.stages)["start_s"] * NS).astype("int64")
     end = min([end, *changed[changed > start]])
     declared = e.run.scenario.workload.rate_per_s
     times = e.run.offered("t_ns")["t_ns"]

@@ -3,13 +3,14 @@ store."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import numpy as np
-import pandas as pd
 
+from factorylab.analysis.matching import latest, shared_keys
 from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.completeness import found_words, unnoted
 from factorylab.audit.checks.noted_events import unlike_events
@@ -35,40 +36,42 @@ def work_agrees(e: Evidence) -> Found:
 def _unassigned(e: Evidence) -> Iterator[str]:
     """Polls of a partition while the group had not assigned it to their processor, by the last callback before them in
     the same life of the process."""
-    told = e.run.group.assign(life=lives(e, e.run.group)).explode("partitions").dropna(subset=["partitions"])
-    told = told.rename(columns={"partitions": "partition", "rebalance_no": "told_no"}).astype({"partition": "int64"})
-    reads = e.run.reads.assign(life=lives(e, e.run.reads)).astype({"partition": "int64"})
-    keys, columns = ["worker", "life", "partition"], ["worker", "life", "partition", "t_ns", "event", "told_no"]
-    told, reads = (f.astype({"worker": str}).sort_values("t_ns", kind="stable") for f in (told[columns], reads))
-    both = pd.merge_asof(reads, told, on="t_ns", by=keys)
-    owned = (both["event"].astype(object) == "assigned") & (both["told_no"] <= both["rebalance_no"])
-    for (worker, partition), mine in both[~owned].groupby(["worker", "partition"]):
-        yield f"{worker} polled partition {partition} {len(mine):,} times while it was not assigned to it"
+    group, reads = e.run.group, e.run.reads
+    row = np.repeat(np.arange(len(group)), group["partitions"].map(len))
+    partition = np.fromiter((p for of in group["partitions"] for p in of), np.int64, len(row))
+    key, of_key = shared_keys(
+        (reads["worker"], lives(e, reads), reads["partition"].to_numpy()),
+        (group["worker"].iloc[row], lives(e, group)[row], partition),
+    )
+    last = latest(key, reads["t_ns"].to_numpy(), of_key, group["t_ns"].to_numpy()[row])
+    told = np.append(row, -1)[last]
+    assigned = np.append((group["event"] == "assigned").to_numpy(), False)[told]
+    number = np.append(group["rebalance_no"].to_numpy(), -1)[told]
+    strays = reads[~(assigned & (number <= reads["rebalance_no"].to_numpy()))]
+    found = Counter(zip(strays["worker"].astype(str), strays["partition"], strict=True))
+    for (worker, of), count in sorted(found.items()):
+        yield f"{worker} polled partition {of} {count:,} times while it was not assigned to it"
 
 
 def _of_two_takings(e: Evidence) -> Iterator[str]:
     """A processor takes a partition in the store once for each of its numbers, and gets an epoch of its own for it."""
-    reads = e.run.reads.assign(life=lives(e, e.run.reads)).sort_values("t_ns", kind="stable")
-    ends = {"reads": reads["last_offset"], "commits": e.run.commits["to_offset"] - 1}
-    tables = {"reads": reads, "commits": e.run.commits}
-    polled, stored = (
-        f.assign(edge=place(f["partition"].to_numpy(), ends[name].to_numpy())).astype({"worker": str})
-        for name, f in tables.items()
-    )
-    last = polled[["worker", "edge", "t_ns", "life", "rebalance_no"]]
-    both = pd.merge_asof(stored.sort_values("t_ns", kind="stable"), last, on="t_ns", by=["worker", "edge"])
-    elsewhere = both["life"].isna() & both["edge"].isin(polled["edge"])  # what nobody polled is missing or skipped
+    reads, commits = e.run.reads, e.run.commits.sort_values("t_ns", kind="stable")
+    polled = place(reads["partition"].to_numpy(), reads["last_offset"].to_numpy())
+    stored = place(commits["partition"].to_numpy(), commits["to_offset"].to_numpy() - 1)
+    key, of_key = shared_keys((commits["worker"], stored), (reads["worker"], polled))
+    row = latest(key, commits["t_ns"].to_numpy(), of_key, reads["t_ns"].to_numpy())
+    elsewhere = (row < 0) & np.isin(stored, polled)  # what nobody polled is missing or skipped
     yield from (
         f"{c.worker} stored offsets up to {c.to_offset:,} of partition {c.partition}, which it had not polled"
-        for c in each(both[elsewhere])
+        for c in each(commits[elsewhere])
     )
-    pairs = both.dropna(subset=["life"])[
-        ["worker", "life", "partition", "rebalance_no", "owner_epoch"]
-    ].drop_duplicates()
+    known, poll = row >= 0, row[row >= 0]
+    of_polls = {"life": lives(e, reads)[poll], "rebalance_no": reads["rebalance_no"].to_numpy()[poll]}
+    pairs = commits.loc[known, ["worker", "partition", "owner_epoch"]].assign(**of_polls).drop_duplicates()
     for keys in (["worker", "life", "partition", "rebalance_no"], ["partition", "owner_epoch"]):
         twice = pairs[pairs.duplicated(keys)]
         yield from (
-            f"{p.worker} stored of partition {p.partition} in epoch {p.owner_epoch} under number {p.rebalance_no:g},"
+            f"{p.worker} stored of partition {p.partition} in epoch {p.owner_epoch} under number {p.rebalance_no},"
             " which belong to others"
             for p in each(twice)
         )
