@@ -62,8 +62,8 @@ def _looks(e: Evidence) -> Iterator[str]:
             yield f"{strange:,} samples of {table} are of no look"
     views = e.run.frame("views", "t_ns", "broker", "partition")
     strays = int(views.duplicated().sum())
-    for moments in (views["t_ns"], e.run.frame("members", "t_ns")["t_ns"]):  # a member that rejoined is there twice
-        strays += int((~np.isin(moments.to_numpy(), ticks)).sum())
+    for looks_of in (views, e.run.frame("members", "t_ns")):  # a member that rejoined is there twice
+        strays += int((~np.isin(looks_of["t_ns"].to_numpy(), ticks)).sum())
     if strays:
         yield f"{strays:,} samples of members and views are of no look, or there twice"
 
