@@ -18,9 +18,10 @@ from factorylab.scenarios.fault_catalog import ENDING, FAULT_KINDS
 
 
 @check(
-    "No process was restarted or paused, no link cut, no database away but by a declared fault.", "disturbances",
+    "No process was restarted or paused, no link cut, no database away but by a declared fault.",
+    "looks were disturbed",
     "INVALID",
-)  # fmt: skip
+)
 def undisturbed(e: Evidence) -> Found:
     words = [f"{name} is another process from {at_s:.1f} s on" for name, at_s in replaced(e).items()]
     words += [*_too_many_lives(e), *_stood_still(e), *_away_before(e)]
