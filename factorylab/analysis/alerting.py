@@ -30,17 +30,20 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.latency import commit_ns
+from factorylab.analysis.latency import Commits
+from factorylab.analysis.quantiles import at_ranks
 from factorylab.analysis.readings import Ints, Mask, Readings
 from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError
+from factorylab.core.scratch import Numbers, array, chunks
 from factorylab.history.saved_run import Run
 
 ALLOWED_S = 1.0  # what the baseline promises of 99 of 100 readings, and is checked for
 ENOUGH = 100  # of fewer values the 99th percentile is the largest
 NEEDED = ("sensors", "sends", "rows", "commits", "phases")
 PERIODS = ("before", "during", "after")
+EVERY = slice(None)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -61,7 +64,8 @@ def fault_span(run: Run) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Waits:
-    """The readings that were due, in the order of (sensor, seq), all arrays of equal length; wait_s in seconds."""
+    """The readings that were due, in the order of (sensor, seq), all arrays (of `core.scratch`) of equal length; wait_s
+    in seconds."""
 
     run: Run
     sensor: Ints
@@ -70,9 +74,9 @@ class Waits:
     wait_s: Ints
     alarmed: Mask  # a stored alert names this reading, and it is stored itself
 
-    @cached_property
-    def late(self) -> Mask:
-        found: Mask = self.wait_s > allowed_s(self.run)
+    def late(self, part: slice) -> Mask:
+        """Some of them, by which wait longer than is allowed."""
+        found: Mask = self.wait_s[part] > allowed_s(self.run)
         return found
 
     def until_ns(self, at: Ints) -> Ints:
@@ -85,14 +89,18 @@ class Waits:
         until: Ints = self.t_ns[at] + np.where(alone, 0, self.t_ns[high] - self.t_ns[low]) // slots
         return until
 
-    @cached_property
-    def period(self) -> Ints:
-        """By reading: its index in PERIODS, −1 before the steady state (the rule is in this module's docstring)."""
-        first, last = fault_span(self.run) or (_NEVER, _NEVER)
-        settled_ns = self.t_ns + (np.minimum(self.wait_s, allowed_s(self.run)) * NS).astype(np.int64)
-        found = (settled_ns > first).astype(np.int8) + (self.t_ns >= last)
-        found[self.t_ns < self.run.t0_ns] = -1
+    def period(self, part: slice) -> Ints:
+        """Of some of them: the index in PERIODS, −1 before the steady state (the rule: this module's docstring)."""
+        first, last = self._span
+        t_ns = self.t_ns[part]
+        settled_ns = t_ns + (np.minimum(self.wait_s[part], allowed_s(self.run)) * NS).astype(np.int64)
+        found = (settled_ns > first).astype(np.int8) + (t_ns >= last)
+        found[t_ns < self.run.t0_ns] = -1
         return found
+
+    @cached_property
+    def _span(self) -> tuple[int, int]:
+        return fault_span(self.run) or (_NEVER, _NEVER)
 
 
 def waits(run: Run, readings: Readings | None = None) -> Waits:
@@ -105,34 +113,53 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
     readings = readings or Readings(run)
-    due = readings.send_row >= 0
-    t_ns = run.frame("sends", "t_intended_ns")["t_intended_ns"].to_numpy()[readings.send_row[due]]
-    wait_s = _wait_s(readings, t_ns, readings.row_row[due])
-    alerts = run.frame("alerts", "sink", "sensor", "seq")
-    raised = readings.keys(alerts[alerts["sink"] == "table"])
-    alarmed = np.zeros(readings.size, dtype=bool)
-    alarmed[raised[raised >= 0]] = True
-    sensor, seq = readings.named(np.flatnonzero(due))
-    return Waits(run, sensor, seq, t_ns, wait_s, (alarmed & readings.stored)[due])
+    stored_ns, alarmed = _stored_ns(readings), _alarmed(readings)
+    count, at = readings.count(lambda k: k.due), 0
+    found = Waits(run, array(count, "int32"), *(array(count, kind) for kind in ("int64", "int64", "float64", "bool")))
+    for part in chunks(readings.size):
+        key = np.flatnonzero(readings.of(part).due) + part.start
+        here, at = slice(at, at + len(key)), at + len(key)
+        found.sensor[here], found.seq[here] = readings.named(key)
+        t_ns = found.t_ns[here] = readings.sent("t_intended_ns")[key]
+        found.wait_s[here] = np.where(stored_ns[key] >= 0, (stored_ns[key] - t_ns) / NS, np.inf)
+        found.alarmed[here] = alarmed[key] & (stored_ns[key] >= 0)
+    return found
 
 
-def _wait_s(readings: Readings, t_ns: Ints, row: Ints) -> Ints:
-    """Seconds from t_ns until each row of the store was committed, infinite where there is none (row −1)."""
-    run, held = readings.run, row >= 0
-    stored_ns = commit_ns(
-        run, *(readings.rows[name].to_numpy()[row[held]] for name in ("partition", "offset")), or_next=True
-    )
-    stored_ns[stored_ns < 0] = run.phases.get("final_read") or max(run.phases.values())
-    wait_s = np.full(len(row), np.inf)
-    wait_s[held] = (stored_ns - t_ns[held]) / NS
-    return wait_s
+def _alarmed(readings: Readings) -> Mask:
+    """By key: the table of alerts names it."""
+    alerts = readings.run.frame("alerts", "sink", "sensor", "seq")
+    raised = alerts[alerts["sink"] == "table"]
+    key = readings.keys(raised["sensor"].to_numpy(), raised["seq"].to_numpy())
+    found = array(readings.size, "bool")
+    found[key[key >= 0]] = True
+    return found
+
+
+def _stored_ns(readings: Readings) -> Ints:
+    """By key: when its first row in the store was committed, −1 where there is none."""
+    run, commits, found = readings.run, Commits(readings.run), array(readings.size, "int64", -1)
+    end_ns = run.phases.get("final_read") or max(run.phases.values())
+    for rows, key, places in readings.rows.places():
+        first = np.flatnonzero(key >= 0)
+        first = first[readings.rows.first[key[first]] == first + rows.start]
+        stored_ns = commits.t_ns(places[first], or_next=True)
+        found[key[first]] = np.where(stored_ns < 0, end_ns, stored_ns)
+    return found
 
 
 def blind_spans(found: Waits) -> pd.DataFrame:
     """One row for each late reading from the steady state on: sensor, start_ns, end_ns, period (index in PERIODS)."""
-    at = np.flatnonzero(found.late & (found.period >= 0))
+    parts = [_blind_spans(found, part) for part in chunks(len(found.t_ns))]
+    return pd.concat(parts, ignore_index=True) if parts else _blind_spans(found, slice(0))
+
+
+def _blind_spans(found: Waits, part: slice) -> pd.DataFrame:
+    period = found.period(part)
+    here = np.flatnonzero(found.late(part) & (period >= 0))
+    at = here + (part.start or 0)
     columns = {"sensor": found.sensor[at], "start_ns": found.t_ns[at], "end_ns": found.until_ns(at)}
-    return pd.DataFrame({**columns, "period": found.period[at]})
+    return pd.DataFrame({**columns, "period": period[here]})
 
 
 def blind_time(run: Run, found: Waits | None = None) -> pd.DataFrame:
@@ -147,22 +174,28 @@ def blind_time(run: Run, found: Waits | None = None) -> pd.DataFrame:
         LabError: the run was recorded without a table that tells.
     """
     found = waits(run) if found is None else found
-    first = np.flatnonzero(np.diff(found.sensor, prepend=-1))
-    last = np.append(first[1:], len(found.sensor)) - 1
+    number, faulty = len(PERIODS), int(fault_span(run) is not None)
+    machines = int(max((found.sensor[part].max() for part in chunks(len(found.sensor))), default=-1)) + 1
+    readings, never = np.zeros((2, machines), dtype=np.int64)
+    sums, longest_s = np.zeros(machines * number), np.full(machines, -np.inf)
+    for part in chunks(len(found.sensor)):
+        sensor, counts = found.sensor[part], found.period(part) >= faulty
+        readings += np.bincount(sensor, minlength=machines)
+        never += np.bincount(sensor[counts & np.isinf(found.wait_s[part])], minlength=machines)
+        np.maximum.at(longest_s, sensor, np.where(counts, found.wait_s[part], 0))
+        spans = _blind_spans(found, part)
+        cell, lasted_ns = spans["sensor"] * number + spans["period"], spans["end_ns"] - spans["start_ns"]
+        sums += np.bincount(cell, weights=lasted_ns, minlength=machines * number)
+    sensor = np.flatnonzero(readings)
+    last = np.cumsum(readings[sensor]) - 1
+    first = last - readings[sensor] + 1
     slots = found.seq[last] - found.seq[first]
     names = run.frame("sensors", "sensor", "name", "location").drop_duplicates("sensor").set_index("sensor")
-    sensor = found.sensor[first]
     table = names.astype(str).reindex(sensor).rename_axis("sensor").reset_index()
     table["interval_s"] = (found.t_ns[last] - found.t_ns[first]) / NS / np.maximum(slots, 1)
-    spans, number = blind_spans(found), len(PERIODS)
-    cell, lasted_ns = spans["sensor"] * number + spans["period"], spans["end_ns"] - spans["start_ns"]
-    sums = np.bincount(cell, weights=lasted_ns, minlength=(int(sensor.max(initial=-1)) + 1) * number)
     table[[f"{period}_s" for period in PERIODS]] = sums.reshape(-1, number)[sensor] / NS
-    faulty = fault_span(run) is not None
     table["blind_s"] = table["during_s"] + table["after_s"] if faulty else table["before_s"]
-    wait_s = np.where(found.period >= int(faulty), found.wait_s, 0)
-    table["longest_wait_s"] = np.maximum.reduceat(wait_s, first) if len(first) else []
-    table["never"] = np.add.reduceat(np.isinf(wait_s), first, dtype=int) if len(first) else []
+    table["longest_wait_s"], table["never"] = longest_s[sensor], never[sensor]
     whole: pd.DataFrame = table[slots > 0].reset_index(drop=True)
     return whole
 
@@ -179,19 +212,20 @@ def alert_latency(run: Run, found: Waits | None = None) -> pd.DataFrame:
     """
     found = waits(run) if found is None else found
     names = PERIODS if fault_span(run) else ("no fault",)
-    rows = [
-        {"period": name, "of": of, **_spread(found.wait_s[(found.period == i) & mask])}
-        for i, name in enumerate(names)
-        for of, mask in (("alerts", found.alarmed), ("readings", np.ones_like(found.alarmed)))
-    ]
-    return pd.DataFrame(rows)
+    seconds = {(name, of): Numbers("float64") for name in names for of in ("alerts", "readings")}
+    for part in chunks(len(found.t_ns)):
+        period = found.period(part)
+        for i, name in enumerate(names):
+            seconds[name, "alerts"].add(found.wait_s[part][(period == i) & found.alarmed[part]])
+            seconds[name, "readings"].add(found.wait_s[part][period == i])
+    return pd.DataFrame([{"period": name, "of": of, **_spread(wait_s)} for (name, of), wait_s in seconds.items()])
 
 
-def _spread(wait_s: Ints) -> dict[str, float]:
+def _spread(wait_s: Numbers) -> dict[str, float]:
     """Quantiles by nearest rank, which needs no arithmetic with what is infinite."""
-    n, inorder = len(wait_s), np.sort(wait_s)
-    p50, p99, top = (float(inorder[int(np.ceil(q * n)) - 1]) if n else np.nan for q in (0.5, 0.99, 1))
-    never = int(np.isinf(wait_s).sum())
+    n, shares = len(wait_s), (0.5, 0.99, 1)
+    p50, p99, top = at_ranks(wait_s, [int(np.ceil(q * n)) - 1 for q in shares]) if n else [np.nan] * len(shares)
+    never = sum(int(np.isinf(part).sum()) for part in wait_s.parts())
     return {"n": n, "never": never, "p50_s": p50, "p99_s": p99 if n >= ENOUGH else np.nan, "max_s": top}
 
 
@@ -216,7 +250,7 @@ def blind_over_time(found: Waits, points: int = 200) -> pd.DataFrame:
 
 def waits_over_time(found: Waits, chosen: Mask, bin_s: float = 0.5) -> pd.DataFrame:
     """Of some readings, by intended time: t_s (start of the bin), longest_s of those that were stored, never."""
-    chosen = chosen & (found.period >= 0)
+    chosen = chosen & (found.period(EVERY) >= 0)
     t_s, wait_s = (found.t_ns[chosen] - found.run.t0_ns) / NS, found.wait_s[chosen]
     never = np.isinf(wait_s)
     groups = pd.DataFrame({"wait_s": np.where(never, np.nan, wait_s), "never": never}).groupby(np.floor(t_s / bin_s))

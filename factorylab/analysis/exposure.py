@@ -20,69 +20,95 @@ exposed and the band is nothing. Where brokers contradict each other the newest 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.epochs import Epochs, cut_by
+from factorylab.analysis.epochs import Change, Epochs, cut_by
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.core.clock import NS
+from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import Run
 
 UNASKED_S = 1.5  # histories without `asked_ns`: the probe gives an answer up after 1 s and writes it for 0.5 s more
 FOREVER_NS = 1 << 62
+KEPT = -1  # by no change of the leader cut off
 COLUMNS = ("t_s", "partition", "leader", "low", "high", "alone")
 
 
 def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     """One row a partition and sample: t_s, partition, leader, low, high (readings), alone (the ISR was the leader)."""
     readings, epochs = readings or Readings(run), Epochs(run)
-    sends = run.frame("sends", "t_ack_ns", "partition", "offset")
-    known = readings.acked[readings.send_key] & (sends["offset"] >= 0).to_numpy()
-    gone = ~readings.in_log[readings.send_key] if "end" in run.phases else np.zeros(len(sends), dtype=bool)
-    starts = dict(zip(run.frozen["partition"], run.frozen["start"], strict=True))
-    where, when, offset = (sends[name].to_numpy() for name in ("partition", "t_ack_ns", "offset"))
     samples = run.partitions[run.partitions["leader"] >= 0].sort_values("t_ns", kind="stable")
-    parts = []
+    changes = {p: epochs.changes(p) for p in samples["partition"].unique().tolist()}
+    acks, parts = _acks(run, readings, changes), []
     for name, mine in samples.groupby("partition"):
         partition = int(str(name))
-        chosen = np.flatnonzero(known & (where == partition))
-        lost = chosen[gone[chosen] & (offset[chosen] >= starts.get(partition, 0))]
-        changes = epochs.changes(partition)
-        cut = cut_by(changes, offset[lost], when[lost])
-        kept = np.setdiff1d(chosen, lost[cut >= 0], assume_unique=True)
-        surely = possibly = [(Acks(when[kept], offset[kept]), FOREVER_NS)]
-        for number in np.unique(cut[cut >= 0]):
-            these, change = lost[cut == number], changes[number]
-            acks = Acks(when[these], offset[these])
-            surely = [*surely, (acks, change.before.last_ns)]
-            possibly = [*possibly, (acks, change.after.first_ns - 1)]
+        surely = possibly = [(acks[partition].pop(KEPT), FOREVER_NS)]
+        for number, lost in sorted(acks[partition].items()):
+            change = changes[partition][number]
+            surely = [*surely, (lost, change.before.last_ns)]
+            possibly = [*possibly, (lost, change.after.first_ns - 1)]
         parts.append(_of_partition(run, mine, AcksUntilCut(surely), AcksUntilCut(possibly), readings.acks == "all"))
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
     return found[list(COLUMNS)]
 
 
-class Acks:
-    """The acknowledgements of one partition."""
+def _acks(run: Run, readings: Readings, changes: Mapping[int, list[Change]]) -> Mapping[int, dict[int, Acks]]:
+    """By partition: the acknowledgements that were KEPT, and those that a change of its leader cut off, by its
+    number."""
+    starts = dict(zip(run.frozen["partition"], run.frozen["start"], strict=True))
+    found: dict[int, dict[int, Acks]] = {p: defaultdict(Acks, {KEPT: Acks()}) for p in changes}
+    for chunk, key in readings.sends("t_ack_ns", "partition", "offset"):
+        some, where, offset, t_ns = readings.of(key), chunk["partition"], chunk["offset"], chunk["t_ack_ns"]
+        known = some.acked & (offset >= 0)
+        gone = ~some.in_log if "end" in run.phases else np.zeros(len(key), dtype=bool)
+        for p, acks in found.items():
+            mine = np.flatnonzero(known & (where == p))
+            cut = np.full(len(mine), KEPT)
+            lost = gone[mine] & (offset[mine] >= starts.get(p, 0))
+            cut[lost] = cut_by(changes[p], offset[mine[lost]], t_ns[mine[lost]])
+            for number in {KEPT, *cut[lost].tolist()}:
+                these = mine[cut == number]
+                acks[number].add(t_ns[these], offset[these])
+    return found
 
-    def __init__(self, t_ns: Ints, offset: Ints) -> None:
-        by_time, by_offset = np.argsort(t_ns, kind="stable"), np.argsort(offset, kind="stable")
-        self._times, self._top = t_ns[by_time], np.maximum.accumulate(offset[by_time])
-        self._offsets, self._t_by_offset = offset[by_offset], t_ns[by_offset]
+
+class Acks:
+    """Acknowledgements of one partition."""
+
+    def __init__(self) -> None:
+        self._t_ns, self._offset = Numbers("int64"), Numbers("int64")
+
+    def add(self, t_ns: Ints, offset: Ints) -> None:
+        self._t_ns.add(t_ns)
+        self._offset.add(offset)
+
+    def _parts(self) -> Iterator[tuple[Ints, Ints]]:
+        return zip(self._t_ns.parts(), self._offset.parts(), strict=True)
 
     def end(self, t_ns: Ints) -> Ints:
         """The offset after the highest one that was acknowledged by each moment."""
-        count = np.searchsorted(self._times, t_ns, side="right")
-        return (
-            np.where(count > 0, self._top[np.maximum(count - 1, 0)] + 1, 0) if len(self._top) else np.zeros(len(t_ns))
-        )
+        inorder, highest = np.sort(t_ns), np.zeros(len(t_ns) + 1, dtype=np.int64)
+        for answered, offset in self._parts():
+            np.maximum.at(highest, np.searchsorted(inorder, answered), offset + 1)
+        return np.maximum.accumulate(highest)[np.searchsorted(inorder, t_ns)]
 
     def count(self, t_ns: Ints, floor: Ints) -> Ints:
-        """How many offsets ≥ floor were acknowledged by each moment."""
-        low = np.searchsorted(self._offsets, floor)
-        high = np.maximum(np.searchsorted(self._offsets, self.end(t_ns)), low)
-        return np.array(
-            [int((self._t_by_offset[a:b] <= t).sum()) for a, b, t in zip(low, high, t_ns, strict=True)], dtype=np.int64
-        )
+        """How many offsets ≥ floor were acknowledged by each moment. While the floor does not fall, an acknowledgement
+        counts from its moment on until the floor has risen above it."""
+        found, inorder = np.zeros(len(t_ns), dtype=np.int64), np.argsort(t_ns, kind="stable")
+        rising = np.split(inorder, np.flatnonzero(np.diff(floor[inorder]) < 0) + 1)
+        for answered, offset in self._parts():
+            for at in rising:
+                begins = np.searchsorted(t_ns[at], answered)
+                ends = np.searchsorted(floor[at], offset, side="right")
+                counts = begins < ends
+                steps = [np.bincount(edge[counts], minlength=len(at) + 1) for edge in (begins, ends)]
+                found[at] += np.cumsum(steps[0] - steps[1])[:-1]
+        return found
 
 
 class AcksUntilCut:

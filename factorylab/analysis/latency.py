@@ -9,64 +9,87 @@ not journaled (its processor was killed just then) has no latency.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.places import offset_of, partition_of
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.core.clock import NS
+from factorylab.core.scratch import Numbers, chunks
 from factorylab.history.saved_run import Run
 
 PARTS = ("generator", "kafka", "pipeline")
+COLUMNS = ("t_s", "latency_s", *(f"{part}_s" for part in PARTS))
 QUANTILES = {"p50_s": 0.5, "p90_s": 0.9, "p99_s": 0.99, "max_s": 1.0}
 
 
-def commit_ns(run: Run, partition: Ints, offset: Ints, *, or_next: bool = False) -> Ints:
-    """When each (partition, offset) was committed by the store, −1 where no journaled transaction covers it.
+class Commits:
+    """When the store committed what: the accepted transactions that were journaled."""
 
-    With `or_next` the next journaled transaction of the partition stands in for one that is missing: what the store
-    holds was committed before that.
-    """
-    commits = run.frame("commits", "partition", "from_offset", "to_offset", "t_ns", "refused")
-    found = np.full(len(offset), -1)
-    accepted = commits[~commits["refused"]].sort_values("from_offset", kind="stable")
-    for number, mine in accepted.groupby("partition"):
-        start, end, t_ns = (mine[name].to_numpy() for name in ("from_offset", "to_offset", "t_ns"))
-        here = np.flatnonzero(partition == number)
-        row = np.searchsorted(start, offset[here], side="right") - 1
-        covered = (row >= 0) & (offset[here] < end[row])
-        found[here[covered]] = t_ns[row[covered]]
-        if or_next:
-            later = np.flatnonzero(~covered & (row + 1 < len(start)))
-            found[here[later]] = t_ns[row[later] + 1]
-    return found
+    def __init__(self, run: Run) -> None:
+        commits = run.frame("commits", "partition", "from_offset", "to_offset", "t_ns", "refused")
+        accepted = commits[~commits["refused"]].sort_values("from_offset", kind="stable")
+        self._of = {
+            int(str(p)): tuple(mine[name].to_numpy() for name in ("from_offset", "to_offset", "t_ns"))
+            for p, mine in accepted.groupby("partition")
+        }
+
+    def t_ns(self, places: Ints, *, or_next: bool = False) -> Ints:
+        """When each place was committed, −1 where no journaled transaction covers it.
+
+        With `or_next` the next journaled transaction of the partition stands in for one that is missing: what the store
+        holds was committed before that.
+        """
+        found, partition, offset = np.full(len(places), -1), partition_of(places), offset_of(places)
+        for number, (start, end, t_ns) in self._of.items():
+            here = np.flatnonzero(partition == number)
+            row = np.searchsorted(start, offset[here], side="right") - 1
+            covered = (row >= 0) & (offset[here] < end[row])
+            found[here[covered]] = t_ns[row[covered]]
+            if or_next:
+                later = np.flatnonzero(~covered & (row + 1 < len(start)))
+                found[here[later]] = t_ns[row[later] + 1]
+        return found
+
+
+def measured(run: Run, readings: Readings) -> Iterator[dict[str, Ints]]:
+    """The columns of `latencies` by the chunk, in the order of the log."""
+    commits, log = Commits(run), readings.log
+    for part in chunks(len(log)):
+        key = log.key[part]
+        record = np.flatnonzero(key >= 0)
+        record = record[readings.log_row[key[record]] == record + part.start]
+        record = record[readings.of(key[record]).stored]
+        committed, intended = commits.t_ns(log.place[part][record]), readings.sent("t_intended_ns")[key[record]]
+        kept = (committed >= 0) & (intended >= run.t0_ns)
+        committed, intended, key = committed[kept], intended[kept], key[record[kept]]
+        sent, acked = readings.sent("t_ns")[key], readings.sent("t_ack_ns")[key]
+        untold = (acked < 0) | (readings.acks == "0")
+        found = {"t_s": (intended - run.t0_ns) / NS, "latency_s": (committed - intended) / NS}
+        found["generator_s"] = (sent - intended) / NS
+        for name, times in (("kafka_s", (sent, acked)), ("pipeline_s", (acked, committed))):
+            found[name] = np.subtract(*times[::-1]) / NS
+            found[name][untold] = np.nan
+        yield found
 
 
 def latencies(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     """One row for each stored reading of known commit, from the steady state on: t_s (intended), latency_s, and its
     parts generator_s, kafka_s and pipeline_s. The last two are NaN without an acknowledgement; a consumer may be
     quicker than one, so pipeline_s can be a little below zero."""
-    readings = readings or Readings(run)
-    both = readings.in_log & readings.stored
-    record, send = readings.log_row[both], readings.send_row[both]
-    committed = commit_ns(run, *(readings.log[name].to_numpy()[record] for name in ("partition", "offset")))
-    intended = _of_sends(run, "t_intended_ns", send)
-    kept = (committed >= 0) & (intended >= run.t0_ns)
-    committed, intended, send = committed[kept], intended[kept], send[kept]
-    found = {"t_s": (intended - run.t0_ns) / NS, "latency_s": (committed - intended) / NS}
-    sent = _of_sends(run, "t_ns", send)
-    found["generator_s"] = (sent - intended) / NS
-    del intended
-    acked = _of_sends(run, "t_ack_ns", send)
-    untold = (acked < 0) | (readings.acks == "0")
-    for part, times in (("kafka_s", (sent, acked)), ("pipeline_s", (acked, committed))):
-        found[part] = np.subtract(*times[::-1]) / NS
-        found[part][untold] = np.nan
-    return pd.DataFrame(found, copy=False)
+    parts = list(measured(run, readings or Readings(run)))
+    return pd.DataFrame({name: np.concatenate([np.empty(0), *(part[name] for part in parts)]) for name in COLUMNS})
 
 
-def _of_sends(run: Run, column: str, rows: Ints) -> Ints:
-    """A column at some rows of the sends; one at a time, so that no more of them are in memory than are needed."""
-    return run.frame("sends", column)[column].to_numpy()[rows]
+def spread(run: Run, readings: Readings) -> dict[str, Numbers]:
+    """The known values of each column of `latencies` but the time."""
+    found = {name: Numbers("float64") for name in COLUMNS[1:]}
+    for part in measured(run, readings):
+        for name, numbers in found.items():
+            numbers.add(part[name][~np.isnan(part[name])])
+    return found
 
 
 def over_time(found: pd.DataFrame, bin_s: float = 0.5) -> pd.DataFrame:

@@ -15,8 +15,8 @@ import pandas as pd
 
 from factorylab.analysis.steps import SETTLE_S
 from factorylab.core.clock import NS
-from factorylab.history.run_tables import UNKNOWN
 from factorylab.history.saved_run import Run, each
+from factorylab.history.table_chunks import UNKNOWN
 
 BUSY = 0.05  # of a processor; who used less is not worth naming
 

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis import rates
+from factorylab.analysis.quantiles import quantiles
 from factorylab.analysis.readings import Ints
 from factorylab.core.clock import NS
+from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import NOT_OFFERED, Run
 
 SHORT = 0.05
@@ -63,19 +65,22 @@ def offered_load(run: Run) -> pd.DataFrame:
     late_max_s (of those that were sent; NaN where none was); and kept.
     """
     stages = ByStage(run)
-    sends = run.frame("sends", "t_ns", "t_intended_ns", "outcome")
-    sent_ns, intended_ns = sends["t_ns"].to_numpy(), sends["t_intended_ns"].to_numpy()
-    never, stage = (sends["outcome"] == NOT_OFFERED).to_numpy(), stages.of(intended_ns)
-    inside = ~never & (stage >= 0)
-    in_time = inside & (sent_ns < (stages.end_ns[stage] if len(stages.table) else 0))
-    late = stages.split(np.where(inside, stage, -1), (sent_ns - intended_ns) / NS)
-    table = stages.table
+    table, late = stages.table, [Numbers("float64") for _ in range(len(stages.table))]
+    counts = np.zeros((3, len(table)), dtype=np.int64)
+    for chunk in run.chunks("sends", "t_ns", "t_intended_ns", "outcome"):
+        sent_ns, never = chunk["t_ns"], chunk.text("outcome").are(NOT_OFFERED)
+        stage = stages.of(chunk["t_intended_ns"])
+        inside = ~never & (stage >= 0)
+        in_time = inside & (sent_ns < (stages.end_ns[stage] if len(table) else 0))
+        counts += [stages.count(of) for of in (stage, stage[in_time], stage[never])]
+        behind_s = (sent_ns - chunk["t_intended_ns"]) / NS
+        for numbers, values in zip(late, stages.split(np.where(inside, stage, -1), behind_s), strict=True):
+            numbers.add(values)
     table["due"] = table["rate_per_s"] * (table["end_s"] - table["start_s"])
-    table["recorded"] = stages.count(stage)
-    table["offered"], table["not_offered"] = stages.count(stage[in_time]), stages.count(stage[never])
-    spread = [np.quantile(of, list(LATENESS.values())) if len(of) else [np.nan] * len(LATENESS) for of in late]
+    table["recorded"], table["offered"], table["not_offered"] = counts
+    spread = [quantiles(of, list(LATENESS.values())) for of in late]
     for at, name in enumerate(LATENESS):
-        table[name] = [quantiles[at] for quantiles in spread]
+        table[name] = [found[at] for found in spread]
     table["least"] = table["due"] - np.maximum(SHORT * table["due"], LATE_S * table["rate_per_s"])
     table["kept"] = (table["offered"] >= table["least"]) & (table["offered"] > 0) & (table["late_p99_s"] <= LATE_S)
     return table

@@ -58,7 +58,7 @@ def acks_kept_and_lost(run: Run, partition: int, bin_s: float = 0.5) -> pd.DataF
     sends = run.frame("sends", "t_ack_ns", "partition", "outcome")
     mine = ((sends["partition"] == partition) & (sends["outcome"] == "ok") & (sends["t_ack_ns"] > 0)).to_numpy()
     t_s = (sends["t_ack_ns"].to_numpy()[mine] - run.t0_ns) / NS
-    kept = readings.in_log[readings.send_key[mine]]
+    kept = readings.of(readings.send_key[mine]).in_log
     slot = np.floor(t_s / bin_s).astype(int)
     first = int(slot.min(initial=0))
     count = int(slot.max(initial=first)) - first + 2  # a last bin of nothing: the width of one shows in the frame
@@ -79,19 +79,19 @@ def clients_saw(run: Run, fault: int = 0) -> pd.DataFrame:
     until_ns = window.healed_ns if window.healed_ns > 0 else max(run.phases.values())
     readings = Readings(run)
     sends = run.frame("sends", "sensor", "t_intended_ns", "partition")
-    home = readings.log.drop_duplicates("sensor").set_index("sensor")["partition"]
+    log = run.frame("log", "sensor", "partition", "offset").sort_values(["partition", "offset"], kind="stable")
+    home = log.drop_duplicates("sensor").set_index("sensor")["partition"]
     partition = sends["partition"].where(sends["partition"] >= 0, sends["sensor"].map(home).fillna(-1)).astype(int)
     inside = sends["t_intended_ns"].between(window.injected_ns, until_ns).to_numpy()
-    key = readings.send_key
-    outcome, acked = readings.outcome[key], readings.acked[key]
+    some = readings.of(readings.send_key)
     commits = run.commits[~run.commits["refused"] & run.commits["t_ns"].between(window.injected_ns, until_ns)]
     counted = {
-        "due": np.ones(len(key), bool),
-        "offered": readings.offered[key],
-        "acked": acked,
-        "lost": acked & ~readings.in_log[key],
-        "unanswered": outcome == UNKNOWN,
-        "shed": np.isin(outcome, (SHED, FAIL)),
+        "due": np.ones(len(sends), bool),
+        "offered": some.offered,
+        "acked": some.acked,
+        "lost": some.acked & ~some.in_log,
+        "unanswered": some.outcome == UNKNOWN,
+        "shed": np.isin(some.outcome, (SHED, FAIL)),
     }
     table = pd.DataFrame({name: found & inside for name, found in counted.items()}).groupby(partition).sum()
     table = table.reindex(range(run.scenario.topology.partitions), fill_value=0)

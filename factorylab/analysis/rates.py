@@ -80,7 +80,7 @@ def stages(run: Run) -> pd.DataFrame:
     nth = rows.groupby("worker", observed=True).cumcount()
     changes = rows.groupby(nth).agg(t_ns=("t_ns", "min"), rate_per_s=("rate_per_s", "sum"))
     start_s = run.seconds(changes["t_ns"]).to_numpy()
-    last = stopped["t_ns"] if len(stopped) else run.frame("sends", "t_intended_ns")["t_intended_ns"]
-    end = (int(last.max()) - run.t0_ns) / NS if len(last) else float("nan")
+    ends = stopped["t_ns"].tolist() or [int(c["t_intended_ns"].max()) for c in run.chunks("sends", "t_intended_ns")]
+    end = (max(ends) - run.t0_ns) / NS if ends else float("nan")
     end_s = [*start_s[1:], end][: len(start_s)]
     return pd.DataFrame({"rate_per_s": changes["rate_per_s"].to_numpy(), "start_s": start_s, "end_s": end_s})

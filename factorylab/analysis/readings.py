@@ -1,42 +1,31 @@
 """The readings of a run as sets: due, offered, acknowledged, in the log, stored.
 
 A reading is (sensor, seq). Each gets a dense *key*, base[sensor] + seq, so that a set is an array by key and every
-question is one pass without a sort. A record whose (sensor, seq) was never due has no key (−1).
+question is one pass without a sort. A record whose (sensor, seq) was never due has no key: −1, or BEYOND where its
+sensor's journal ends before it. Arrays by key, by record and by row are those of `core.scratch`: a question goes over
+them by the chunk (`select`, `count`), so that no set is held in memory.
 
 An acknowledgement under acks=0 says nothing: such a reading counts as unknown, never as acknowledged.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from factorylab.analysis.places import Log, offset_of, partition_of, place
+from factorylab.core.scratch import array, chunks
 from factorylab.history.saved_run import Run
+from factorylab.history.table_chunks import Chunk, Ints, Mask
 
-Ints = NDArray[Any]
-Mask = NDArray[np.bool_]
+__all__ = ["Ints", "Mask", "Readings", "place"]
 
 NEVER, OK, UNKNOWN, FAIL, SHED, NOT_OFFERED = range(6)
 _CODES: dict[str, int] = {"ok": OK, "unknown": UNKNOWN, "fail": FAIL, "shed": SHED, "not_offered": NOT_OFFERED}
-_OFFSET_BITS = 48
-
-
-def place(partition: Ints, offset: Ints) -> Ints:
-    """(partition, offset) as one number that sorts like the pair; −1 for an unknown place."""
-    packed = (partition.astype(np.int64) << _OFFSET_BITS) | offset
-    return np.where((partition < 0) | (offset < 0), -1, packed)
-
-
-def _limits(partition: pd.Series[int], offset: pd.Series[int], of: pd.Series[int]) -> Ints:
-    """The offset of each partition in `of`, 0 where none is known: one look-up a row, since a log may have millions."""
-    known, wanted = partition.to_numpy(), of.to_numpy()
-    limits = np.zeros(max(known.max(initial=0), wanted.max(initial=0)) + 2, dtype=np.int64)  # the last is that of −1
-    limits[known] = offset.to_numpy()
-    return limits[wanted]
+BEYOND = -2
 
 
 class Readings:
@@ -46,38 +35,24 @@ class Readings:
         self.run = run
 
     @cached_property
-    def sends(self) -> pd.DataFrame:
-        """Under acks=0 no broker told an offset: where the client gives one, it has counted by itself from 0."""
-        frame = self.run.frame("sends", "sensor", "seq", "partition", "offset", "outcome", "payload_hash")
-        return frame.assign(offset=-1) if self.acks == "0" else frame
-
-    @cached_property
-    def log(self) -> pd.DataFrame:
+    def log(self) -> Log:
         """The final read in the order of (partition, offset)."""
-        return self._in_order(self.run.frame("log", "partition", "offset", "sensor", "seq", "payload_hash"))
-
-    @staticmethod
-    def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-        where = place(frame["partition"].to_numpy(), frame["offset"].to_numpy())
-        if bool((where[1:] >= where[:-1]).all()):
-            return frame
-        return frame.iloc[np.argsort(where, kind="stable")].reset_index(drop=True)
-
-    def of_log(self, column: str) -> Ints:
-        """A column of the log, in its order; not kept."""
-        return self._in_order(self.run.frame("log", "partition", "offset", column))[column].to_numpy()
+        return Log(self.run, self.keys, self._key_dtype)
 
     @cached_property
-    def rows(self) -> pd.DataFrame:
-        return self.run.frame("rows", "sensor", "seq", "partition", "offset")
+    def rows(self) -> Stored:
+        """The rows of the store."""
+        return Stored(self)
 
     @cached_property
     def last_seq(self) -> Ints:
         """By sensor: the last seq that was due, −1 where none was."""
         known = self.run.frame("sensors", "sensor")["sensor"].max()
-        top = self.sends.groupby("sensor", observed=True)["seq"].max()
-        last = np.full(int(max(top.index.max() if len(top) else -1, -1 if pd.isna(known) else known)) + 1, -1)
-        last[top.index.to_numpy()] = top.to_numpy()
+        last = np.full(0 if pd.isna(known) else int(known) + 1, -1)
+        for chunk in self.run.chunks("sends", "sensor", "seq"):
+            more = int(chunk["sensor"].max(initial=-1)) + 1 - len(last)
+            last = np.append(last, np.full(max(more, 0), -1))
+            np.maximum.at(last, chunk["sensor"], chunk["seq"])
         return last
 
     @cached_property
@@ -89,36 +64,23 @@ class Readings:
     def size(self) -> int:
         return int(self.base[-1])
 
-    def keys(self, frame: pd.DataFrame) -> Ints:
-        """Key of each row of a frame with the columns sensor and seq; −1 where it was never within the journal."""
-        sensor, seq = frame["sensor"].to_numpy(), frame["seq"].to_numpy()
-        known = (sensor >= 0) & (sensor < len(self.last_seq))
-        safe = np.where(known, sensor, 0) if len(self.last_seq) else np.zeros(0, int)
+    @property
+    def _key_dtype(self) -> str:
+        return "int32" if self.size < 1 << 31 else "int64"
+
+    def keys(self, sensor: Ints, seq: Ints) -> Ints:
+        """Key of each reading; −1 where it was never within the journal, BEYOND where that was cut before it."""
         if not len(self.last_seq):
-            return np.full(len(frame), -1)
-        return np.where(known & (seq >= 0) & (seq <= self.last_seq[safe]), self.base[safe] + seq, -1)
+            return np.full(len(sensor), -1)
+        known = (sensor >= 0) & (sensor < len(self.last_seq))
+        safe = np.where(known, sensor, 0)
+        beyond = seq > self.last_seq[safe]
+        return np.where(known & (seq >= 0), np.where(beyond, BEYOND, self.base[safe] + seq), -1)
 
     def named(self, key: Ints) -> tuple[Ints, Ints]:
         """(sensor, seq) of keys."""
         sensor = (np.searchsorted(self.base, key, side="right") - 1).astype(np.int32)
         return sensor, key - self.base[sensor]
-
-    @cached_property
-    def send_key(self) -> Ints:
-        return self.keys(self.sends)
-
-    @cached_property
-    def log_key(self) -> Ints:
-        return self.keys(self.log)
-
-    @cached_property
-    def row_key(self) -> Ints:
-        return self.keys(self.rows)
-
-    @cached_property
-    def log_place(self) -> Ints:
-        """Ascending `place` of each record of the log."""
-        return place(self.log["partition"].to_numpy(), self.log["offset"].to_numpy())
 
     @cached_property
     def acks(self) -> str:
@@ -127,87 +89,266 @@ class Readings:
         return {"-1": "all"}.get(declared, declared)
 
     @cached_property
+    def _sent(self) -> tuple[Ints, Ints, Ints]:
+        """By row of `sends` its key; by key the first of its rows, −1 where it was never due, and its outcome."""
+        key = array(self.run.row_count("sends"), self._key_dtype)
+        row, outcome = array(self.size, "int32", -1), array(self.size, "int8")
+        for chunk in self.run.chunks("sends", "sensor", "seq", "outcome"):
+            found = key[chunk.rows] = self.keys(chunk["sensor"], chunk["seq"])
+            first(row, found, chunk.start)
+            codes = chunk.text("outcome").coded(_CODES, "int8")
+            if self.acks == "0":
+                codes[codes == OK] = UNKNOWN
+            outcome[found[found >= 0]] = codes[found >= 0]
+        return key, row, outcome
+
+    @property
+    def send_key(self) -> Ints:
+        """By row of `sends`."""
+        return self._sent[0]
+
+    @property
+    def send_row(self) -> Ints:
+        """By key: the first of its rows in `sends`, −1 where never due."""
+        return self._sent[1]
+
+    @property
     def outcome(self) -> Ints:
         """By key: NEVER (due), OK, UNKNOWN, FAIL, SHED or NOT_OFFERED."""
-        kinds = self.sends["outcome"].cat
-        codes = np.array([_CODES[str(name)] for name in kinds.categories] or [NEVER], dtype=np.int8)
-        if self.acks == "0":
-            codes[codes == OK] = UNKNOWN
-        found = np.zeros(self.size, dtype=np.int8)
-        found[self.send_key] = codes[kinds.codes.to_numpy()]
-        return found
-
-    @cached_property
-    def acked(self) -> Mask:
-        acked: Mask = self.outcome == OK
-        return acked
-
-    @cached_property
-    def offered(self) -> Mask:
-        """By key: it was handed to the producer."""
-        found: Mask = (self.outcome != NEVER) & (self.outcome != NOT_OFFERED)
-        return found
-
-    @cached_property
-    def send_row(self) -> Ints:
-        """By key: its row in `sends`, −1 where never due."""
-        return self._first(self.send_key)
+        return self._sent[2]
 
     @cached_property
     def log_row(self) -> Ints:
         """By key: the first of its records in `log`, −1 where it is not there."""
-        return self._first(self.log_key)
+        found = array(self.size, "int32", -1)
+        for part in chunks(len(self.log)):
+            first(found, self.log.key[part], part.start)
+        return found
 
     @cached_property
-    def row_row(self) -> Ints:
-        """By key: the first of its rows in `rows`, −1 where it is not stored."""
-        return self._first(self.row_key)
+    def _columns(self) -> dict[str, Ints]:
+        return {}
+
+    def sent(self, column: str) -> Ints:
+        """By key: a column of its first row in `sends`, −1 where never due (of a hash 0); kept."""
+        if column not in self._columns:
+            hashed = column == "payload_hash"
+            found = array(self.size, "uint64" if hashed else "int64", 0 if hashed else -1)
+            for chunk in self.run.chunks("sends", column):
+                key = self.send_key[chunk.rows]
+                mine = np.flatnonzero(key >= 0)
+                mine = mine[self.send_row[key[mine]] == mine + chunk.start]
+                found[key[mine]] = chunk[column][mine]
+            self._columns[column] = found
+        return self._columns[column]
+
+    def forget(self, column: str) -> None:
+        """Keep a column of `sent` no longer."""
+        self._columns.pop(column, None)
+
+    def of_log(self, column: str, part: slice) -> Ints:
+        """`sent` of the readings of some records, −1 of those that were never due."""
+        key = self.log.key[part]
+        return np.where(key >= 0, self.sent(column)[key], -1) if self.size else np.full(len(key), -1)
+
+    def sends(self, *columns: str) -> Iterator[tuple[Chunk, Ints]]:
+        """Columns of `sends` by the chunk, with the keys. Under acks=0 no broker told an offset: where the client gives
+        one, it has counted by itself from 0."""
+        for chunk in self.run.chunks("sends", *columns):
+            own = {"offset": np.full(chunk.count, -1)} if self.acks == "0" and "offset" in columns else {}
+            yield Chunk(chunk.start, chunk.count, {**chunk.columns, **own}), self.send_key[chunk.rows]
+
+    def acknowledged(self) -> Iterator[tuple[int, Ints, Ints]]:
+        """By the chunk of `sends`: its first row, the keys, and the places that were acknowledged (−1: none)."""
+        for chunk, key in self.sends("partition", "offset"):
+            yield chunk.start, key, place(chunk["partition"], chunk["offset"])
+
+    def of(self, key: slice | Ints) -> Some:
+        """What is known of some readings: a range of keys, or these."""
+        return Some(self, key)
+
+    def select(self, condition: Callable[[Some], Mask]) -> Ints:
+        """The keys of the readings that fulfil a condition, ascending."""
+        found = [np.flatnonzero(condition(self.of(part))) + part.start for part in chunks(self.size)]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def count(self, condition: Callable[[Some], Mask]) -> int:
+        """How many readings fulfil it."""
+        return sum(int(np.count_nonzero(condition(self.of(part)))) for part in chunks(self.size))
 
     @cached_property
-    def in_log(self) -> Mask:
-        return self.log_row >= 0
+    def starts(self) -> dict[int, int]:
+        """Partition → where its log begins now, of those that do not begin at 0."""
+        frozen = self.run.frozen
+        return {int(p): int(s) for p, s in zip(frozen["partition"], frozen["start"], strict=True) if s > 0}
 
-    @cached_property
-    def stored(self) -> Mask:
-        return self.row_row >= 0
-
-    def below_start(self, frame: pd.DataFrame) -> Mask:
-        """Rows of a frame whose place the log no longer goes down to."""
-        frozen, offset = self.run.frozen, frame["offset"].to_numpy()
-        below: Mask = (offset >= 0) & (offset < _limits(frozen["partition"], frozen["start"], frame["partition"]))
-        return below
+    def below_start(self, places: Ints) -> Mask:
+        """Places that the log no longer goes down to."""
+        found = np.zeros(len(places), dtype=bool)
+        for partition, start in self.starts.items():
+            found |= (partition_of(places) == partition) & (offset_of(places) < start)
+        return found
 
     @cached_property
     def dead_lettered(self) -> Mask:
         """By key: its record went to the dead letters. What the log holds no more is placed by its acknowledgement."""
         dead = self.run.frame("dead_letters", "partition", "offset")
         letters = place(dead["partition"].to_numpy(), dead["offset"].to_numpy())
-        where = self.at(letters)
-        key = self.log_key[where[where >= 0]]
-        acknowledged = place(self.sends["partition"].to_numpy(), self.sends["offset"].to_numpy())
-        found = np.zeros(self.size, dtype=bool)
+        where = self.log.at(letters)
+        if not len(letters):
+            return nobody(self.size)
+        found = array(self.size, "bool")
+        key = self.log.key[where[where >= 0]]
         found[key[key >= 0]] = True
-        found[self.send_key[np.isin(acknowledged, letters[where < 0])]] = True
+        for _, keys, places in self.acknowledged() if (where < 0).any() else ():
+            key = keys[np.isin(places, letters[where < 0])]
+            found[key[key >= 0]] = True
         return found
 
     @cached_property
-    def behind(self) -> Mask:
-        """By key: its first record lies below the position that the store had reached."""
+    def expired(self) -> Mask:
+        """By key: acknowledged, and not in the log any more, since its offset lies below the log's start: retention
+        took it. Where the acknowledgement told no offset, which is legal, the place that its row was stored from says
+        so."""
+        if not self.starts:
+            return nobody(self.size)
+        told, found = array(self.size, "bool"), array(self.size, "bool")
+        for _, key, places in self.acknowledged():
+            told[key[(key >= 0) & (places >= 0)]] = True
+            found[key[(key >= 0) & self.below_start(places)]] = True
+        for _, keys, places in self.rows.places():
+            key = keys[(keys >= 0) & self.below_start(places)]
+            found[key[~told[key]]] = True
+        for part in chunks(self.size):
+            found[part] &= self.of(part).acked & ~self.of(part).in_log
+        return found
+
+    @cached_property
+    def reached(self) -> tuple[Ints, Ints]:
+        """By partition of the log: its first record, and the first that lies at the position of the store or beyond."""
         position = self.run.frame("positions", "partition", "next_offset")
-        limit = _limits(position["partition"], position["next_offset"], self.log["partition"])
-        found = np.zeros(self.size, dtype=bool)
-        found[self.in_log] = (self.log["offset"].to_numpy() < limit)[self.log_row[self.in_log]]
+        limits = dict(zip(position["partition"].tolist(), position["next_offset"].tolist(), strict=True))
+        ends = {p: int(np.searchsorted(self.log.place, (p << 48) | limits.get(p, 0))) for p in self.log.partitions}
+        starts = [low for low, _ in self.log.partitions.values()]
+        return np.array(starts, np.int64), np.array([ends[p] for p in self.log.partitions], np.int64)
+
+
+class Some:
+    """Some readings of a run. Each property is an array of what is known of them, in their order."""
+
+    def __init__(self, readings: Readings, key: slice | Ints) -> None:
+        self._of, self._key = readings, key
+
+    @property
+    def outcome(self) -> Ints:
+        """NEVER (due), OK, UNKNOWN, FAIL, SHED or NOT_OFFERED."""
+        return self._of.outcome[self._key]
+
+    @property
+    def due(self) -> Mask:
+        found: Mask = self._of.send_row[self._key] >= 0
         return found
 
-    def at(self, wanted: Ints) -> Ints:
-        """Row of the log at each `place`, −1 where the log holds nothing there."""
-        if not len(self.log_place):
-            return np.full(len(wanted), -1)
-        row = np.minimum(np.searchsorted(self.log_place, wanted), len(self.log_place) - 1)
-        return np.where(self.log_place[row] == wanted, row, -1)
-
-    def _first(self, key: Ints) -> Ints:
-        found = np.full(self.size, -1, dtype=np.int32)
-        row = np.flatnonzero(key >= 0)[::-1]
-        found[key[row]] = row
+    @property
+    def acked(self) -> Mask:
+        found: Mask = self.outcome == OK
         return found
+
+    @property
+    def offered(self) -> Mask:
+        """It was handed to the producer."""
+        outcome = self.outcome
+        found: Mask = (outcome != NEVER) & (outcome != NOT_OFFERED)
+        return found
+
+    @property
+    def in_log(self) -> Mask:
+        found: Mask = self._of.log_row[self._key] >= 0
+        return found
+
+    @property
+    def stored(self) -> Mask:
+        found: Mask = self._of.rows.first[self._key] >= 0
+        return found
+
+    @property
+    def dead_lettered(self) -> Mask:
+        return self._of.dead_lettered[self._key]
+
+    @property
+    def expired(self) -> Mask:
+        return self._of.expired[self._key]
+
+    @property
+    def behind(self) -> Mask:
+        """Its first record lies below the position that the store had reached."""
+        record = self._of.log_row[self._key]
+        starts, ends = self._of.reached
+        if not len(starts):
+            return np.zeros(len(record), dtype=bool)
+        mine = np.maximum(np.searchsorted(starts, record, side="right") - 1, 0)
+        found: Mask = (record >= 0) & (record < ends[mine])
+        return found
+
+
+class Stored:
+    """The rows of the store, in the order of the table `rows`. Arrays "by row":
+
+    key     of its reading, as `Readings.keys` has it
+    record  at its place in the log, −1 where that holds nothing
+
+    `first`, by key: the first of its rows, −1 where it is not stored.
+    """
+
+    def __init__(self, readings: Readings) -> None:
+        self._run, self._log = readings.run, readings.log
+        log = self._log
+        self.count = readings.run.row_count("rows")
+        self.key, self.record = array(self.count, readings._key_dtype), array(self.count, "int32")
+        self.first = array(readings.size, "int32", -1)
+        self.of_record = array(len(log), "bool")
+        elsewhere = [np.empty(0, np.int64)]
+        for chunk in self._run.chunks("rows", "sensor", "seq", "partition", "offset"):
+            key = self.key[chunk.rows] = readings.keys(chunk["sensor"], chunk["seq"])
+            places = place(chunk["partition"], chunk["offset"])
+            record = self.record[chunk.rows] = log.at(places)
+            first(self.first, key, chunk.start)
+            self.of_record[record[record >= 0]] = True
+            elsewhere.append(np.unique(places[(record < 0) & (places >= 0)]))
+        self.elsewhere = np.unique(np.concatenate(elsewhere))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def places_before(self, wanted: Ints) -> Ints:
+        """How many places before each of some have a row in the store."""
+        records = np.searchsorted(self._log.place, wanted)
+        order = np.argsort(records, kind="stable")
+        inorder, found, total = records[order], np.searchsorted(self.elsewhere, wanted), 0
+        for part in chunks(len(self._log)):
+            count = np.cumsum(np.append(total, self.of_record[part]))
+            low, high = np.searchsorted(inorder, [part.start, part.stop + (part.stop == len(self._log))])
+            found[order[low:high]] += count[inorder[low:high] - part.start]
+            total = count[-1]
+        return found
+
+    def places(self) -> Iterator[tuple[slice, Ints, Ints]]:
+        """By the chunk: the rows, their keys, and the places that they were stored from."""
+        for chunk in self._run.chunks("rows", "partition", "offset"):
+            yield chunk.rows, self.key[chunk.rows], place(chunk["partition"], chunk["offset"])
+
+    def take(self, rows: Ints) -> pd.DataFrame:
+        """Some rows: sensor, seq, partition, offset."""
+        return self._run.take("rows", rows, "sensor", "seq", "partition", "offset")
+
+
+def first(found: Ints, key: Ints, start: int) -> None:
+    """Note for each key that has none yet the first of these rows, which begin with number `start`."""
+    row = np.flatnonzero(key >= 0)[::-1]
+    row = row[found[key[row]] < 0]
+    found[key[row]] = row + start
+
+
+def nobody(size: int) -> Mask:
+    """No reading at all, without an entry for each."""
+    return np.broadcast_to(np.False_, size)

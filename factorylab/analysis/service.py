@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import Ints
+from factorylab.analysis.quantiles import quantiles
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run, each
+from factorylab.core.scratch import Numbers, chunks, with_before
+from factorylab.history.saved_run import NOT_OFFERED, Run, each
+from factorylab.history.table_chunks import Chunk, Ints, Mask
 
 WINDOW = {"fault": "int64", **dict.fromkeys(("kind", "target", "node"), "str")}
 WINDOW |= dict.fromkeys(("intended_ns", "injected_ns", "healed_ns"), "int64")
@@ -38,44 +41,49 @@ def longest_gap(moments: Ints, from_ns: int, until_ns: int, wanted_until_ns: int
     Service was wanted until `wanted_until_ns`: a silence up to there counts as censored. The time before the first
     moment counts from `from_ns`.
     """
-    inside = moments[np.searchsorted(moments, from_ns, side="right") :]
-    before = moments[len(moments) - len(inside) - 1] if len(inside) < len(moments) else from_ns
-    after = int(np.searchsorted(inside, until_ns, side="left"))
-    edges = np.concatenate([[before], inside[: after + 1]])
-    lengths = np.diff(edges)
-    widest = int(lengths.argmax()) if len(lengths) else -1
-    found = Gap(int(edges[widest]), int(edges[widest + 1])) if widest >= 0 else Gap(from_ns, from_ns)
-    tail = Gap(int(edges[-1]), wanted_until_ns, censored=True)
-    return tail if after == len(inside) and tail.seconds > found.seconds else found
+    first = int(np.searchsorted(moments, from_ns, side="right"))
+    after = max(int(np.searchsorted(moments, until_ns, side="left")), first)
+    at, longest, found = int(moments[first - 1]) if first else from_ns, -1, Gap(from_ns, from_ns)
+    for part in chunks(min(after + 1, len(moments)) - first):
+        inside = moments[first + part.start : first + part.stop]
+        lengths = np.diff(inside, prepend=at)
+        widest = int(lengths.argmax())
+        if lengths[widest] > longest:
+            longest = int(lengths[widest])
+            found = Gap(int(inside[widest]) - longest, int(inside[widest]))
+        at = int(inside[-1])
+    tail = Gap(at, wanted_until_ns, censored=True)
+    return tail if after == len(moments) and tail.seconds > found.seconds else found
 
 
 def usual_gap_s(moments: Ints, from_ns: int, until_ns: int) -> float:
     """The longest time between two of the sorted `moments` in a window, in seconds; 0 below two of them."""
     inside = moments[slice(*np.searchsorted(moments, [from_ns, until_ns]))]
-    return float(np.diff(inside).max(initial=0)) / NS
+    return float(max((np.diff(part).max(initial=0) for part in with_before(inside)), default=0)) / NS
 
 
 class ServiceTimes:
     """When each partition was served: sorted times of acks and commits, and until when service was wanted."""
 
     def __init__(self, run: Run) -> None:
-        sends = run.offered("sensor", "t_ns", "t_ack_ns", "partition", "outcome")
-        acked = ((sends["outcome"] == "ok") & (sends["t_ack_ns"] > 0)).to_numpy()
-        told = [run.frame("log", "sensor", "partition"), sends.loc[acked, ["sensor", "partition"]]]
-        firsts = pd.concat([one.drop_duplicates("sensor") for one in told])
-        home = firsts.drop_duplicates("sensor").set_index("sensor")["partition"]
-        tried = sends.groupby("sensor")["t_ns"].max()
-        self.last_try = tried.groupby(home.reindex(tried.index).fillna(-1).astype(int)).max().to_dict()
-        self.sending_ends_ns = int(sends["t_ns"].max()) if len(sends) else run.t0_ns
+        self._usual: dict[tuple[str, int, float], float] = {}
+        home = _homes(run)
+        tried, self.partitions = np.full(len(home), -1), range(run.scenario.topology.partitions)
+        acks = {p: Numbers("int64") for p in self.partitions}
+        for sensor, chunk, acked in _offered(run, "t_ns", "t_ack_ns", "partition"):
+            np.maximum.at(tried, sensor, chunk["t_ns"])
+            for p, moments in acks.items():
+                moments.add(chunk["t_ack_ns"][acked & (chunk["partition"] == p)])
+        offered = np.flatnonzero(tried >= 0)
+        self.last_try = {int(p): int(tried[offered][home[offered] == p].max()) for p in np.unique(home[offered])}
+        self.sending_ends_ns = int(tried.max()) if len(offered) else run.t0_ns
         self.drain_ends_ns = run.phases.get("final_read", self.sending_ends_ns)
         self.t0_ns = run.t0_ns
         self.steady_ends_ns = run.phases.get("fault_window") or run.phases.get("after") or self.sending_ends_ns
-        where, when = sends["partition"].to_numpy(), sends["t_ack_ns"].to_numpy()
         commits = run.commits[~run.commits["refused"]]
         frozen = run.frozen.set_index("partition")["end"].to_dict()
         reached = run.positions.set_index("partition")["next_offset"].to_dict()
-        self.partitions = range(run.scenario.topology.partitions)
-        self.acks = {p: np.sort(when[acked & (where == p)]) for p in self.partitions}
+        self.acks = {p: moments.ascending() for p, moments in acks.items()}
         self.commits = {p: np.sort(commits.loc[commits["partition"] == p, "t_ns"].to_numpy()) for p in self.partitions}
         self.drained = {p: p in frozen and reached.get(p, 0) >= frozen[p] for p in self.partitions}
 
@@ -86,11 +94,49 @@ class ServiceTimes:
         """The moments of "acks" or "stores" by partition."""
         return self.acks if kind == "acks" else self.commits
 
+    def usual_ns(self, kind: str, partition: int, share: float) -> float:
+        """The gap that such a share of the gaps of the steady state do not exceed; 0 without any."""
+        asked = (kind, partition, share)
+        if asked not in self._usual:
+            moments, gaps = self.of(kind)[partition], Numbers("int64")
+            steady = moments[slice(*np.searchsorted(moments, [self.t0_ns, self.steady_ends_ns]))]
+            for part in with_before(steady):
+                gaps.add(np.diff(part))
+            self._usual[asked] = quantiles(gaps, [share])[0] if len(gaps) else 0.0
+        return self._usual[asked]
+
     def wanted_until_ns(self, kind: str, partition: int) -> int:
         """Until when service was wanted: acks to the last send, stores as long as something was left to store."""
         if kind == "acks":
             return int(self.last_try.get(partition, 0))
         return 0 if self.drained[partition] else self.drain_ends_ns
+
+
+def _offered(run: Run, *columns: str) -> Iterator[tuple[Ints, Chunk, Mask]]:
+    """Sends that were handed to the producer, by the chunk: their sensors, columns, and which were acknowledged."""
+    for chunk in run.chunks("sends", "sensor", "t_ack_ns", "outcome", *columns):
+        outcome = chunk.text("outcome")
+        kept = chunk.only(~outcome.are(NOT_OFFERED))
+        yield kept["sensor"], kept, kept.text("outcome").are("ok") & (kept["t_ack_ns"] > 0)
+
+
+def _homes(run: Run) -> Ints:
+    """By sensor: its partition, by the first of its records, else by its first acknowledgement; −1: not known."""
+    home = np.full(0, -1)
+    for chunk in run.chunks("log", "sensor", "partition"):
+        home = _noted(home, chunk["sensor"], chunk["partition"], np.ones(chunk.count, dtype=bool))
+    for sensor, chunk, acked in _offered(run, "partition"):
+        home = _noted(home, sensor, chunk["partition"], acked)
+    return home
+
+
+def _noted(home: Ints, sensor: Ints, partition: Ints, tells: Mask) -> Ints:
+    """The same with the partitions of sensors that had none yet."""
+    home = np.append(home, np.full(max(int(sensor.max(initial=-1)) + 1 - len(home), 0), -1))
+    row = np.flatnonzero(tells & (sensor >= 0))[::-1]
+    row = row[home[sensor[row]] < 0]
+    home[sensor[row]] = partition[row]
+    return home
 
 
 def fault_windows(run: Run) -> pd.DataFrame:

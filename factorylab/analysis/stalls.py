@@ -13,18 +13,19 @@ seen: after the cut of a broker was lifted, three partitions stood still once mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis.causes import OF_THE_SYSTEM, Causes, Span
-from factorylab.analysis.readings import Readings
+from factorylab.analysis.matching import FOREVER_NS
+from factorylab.analysis.readings import Ints, Readings
 from factorylab.analysis.service import ServiceTimes, fault_windows
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run, each
+from factorylab.core.scratch import chunks
+from factorylab.history.saved_run import NOT_OFFERED, Run, each
 
 STALL_S = 0.5
 """A shorter silence is none: two looks of the probe, which sees causes five times a second, and a batch."""
@@ -83,52 +84,65 @@ def _found(run: Run, service: ServiceTimes) -> list[tuple[str, int, Silence]]:
     """Acks first: what is acknowledged late is stored late."""
     found = []
     for kind in KINDS:
-        waiting = _Waiting(run, kind)
+        gaps = {p: _gaps(service.of(kind)[p], service.t0_ns) for p in service.partitions}
+        since = _sent_since(run, kind, {p: np.array([end for _, end in mine]) for p, mine in gaps.items() if mine})
         for partition in service.partitions:
-            limit_ns, silences = _limit_ns(service, kind, partition), _silences(service, waiting, kind, partition)
+            limit_ns = _limit_ns(service, kind, partition)
+            silences = _silences(service, kind, partition, gaps[partition], since.get(partition, ()))
             found += [(kind, partition, s) for s in silences if s.end_ns - s.start_ns > limit_ns]
     return found
 
 
 def _limit_ns(service: ServiceTimes, kind: str, partition: int) -> float:
-    moments = service.of(kind)[partition]
-    steady = moments[slice(*np.searchsorted(moments, [service.t0_ns, service.steady_ends_ns]))]
-    usual_ns = float(np.quantile(np.diff(steady), USUAL_SHARE)) if len(steady) > 1 else 0.0
-    return max(STALL_S * NS, 2 * usual_ns)
+    return max(STALL_S * NS, 2 * service.usual_ns(kind, partition, USUAL_SHARE))
 
 
-class _Waiting:
-    """When what was served late had been sent; the sends are read once, and only where there is something to ask."""
-
-    def __init__(self, run: Run, kind: str) -> None:
-        self._run, self._kind = run, kind
-
-    @cached_property
-    def _sends(self) -> pd.DataFrame:
-        return self._run.offered("partition", "t_ns", "t_ack_ns" if self._kind == "acks" else "offset")
-
-    def since_ns(self, partition: int, end_ns: int) -> int:
-        """When the first of the readings that were acknowledged (stored) at `end_ns` or later was sent; 0: unknown."""
-        mine = self._sends[self._sends["partition"] == partition]
-        if self._kind == "acks":
-            late = mine["t_ack_ns"] >= end_ns
-        else:
-            commits = self._run.commits
-            later = ~commits["refused"] & (commits["partition"] == partition) & (commits["t_ns"] >= end_ns)
-            late = mine["offset"] >= commits.loc[later, "from_offset"].min()
-        return int(mine.loc[late, "t_ns"].min()) if late.any() else 0
+def _gaps(moments: Ints, t0_ns: int) -> list[tuple[int, int]]:
+    """Those longer than STALL_S between the sorted moments after `t0_ns`, and from there to the first."""
+    found, at, after = list[tuple[int, int]](), t0_ns, int(np.searchsorted(moments, t0_ns, side="right"))
+    for part in chunks(len(moments) - after):
+        edges = np.append(at, moments[after + part.start : after + part.stop])
+        wide = np.flatnonzero(np.diff(edges) > STALL_S * NS)
+        found += zip(edges[wide].tolist(), edges[wide + 1].tolist(), strict=True)
+        at = int(edges[-1])
+    return found
 
 
-def _silences(service: ServiceTimes, waiting: _Waiting, kind: str, partition: int) -> Iterator[Silence]:
-    """Gaps longer than STALL_S, less the time in which nothing waited, and an open one at the end."""
-    moments, t0_ns = service.of(kind)[partition], service.t0_ns
-    edges = np.concatenate([[t0_ns], moments[moments > t0_ns]])
-    for i in np.flatnonzero(np.diff(edges) > STALL_S * NS):
-        start, end = int(edges[i]), int(edges[i + 1])
-        yield Silence(max(start, waiting.since_ns(partition, end)), end, open=False)
-    wanted_ns = service.wanted_until_ns(kind, partition)
-    if wanted_ns > edges[-1]:
-        yield Silence(int(edges[-1]), wanted_ns, open=True)
+def _sent_since(run: Run, kind: str, ends: Mapping[int, Ints]) -> dict[int, Ints]:
+    """By partition: when the first of the readings that were acknowledged (stored) at each of these moments, which
+    ascend, or later was sent; 0: unknown."""
+    column, least = ("t_ack_ns", dict(ends)) if kind == "acks" else ("offset", _stored_from(run, ends))
+    earliest = {p: np.full(len(of) + 1, FOREVER_NS) for p, of in least.items()}
+    for chunk in run.chunks("sends", "partition", "t_ns", column, "outcome") if ends else ():
+        offered = ~chunk.text("outcome").are(NOT_OFFERED)
+        for p, of in least.items():
+            here = np.flatnonzero(offered & (chunk["partition"] == p))
+            reached = np.searchsorted(of, chunk[column][here], side="right")
+            np.minimum.at(earliest[p], reached, chunk["t_ns"][here])
+    sent = {p: np.minimum.accumulate(of[::-1])[::-1][1:] for p, of in earliest.items()}
+    return {p: np.where(of < FOREVER_NS, of, 0) for p, of in sent.items()}
+
+
+def _stored_from(run: Run, ends: Mapping[int, Ints]) -> dict[int, Ints]:
+    """By partition: the lowest offset that was stored at each of these moments or later."""
+    accepted = run.commits[~run.commits["refused"]]
+    found = {}
+    for p, moments in ends.items():
+        mine = accepted[accepted["partition"] == p]
+        found[p] = np.array([mine.loc[mine["t_ns"] >= t, "from_offset"].min() for t in moments])
+    return found
+
+
+def _silences(
+    service: ServiceTimes, kind: str, partition: int, gaps: Sequence[tuple[int, int]], since: Iterable[int]
+) -> Iterator[Silence]:
+    """The gaps, less the time in which nothing waited, and an open one at the end."""
+    for (start, end), sent_ns in zip(gaps, since, strict=True):
+        yield Silence(max(start, int(sent_ns)), end, open=False)
+    moments, wanted_ns = service.of(kind)[partition], service.wanted_until_ns(kind, partition)
+    last_ns = max(service.t0_ns, int(moments[-1])) if len(moments) else service.t0_ns
+    if wanted_ns > last_ns:
+        yield Silence(last_ns, wanted_ns, open=True)
 
 
 def _fault_of(silence: Silence, windows: pd.DataFrame, limit_ns: float) -> int:

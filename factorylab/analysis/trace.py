@@ -17,8 +17,8 @@ from factorylab.analysis.trace_steps import Trace, TraceStep
 from factorylab.core import messages
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
-from factorylab.history.run_tables import UNKNOWN
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
+from factorylab.history.table_chunks import UNKNOWN
 
 
 def trace(run: Run, sensor: str, seq: int) -> Trace:

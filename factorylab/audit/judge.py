@@ -14,6 +14,7 @@ import numpy as np
 
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.looks import unled
+from factorylab.analysis.quantiles import quantiles
 from factorylab.analysis.readings import FAIL, OK, SHED, UNKNOWN
 from factorylab.audit.alert_findings import alerting
 from factorylab.audit.checks import (
@@ -35,7 +36,7 @@ from factorylab.audit.checks import (
     work_agrees,
     work_times,
 )
-from factorylab.audit.checks.duplicates import surplus
+from factorylab.audit.checks.duplicates import again
 from factorylab.audit.explain.explanations import explanations
 from factorylab.audit.explain.life import life_of_witness
 from factorylab.audit.model.findings import Check, Counts, Exposure, Latency, PartitionGap, Recovery, Span, meets, worst
@@ -43,13 +44,15 @@ from factorylab.audit.model.registry import Evidence, run_checks
 from factorylab.audit.model.verdict import EXIT, Verdict, lost
 from factorylab.audit.stall_findings import service
 from factorylab.core.clock import NS
-from factorylab.core.errors import LabError, UsageError
+from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.scratch import NoRoom, chunks, room_for
 from factorylab.history import manifest
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 from factorylab.history.tables import COUNTS_DUE
 from factorylab.history.unfinished import broken_off, not_judged
 
 T = TypeVar("T")
+SCRATCH_BYTES = 200  # of the temporary folder, for a reading: 180 are used at once
 _MODULES = (
     loss, duplicates, processors, objectives, validity, generator, observed, completeness, reading_times, work_times,
     run_times, fault_times, known_names, work_agrees, samples_agree, epochs_agree, undisturbed,
@@ -62,11 +65,20 @@ def judge(run: Run) -> Verdict:
 
     Raises:
         UsageError: the run did not finish. What was broken off is evidence of nothing.
+        EnvironmentUnfit: the temporary folder has no room for what is kept there of a large run.
     """
     if broken_off(run.folder):
         raise UsageError(not_judged(run.folder))
     if not run.folder.sealed:
         manifest.read(run.folder)
+    room_for(SCRATCH_BYTES * max(run.row_count(table) for table in ("sends", "log", "rows")))
+    try:
+        return _verdict(run)
+    except NoRoom as error:
+        raise EnvironmentUnfit(str(error)) from None
+
+
+def _verdict(run: Run) -> Verdict:
     evidence, checks = checked(run)
     outcome = worst([c.verdict for c in checks])
     declared = run.scenario.expect
@@ -113,23 +125,23 @@ def _or_none(measure: Callable[[], T]) -> T | None:
 
 def _counts(e: Evidence, checks: list[Check]) -> Counts:
     count = {c.name: c.answer for c in checks}
-    by_outcome = np.bincount(e.outcome, minlength=6)
-    unknown_found = int(((e.outcome == UNKNOWN) & e.in_log).sum())
-    missed, stored = int((e.sends["outcome"] == NOT_OFFERED).sum()), int(e.stored.sum())
-    offered = len(e.sends) - missed
+    by_outcome = sum((np.bincount(e.outcome[part], minlength=6) for part in chunks(e.size)), np.zeros(6, int))
+    missed = sum(int(c.text("outcome").are(NOT_OFFERED).sum()) for c in e.run.chunks("sends", "outcome"))
+    due, stored = e.run.row_count("sends"), e.count(lambda k: k.stored)
+    offered = due - missed
     counts_due = e.run.manifest.schema_version >= COUNTS_DUE
     return Counts(
-        due=len(e.sends) if counts_due else None,
+        due=due if counts_due else None,
         not_offered=missed if counts_due else None,
         offered=offered,
         shed=int(by_outcome[SHED]),
         failed=int(by_outcome[FAIL]),
         acked=int(by_outcome[OK]),
         unknown=int(by_outcome[UNKNOWN]),
-        unknown_found=unknown_found,
+        unknown_found=e.count(lambda k: (k.outcome == UNKNOWN) & k.in_log),
         stored=stored,
         unstored=offered - stored,
-        duplicates=int(surplus(e.log_key, e.size).sum() + surplus(e.row_key, e.size).sum()),
+        duplicates=len(again(e.log.key, e.log_row)) + len(again(e.rows.key, e.rows.first)),
         reordered=count["reordered_in_log"],
         dead_letters=e.run.row_count("dead_letters"),
         alerts=len(processors.alerts_of(e, "table")["alert_id"].unique()),
@@ -169,10 +181,11 @@ def _ack_gaps(e: Evidence) -> list[PartitionGap]:
 
 
 def _latency(e: Evidence) -> Latency | None:
-    if not len(e.latency_s):
+    seconds = e.latency["latency_s"]
+    if not len(seconds):
         return None
-    p50, p99, top = (round(float(q), 4) for q in np.quantile(e.latency_s, [0.5, 0.99, 1]))
-    return Latency(n=len(e.latency_s), p50_s=p50, p99_s=p99, max_s=top, parts=e.latency_parts)
+    p50, p99, top = (round(q, 4) for q in quantiles(seconds, [0.5, 0.99, 1]))
+    return Latency(n=len(seconds), p50_s=p50, p99_s=p99, max_s=top, parts=e.latency_parts)
 
 
 def _stored_per_s(e: Evidence) -> float | None:

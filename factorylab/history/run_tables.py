@@ -4,7 +4,7 @@ unsigned. Either from the Parquet files of a run folder, or from frames in memor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from factorylab.core import scratch
 from factorylab.core.errors import LabError
 from factorylab.history.export import schema
 from factorylab.history.run_folders import RunFolder
+from factorylab.history.table_chunks import UNKNOWN, Chunk, Ints, of_arrow, of_frame
 from factorylab.history.tables import TABLES
 
-UNKNOWN = -1
 _NARROW = {
     "sensor": "int32",
     "partition": "int16",
@@ -49,6 +50,9 @@ class Tables(Protocol):
     def frame(self, table: str, wanted: tuple[str, ...]) -> pd.DataFrame: ...
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         """As they are stored; without a condition all of them."""
+
+    def chunks(self, table: str, wanted: tuple[str, ...]) -> Iterator[Chunk]: ...
+    def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame: ...
 
 
 class StoredTables:
@@ -83,6 +87,33 @@ class StoredTables:
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         path = self._path(table)
         return pq.read_table(path, filters=condition) if path.exists() else schema(table).empty_table()
+
+    def chunks(self, table: str, wanted: tuple[str, ...]) -> Iterator[Chunk]:
+        if not self._path(table).exists():
+            return
+        file, kinds, start = _opened(self._path(table)), dtypes(table), 0
+        there = [name for name in wanted if name in file.schema_arrow.names]
+        for batch in file.iter_batches(scratch.CHUNK, columns=there, use_threads=False):
+            found = {name: of_arrow(batch.column(name), kinds[name]) for name in there}
+            lacking = {name: unknown(len(batch), kinds[name]) for name in wanted if name not in there}
+            yield Chunk(start, len(batch), found | lacking)
+            start += len(batch)
+            scratch.let_go()
+
+    def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame:
+        """Only the row groups that hold one of the rows are read, one after the other."""
+        if not len(rows):
+            return empty(table, wanted)
+        file = _opened(self._path(table))
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        starts, order = np.cumsum([0, *sizes]), np.argsort(rows, kind="stable")
+        group = np.searchsorted(starts, rows[order], side="right") - 1
+        parts = []
+        for number in np.unique(group):
+            read = file.read_row_group(int(number), list(wanted), use_threads=False)
+            parts.append(read.take(pa.array(rows[order][group == number] - starts[number])))
+        found = dense(table, pa.concat_tables(parts, promote_options="permissive"))[list(wanted)]
+        return found.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
 
 
 class FrameTables:
@@ -122,6 +153,18 @@ class FrameTables:
     def rows(self, table: str, condition: pc.Expression | None) -> pa.Table:
         whole = stored(table, self._given[table]) if self.row_count(table) else schema(table).empty_table()
         return whole if condition is None else whole.filter(condition)
+
+    def chunks(self, table: str, wanted: tuple[str, ...]) -> Iterator[Chunk]:
+        given = self._given[table] if self.row_count(table) else ()
+        there = {name: self._column(table, name) for name in wanted if name in given}
+        for part in scratch.chunks(self.row_count(table)):
+            count = part.stop - part.start
+            found = {name: of_frame(values, part) for name, values in there.items()}
+            lacking = {name: unknown(count, dtypes(table)[name]) for name in wanted if name not in there}
+            yield Chunk(part.start, count, found | lacking)
+
+    def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame:
+        return self.frame(table, wanted).iloc[rows].reset_index(drop=True)
 
 
 def _cast(column: pd.Series[Any], dtype: str) -> Any:
@@ -170,7 +213,7 @@ def _may_be_unknown(table: str) -> frozenset[str]:
 
 def _opened(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise LabError(f"history/{path.name} cannot be read: {error}") from None
 
@@ -195,12 +238,13 @@ def dense(table: str, rows: pa.Table) -> pd.DataFrame:
 
 def _frame(table: str, found: dict[str, Any], rows: int, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Columns in the wanted order; those that an older history lacks are unknown."""
-    lacking = {name: dtypes(table)[name] for name in wanted if name not in found}
-    unknown = {
-        name: np.full(rows, UNKNOWN).astype(dtype if dtype in {"float64", "uint64"} else "int64")
-        for name, dtype in lacking.items()
-    }
-    return pd.DataFrame({name: (found | unknown)[name] for name in wanted}, copy=False)
+    lacking = {name: unknown(rows, dtypes(table)[name]) for name in wanted if name not in found}
+    return pd.DataFrame({name: (found | lacking)[name] for name in wanted}, copy=False)
+
+
+def unknown(rows: int, dtype: str) -> Ints:
+    """A column that was not recorded."""
+    return np.full(rows, UNKNOWN).astype(dtype if dtype in {"float64", "uint64"} else "int64")
 
 
 def _dense(column: pa.ChunkedArray, dtype: str) -> Any:

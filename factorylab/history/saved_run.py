@@ -22,6 +22,7 @@ from factorylab.core.errors import UsageError
 from factorylab.core.vocabulary import Outcome, Phase
 from factorylab.history import manifest, run_folders
 from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
+from factorylab.history.table_chunks import Chunk, Ints
 from factorylab.history.tables import SINCE, TABLES
 from factorylab.history.unfinished import UnfinishedTables, broken_off
 from factorylab.scenarios.model import Scenario
@@ -121,11 +122,31 @@ class Run(Kept):
         """
         return self._tables.frame(table, columns or tuple(dtypes(table)))
 
+    def chunks(self, table: str, *columns: str) -> Iterator[Chunk]:
+        """Some columns of a table, so many rows at a time.
+
+        Raises:
+            LabError: the file is damaged.
+        """
+        return self._tables.chunks(table, tuple(dict.fromkeys(columns)))
+
+    def take(self, table: str, rows: Ints, *columns: str) -> pd.DataFrame:
+        """Some columns of the rows with these numbers, in their order; the others are not kept in memory."""
+        return self._tables.take(table, rows, columns)
+
     def offered(self, *columns: str) -> pd.DataFrame:
         """Columns of the sends that were handed to the producer: `sends` without what was due and never offered."""
         frame = self.frame("sends", *dict.fromkeys([*columns, "outcome"]))
         missed = (frame["outcome"] == NOT_OFFERED).to_numpy()
         return (frame[~missed].reset_index(drop=True) if missed.any() else frame)[list(columns)]
+
+    def offered_times(self, column: str) -> Iterator[Ints]:
+        """The same of one column of moments, by the chunk; none is empty."""
+        for chunk in self.chunks("sends", column, "outcome"):
+            missed = chunk.text("outcome").are(NOT_OFFERED)
+            found = chunk[column][~missed] if missed.any() else chunk[column]
+            if len(found):
+                yield found
 
     def only(self, table: str, condition: pc.Expression) -> pd.DataFrame:
         """The rows of a table that fulfil a condition; the others are never held in memory."""

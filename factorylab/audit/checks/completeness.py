@@ -53,8 +53,8 @@ def _of_another_time(e: Evidence) -> Iterator[str]:
     """Tables with rows from outside the run; those of `workers` have both clocks, which `one_clock` compares."""
     moments, margin_ns = e.run.phases.values(), round(MARGIN_S * NS)
     for table in sorted(TABLES.keys() - {"workers"}):
-        t_ns = e.run.frame(table, "t_ns")["t_ns"].to_numpy()
-        if len(t_ns) and (t_ns.min() < min(moments) - margin_ns or t_ns.max() > max(moments) + margin_ns):
+        seen = [(int(c["t_ns"].min()), int(c["t_ns"].max())) for c in e.run.chunks(table, "t_ns")]
+        if any(low < min(moments) - margin_ns or high > max(moments) + margin_ns for low, high in seen):
             yield table
 
 
@@ -90,8 +90,8 @@ def _miscounted(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     """Transactions that tell of more rows than they have offsets, or of fewer than the store holds of them; and more
     alerts than anybody knows."""
     partition = accepted["partition"].to_numpy()
-    stored, edges = e.row_places(), ("from_offset", "to_offset")
-    low, high = (np.searchsorted(stored, place(partition, accepted[edge].to_numpy())) for edge in edges)
+    edges = (place(partition, accepted[edge].to_numpy()) for edge in ("from_offset", "to_offset"))
+    low, high = (e.rows.places_before(edge) for edge in edges)
     span = accepted["to_offset"] - accepted["from_offset"]
     for c in each(accepted[(accepted["rows"] > span) | (accepted["rows"] < high - low)]):
         yield f"partition {c.partition}, {c.from_offset:,}–{c.to_offset - 1:,}: {c.worker} noted {c.rows:,} rows"
@@ -140,7 +140,8 @@ def _one_poll(e: Evidence, hole: Any) -> bool:
     """Whether a single poll brought all records of a hole."""
     reads = e.run.reads
     polls = reads[(reads["partition"] == hole.partition) & (reads["last_offset"] == hole.from_offset - 1)]
-    log = e.log_place[e.log["partition"].to_numpy() == hole.partition]
+    low, high = e.log.partitions.get(int(hole.partition), (0, 0))
+    log = e.log.place[low:high]
     edges = place(np.full(len(polls), hole.partition), polls["first_offset"].to_numpy())
     begin = np.searchsorted(log, place(np.array([hole.partition]), np.array([hole.reached])))
     return bool((np.searchsorted(log, edges) <= begin).any())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import Ints, Mask, place
+from factorylab.analysis.readings import Ints, place
+from factorylab.audit.checks.loss import gone
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
+from factorylab.core.scratch import array, chunks, where
 from factorylab.history.saved_run import each
 from factorylab.history.tables import SINCE
 
@@ -17,77 +22,98 @@ NO_VALUES = "this run was recorded without the log's values, so the store's were
 NO_MEASURES = "this run was recorded without further measures and times, so the main measure alone was compared"
 
 
-def surplus(key: Ints, size: int) -> Ints:
-    """By key: how many more than one."""
-    return np.maximum(np.bincount(key[key >= 0], minlength=size) - 1, 0)
+def again(key: Ints, first: Ints) -> Ints:
+    """The rows (records) whose reading has one before; `first` is that, by key."""
+    found = []
+    for part in chunks(len(key)):
+        mine = np.flatnonzero(key[part] >= 0)
+        found.append(mine[first[key[part][mine]] != mine + part.start] + part.start)
+    return np.concatenate([np.empty(0, np.int64), *found])
 
 
 @check("Each reading has one offset in the log.", "records repeat a reading")
 def duplicate_in_log(e: Evidence) -> Found:
-    more = surplus(e.log_key, e.size)
-    return Found(int(more.sum()), len(e.log), "", e.witnesses(more > 0, "more than one offset"))
+    more = again(e.log.key, e.log_row)
+    return Found(len(more), len(e.log), "", e.witnesses(np.unique(e.log.key[more]), "more than one offset"))
 
 
 @check("Each reading has one row in the store.", "rows repeat a reading")
 def duplicate_in_store(e: Evidence) -> Found:
-    more = surplus(e.row_key, e.size)
-    return Found(int(more.sum()), len(e.rows), "", e.witnesses(more > 0, "more than one row"))
+    more = again(e.rows.key, e.rows.first)
+    return Found(len(more), len(e.rows), "", e.witnesses(np.unique(e.rows.key[more]), "more than one row"))
 
 
 def out_of_order(e: Evidence) -> Ints:
     """Keys of readings that lie before their predecessor: in key order, that is by sensor and seq, the place in the log
     must rise. First copies only; partitions are not compared."""
-    key = np.flatnonzero(e.in_log)
-    row = e.log_row[key]
-    sensor, _ = e.named(key)
-    partition = e.log["partition"].to_numpy()[row]
-    same = (sensor[1:] == sensor[:-1]) & (partition[1:] == partition[:-1])
-    return key[np.flatnonzero(same & (row[1:] < row[:-1])) + 1]
+    found, starts = [np.empty(0, np.int64)], e.reached[0]
+    before = np.full(3, -1)  # sensor, partition and record of the reading before
+    for part in chunks(e.size):
+        record = e.log_row[part]
+        key = np.flatnonzero(record >= 0)
+        record = record[key].astype(np.int64)
+        sensor, _ = e.named(key + part.start)
+        now = np.column_stack([before, np.stack([sensor, np.searchsorted(starts, record, side="right"), record])])
+        same = (now[:2, 1:] == now[:2, :-1]).all(axis=0)
+        found.append(key[same & (now[2, 1:] < now[2, :-1])] + part.start)
+        before = now[:, -1]
+    return np.concatenate(found)
 
 
 @check("Per sensor, seq rises with the offset (first copies only).", "readings lie before their predecessor")
 def reordered_in_log(e: Evidence) -> Found:
     fell = out_of_order(e)
-    return Found(len(fell), int(e.in_log.sum()), "", e.witnesses(fell, "written before its predecessor"))
+    return Found(len(fell), e.count(lambda k: k.in_log), "", e.witnesses(fell, "written before its predecessor"))
 
 
 @check("Each place in the log holds one value, for acknowledgements, consumers, store and scan.", "places disagree")
 def inconsistent_offset(e: Evidence) -> Found:
     """Places acknowledged for one reading that hold another, or nothing, and stored rows, dead letters or polls that
     saw other values there. What is gone with an acknowledged reading is a loss, and counted as such."""
-    dead = e.run.dead_letters
-    parts = {"acknowledged": (e.sends, e.send_key), "stored": (e.rows, e.row_key), "dead-lettered": (dead, None)}
-    lost = _lost_places(e)
+    lost, dead = _lost_places(e), e.run.dead_letters
+    letters = place(dead["partition"].to_numpy(), dead["offset"].to_numpy())
+    told = {"acknowledged": e.acknowledged(), "stored": ((rows.start, *of) for rows, *of in e.rows.places())}
     counts, witnesses = {}, []
-    for word, (frame, key) in parts.items():
-        where = place(frame["partition"].to_numpy(), frame["offset"].to_numpy())
-        there = e.at(where)
-        other = _empty(e, frame, where, there, lost)
-        if key is not None and len(e.log):
-            other = np.union1d(other, np.flatnonzero((there >= 0) & (e.log_key[there] != key)))
-            note = f"its {word} place holds another value, or nothing"
-            witnesses += e.witnesses(key[other][key[other] >= 0][:WITNESSES], note)
-        counts[word] = len(other)
+    for word, places in told.items():
+        count, keys = _other(e, places, lost)
+        counts[word] = count
+        witnesses += e.witnesses(keys, f"its {word} place holds another value, or nothing")
+    counts["dead-lettered"] = len(_empty(e, letters, e.log.at(letters), lost))
     counts["polled"] = int(_polls_that_differ(e).sum())
     detail = ", ".join(f"{n:,} {word}" for word, n in counts.items())
     return Found(sum(counts.values()), len(e.log), detail, witnesses)
 
 
+def _other(e: Evidence, told: Iterable[tuple[int, Ints, Ints]], lost: Ints) -> tuple[int, Ints]:
+    """How many places that are told of a reading hold another one or nothing, and the first few of these readings."""
+    count, keys = 0, np.empty(0, np.int64)
+    for _, key, places in told:
+        record = e.log.at(places)
+        other = _empty(e, places, record, lost)
+        if len(e.log):
+            held = np.where(record >= 0, e.log.key[record], -1)
+            other = np.union1d(other, np.flatnonzero((record >= 0) & (held != key) & ((held >= 0) | (key >= 0))))
+            mine = key[other]
+            keys = np.append(keys, mine[mine >= 0])[:WITNESSES]
+        count += len(other)
+    return count, keys
+
+
 def _lost_places(e: Evidence) -> Ints:
     """Ascending places that were acknowledged for, or stored from, acknowledged readings that the log does not hold."""
-    gone, found = e.acked & ~e.in_log, []
-    for frame, key in ((e.sends, e.send_key), (e.rows, e.row_key)):
-        row = np.flatnonzero(key >= 0)
-        row = row[gone[key[row]]]
-        found.append(place(frame["partition"].to_numpy()[row], frame["offset"].to_numpy()[row]))
+    found = [np.empty(0, np.int64)]
+    if e.count(gone):
+        for _, key, places in chain(e.acknowledged(), e.rows.places()):
+            row = np.flatnonzero(key >= 0)
+            found.append(places[row[gone(e.of(key[row]))]])
     return np.unique(np.concatenate(found))
 
 
-def _empty(e: Evidence, frame: pd.DataFrame, where: Ints, there: Ints, lost: Ints) -> Ints:
-    """Rows of a frame of whose place (`where`) the log holds nothing, though it is not below its start, nor lost."""
-    row = np.flatnonzero((where >= 0) & (there < 0))
-    row = row[~np.isin(where[row], lost)]
-    return row[~e.below_start(frame.iloc[row])]
+def _empty(e: Evidence, places: Ints, record: Ints, lost: Ints) -> Ints:
+    """Positions of places of which the log holds nothing (`record` −1), though not below its start, nor lost."""
+    at = np.flatnonzero((places >= 0) & (record < 0))
+    at = at[~np.isin(places[at], lost)]
+    return at[~e.below_start(places[at])]
 
 
 def polls(e: Evidence) -> pd.DataFrame:
@@ -99,10 +125,10 @@ def with_log(e: Evidence, spans: pd.DataFrame) -> pd.DataFrame:
     """Spans of offsets with what the log holds in them, `first_offset` to `last_offset`: from the row `low` on `in_log`
     records, and `log_hash_sum`."""
     partition = spans["partition"].to_numpy()
-    low = np.searchsorted(e.log_place, place(partition, spans["first_offset"].to_numpy()), side="left")
-    high = np.searchsorted(e.log_place, place(partition, spans["last_offset"].to_numpy()), side="right")
-    total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(e.log["payload_hash"].to_numpy(), dtype=np.uint64)])
-    return spans.assign(low=low, in_log=high - low, log_hash_sum=total[high] - total[low])
+    low = np.searchsorted(e.log.place, place(partition, spans["first_offset"].to_numpy()), side="left")
+    high = np.searchsorted(e.log.place, place(partition, spans["last_offset"].to_numpy()), side="right")
+    before, after = np.split(e.log.sums_before(np.concatenate([low, high])), 2)
+    return spans.assign(low=low, in_log=high - low, log_hash_sum=after - before)
 
 
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
@@ -121,30 +147,43 @@ def dead_and_stored(e: Evidence) -> Found:
     """By place: a dead letter that was sent once more is another record."""
     letters = e.run.dead_letters
     dead = np.unique(place(letters["partition"].to_numpy(), letters["offset"].to_numpy()))
-    both = e.at(np.intersect1d(dead, e.row_places(), assume_unique=True))
+    record = e.log.at(dead)
+    stored = np.isin(dead, e.rows.elsewhere)
+    stored[record >= 0] = e.rows.of_record[record[record >= 0]]
+    both = record[stored]
     return Found(len(both), len(dead), "", e.log_witnesses(both[both >= 0], "stored, and a dead letter"))
 
 
 @check("Every payload in the log, and every value in the store, is what was sent.", "differ from what was sent")
 def corrupt(e: Evidence) -> Found:
-    known = np.flatnonzero(e.log_key >= 0)
-    known = known[e.offered[e.log_key[known]]]  # what was never sent is a phantom
-    sent = e.sends["payload_hash"].to_numpy()[e.send_row[e.log_key[known]]]
-    wrong = known[sent != e.log["payload_hash"].to_numpy()[known]]
+    known, wrong = _other_payloads(e)
     dead = e.run.dead_letters
-    where = e.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
-    kept = dead["payload_hash"].to_numpy() != e.log["payload_hash"].to_numpy()[where] if len(e.log) else where < 0
-    altered = (where >= 0) & kept
+    record = e.log.at(place(dead["partition"].to_numpy(), dead["offset"].to_numpy()))
+    kept = dead["payload_hash"].to_numpy() != e.log.payload_hash[record] if len(e.log) else record < 0
+    altered = (record >= 0) & kept
     compared, rows = _values(e)
     counted = {"dead letters": int(altered.sum()), "rows of the store": len(rows)}
     words = [f"{n:,} of them {what}" for what, n in counted.items() if n]
     words += _not_compared(e.run.manifest.schema_version)
     witnesses = e.log_witnesses(wrong, "another payload than was sent")
-    witnesses += e.witnesses(e.row_key[rows][:WITNESSES], "stored with other values, or another time")
+    witnesses += e.witnesses(e.rows.key[rows[:WITNESSES]], "stored with other values, or another time")
     witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")
                   for d in each(dead[altered].head(WITNESSES))]  # fmt: skip
     count = len(wrong) + sum(counted.values())
-    return Found(count, len(known) + int((where >= 0).sum()) + compared, ", ".join(words), witnesses)
+    return Found(count, known + int((record >= 0).sum()) + compared, ", ".join(words), witnesses)
+
+
+def _other_payloads(e: Evidence) -> tuple[int, Ints]:
+    """How many records are of readings that were sent (what was not is a phantom), and those with another payload."""
+    known, wrong = 0, [np.empty(0, np.int64)]
+    for part in chunks(len(e.log)):
+        key = e.log.key[part]
+        row = np.flatnonzero(key >= 0)
+        row = row[e.of(key[row]).offered]
+        known += len(row)
+        wrong.append(row[e.sent("payload_hash")[key[row]] != e.log.payload_hash[part][row]] + part.start)
+    e.forget("payload_hash")
+    return known, np.concatenate(wrong)
 
 
 def _not_compared(version: int) -> list[str]:
@@ -156,9 +195,13 @@ def _values(e: Evidence) -> tuple[int, Ints]:
     it. NaN is no value: a row that has it differs from every record."""
     if e.run.manifest.schema_version < FIRST_WITH_VALUES or not len(e.log):
         return 0, np.zeros(0, int)
-    at = e.at(place(e.rows["partition"].to_numpy(), e.rows["offset"].to_numpy()))
-    row = np.flatnonzero((at >= 0) & (e.row_key >= 0) & (e.log_key[at] == e.row_key))
-    differ: Mask = np.zeros(len(row), dtype=bool)
+    count, differ = 0, array(len(e.rows), "bool")
     for name in ("value", "measures_hash"):
-        differ |= e.run.frame("rows", name)[name].to_numpy()[row] != e.of_log(name)[at[row]]
-    return len(row), row[differ]
+        count, held = 0, e.log.of(name)
+        for chunk in e.run.chunks("rows", name):
+            key, record = e.rows.key[chunk.rows], e.rows.record[chunk.rows]
+            row = np.flatnonzero((record >= 0) & (key >= 0))
+            row = row[e.log.key[record[row]] == key[row]]
+            count += len(row)
+            differ[row + chunk.start] |= chunk[name][row] != held[record[row]]
+    return count, where(differ, lambda differs: differs)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from factorylab.analysis.readings import place
+from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.completeness import found_words
-from factorylab.audit.checks.reading_times import latest_in
 from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.history.saved_run import each
 from factorylab.history.tables import SINCE
@@ -29,8 +28,8 @@ def _cover(e: Evidence) -> Iterator[str]:
     spans = e.run.epochs.sort_values(["partition", "epoch"], kind="stable")
     partition = spans["partition"].to_numpy()
     first, last = (place(partition, spans[name].to_numpy()) for name in ("first_offset", "last_offset"))
-    count = np.searchsorted(e.log_place, last, side="right") - np.searchsorted(e.log_place, first)
-    wrong = (count != spans["count"].to_numpy()) | (e.at(first) < 0) | (e.at(last) < 0)
+    count = np.searchsorted(e.log.place, last, side="right") - np.searchsorted(e.log.place, first)
+    wrong = (count != spans["count"].to_numpy()) | (e.log.at(first) < 0) | (e.log.at(last) < 0)
     wrong[1:] |= (first[1:] <= last[:-1]) & (partition[1:] == partition[:-1])
     for s in each(spans[wrong]):
         yield f"partition {s.partition}, epoch {s.epoch}: the log has not {s.count:,} records of it there"
@@ -41,21 +40,21 @@ def _cover(e: Evidence) -> Iterator[str]:
 def _out_of_time(e: Evidence) -> Iterator[str]:
     """Records that were sent after a later epoch was seen, or acknowledged before the probe asked and heard of an
     earlier one: the epochs of a partition only rise."""
-    times = e.run.frame("sends", "t_ns", "t_ack_ns")
     seen = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns", kind="stable")
-    row = np.where(e.log_key >= 0, e.send_row[e.log_key], -1) if e.size else e.log_key
-    far = np.iinfo(np.int64).max
-    sent, answered = times["t_ns"].to_numpy(), times["t_ack_ns"].to_numpy()
-    offered = np.where(row >= 0, sent[row], -1) if len(sent) else row
-    acked = np.where(row >= 0, answered[row], -1) if len(sent) else row
-    unanswered = -np.where(acked >= 0, acked, far)
-    for s in each(e.run.epochs[e.run.epochs["epoch"] >= 0]):
-        span = np.searchsorted(
-            e.log_place, place(np.full(2, s.partition), np.array([s.first_offset, s.last_offset + 1]))
-        )
-        latest, earliest = (int(latest_in(moments, span[:1], span[1:])[0]) for moments in (offered, unanswered))
+    spans = e.run.epochs[e.run.epochs["epoch"] >= 0]
+    partition = spans["partition"].to_numpy()
+    low = np.searchsorted(e.log.place, place(partition, spans["first_offset"].to_numpy()))
+    high = np.searchsorted(e.log.place, place(partition, spans["last_offset"].to_numpy() + 1))
+    latest = e.log.latest(lambda part: e.of_log("t_ns", part), low, high)
+    earliest = e.log.latest(lambda part: _unanswered(e.of_log("t_ack_ns", part)), low, high)
+    for s, sent, answered in zip(each(spans), latest.tolist(), (-earliest).tolist(), strict=True):
         mine = seen[seen["partition"] == s.partition]
-        newer = mine[(mine["epoch"] > s.epoch) & (mine["t_ns"] < latest)]
-        older = mine[(mine["epoch"] < s.epoch) & (mine["asked_ns"] > -earliest)]
+        newer = mine[(mine["epoch"] > s.epoch) & (mine["t_ns"] < sent)]
+        older = mine[(mine["epoch"] < s.epoch) & (mine["asked_ns"] > answered)]
         if len(newer) or len(older):
             yield f"partition {s.partition}: records of epoch {s.epoch} are from a time of another epoch"
+
+
+def _unanswered(acked: Ints) -> Ints:
+    """Times of answers, the earliest greatest."""
+    return -np.where(acked >= 0, acked, np.iinfo(np.int64).max)

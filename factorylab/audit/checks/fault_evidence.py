@@ -10,8 +10,8 @@ import pandas as pd
 from factorylab.analysis.service import fault_windows
 from factorylab.audit.checks import cut_evidence
 from factorylab.core.clock import NS
-from factorylab.history.run_tables import UNKNOWN
 from factorylab.history.saved_run import Run, each
+from factorylab.history.table_chunks import UNKNOWN
 from factorylab.scenarios.faults.kind import DatabaseAnswers, LinksBreak, ProcessShows, ProcessState
 from factorylab.scenarios.model import Fault
 

@@ -28,7 +28,7 @@ def _strangers(e: Evidence) -> Iterator[str]:
     yield from (f"{name} wrote no journal" for name in sorted(role_of.keys() - {name for name, _ in listed}))
     writer = {table: role for role, tables in WRITERS.items() for table in tables}
     for table in sorted(TABLES.keys() - {"workers"}):
-        wrote = set(map(str, e.run.frame(table, "worker")["worker"].unique()))
+        wrote = set().union(*(c.text("worker").used() for c in e.run.chunks(table, "worker")))
         others = sorted(name for name in wrote if role_of.get(name, name) != writer.get(table, FINAL_READ))
         yield from (f"{table} has rows of {name}" for name in others)
     members = set(map(str, e.run.frame("members", "member")["member"].unique()))

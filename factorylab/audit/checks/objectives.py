@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.quantiles import quantiles
 from factorylab.analysis.readings import SHED
 from factorylab.audit.model.registry import Evidence, Found, check
 
@@ -36,7 +37,7 @@ def _within(limit: float | None, measured: Callable[[], pd.DataFrame], seconds_o
 
 def _at_most(e: Evidence, limit: int | None, count: int) -> Found:
     """`count` readings against `limit`."""
-    offered = int(e.offered.sum())
+    offered = e.count(lambda k: k.offered)
     if limit is None:
         return Found(0, offered, f"{count:,} in all", not_asked=NO_OBJECTIVE)
     return Found(count if count > limit else 0, offered, f"{count:,} in all, at most {limit:,} allowed")
@@ -57,19 +58,19 @@ def ack_gap_s(e: Evidence) -> Found:
 @check("99 of 100 readings were stored in time after their intended send.", "readings took longer", by_times_of=SERVED)
 def latency_p99_s(e: Evidence) -> Found:
     """`count` are the readings beyond the objective, and 0 where they are no more than 1 %."""
-    limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency_s)
+    limit, n = e.run.scenario.objectives.latency_p99_s, len(e.latency["latency_s"])
     if limit is None:
         return Found(0, n, not_asked=NO_OBJECTIVE)
     if not n:
         raise ValueError("no latency was measured")
-    p99 = float(np.quantile(e.latency_s, 0.99))
-    late = n - int(np.searchsorted(e.latency_s, limit, side="right"))
+    p99 = quantiles(e.latency["latency_s"], [0.99])[0]
+    late = sum(int(np.count_nonzero(part > limit)) for part in e.latency["latency_s"].parts())
     return Found(late if p99 > limit else 0, n, f"p99 {p99:.3f} s, allowed {limit:g} s")
 
 
 @check("The producers shed no more than allowed.", "readings were shed")
 def shed(e: Evidence) -> Found:
-    return _at_most(e, e.run.scenario.objectives.shed, int((e.outcome == SHED).sum()))
+    return _at_most(e, e.run.scenario.objectives.shed, e.count(lambda k: k.outcome == SHED))
 
 
 @check("The promised rate was kept.", "promises were missed")
@@ -87,6 +88,6 @@ def kept_per_s(e: Evidence) -> Found:
 @check("No more readings than allowed stayed out of the store, whatever became of them.", "readings are not stored")
 def unstored(e: Evidence) -> Found:
     """Offered − stored: what was never acknowledged is in it, so a loss under acks=0 shows here and nowhere else."""
-    found = _at_most(e, e.run.scenario.objectives.unstored, int(e.offered.sum()) - int(e.stored.sum()))
-    missing = e.witnesses(e.offered & ~e.stored, "not in the store") if found.count else []
+    found = _at_most(e, e.run.scenario.objectives.unstored, e.count(lambda k: k.offered) - e.count(lambda k: k.stored))
+    missing = e.witnesses(e.select(lambda k: k.offered & ~k.stored), "not in the store") if found.count else []
     return replace(found, witnesses=missing)

@@ -11,6 +11,7 @@ from factorylab.analysis.intervals import assignments
 from factorylab.analysis.matching import previous
 from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.checks.duplicates import polls
+from factorylab.audit.checks.loss import passed_over
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.history.saved_run import each
@@ -41,8 +42,8 @@ def steps(e: Evidence) -> pd.DataFrame:
     partition, last = seen["partition"].to_numpy(), seen["last_offset"].to_numpy()
     assignment = (seen["worker"].cat.codes.to_numpy(), seen["life"].to_numpy(), seen["rebalance_no"].to_numpy())
     row = previous(*assignment, partition)
-    low = np.searchsorted(e.log_place, place(partition, last[row]), side="right")
-    high = np.searchsorted(e.log_place, place(partition, seen["first_offset"].to_numpy()), side="left")
+    low = np.searchsorted(e.log.place, place(partition, last[row]), side="right")
+    high = np.searchsorted(e.log.place, place(partition, seen["first_offset"].to_numpy()), side="left")
     return seen.assign(
         before=np.where(row < 0, np.nan, last[row]), jumped=np.where(row < 0, 0, np.maximum(high - low, 0))
     )
@@ -153,10 +154,10 @@ def alert_spurious(e: Evidence) -> Found:
     table = alerts_of(e, "table")
     topic = alerts_of(e, "topic").drop_duplicates("alert_id")
     both = pd.concat([topic[~topic["alert_id"].isin(table["alert_id"])], table.drop_duplicates("alert_id")])
-    key = e.keys(both)
+    key = e.keys(both["sensor"].to_numpy(), both["seq"].to_numpy())
     known = key >= 0
-    stored = known & (e.stored[key] if e.size else False)
-    in_log = known & (e.in_log[key] if e.size else False)
+    stored, in_log = np.zeros((2, len(key)), dtype=bool)
+    stored[known], in_log[known] = e.of(key[known]).stored, e.of(key[known]).in_log
     in_table = (both["sink"] == "table").to_numpy()
     wrong = np.where(in_table, ~stored, stored | ~in_log)
     early = int((~in_table & ~wrong).sum())
@@ -199,12 +200,14 @@ def _no_pass(e: Evidence) -> str:
         return "these processors raise no alerts"
     if (e.run.frozen["start"] > 0).any():
         return "the log begins after offset 0: its alerts cannot be told any more"
-    if (e.stored & ~e.in_log).any() or (e.in_log & e.behind & ~e.stored & ~e.dead_lettered).any():
+    if e.count(lambda k: k.stored & ~k.in_log) or e.count(passed_over):
         return "readings were lost, and their alerts with them"
     return ""
 
 
 def _judged(e: Evidence, alerts: pd.DataFrame) -> Mask:
     """Alerts of readings in the final log, below the store's position."""
-    key = e.keys(alerts)
-    return (key >= 0) & (e.behind[key] if e.size else False)
+    key = e.keys(alerts["sensor"].to_numpy(), alerts["seq"].to_numpy())
+    found = key >= 0
+    found[found] = e.of(key[found]).behind
+    return found

@@ -43,8 +43,8 @@ def _outside(e: Evidence) -> Iterator[Impossible]:
         for table in tables:
             columns = ("t_ns", "t_ack_ns") if table == "sends" else ("t_ns",)
             for name in columns:
-                moments = e.run.frame(table, name)[name].to_numpy()
-                outside = int(((moments > end) | ((moments < start) & (moments >= 0))).sum())
+                moments = (chunk[name] for chunk in e.run.chunks(table, name))
+                outside = sum(int(((t > end) | ((t < start) & (t >= 0))).sum()) for t in moments)
                 words = f"{name} of {table} are not from between {begins} and {ends}"
                 yield Impossible(outside, words, (table, "phases"))
 

@@ -6,14 +6,15 @@ acknowledged before it was asked and what was sent until it answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis.matching import FOREVER_NS, latest, previous, shared_keys
-from factorylab.analysis.readings import Ints, Mask
+from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.checks.completeness import found_words, unnoted
+from factorylab.audit.checks.loss import gone
 from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
@@ -119,42 +120,54 @@ def _fallen(e: Evidence, samples: pd.DataFrame, keys: list[str], column: str, wh
 
 def _beyond(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[str]:
     """Ends beyond what was sent, or short of what was acknowledged; committed offsets beyond what was stored."""
-    times = e.run.frame("sends", "t_ns", "t_ack_ns")
-    lost = e.acked & ~e.in_log
-    for p in range(e.run.scenario.topology.partitions):
-        mine = views[(views["partition"] == p) & views["valid"]]
-        here = np.flatnonzero(e.sends["partition"].to_numpy() == p)
-        if not lost[e.send_key[here]].any() and e.acks != "0":  # a log that was cut off held other records before
-            beyond = _too_far(e, p, mine, times["t_ns"].to_numpy())
+    partitions = range(e.run.scenario.topology.partitions)
+    samples = {p: views[(views["partition"] == p) & views["valid"]] for p in partitions}
+    asked = {p: mine[mine["asked_ns"] >= 0] for p, mine in samples.items()} if e.acks == "all" else {}
+    cut, acknowledged = _acknowledged(e, {p: mine["asked_ns"].to_numpy() for p, mine in asked.items()})
+    for p, mine in samples.items():
+        if p not in cut and e.acks != "0":  # a log that was cut off held other records before
+            beyond = _too_far(e, p, mine)
             yield from [f"{beyond:,} ends of partition {p} lie beyond what was sent"] * bool(beyond)
-        if e.acks == "all":
-            short = _too_short(e, mine, here, times["t_ack_ns"].to_numpy())
+        if p in asked:
+            short = _too_short(e, asked[p], acknowledged[p])
             yield from [f"{short:,} ends of partition {p} lie below what was acknowledged"] * bool(short)
     yield from _committed_too_far(e, lags[lags["valid"]])
 
 
-def _too_far(e: Evidence, partition: int, samples: pd.DataFrame, sent: Ints) -> int:
+def _acknowledged(e: Evidence, asked: Mapping[int, Ints]) -> tuple[set[int], dict[int, Ints]]:
+    """Partitions that lost acknowledged readings, and by partition and moment of asking the highest offset that was
+    acknowledged before it, −1 for none."""
+    cut, any_gone = set[int](), e.count(gone)
+    inorder = {p: np.sort(moments) for p, moments in asked.items()}
+    highest = {p: np.full(len(moments) + 1, -1) for p, moments in asked.items()}
+    for chunk, key in e.sends("partition", "offset", "t_ack_ns") if any_gone or asked else ():
+        where, answered, some = chunk["partition"], chunk["t_ack_ns"], e.of(key)
+        if any_gone:
+            cut |= set(np.unique(where[gone(some)]).tolist())
+        acked = some.acked & (answered >= 0)
+        for p, moments in inorder.items():
+            here = np.flatnonzero(acked & (where == p))
+            np.maximum.at(highest[p], np.searchsorted(moments, answered[here], side="right"), chunk["offset"][here])
+    return cut, {
+        p: np.maximum.accumulate(highest[p])[np.searchsorted(inorder[p], moments)] for p, moments in asked.items()
+    }
+
+
+def _too_far(e: Evidence, partition: int, samples: pd.DataFrame) -> int:
     """Ends of which a record was sent only after the sample."""
-    low, high = np.searchsorted(e.log["partition"].to_numpy(), [partition, partition + 1])
-    key = e.log_key[low:high]
-    row = np.where(key >= 0, e.send_row[key], -1) if e.size else key
-    latest = np.maximum.accumulate(np.where(row >= 0, sent[row], 0)) if len(row) else row
-    offsets = e.log["offset"].to_numpy()[low:high]
-    reached = np.searchsorted(offsets, samples["end"].to_numpy())
-    latest = np.concatenate([[0], latest])
+    low, high = e.log.partitions.get(partition, (0, 0))
+    ends = samples["end"].to_numpy()
+    reached = low + np.searchsorted(e.log.place[low:high], place(np.full(len(ends), partition), np.maximum(ends, 0)))
+    edges, at = np.unique(np.append(reached, low), return_inverse=True)
+    between = e.log.latest(lambda part: e.of_log("t_ns", part), edges[:-1], edges[1:])
+    sent = np.maximum.accumulate(np.append(0, between))[at[:-1]]
     top = e.run.frozen.loc[e.run.frozen["partition"] == partition, "end"].max()
-    return int(((latest[reached] > samples["t_ns"].to_numpy()) | (samples["end"].to_numpy() > top)).sum())
+    return int(((sent > samples["t_ns"].to_numpy()) | (ends > top)).sum())
 
 
-def _too_short(e: Evidence, samples: pd.DataFrame, here: Ints, answered: Ints) -> int:
+def _too_short(e: Evidence, samples: pd.DataFrame, acknowledged: Ints) -> int:
     """Ends that were asked for after a record at or beyond them was acknowledged, while no fault was about."""
-    acked = here[e.acked[e.send_key[here]] & (answered[here] >= 0)]
-    acked = acked[np.argsort(answered[acked], kind="stable")]
-    reached = np.concatenate([[-1], np.maximum.accumulate(e.sends["offset"].to_numpy()[acked])])
-    samples = samples[samples["asked_ns"] >= 0]
-    asked = samples["asked_ns"].to_numpy()
-    acknowledged = reached[np.searchsorted(answered[acked], asked, side="left")]
-    quiet = ~disturbed(e, asked, samples["t_ns"].to_numpy())
+    quiet = ~disturbed(e, samples["asked_ns"].to_numpy(), samples["t_ns"].to_numpy())
     return int((quiet & (samples["end"].to_numpy() <= acknowledged)).sum())
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis import rates
+from factorylab.analysis.places import offset_of
+from factorylab.analysis.readings import Ints
 from factorylab.audit.checks import cut_evidence, fault_evidence
-from factorylab.audit.checks.duplicates import surplus
+from factorylab.audit.checks.duplicates import again
 from factorylab.audit.checks.loss import beyond_journal
 from factorylab.audit.checks.undisturbed import replaced
 from factorylab.audit.model.findings import Witness
@@ -109,15 +111,18 @@ def no_problems(e: Evidence) -> Found:
 def journal_whole(e: Evidence) -> Found:
     """An intent is journaled before its send, so a record with a higher seq than the journal's last means that the
     journal was cut. Only an acknowledgement has a time and a place, and none has an error."""
-    twice = int(surplus(e.send_key, e.size).sum())
-    cut = np.flatnonzero(beyond_journal(e, e.log["sensor"].to_numpy(), e.log["seq"].to_numpy(), e.log_key))
-    answered = e.run.frame("sends", "t_ack_ns")["t_ack_ns"]
-    ok, told = (e.sends["outcome"] == "ok").to_numpy(), (answered >= 0).to_numpy()
-    failed = e.run.frame("sends", "error")["error"].notna().to_numpy()
-    odd = np.flatnonzero((ok != told) | (ok & failed) | (~ok & (e.sends["offset"] >= 0).to_numpy()))
+    twice, cut, odd = len(again(e.send_key, e.send_row)), beyond_journal(e), _odd_answers(e)
     detail = f"{twice:,} due twice, {len(cut):,} records beyond the journal, {len(odd):,} answers that cannot be"
-    witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(e.send_key[odd], "an answer that cannot be")
-    return Found(twice + len(cut) + len(odd), len(e.sends), detail, witnesses)
+    witnesses = e.log_witnesses(cut, "beyond the journal") + e.witnesses(odd, "an answer that cannot be")
+    return Found(twice + len(cut) + len(odd), e.run.row_count("sends"), detail, witnesses)
+
+
+def _odd_answers(e: Evidence) -> Ints:
+    found = [np.empty(0, np.int64)]
+    for chunk, key in e.sends("t_ack_ns", "offset", "outcome", "error"):
+        ok, failed = chunk.text("outcome").are("ok"), chunk.text("error").known
+        found.append(key[(ok != (chunk["t_ack_ns"] >= 0)) | (ok & failed) | (~ok & (chunk["offset"] >= 0))])
+    return np.concatenate(found)
 
 
 @check(
@@ -125,8 +130,8 @@ def journal_whole(e: Evidence) -> Found:
 )
 def final_read(e: Evidence) -> Found:
     frozen = {f.partition: f for f in each(e.run.frozen)}
-    seen = e.log.groupby("partition")["offset"].agg(first="min", last="max").reset_index()
-    read = {r.partition: (r.first, r.last) for r in each(seen)}
+    offsets = {p: offset_of(e.log.place[[low, high - 1]]) for p, (low, high) in e.log.partitions.items()}
+    read = {p: (int(first), int(last)) for p, (first, last) in offsets.items()}
     short = []
     for p in range(e.run.scenario.topology.partitions):
         if p not in frozen:
@@ -177,8 +182,8 @@ def steady_state(e: Evidence) -> Found:
     changed = e.run.t0_ns + (e.run.once(rates.stages)["start_s"] * NS).astype("int64")
     end = min([end, *changed[changed > start]])
     declared = e.run.scenario.workload.rate_per_s
-    times = e.run.offered("t_ns")["t_ns"]
-    rate = float(times.between(start, end).sum()) / ((end - start) / NS)
+    offered = sum(int(((t >= start) & (t <= end)).sum()) for t in e.run.offered_times("t_ns"))
+    rate = float(offered) / ((end - start) / NS)
     window_s = (end - start) / NS
     slope = rates.slope_per_s(e.run.once(rates.total_lag), 0.0, window_s)
     allowed = declared * max(RATE_TOLERANCE, LAG_NOISE_S / (window_s * 2 / 3))  # the slope spans two thirds of it
@@ -231,16 +236,19 @@ def enough_sends(e: Evidence) -> Found:
         for w in each(e.fault_windows)
         if w.healed_ns > 0 and e.run.scenario.faults[w.fault].hold_s
     }
-    times = np.sort(e.run.offered("t_intended_ns")["t_intended_ns"].to_numpy())
     if e.run.scenario.schedule.after_s:
         start, end = _window(e, "after", "recover")
-        windows["after"] = (start, min(end, int(times[-1])) if e.run.scenario.workload.source else end)
+        last_ns = max((int(t.max()) for t in e.run.offered_times("t_intended_ns")), default=0)
+        windows["after"] = (start, min(end, last_ns) if e.run.scenario.workload.source else end)
+    offered = dict.fromkeys(windows, 0)
+    for t in e.run.offered_times("t_intended_ns"):
+        for name, (start, end) in windows.items():
+            offered[name] += int(((t >= start) & (t < end)).sum())
     thin = []
     for name, (start, end) in windows.items():
-        offered = int(np.diff(np.searchsorted(times, [start, end]))[0])
         wanted = ENOUGH_SENDS * e.run.scenario.workload.rate_per_s * (end - start) / NS
-        if offered < max(wanted, 1):
-            thin.append(f"{name}: {offered:,} of at least {wanted:,.0f}")
+        if offered[name] < max(wanted, 1):
+            thin.append(f"{name}: {offered[name]:,} of at least {wanted:,.0f}")
     return Found(len(thin), len(windows), "; ".join(thin), _notes(thin))
 
 

@@ -123,9 +123,9 @@ def _effects(e: Evidence) -> dict[str, Ints]:
     holds no more, or twice, have no place of their own."""
     letters = e.run.dead_letters
     places = {"dead_letters": np.unique(place(letters["partition"].to_numpy(), letters["offset"].to_numpy()))}
-    if len(e.log_place) == int(e.in_log.sum()) and not (e.stored & ~e.in_log).any():
+    if len(e.log) == e.count(lambda k: k.in_log) and not e.count(lambda k: k.stored & ~k.in_log):
         table = e.alerts[e.alerts["sink"] == "table"].drop_duplicates("alert_id")
-        key = e.keys(table)
+        key = e.keys(table["sensor"].to_numpy(), table["seq"].to_numpy())
         row = e.log_row[key[key >= 0]]
-        places["alerts"] = np.sort(e.log_place[row[row >= 0]])
+        places["alerts"] = np.sort(e.log.place[row[row >= 0]])
     return places

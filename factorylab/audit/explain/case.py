@@ -12,7 +12,7 @@ import pandas as pd
 
 from factorylab.analysis.broker_log import LogEvent
 from factorylab.analysis.epochs import Epochs
-from factorylab.analysis.readings import Ints, Mask
+from factorylab.analysis.readings import Ints
 from factorylab.audit.model.findings import Explanation
 from factorylab.audit.model.registry import Evidence
 from factorylab.core.clock import NS
@@ -63,17 +63,15 @@ class Case:
         more = [f"and {len(held) - MOST_FAULTS} more"] if held[MOST_FAULTS:] else []
         return [f"faults: {'; '.join([*held[:MOST_FAULTS], *more])}"] if held else []
 
-    def sent(self, keys: Ints | Mask) -> pd.DataFrame:
+    def sent(self, keys: Ints) -> pd.DataFrame:
         """The sends of some readings: key, due_ns, t_ns (of the ack, else as due_ns), partition, offset."""
-        chosen = np.flatnonzero(keys) if keys.dtype == bool else keys
-        row = self.evidence.send_row[chosen]
-        chosen, row = chosen[row >= 0], row[row >= 0]
-        times = self.run.frame("sends", "t_intended_ns", "t_ack_ns").iloc[row]
+        row = self.evidence.send_row[keys]
+        keys, row = keys[row >= 0], row[row >= 0]
+        times, place = self.run.take("sends", row, "t_intended_ns", "t_ack_ns"), self.evidence.acked_at(row)
         acked = times["t_ack_ns"].to_numpy()
-        place = self.evidence.sends.iloc[row]
         return pd.DataFrame(
             {
-                "key": chosen,
+                "key": keys,
                 "due_ns": times["t_intended_ns"].to_numpy(),
                 "t_ns": np.where(acked >= 0, acked, times["t_intended_ns"].to_numpy()),
                 "partition": place["partition"].to_numpy(),

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from factorylab.analysis.epochs import Epochs, cut_by
+from factorylab.analysis.places import place
 from factorylab.analysis.trace import Moment as Timed
 from factorylab.analysis.trace import moments, places_of, rows_of, worked_on
 from factorylab.audit.model.findings import ORDER, Check, Life, Moment, Witness
@@ -159,9 +160,8 @@ class Biography:
         yield self.at(end_ns, "in the store now", where or "not there", "rows")
 
     def _now(self, partition: int, offset: int) -> str:
-        log = self.e.log
-        found = log[(log["partition"] == partition) & (log["offset"] == offset)]
-        for r in each(found.head(1)):
+        record = self.e.log.at(place(np.array([partition]), np.array([offset])))
+        for r in each(self.e.log.take(record[record >= 0])):
             if (r.sensor, r.seq) == self.key:
                 return "this reading"
             epoch = self.epochs.of_place(partition, offset)

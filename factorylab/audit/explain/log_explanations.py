@@ -9,9 +9,10 @@ import pandas as pd
 
 from factorylab.analysis.broker_log import LogEvent
 from factorylab.analysis.epochs import Change, cut_by
+from factorylab.analysis.places import offset_of
 from factorylab.analysis.readings import SHED, UNKNOWN
-from factorylab.audit.checks.duplicates import out_of_order
-from factorylab.audit.checks.loss import expired_keys
+from factorylab.audit.checks.duplicates import again, out_of_order
+from factorylab.audit.checks.loss import gone
 from factorylab.audit.explain.case import COPIES, NOTHING_SEEN, UNKNOWN_CURE, Case, explains
 from factorylab.audit.model.findings import Explanation
 from factorylab.history.saved_run import each
@@ -25,7 +26,7 @@ LAST_KNOWN = "was elected as an eligible replica or as the last leader known, an
 def truncated(case: Case) -> Iterator[Explanation]:
     """Acknowledged offsets at or above the one at which a later leader epoch began: that leader did not have them."""
     e = case.evidence
-    lost = case.sent(e.acked & ~e.in_log & ~expired_keys(e))
+    lost = case.sent(e.select(lambda k: gone(k) & ~k.expired))
     for partition, mine in lost.groupby("partition"):
         changes = case.epochs.changes(int(str(partition)))
         cut = cut_by(changes, mine["offset"].to_numpy(), mine["t_ns"].to_numpy())
@@ -99,8 +100,8 @@ def _no_change(case: Case, partition: int, lost: pd.DataFrame) -> Explanation:
 def expired(case: Case) -> Iterator[Explanation]:
     """Below the log's start: retention took whole segments away before the store had read them."""
     e = case.evidence
-    gone = case.sent(expired_keys(e) & ~e.stored & ~e.dead_lettered)
-    for name, mine in gone.groupby("partition"):
+    lost = case.sent(e.select(lambda k: k.expired & ~k.stored & ~k.dead_lettered))
+    for name, mine in lost.groupby("partition"):
         partition, first, t_ns = int(str(name)), int(mine["offset"].min()), int(mine["t_ns"].min())
         frozen = case.run.frozen
         start = int(frozen.loc[frozen["partition"] == partition, "start"].max())
@@ -129,11 +130,10 @@ def _deleted(case: Case, partition: int, offset: int) -> list[LogEvent]:
 @explains("duplicate_in_log")
 def written_twice(case: Case) -> Iterator[Explanation]:
     e = case.evidence
-    key = e.log_key
-    order = np.argsort(key, kind="stable")
-    again = order[1:][(key[order][1:] == key[order][:-1]) & (key[order][1:] >= 0)]
-    log = e.log.iloc[again]
-    copies = case.sent(key[again]).assign(partition=log["partition"].to_numpy(), offset=log["offset"].to_numpy())
+    copied = again(e.log.key, e.log_row)
+    copied = copied[np.argsort(e.log.key[copied], kind="stable")]
+    log = e.log.take(copied)
+    copies = case.sent(e.log.key[copied]).assign(partition=log["partition"].to_numpy(), offset=log["offset"].to_numpy())
     event, cure = (
         (
             "the producer sent them again, without idempotence, after an answer that did not come",
@@ -148,7 +148,7 @@ def written_twice(case: Case) -> Iterator[Explanation]:
     )
     for name, mine in copies.groupby("partition"):
         partition, offset = int(str(name)), int(mine["offset"].iloc[0])
-        first = int(e.log["offset"].to_numpy()[e.log_row[mine["key"].iloc[0]]])
+        first = int(offset_of(e.log.place[e.log_row[mine["key"].iloc[0]]]))
         epoch = case.epochs.of_place(partition, offset)
         evidence = [
             f"e.g. offsets {first:,} (epoch {case.epochs.of_place(partition, first)}) and {offset:,} (epoch {epoch}) "
@@ -164,7 +164,7 @@ def written_late(case: Case) -> Iterator[Explanation]:
     e = case.evidence
     late = out_of_order(e)
     found = case.sent(late)
-    rows = e.log.iloc[e.log_row[found["key"].to_numpy()]]
+    rows = e.log.take(e.log_row[found["key"].to_numpy()])
     found = found.assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
     event, cure = (
         (
@@ -187,10 +187,10 @@ def written_late(case: Case) -> Iterator[Explanation]:
 @explains("shed")
 def shed(case: Case) -> Iterator[Explanation]:
     """Refused by the producer's full queue: never acknowledged, so never lost, and gone all the same."""
-    gone = case.sent(case.evidence.outcome == SHED)
-    if gone.empty:
+    refused = case.sent(case.evidence.select(lambda k: k.outcome == SHED))
+    if refused.empty:
         return
-    from_ns, until_ns = int(gone["t_ns"].min()), int(gone["t_ns"].max())
+    from_ns, until_ns = int(refused["t_ns"].min()), int(refused["t_ns"].max())
     gaps = case.evidence.ack_gaps.sort_values("gap_s", ascending=False)
     evidence = [
         *(f"partition {g.partition} acknowledged nothing for {g.gap_s:.1f} s from {g.start_s:.1f} s on"
@@ -200,15 +200,17 @@ def shed(case: Case) -> Iterator[Explanation]:
     ]  # fmt: skip
     cure = "a longer queue.buffering.max.messages (rate × longest outage), or a shorter outage"
     event = "the full queue of the producer refused them"
-    yield case.tell("shed", gone, event=event, evidence=evidence, cure=cure)
+    yield case.tell("shed", refused, event=event, evidence=evidence, cure=cure)
 
 
 @explains("unconfirmed")
 def never_confirmed(case: Case) -> Iterator[Explanation]:
     """Under acks=0 nobody is told what was written: what is missing is no broken promise, and gone all the same."""
     e = case.evidence
-    gone = case.sent((e.outcome == UNKNOWN) & ~e.in_log) if e.acks == "0" else pd.DataFrame({"partition": []})
-    for name, mine in gone.groupby("partition"):
+    if e.acks != "0":
+        return
+    missing = case.sent(e.select(lambda k: (k.outcome == UNKNOWN) & ~k.in_log))
+    for name, mine in missing.groupby("partition"):
         from_ns, until_ns = int(mine["due_ns"].min()), int(mine["due_ns"].max())
         event = "sent without asking for an acknowledgement, and never written"
         evidence = [*case.settings(case.producer, "acks"), *case.faults_near(from_ns, until_ns)]

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.readings import Ints
+from factorylab.audit.checks.duplicates import again
+from factorylab.audit.checks.loss import passed_over as skipped
 from factorylab.audit.explain.case import COPIES, Case, explains
 from factorylab.audit.model.findings import Explanation
 from factorylab.history.saved_run import each
@@ -19,8 +21,8 @@ FENCED = "the position kept in the transaction that stores the readings"
 def passed_over(case: Case) -> Iterator[Explanation]:
     """In the log, below the position, and in neither table nor dead letters."""
     e = case.evidence
-    key = np.flatnonzero(e.acked & e.in_log & e.behind & ~e.stored & ~e.dead_lettered)
-    rows = e.log.iloc[e.log_row[key]]
+    key = e.select(lambda k: skipped(k) & k.acked)
+    rows = e.log.take(e.log_row[key])
     lost = case.sent(key).assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
     for partition, mine in lost.sort_values("offset").groupby("partition"):
         p, offset, due = int(str(partition)), mine["offset"].to_numpy(), mine["due_ns"].to_numpy()
@@ -118,12 +120,13 @@ def _committed(case: Case, partition: int, offset: int, since_ns: int) -> list[s
 @explains("duplicate_in_store")
 def stored_twice(case: Case) -> Iterator[Explanation]:
     e = case.evidence
-    key = e.row_key
-    order = np.argsort(key, kind="stable")
-    again = order[1:][(key[order][1:] == key[order][:-1]) & (key[order][1:] >= 0)]
-    rows = e.rows.iloc[again]
-    copies = case.sent(key[again]).assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
-    first = e.rows["offset"].to_numpy()[e.row_row[copies["key"].to_numpy()]]
+    copied = again(e.rows.key, e.rows.first)
+    copied = copied[np.argsort(e.rows.key[copied], kind="stable")]
+    rows = e.rows.take(copied)
+    copies = case.sent(e.rows.key[copied]).assign(
+        partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy()
+    )
+    first = e.rows.take(e.rows.first[copies["key"].to_numpy()])["offset"].to_numpy()
     for (partition, twice), mine in copies.groupby(["partition", first != copies["offset"].to_numpy()]):
         p, offset = int(str(partition)), int(mine["offset"].iloc[0])
         commits, reads = _of(case.run.commits[~case.run.commits["refused"]], p), _of(case.run.reads, p)

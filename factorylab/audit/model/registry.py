@@ -12,22 +12,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 
-import numpy as np
 import pandas as pd
 
-from factorylab.analysis.latency import PARTS, latencies
+from factorylab.analysis.latency import PARTS, spread
 from factorylab.analysis.limit import Limit, limit
 from factorylab.analysis.offered_load import offered_load
-from factorylab.analysis.readings import Ints, Mask, Readings, place
+from factorylab.analysis.places import Log
+from factorylab.analysis.quantiles import quantiles
+from factorylab.analysis.readings import Ints, Readings, Stored
 from factorylab.analysis.recovery import recovery
 from factorylab.analysis.service import ServiceTimes, ack_gaps, fault_windows
 from factorylab.analysis.stalls import stalls
 from factorylab.analysis.steps import steps
 from factorylab.audit.model.findings import Check, LatencyPart, Outcome, Witness
 from factorylab.core.errors import LabError
+from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import Kept, Run, each
 
 WITNESSES = 5
+PLACE = ("partition", "offset")
 NO_CASE = "the run had no case of it"
 
 
@@ -35,12 +38,12 @@ class Evidence(Readings, Kept):
     """The sets of a run, what was measured on it, and how to name readings."""
 
     @cached_property
-    def log(self) -> pd.DataFrame:
+    def log(self) -> Log:
         self._require_final_read()
         return super().log
 
     @cached_property
-    def rows(self) -> pd.DataFrame:
+    def rows(self) -> Stored:
         self._require_final_read()
         return super().rows
 
@@ -89,20 +92,14 @@ class Evidence(Readings, Kept):
         return stalls(self.run, self.service)
 
     @cached_property
-    def latency_s(self) -> Ints:
-        """Ascending end-to-end latencies of the stored readings from the steady state on."""
-        return self._latency[0]
+    def latency(self) -> dict[str, Numbers]:
+        """End-to-end latencies of the stored readings from the steady state on, `latency_s`, and their parts."""
+        return spread(self.run, self)
 
     @property
     def latency_parts(self) -> list[LatencyPart]:
         """Whose share of these latencies is what."""
-        return self._latency[1]
-
-    @cached_property
-    def _latency(self) -> tuple[Ints, list[LatencyPart]]:
-        """Both at once, so that the latencies of single readings need not be kept."""
-        found = latencies(self.run, self)
-        return np.sort(found["latency_s"].to_numpy()), [_part(part, found[f"{part}_s"].to_numpy()) for part in PARTS]
+        return [_part(part, self.latency[f"{part}_s"]) for part in PARTS]
 
     @cached_property
     def offered_load(self) -> pd.DataFrame:
@@ -111,13 +108,7 @@ class Evidence(Readings, Kept):
     @cached_property
     def limit(self) -> Limit | None:
         """How far the rate steps went; None without steps."""
-        return limit(self.run, steps(self.run)) if self.run.scenario.workload.steps_per_s else None
-
-    def row_places(self) -> Ints:
-        """The places in the log that have a row in the store, sorted, each once. Not kept: to sort them twice costs
-        less than to hold them. `numpy.unique` takes ten times as long for a million: it hashes."""
-        places = np.sort(place(self.rows["partition"].to_numpy(), self.rows["offset"].to_numpy()))
-        return places[np.diff(places, prepend=-1) > 0]
+        return limit(self.run, steps(self.run, self)) if self.run.scenario.workload.steps_per_s else None
 
     @cached_property
     def alerts(self) -> pd.DataFrame:
@@ -129,27 +120,31 @@ class Evidence(Readings, Kept):
         found = names.loc[names["sensor"] == sensor, "name"]
         return str(found.iloc[0]) if len(found) else f"sensor {sensor}"
 
-    def witnesses(self, keys: Ints | Mask, note: str = "") -> list[Witness]:
-        """The first few readings of a set, with their place in the log or, failing that, in their ack."""
-        chosen = (np.flatnonzero(keys) if keys.dtype == bool else keys)[:WITNESSES]
+    def witnesses(self, keys: Ints, note: str = "") -> list[Witness]:
+        """The first few of some readings, with their place in the log or, failing that, in their ack."""
         found = []
-        for key, sensor, seq in zip(chosen, *self.named(chosen), strict=True):
-            row, frame = (self.log_row[key], self.log) if self.log_row[key] >= 0 else (self.send_row[key], self.sends)
-            partition, offset = (frame[name].to_numpy()[row] if row >= 0 else -1 for name in ("partition", "offset"))
-            found.append(Witness(self.sensor_name(sensor), int(seq), int(partition), int(offset), note))
+        for key, sensor, seq in zip(keys[:WITNESSES], *self.named(keys[:WITNESSES]), strict=True):
+            record, row = self.log_row[key], self.send_row[key]
+            told = self.log.take(record[None]) if record >= 0 else self.acked_at(row[None])
+            partition, offset = (int(told[name].iloc[0]) if record >= 0 or row >= 0 else -1 for name in PLACE)
+            found.append(Witness(self.sensor_name(sensor), int(seq), partition, offset, note))
         return found
+
+    def acked_at(self, rows: Ints) -> pd.DataFrame:
+        """Where some rows of `sends` were acknowledged: partition, offset."""
+        told = self.run.take("sends", rows, *PLACE)
+        return told.assign(offset=-1) if self.acks == "0" else told
 
     def log_witnesses(self, rows: Ints, note: str = "") -> list[Witness]:
         """The first few of some records of the log."""
         return [
             Witness(self.sensor_name(r.sensor), r.seq, r.partition, r.offset, note)
-            for r in each(self.log.iloc[rows[:WITNESSES]])
+            for r in each(self.log.take(rows[:WITNESSES]))
         ]
 
 
-def _part(name: str, seconds: Ints) -> LatencyPart:
-    known = seconds[~np.isnan(seconds)]
-    p50, p99, top = (round(float(q), 4) for q in np.quantile(known, [0.5, 0.99, 1])) if len(known) else [None] * 3
+def _part(name: str, known: Numbers) -> LatencyPart:
+    p50, p99, top = (round(q, 4) for q in quantiles(known, [0.5, 0.99, 1])) if len(known) else [None] * 3
     return LatencyPart(part=name, n=len(known), p50_s=p50, p99_s=p99, max_s=top)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from factorylab.analysis.readings import UNKNOWN, Readings
 from factorylab.audit.judged import JudgedRun
 from factorylab.core.errors import UsageError
@@ -41,15 +39,15 @@ def check_of(name: str) -> Callable[[JudgedRun], Shown]:
 def sent_and_gone(run: JudgedRun) -> Shown:
     """Readings that the producer took for sent, that nobody acknowledged, and that are not in the log."""
     readings = Readings(run)
-    gone = (readings.outcome == UNKNOWN) & ~readings.in_log
-    return Shown(int(gone.sum()), "sent, never acknowledged, not in the log")
+    gone = readings.count(lambda k: (k.outcome == UNKNOWN) & ~k.in_log)
+    return Shown(gone, "sent, never acknowledged, not in the log")
 
 
 def found_later(run: JudgedRun) -> Shown:
     """Readings whose producer never heard of them again, and that the log holds."""
     readings = Readings(run)
-    found = (readings.outcome == UNKNOWN) & readings.in_log
-    return Shown(int(found.sum()), "without an answer, found in the log")
+    found = readings.count(lambda k: (k.outcome == UNKNOWN) & k.in_log)
+    return Shown(found, "without an answer, found in the log")
 
 
 def refused(run: JudgedRun) -> Shown:
@@ -75,9 +73,9 @@ def unheard(run: JudgedRun) -> Shown:
 def dead_lettered_once(run: JudgedRun) -> Shown:
     """Acknowledged readings that went to the dead letters and are not stored as well."""
     readings = Readings(run)
-    dead = readings.acked & readings.dead_lettered
-    both = int((dead & readings.stored).sum())
-    return Shown(int(dead.sum()) if not both else 0, f"dead-lettered and not stored, {both:,} both")
+    dead = readings.select(lambda k: k.acked & k.dead_lettered)
+    both = int(readings.of(dead).stored.sum())
+    return Shown(len(dead) if not both else 0, f"dead-lettered and not stored, {both:,} both")
 
 
 def handed_over(run: JudgedRun) -> Shown:
@@ -88,18 +86,18 @@ def handed_over(run: JudgedRun) -> Shown:
 def all_stored(run: JudgedRun) -> Shown:
     """Acknowledged readings that are stored."""
     readings = Readings(run)
-    return Shown(int((readings.acked & readings.stored).sum()), f"stored of {int(readings.acked.sum()):,} acknowledged")
+    stored, acked = readings.count(lambda k: k.acked & k.stored), readings.count(lambda k: k.acked)
+    return Shown(stored, f"stored of {acked:,} acknowledged")
 
 
 def gap_of_the_lossy(run: JudgedRun) -> Shown:
     """What a network partition lost, beside the longest time without an acknowledgement where it was lost."""
     readings = Readings(run)
-    lost = readings.acked & ~readings.in_log
-    row = readings.send_row[np.flatnonzero(lost)]
-    where = np.unique(readings.sends["partition"].to_numpy()[row])
+    lost = readings.select(lambda k: k.acked & ~k.in_log)
+    where = run.take("sends", readings.send_row[lost], "partition")["partition"].unique()
     gaps = {g.partition: g.gap for r in run.verdict.recovery for g in r.ack_gaps}
     longest = max((gaps[p].seconds for p in where.tolist() if p in gaps), default=0.0)
-    return Shown(int(lost.sum()), f"acknowledged and gone; longest gap there {longest:.1f} s")
+    return Shown(len(lost), f"acknowledged and gone; longest gap there {longest:.1f} s")
 
 
 BROKEN: dict[ControlName, Callable[[JudgedRun], Shown]] = {

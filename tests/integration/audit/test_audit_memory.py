@@ -8,17 +8,30 @@ from __future__ import annotations
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
+from factorylab.core import scratch
 from tests.support.histories import broker_loss
 
 
-def test_a_reading_costs_little_memory(tmp_path: Path) -> None:
-    """The audit of 360,000 readings allocates at most 130 bytes a reading at its peak: no table is held twice."""
-    run = broker_loss(tmp_path, workload={"rate_per_s": 20_000, "sensors": 1000}).saved()
+def peak_bytes(folder: Path, rate_per_s: int) -> tuple[int, int]:
+    """The readings of a run at that rate, and what its audit allocates at its peak."""
+    run = broker_loss(folder, workload={"rate_per_s": rate_per_s, "sensors": 1000}).saved()
     tracemalloc.start()
     try:
         counts = run.verdict.counts
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert counts is not None and counts.offered == 360_000
-    assert peak / counts.offered <= 130
+    assert counts is not None and counts.offered is not None
+    return counts.offered, peak
+
+
+def test_memory_does_not_grow_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 270,000 more readings the audit allocates at most 8 bytes each: it holds chunks, not tables."""
+    monkeypatch.setattr(scratch, "CHUNK", 1 << 14)
+    monkeypatch.setattr(scratch, "IN_MEMORY", 1 << 16)
+    few, less = peak_bytes(tmp_path / "few", 5_000)
+    many, more = peak_bytes(tmp_path / "many", 20_000)
+    assert (few, many) == (90_000, 360_000)
+    assert (more - less) / (many - few) <= 8

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from factorylab.audit.judged import load
 from factorylab.cli.runs_commands import judge
+from factorylab.core import scratch
 from tests.support.places import ROOT
 from tests.support.recorded_runs import NAMES, unpack
 
@@ -43,6 +46,16 @@ def test_a_replay_elsewhere_gives_the_same_bytes(tmp_path: Path, name: str) -> N
         assert (run.derived / "verdict.json").read_bytes() == travelled
         found.append(digests(run.derived))
     assert found[0] == found[1] and len(found[0]) >= 5
+
+
+@pytest.mark.parametrize("name", ("acked_loss", "network_partition", "high_load"))
+def test_pieces_of_any_size_give_them_too(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worked through in many small chunks, with all that is kept in files, a run gives the verdict that travelled."""
+    monkeypatch.setattr(scratch, "CHUNK", 997)
+    monkeypatch.setattr(scratch, "IN_MEMORY", 1000)
+    run = unpack(name, tmp_path)
+    travelled = (run.derived / "verdict.json").read_bytes()
+    assert msgspec.json.format(msgspec.json.encode(load(run.path).verdict), indent=2) + b"\n" == travelled
 
 
 @pytest.mark.parametrize("name", NAMES)

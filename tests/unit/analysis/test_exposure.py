@@ -142,4 +142,6 @@ def test_the_count_of_exposed_readings_is_exact(tmp_path: Path) -> None:
     times, offsets = dice.integers(0, 50 * S, 500), dice.permutation(500)
     at, floor = dice.integers(0, 50 * S, 40), dice.integers(0, 500, 40)
     plain = [int(((times <= t) & (offsets >= f)).sum()) for t, f in zip(at, floor, strict=True)]
-    assert Acks(times, offsets).count(at, floor).tolist() == plain
+    acks = Acks()
+    acks.add(times, offsets)
+    assert acks.count(at, floor).tolist() == plain

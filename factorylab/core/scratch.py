@@ -1,0 +1,162 @@
+"""Arrays by the million: worked through in chunks, and kept in files instead of memory where they are large.
+
+Rules:
+- A *chunk* is CHUNK entries. What is computed on the way is never larger than that.
+- What is larger than IN_MEMORY lies in a file without a name in the temporary folder (TMPDIR). It is gone with the
+  array, or with the process, however that ends.
+- `array` maps its file into memory, and `chunks` lets go of all that is mapped as it goes on: what a process holds of
+  such arrays is what one chunk touches. The kernel keeps the rest where it likes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+from weakref import WeakSet, finalize
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from factorylab.core.errors import EnvironmentUnfit
+
+CHUNK = 1 << 17
+IN_MEMORY = 1 << 20  # bytes
+WAY_OUT = "make room, or set TMPDIR to a folder on a larger disk"
+Ints = NDArray[Any]
+_mapped: WeakSet[mmap.mmap] = WeakSet()
+
+
+class NoRoom(BaseException):
+    """The temporary folder took no more. No `Exception`: a check that cannot be made says something of the run, and
+    this says nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{tempfile.gettempdir()} has no room for what is kept there of a large run: {WAY_OUT}")
+
+
+def chunks(count: int) -> Iterator[slice]:
+    """The parts of so many entries, one after the other."""
+    for start in range(0, count, CHUNK):
+        yield slice(start, min(start + CHUNK, count))
+        if count > CHUNK:
+            let_go()
+
+
+def where(values: Ints, condition: Callable[[Ints], NDArray[np.bool_]]) -> Ints:
+    """Ascending positions of the values that fulfil a condition."""
+    found = [np.flatnonzero(condition(values[part])) + part.start for part in chunks(len(values))]
+    return np.concatenate([np.empty(0, np.int64), *found])
+
+
+def let_go() -> None:
+    """Hold no page of any array that lies in a file; each comes back when it is touched."""
+    for one in list(_mapped):
+        one.madvise(mmap.MADV_DONTNEED)
+
+
+def room_for(size: int) -> None:
+    """Raises EnvironmentUnfit where the temporary folder has no room for so many bytes."""
+    folder = tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        needed = f"the audit of this run needs {size / 1e9:.1f} GB there"
+        raise EnvironmentUnfit(f"{free / 1e9:.1f} GB are free in {folder}, {needed}: {WAY_OUT}")
+
+
+def array(count: int, dtype: DTypeLike, fill: int = 0) -> Ints:
+    """So many entries of one value, in memory or in a file.
+
+    Raises:
+        NoRoom: the disk does not take them.
+    """
+    size = count * np.dtype(dtype).itemsize
+    if size <= IN_MEMORY:
+        return np.full(count, fill, dtype)
+    made = np.frombuffer(_mapping(size), dtype)
+    if fill:
+        for part in chunks(count):
+            made[part] = fill
+    return made
+
+
+def _mapping(size: int) -> mmap.mmap:
+    """A new file of zeros. All of it is allocated first: a full disk must not show where a page is first written."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise NoRoom from error
+        made = mmap.mmap(file.fileno(), size)
+    _mapped.add(made)
+    return made
+
+
+def with_before(values: Ints) -> Iterator[Ints]:
+    """The chunks of an array, each with the entry before its first: together they have all differences."""
+    for part in chunks(len(values)):
+        yield values[max(part.start - 1, 0) : part.stop]
+
+
+class Numbers:
+    """Numbers that are put down in their order and read in it: in memory while they are few, then in a file."""
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self._dtype = np.dtype(dtype)
+        self._count = self._waiting_bytes = 0
+        self._waiting: list[Ints] = []
+        self._file: IO[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, values: Ints) -> None:
+        """Put down some more. Raises NoRoom where the disk does not take them."""
+        self._waiting.append(np.array(values, self._dtype))
+        self._count += len(values)
+        self._waiting_bytes += self._waiting[-1].nbytes
+        if self._waiting_bytes > IN_MEMORY:
+            self._write()
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 — closed, and so gone, with this object
+            finalize(self, self._file.close)
+        try:
+            for values in self._waiting:
+                self._file.write(values.tobytes())
+            self._file.flush()
+        except OSError as error:
+            raise NoRoom from error
+        self._waiting, self._waiting_bytes = [], 0
+
+    @property
+    def in_memory(self) -> bool:
+        return self._file is None
+
+    def parts(self) -> Iterator[Ints]:
+        """All of them, by the chunk."""
+        size, at = CHUNK * self._dtype.itemsize, 0
+        while self._file and (read := os.pread(self._file.fileno(), size, at)):
+            yield np.frombuffer(read, self._dtype)
+            at += len(read)
+        yield from self._waiting
+
+    def ascending(self) -> Ints:
+        """All of them, sorted, as an array. Those that are nearly in order are sorted by pairs of chunks."""
+        made, at = array(self._count, self._dtype), 0
+        for values in self.parts():
+            made[at : at + len(values)] = values
+            at += len(values)
+        for part in chunks(self._count):
+            made[part.start : part.stop + CHUNK].sort()
+        if any((np.diff(part) < 0).any() for part in with_before(made)):
+            made.sort()
+        return made
+
+    def whole(self) -> Ints:
+        """All of them at once."""
+        return np.concatenate([np.empty(0, self._dtype), *self.parts()])
