@@ -9,7 +9,8 @@ from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.execution import workers
 from tests.support import stepped_clock
-from tests.support.disturbances import carried_out, fired, pid_of, starve
+from tests.support.disturbances import carried_out, fired, starve
+from tests.support.labs import pid_of
 
 
 def test_an_undisturbed_run_passes(cluster: LocalCluster, session_settings: Settings) -> None:
@@ -21,7 +22,7 @@ def test_an_undisturbed_run_passes(cluster: LocalCluster, session_settings: Sett
 def test_a_starved_fleet_is_the_limit(cluster: LocalCluster, session_settings: Settings) -> None:
     """A fleet that gets next to no CPU for 4 s offers late: the generator is blamed, and nothing else. Over 10 s: a
     whole run."""
-    run = carried_out(session_settings, cluster, "steady", lambda: starve(pid_of("fleet-0", session_settings.home)))
+    run = carried_out(session_settings, cluster, "steady", lambda: starve(pid_of(session_settings.home, "fleet-0")))
     assert run.verdict.verdict == "INVALID" and "kept_rate" in fired(run), fired(run)
 
 

@@ -14,7 +14,8 @@ from factorylab.cluster.settings import Settings
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
 from factorylab.report.plots import timeline
-from tests.support.disturbances import CALM, DISTURBED_S, carried_out, fired, pid_of
+from tests.support.disturbances import CALM, DISTURBED_S, carried_out, fired
+from tests.support.labs import pid_of
 
 
 def test_a_frozen_probe_makes_the_run_invalid(cluster: LocalCluster, session_settings: Settings) -> None:
@@ -22,7 +23,7 @@ def test_a_frozen_probe_makes_the_run_invalid(cluster: LocalCluster, session_set
     10 s: a whole run."""
 
     def freeze() -> None:
-        pid = pid_of("probe", session_settings.home)
+        pid = pid_of(session_settings.home, "probe")
         os.kill(pid, signal.SIGSTOP)
         time.sleep(DISTURBED_S)
         os.kill(pid, signal.SIGCONT)
@@ -38,7 +39,7 @@ def test_a_killed_probe_ends_the_run_at_once(cluster: LocalCluster, session_sett
 
     def kill() -> None:
         killed_s.append(time.monotonic())
-        os.kill(pid_of("probe", session_settings.home), signal.SIGKILL)
+        os.kill(pid_of(session_settings.home, "probe"), signal.SIGKILL)
 
     run = carried_out(session_settings, cluster, "steady", kill)
     assert time.monotonic() - killed_s[0] < CALM.schedule.steady_s and "after" not in run.phases

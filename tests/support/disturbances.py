@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from factorylab.audit.judged import JudgedRun, load
-from factorylab.cluster import control
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.core.waiting import wait_until
@@ -51,13 +50,6 @@ def carried_out(settings: Settings, cluster: LocalCluster, phase: str, act: Call
 def fired(run: JudgedRun) -> dict[str, str]:
     """What each check that fired found."""
     return {check.name: check.measured for check in run.verdict.fired}
-
-
-def pid_of(name: str, home: Path) -> int:
-    """The process of a child of the lab."""
-    state = control.living_state(home)
-    assert state is not None
-    return next(child.pid for child in state.children if child.name == name)
 
 
 def starve(pid: int) -> None:

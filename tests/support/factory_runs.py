@@ -30,6 +30,7 @@ from tests.support.places import ROOT
 PARTITIONS = range(3)
 PIECE = 777  # records
 LONG_S = 90.0  # no test waits so long when it passes
+SESSION_S = 6.0  # the least that a broker allows by default
 
 
 @dataclass
@@ -68,8 +69,9 @@ class FactoryRun:
         self.wait_logged(worker, '"event": "ready"')
 
     def launch_processor(self, worker: str, program: str = "", **given: object) -> None:
-        """Start a processor; `program` is Python that runs in its place."""
+        """Start a processor, whose death its group notices soon; `program` is Python that runs in its place."""
         known = {
+            "session_timeout_s": None if given.get("protocol") == "consumer" else SESSION_S,
             "bootstrap": self.endpoints.bootstrap,
             "database_url": SecretStr(self.endpoints.database_url),
             "db_schema": self.names.schema,

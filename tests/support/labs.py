@@ -70,6 +70,13 @@ def bare_lab(home: Path) -> control.Recorded:
     return state.supervisor
 
 
+def pid_of(home: Path, name: str) -> int:
+    """The process of a child of the lab."""
+    state = control.living_state(home)
+    assert state is not None
+    return next(child.pid for child in state.children if child.name == name)
+
+
 def driver(home: Path, step: str, *words: str) -> subprocess.Popen[str]:
     """A driver in a process of its own that went as far as `step` and waits there."""
     command = [sys.executable, "-c", DRIVER, str(home), step, *words]

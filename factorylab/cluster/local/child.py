@@ -17,7 +17,7 @@ from typing import Protocol
 
 import psutil
 
-from factorylab.cluster.control import Child, NodeState
+from factorylab.cluster.control import Child, NodeState, process_status
 from factorylab.cluster.look import children
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.netns import Namespace
@@ -38,6 +38,7 @@ class Entry:
     held_still: bool = False  # by a pause
     in_turn: bool = False  # stopped for a moment, by what slows it
     turned: list[psutil.Process] = field(default_factory=list)  # its children then
+    orphans: list[psutil.Process] = field(default_factory=list)  # its children as it was killed
 
     @property
     def running(self) -> bool:
@@ -59,6 +60,13 @@ class Entry:
         for member in family:
             with suppress(psutil.NoSuchProcess):
                 member.send_signal(signal.SIGSTOP if number == signal.SIGSTOP else signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it at once. Its children are noted: they notice later, and nothing else may take its place before."""
+        if self.running:
+            self.process.send_signal(signal.SIGSTOP)  # first, so that it begins no child that is not noted
+            self.orphans = children(psutil.Process(self.process.pid))
+        self.signal(signal.SIGKILL)
 
     def turn(self, number: int) -> None:
         """Stop it for a moment, or have it go on, with its children, unless it is paused. Cheap: done many times a
@@ -108,6 +116,13 @@ async def gone(entry: Running, within_s: float) -> bool:
     while entry.running and time.monotonic() < deadline:
         await asyncio.sleep(TICK_S)
     return not entry.running
+
+
+async def orphans_gone(entry: Entry, within_s: float) -> None:
+    """Wait until the children of a killed one have ended, at most `within_s` seconds."""
+    deadline = time.monotonic() + within_s
+    while any(process_status(child) != "dead" for child in entry.orphans) and time.monotonic() < deadline:
+        await asyncio.sleep(TICK_S)
 
 
 async def end(entry: Entry, at_most_s: float | None = None) -> int | None:

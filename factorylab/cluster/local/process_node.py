@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import psutil
+from dataclasses import dataclass
 
 from factorylab.cluster.base import Cut
-from factorylab.cluster.control import Child, process_status
-from factorylab.cluster.local.child import KILLED_S, TICK_S, Entry, gone
+from factorylab.cluster.control import Child
+from factorylab.cluster.local.child import KILLED_S, Entry, gone, orphans_gone
 from factorylab.cluster.look import look
 from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
@@ -24,7 +20,7 @@ from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 @dataclass
 class ProcessNode(TargetNode):
     """The node `key` of `entries`, as its latest process. `spawn` starts it again; `healing` are the faults that do not
-    hold any more; `family` are its children as it was killed."""
+    hold any more."""
 
     key: str
     entries: Mapping[str, Entry]
@@ -33,7 +29,6 @@ class ProcessNode(TargetNode):
     network: Network | None
     volume: Volume | None
     healing: Sequence[Undo] = ()
-    family: list[psutil.Process] = field(default_factory=list)
 
     @property
     def entry(self) -> Entry:
@@ -58,9 +53,7 @@ class ProcessNode(TargetNode):
         return look(self.pid)
 
     async def kill(self) -> None:
-        if self.entry.running:
-            self.family = psutil.Process(self.entry.process.pid).children(recursive=True)
-        self.entry.signal(signal.SIGKILL)
+        self.entry.kill()
 
     async def terminate(self) -> None:
         self.entry.signal(self.entry.spec.stop_signal)
@@ -69,13 +62,11 @@ class ProcessNode(TargetNode):
         if not await gone(self.entry, self.entry.spec.stop_s):
             self.entry.signal(signal.SIGKILL)
             await gone(self.entry, KILLED_S)
-        deadline = time.monotonic() + KILLED_S  # a new PostgreSQL does not start beside backends of the old one
-        while any(process_status(member) != "dead" for member in self.family) and time.monotonic() < deadline:
-            await asyncio.sleep(TICK_S)
 
     async def start(self) -> bool:
         if self.entry.running:
             return False
+        await orphans_gone(self.entry, KILLED_S)  # a new PostgreSQL does not start beside backends of the old one
         self.spawn(self.entry.spec)
         return True
 

@@ -26,7 +26,7 @@ from factorylab.cluster.supervisor.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.faults import slow
-from tests.support.labs import STUBBORN, bare_lab, driver, kill, tiny, wait_nothing_left, wait_said, wait_status
+from tests.support.labs import STUBBORN, bare_lab, driver, kill, pid_of, tiny, wait_nothing_left, wait_said, wait_status
 
 
 @pytest.fixture
@@ -313,14 +313,25 @@ def test_a_pause_reaches_the_whole_family(lease, home):
     """A paused child's own children are paused with it, as PostgreSQL's backends must be, and healed with it."""
     code = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     control.ask(home, control.Start([tiny("database", home, code=code)]))
-    pid = next(node.pid for node in control.nodes(home) if node.name == "database")
-    family = psutil.Process(pid)
+    family = psutil.Process(pid_of(home, "database"))
     grandchild = wait_until(family.children, what="its child", timeout_s=30)[0]
     control.ask(home, control.Inject(1, "database", "pause"))
     wait_until(lambda: grandchild.status() == psutil.STATUS_STOPPED, what="a pause of its child", timeout_s=30)
     heal(home, 1)
     wait_until(lambda: grandchild.status() != psutil.STATUS_STOPPED, what="its child to go on", timeout_s=30)
     grandchild.kill()
+
+
+def test_a_killed_node_starts_again_when_its_children_are_gone(lease, home):
+    """A child that notices late that its parent was killed, as a backend of PostgreSQL may, keeps the next one out."""
+    late = "import os, sys, time\nwhile os.getppid() == int(sys.argv[1]): time.sleep(0.01)\ntime.sleep(1)"
+    code = f"import os, subprocess, sys\nsubprocess.run([sys.executable, '-c', {late!r}, str(os.getpid())])"
+    control.ask(home, control.Start([tiny("database", home, code=code)]))
+    grandchild = wait_until(psutil.Process(pid_of(home, "database")).children, what="its child", timeout_s=30)[0]
+    control.ask(home, control.Inject(1, "database", "kill"))
+    assert control.process_status(grandchild) != "dead"
+    heal(home, 1)
+    assert control.process_status(grandchild) == "dead" and pid_of(home, "database")
 
 
 def test_a_restarted_node_runs_again_at_once(home, lease):
