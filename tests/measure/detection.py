@@ -48,7 +48,7 @@ def off_by_one(column: pd.Series[Any], dice: Dice) -> list[Any] | None:
     if column.dtype == "bool":
         values[row] = not values[row]
     elif _numeric(column):
-        values[row] += _step(column)
+        values[row] = (column + _step(column)).tolist()[row]
     else:
         return None
     return values

@@ -79,8 +79,8 @@ def _off_plan(e: Evidence) -> Iterator[Impossible]:
         moments = due.pop(str(fleet), Numbers("int64")).ascending()
         if not len(moments):
             continue
-        seams = len(stages) - 1 + int(lives.get(fleet, 1)) - 1
-        apart = {NS / rate for rate in stages["rate_per_s"] if rate > 0}
+        rates = stages.loc[stages["rate_per_s"] > 0, "rate_per_s"].tolist()  # a last rate of 0 is the stop
+        seams, apart = len(rates) - 1 + int(lives.get(fleet, 1)) - 1, {NS / rate for rate in rates}
         odd = sum(_odd_gaps(np.diff(part), apart) for part in with_before(moments))
         early_s = (int(stages["t_ns"].min()) - int(moments[0])) / NS
         yield Impossible(max(odd - seams, 0), f"due times of {fleet} do not follow its plan", ("sends",))
