@@ -31,7 +31,7 @@ def at_ranks(numbers: Numbers, ranks: Sequence[int]) -> list[float]:
     if numbers.in_memory:
         return [float(value) for value in np.sort(numbers.whole())[list(ranks)]]
     step = max(len(numbers) // SAMPLE, 1)
-    sample = np.sort(np.concatenate([part[::step] for part in numbers.parts()]))
+    sample = np.sort(np.concatenate([part[::step].copy() for part in numbers.parts()]))
     spread = SPREAD
     while True:
         around = [_Around(rank, sample, rank / len(numbers), spread) for rank in ranks]

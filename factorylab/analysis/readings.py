@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.places import Log, offset_of, partition_of, place
+from factorylab.analysis.places import Log, distinct, offset_of, partition_of, place
 from factorylab.core.scratch import array, chunks
 from factorylab.history.saved_run import Run
 from factorylab.history.table_chunks import Chunk, Ints, Mask
@@ -176,6 +176,14 @@ class Readings:
         """How many readings fulfil it."""
         return sum(int(np.count_nonzero(condition(self.of(part)))) for part in chunks(self.size))
 
+    def which(self, keys: Ints, condition: Callable[[Some], Mask]) -> Mask:
+        """By reading, of however many in any order: it has a key, and fulfils a condition."""
+        found, order = np.zeros(len(keys), dtype=bool), np.argsort(keys, kind="stable")
+        order = order[np.searchsorted(keys[order], 0) :]
+        for part in chunks(len(order)):
+            found[order[part]] = condition(self.of(keys[order[part]]))
+        return found
+
     @cached_property
     def starts(self) -> dict[int, int]:
         """Partition → where its log begins now, of those that do not begin at 0."""
@@ -314,8 +322,8 @@ class Stored:
             record = self.record[chunk.rows] = log.at(places)
             first(self.first, key, chunk.start)
             self.of_record[record[record >= 0]] = True
-            elsewhere.append(np.unique(places[(record < 0) & (places >= 0)]))
-        self.elsewhere = np.unique(np.concatenate(elsewhere))
+            elsewhere.append(distinct(places[(record < 0) & (places >= 0)]))
+        self.elsewhere = distinct(np.concatenate(elsewhere))
 
     def __len__(self) -> int:
         return self.count

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from factorylab.analysis.quantiles import quantiles
 from factorylab.core.clock import NS
 from factorylab.core.scratch import Numbers, chunks, with_before
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
-from factorylab.history.table_chunks import Chunk, Ints, Mask
+from factorylab.history.table_chunks import Ints, Mask
 
 WINDOW = {"fault": "int64", **dict.fromkeys(("kind", "target", "node"), "str")}
 WINDOW |= dict.fromkeys(("intended_ns", "injected_ns", "healed_ns"), "int64")
@@ -67,16 +66,20 @@ class ServiceTimes:
 
     def __init__(self, run: Run) -> None:
         self._usual: dict[tuple[str, int, float], float] = {}
-        home = _homes(run)
-        tried, self.partitions = np.full(len(home), -1), range(run.scenario.topology.partitions)
+        home, tried = _homes(run), np.full(0, -1)
+        self.partitions = range(run.scenario.topology.partitions)
         acks = {p: Numbers("int64") for p in self.partitions}
-        for sensor, chunk, acked in _offered(run, "t_ns", "t_ack_ns", "partition"):
-            np.maximum.at(tried, sensor, chunk["t_ns"])
+        for chunk in run.chunks("sends", "sensor", "t_ns", "t_ack_ns", "partition", "outcome"):
+            offered = chunk.only(~chunk.text("outcome").are(NOT_OFFERED))
+            acked = offered.text("outcome").are("ok") & (offered["t_ack_ns"] > 0)
+            home = _noted(home, offered["sensor"], offered["partition"], acked)
+            tried = _longer(tried, len(home))
+            np.maximum.at(tried, offered["sensor"], offered["t_ns"])
             for p, moments in acks.items():
-                moments.add(chunk["t_ack_ns"][acked & (chunk["partition"] == p)])
-        offered = np.flatnonzero(tried >= 0)
-        self.last_try = {int(p): int(tried[offered][home[offered] == p].max()) for p in np.unique(home[offered])}
-        self.sending_ends_ns = int(tried.max()) if len(offered) else run.t0_ns
+                moments.add(offered["t_ack_ns"][acked & (offered["partition"] == p)])
+        home, tried = home[: len(tried)][tried >= 0], tried[tried >= 0]
+        self.last_try = {int(p): int(tried[home == p].max()) for p in np.unique(home)}
+        self.sending_ends_ns = int(tried.max()) if len(tried) else run.t0_ns
         self.drain_ends_ns = run.phases.get("final_read", self.sending_ends_ns)
         self.t0_ns = run.t0_ns
         self.steady_ends_ns = run.phases.get("fault_window") or run.phases.get("after") or self.sending_ends_ns
@@ -112,31 +115,26 @@ class ServiceTimes:
         return 0 if self.drained[partition] else self.drain_ends_ns
 
 
-def _offered(run: Run, *columns: str) -> Iterator[tuple[Ints, Chunk, Mask]]:
-    """Sends that were handed to the producer, by the chunk: their sensors, columns, and which were acknowledged."""
-    for chunk in run.chunks("sends", "sensor", "t_ack_ns", "outcome", *columns):
-        outcome = chunk.text("outcome")
-        kept = chunk.only(~outcome.are(NOT_OFFERED))
-        yield kept["sensor"], kept, kept.text("outcome").are("ok") & (kept["t_ack_ns"] > 0)
-
-
 def _homes(run: Run) -> Ints:
-    """By sensor: its partition, by the first of its records, else by its first acknowledgement; −1: not known."""
+    """By sensor: the partition of its first record, −1 where there is none."""
     home = np.full(0, -1)
     for chunk in run.chunks("log", "sensor", "partition"):
         home = _noted(home, chunk["sensor"], chunk["partition"], np.ones(chunk.count, dtype=bool))
-    for sensor, chunk, acked in _offered(run, "partition"):
-        home = _noted(home, sensor, chunk["partition"], acked)
     return home
 
 
 def _noted(home: Ints, sensor: Ints, partition: Ints, tells: Mask) -> Ints:
     """The same with the partitions of sensors that had none yet."""
-    home = np.append(home, np.full(max(int(sensor.max(initial=-1)) + 1 - len(home), 0), -1))
+    home = _longer(home, int(sensor.max(initial=-1)) + 1)
     row = np.flatnonzero(tells & (sensor >= 0))[::-1]
     row = row[home[sensor[row]] < 0]
     home[sensor[row]] = partition[row]
     return home
+
+
+def _longer(values: Ints, count: int) -> Ints:
+    """The same, of at least so many entries; the new ones are −1."""
+    return np.append(values, np.full(max(count - len(values), 0), -1))
 
 
 def fault_windows(run: Run) -> pd.DataFrame:

@@ -144,7 +144,7 @@ def _counts(e: Evidence, checks: list[Check]) -> Counts:
         duplicates=len(again(e.log.key, e.log_row)) + len(again(e.rows.key, e.rows.first)),
         reordered=count["reordered_in_log"],
         dead_letters=e.run.row_count("dead_letters"),
-        alerts=len(processors.alerts_of(e, "table")["alert_id"].unique()),
+        alerts=len(processors.alerts_of(e, "table")["alert"].unique()),
         **{name: count[name] for name in ("lost_in_log", "lost_in_pipeline", "expired", "not_drained")},
     )
 

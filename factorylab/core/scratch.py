@@ -4,8 +4,8 @@ Rules:
 - A *chunk* is CHUNK entries. What is computed on the way is never larger than that.
 - What is larger than IN_MEMORY lies in a file without a name in the temporary folder (TMPDIR). It is gone with the
   array, or with the process, however that ends.
-- `array` maps its file into memory, and `chunks` lets go of all that is mapped as it goes on: what a process holds of
-  such arrays is what one chunk touches. The kernel keeps the rest where it likes.
+- `array` maps its file into memory, and `chunks` lets go of what is mapped as it goes on: a process holds little more
+  than HELD of such arrays. The kernel keeps the rest where it likes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 from weakref import WeakSet, finalize
 
@@ -25,6 +26,10 @@ from factorylab.core.errors import EnvironmentUnfit
 
 CHUNK = 1 << 17
 IN_MEMORY = 1 << 20  # bytes
+HELD = 192 << 20  # bytes of files, of which some 70 MB are Python and its libraries
+BLOCK = 1 << 16
+"""Bytes that are written at once. The kernel may keep what is written at once as one large page, and maps the whole of
+it when one entry is touched: with blocks of 1 MB a chunk that is spread over its arrays held 600 MB of them."""
 WAY_OUT = "make room, or set TMPDIR to a folder on a larger disk"
 Ints = NDArray[Any]
 _mapped: WeakSet[mmap.mmap] = WeakSet()
@@ -38,12 +43,23 @@ class NoRoom(BaseException):
         super().__init__(f"{tempfile.gettempdir()} has no room for what is kept there of a large run: {WAY_OUT}")
 
 
-def chunks(count: int) -> Iterator[slice]:
+def chunks(size: int) -> Iterator[slice]:
     """The parts of so many entries, one after the other."""
-    for start in range(0, count, CHUNK):
-        yield slice(start, min(start + CHUNK, count))
-        if count > CHUNK:
-            let_go()
+    for start in range(0, size, CHUNK):
+        yield slice(start, min(start + CHUNK, size))
+        done()
+
+
+def done() -> None:
+    """A chunk is done: let go of pages once there are too many. Each comes back when it is touched, which takes time:
+    if all were let go of after each chunk it would be a quarter of the audit's."""
+    if _mapped and _resident_bytes() > HELD:
+        let_go()
+
+
+def _resident_bytes() -> int:
+    """What this process holds of files, those of its programs included."""
+    return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
 
 
 def where(values: Ints, condition: Callable[[Ints], NDArray[np.bool_]]) -> Ints:
@@ -53,7 +69,7 @@ def where(values: Ints, condition: Callable[[Ints], NDArray[np.bool_]]) -> Ints:
 
 
 def let_go() -> None:
-    """Hold no page of any array that lies in a file; each comes back when it is touched."""
+    """Hold no page of any array that lies in a file."""
     for one in list(_mapped):
         one.madvise(mmap.MADV_DONTNEED)
 
@@ -76,23 +92,22 @@ def array(count: int, dtype: DTypeLike, fill: int = 0) -> Ints:
     size = count * np.dtype(dtype).itemsize
     if size <= IN_MEMORY:
         return np.full(count, fill, dtype)
-    made = np.frombuffer(_mapping(size), dtype)
-    if fill:
-        for part in chunks(count):
-            made[part] = fill
-    return made
-
-
-def _mapping(size: int) -> mmap.mmap:
-    """A new file of zeros. All of it is allocated first: a full disk must not show where a page is first written."""
     with tempfile.TemporaryFile() as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
+            _write(file, count, np.full(BLOCK // np.dtype(dtype).itemsize, fill, dtype))
         except OSError as error:
             raise NoRoom from error
         made = mmap.mmap(file.fileno(), size)
     _mapped.add(made)
-    return made
+    return np.frombuffer(made, dtype)
+
+
+def _write(file: IO[bytes], count: int, block: Ints) -> None:
+    """So many entries, in blocks. They are written rather than mapped and filled, which takes several times as long;
+    and a full disk shows here, not where a page is first touched."""
+    for start in range(0, count, len(block)):
+        file.write(block[: count - start].tobytes())
+    file.flush()
 
 
 def with_before(values: Ints) -> Iterator[Ints]:

@@ -4,7 +4,7 @@ unsigned. Either from the Parquet files of a run folder, or from frames in memor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -53,6 +53,7 @@ class Tables(Protocol):
 
     def chunks(self, table: str, wanted: tuple[str, ...]) -> Iterator[Chunk]: ...
     def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame: ...
+    def coded(self, table: str, column: str) -> tuple[Ints, Sequence[Any]]: ...
 
 
 class StoredTables:
@@ -98,7 +99,16 @@ class StoredTables:
             lacking = {name: unknown(len(batch), kinds[name]) for name in wanted if name not in there}
             yield Chunk(start, len(batch), found | lacking)
             start += len(batch)
-            scratch.let_go()
+            scratch.done()
+
+    def coded(self, table: str, column: str) -> tuple[Ints, Sequence[Any]]:
+        if not self.row_count(table):
+            return np.empty(0, "int32"), ()
+        words = _opened(self._path(table)).read(columns=[column], use_threads=False).column(0)
+        found = words.unify_dictionaries().combine_chunks()
+        del words
+        pa.default_memory_pool().release_unused()
+        return found.indices.to_numpy(zero_copy_only=False), found.dictionary
 
     def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame:
         """Only the row groups that hold one of the rows are read, one after the other."""
@@ -162,6 +172,10 @@ class FrameTables:
             found = {name: of_frame(values, part) for name, values in there.items()}
             lacking = {name: unknown(count, dtypes(table)[name]) for name in wanted if name not in there}
             yield Chunk(part.start, count, found | lacking)
+
+    def coded(self, table: str, column: str) -> tuple[Ints, Sequence[Any]]:
+        words = self._column(table, column) if self.row_count(table) else pd.Categorical([])
+        return words.codes, words.categories.tolist()
 
     def take(self, table: str, rows: Ints, wanted: tuple[str, ...]) -> pd.DataFrame:
         return self.frame(table, wanted).iloc[rows].reset_index(drop=True)

@@ -8,7 +8,7 @@ asked for are read.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -129,6 +129,10 @@ class Run(Kept):
             LabError: the file is damaged.
         """
         return self._tables.chunks(table, tuple(dict.fromkeys(columns)))
+
+    def coded(self, table: str, column: str) -> tuple[Ints, Sequence[Any]]:
+        """A column of words, of which there may be a million: a number for each row, and the word of each number."""
+        return self._tables.coded(table, column)
 
     def take(self, table: str, rows: Ints, *columns: str) -> pd.DataFrame:
         """Some columns of the rows with these numbers, in their order; the others are not kept in memory."""

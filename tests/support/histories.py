@@ -32,7 +32,7 @@ START = 1_000 * S  # every clock needs a beginning that is not 0
 BOOT = "boot-1"
 PARTITIONS = 3
 OF_ALL_THE_RUN = {"workers", *(table for tables in WRITERS.values() for table in tables)}
-BATCH = 20_000  # rows that are written at a time, as by the final read
+BATCH, FINAL_READ_TABLES = 20_000, ("log", "rows")  # rows that the final read writes at a time
 ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
 
 
@@ -150,7 +150,8 @@ class History(dict[str, pd.DataFrame]):
         folder = run_folders.create(self.folder, self.scenario)
         for name, frame in tables.items():
             rows = run_tables.stored(name, frame)
-            pq.write_table(rows, folder.table(name), compression="zstd", row_group_size=BATCH)
+            size = BATCH if name in FINAL_READ_TABLES else None
+            pq.write_table(rows, folder.table(name), compression="zstd", row_group_size=size)
         for node, lines in self.logs.items():
             (folder.logs / f"{node}.log").write_text("".join(f"{line}\n" for line in lines))
         facts: dict[str, Any] = {

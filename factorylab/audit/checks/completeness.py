@@ -95,7 +95,7 @@ def _miscounted(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
     span = accepted["to_offset"] - accepted["from_offset"]
     for c in each(accepted[(accepted["rows"] > span) | (accepted["rows"] < high - low)]):
         yield f"partition {c.partition}, {c.from_offset:,}–{c.to_offset - 1:,}: {c.worker} noted {c.rows:,} rows"
-    noted, known = int(accepted["alerts"].sum()), e.alerts["alert_id"].nunique()
+    noted, known = int(accepted["alerts"].sum()), e.alerts["alert"].nunique()
     if noted > known:
         yield f"{noted:,} alerts were noted, {known:,} are known"
 

@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.places import distinct
 from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.loss import gone
 from factorylab.audit.model.findings import Witness
@@ -34,13 +35,13 @@ def again(key: Ints, first: Ints) -> Ints:
 @check("Each reading has one offset in the log.", "records repeat a reading")
 def duplicate_in_log(e: Evidence) -> Found:
     more = again(e.log.key, e.log_row)
-    return Found(len(more), len(e.log), "", e.witnesses(np.unique(e.log.key[more]), "more than one offset"))
+    return Found(len(more), len(e.log), "", e.witnesses(distinct(e.log.key[more]), "more than one offset"))
 
 
 @check("Each reading has one row in the store.", "rows repeat a reading")
 def duplicate_in_store(e: Evidence) -> Found:
     more = again(e.rows.key, e.rows.first)
-    return Found(len(more), len(e.rows), "", e.witnesses(np.unique(e.rows.key[more]), "more than one row"))
+    return Found(len(more), len(e.rows), "", e.witnesses(distinct(e.rows.key[more]), "more than one row"))
 
 
 def out_of_order(e: Evidence) -> Ints:
@@ -92,7 +93,8 @@ def _other(e: Evidence, told: Iterable[tuple[int, Ints, Ints]], lost: Ints) -> t
         other = _empty(e, places, record, lost)
         if len(e.log):
             held = np.where(record >= 0, e.log.key[record], -1)
-            other = np.union1d(other, np.flatnonzero((record >= 0) & (held != key) & ((held >= 0) | (key >= 0))))
+            elsewhere = np.flatnonzero((record >= 0) & (held != key) & ((held >= 0) | (key >= 0)))
+            other = distinct(np.append(other, elsewhere))
             mine = key[other]
             keys = np.append(keys, mine[mine >= 0])[:WITNESSES]
         count += len(other)
@@ -106,13 +108,14 @@ def _lost_places(e: Evidence) -> Ints:
         for _, key, places in chain(e.acknowledged(), e.rows.places()):
             row = np.flatnonzero(key >= 0)
             found.append(places[row[gone(e.of(key[row]))]])
-    return np.unique(np.concatenate(found))
+    return distinct(np.concatenate(found))
 
 
 def _empty(e: Evidence, places: Ints, record: Ints, lost: Ints) -> Ints:
     """Positions of places of which the log holds nothing (`record` −1), though not below its start, nor lost."""
     at = np.flatnonzero((places >= 0) & (record < 0))
-    at = at[~np.isin(places[at], lost)]
+    if len(lost):
+        at = at[lost[np.minimum(np.searchsorted(lost, places[at]), len(lost) - 1)] != places[at]]
     return at[~e.below_start(places[at])]
 
 

@@ -127,7 +127,7 @@ def alerts_of(e: Evidence, sink: str) -> pd.DataFrame:
 
 def _alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witness]:
     return [
-        Witness(sensor=e.sensor_name(a.sensor), seq=a.seq, note=f"{a.alert_id}: {note}")
+        Witness(sensor=e.sensor_name(a.sensor), seq=a.seq, note=f"{e.alert_ids[a.alert]}: {note}")
         for a in each(alerts.head(WITNESSES))
     ]
 
@@ -135,8 +135,8 @@ def _alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witne
 @check("The store holds each alert once (the topic may repeat an id).", "alerts are stored twice")
 def duplicate_alert(e: Evidence) -> Found:
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
-    twice = table[table["alert_id"].duplicated()]
-    detail = f"{int(topic['alert_id'].duplicated().sum()):,} legal repeats in the topic"
+    twice = table[table["alert"].duplicated()]
+    detail = f"{int(topic['alert'].duplicated().sum()):,} legal repeats in the topic"
     return Found(len(twice), len(table), detail, _alert_witnesses(e, twice, "stored twice"))
 
 
@@ -144,7 +144,7 @@ def duplicate_alert(e: Evidence) -> Found:
 def alert_missing(e: Evidence) -> Found:
     """An alert is acknowledged by its topic before the transaction that stores it commits."""
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
-    missing = table[~table["alert_id"].isin(topic["alert_id"])]
+    missing = table[~table["alert"].isin(topic["alert"])]
     return Found(len(missing), len(table), "", _alert_witnesses(e, missing, "not in the topic"))
 
 
@@ -152,12 +152,10 @@ def alert_missing(e: Evidence) -> Found:
 def alert_spurious(e: Evidence) -> Found:
     """An alert whose reading the store has not reached is early, not wrong: its transaction may yet commit."""
     table = alerts_of(e, "table")
-    topic = alerts_of(e, "topic").drop_duplicates("alert_id")
-    both = pd.concat([topic[~topic["alert_id"].isin(table["alert_id"])], table.drop_duplicates("alert_id")])
+    topic = alerts_of(e, "topic").drop_duplicates("alert")
+    both = pd.concat([topic[~topic["alert"].isin(table["alert"])], table.drop_duplicates("alert")])
     key = e.keys(both["sensor"].to_numpy(), both["seq"].to_numpy())
-    known = key >= 0
-    stored, in_log = np.zeros((2, len(key)), dtype=bool)
-    stored[known], in_log[known] = e.of(key[known]).stored, e.of(key[known]).in_log
+    stored, in_log = (e.which(key, condition) for condition in (lambda k: k.stored, lambda k: k.in_log))
     in_table = (both["sink"] == "table").to_numpy()
     wrong = np.where(in_table, ~stored, stored | ~in_log)
     early = int((~in_table & ~wrong).sum())
@@ -173,11 +171,11 @@ def alert_differs(e: Evidence) -> Found:
     """The pass is judged where the store has reached the reading and the final log holds it. Lost readings take their
     alerts with them, and are counted as what they are."""
     unjudged = _no_pass(e)
-    table, replay = (alerts_of(e, sink).drop_duplicates("alert_id") for sink in ("table", "replay"))
+    table, replay = (alerts_of(e, sink).drop_duplicates("alert") for sink in ("table", "replay"))
     if unjudged:
         replay = table
-    missing = replay[~replay["alert_id"].isin(table["alert_id"]) & _judged(e, replay)]
-    extra = table[~table["alert_id"].isin(replay["alert_id"]) & _judged(e, table)]
+    missing = replay[~replay["alert"].isin(table["alert"]) & _judged(e, replay)]
+    extra = table[~table["alert"].isin(replay["alert"]) & _judged(e, table)]
     altered = _told_differently(pd.concat([table, replay, alerts_of(e, "topic")]))
     witnesses = _alert_witnesses(e, missing, "not stored") + _alert_witnesses(e, extra, "not raised by the pass")
     witnesses += _alert_witnesses(e, altered, "told in two ways")
@@ -189,7 +187,7 @@ def alert_differs(e: Evidence) -> Found:
 def _told_differently(alerts: pd.DataFrame) -> pd.DataFrame:
     """One row for each alert of which two rows differ in more than their sink."""
     told = alerts.drop(columns="sink").drop_duplicates()
-    return told[told["alert_id"].duplicated()].drop_duplicates("alert_id")
+    return told[told["alert"].duplicated()].drop_duplicates("alert")
 
 
 def _no_pass(e: Evidence) -> str:
@@ -208,6 +206,4 @@ def _no_pass(e: Evidence) -> str:
 def _judged(e: Evidence, alerts: pd.DataFrame) -> Mask:
     """Alerts of readings in the final log, below the store's position."""
     key = e.keys(alerts["sensor"].to_numpy(), alerts["seq"].to_numpy())
-    found = key >= 0
-    found[found] = e.of(key[found]).behind
-    return found
+    return e.which(key, lambda k: k.behind)

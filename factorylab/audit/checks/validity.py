@@ -238,8 +238,9 @@ def enough_sends(e: Evidence) -> Found:
     }
     if e.run.scenario.schedule.after_s:
         start, end = _window(e, "after", "recover")
-        last_ns = max((int(t.max()) for t in e.run.offered_times("t_intended_ns")), default=0)
-        windows["after"] = (start, min(end, last_ns) if e.run.scenario.workload.source else end)
+        if e.run.scenario.workload.source:
+            end = min(end, max((int(t.max()) for t in e.run.offered_times("t_intended_ns")), default=0))
+        windows["after"] = (start, end)
     offered = dict.fromkeys(windows, 0)
     for t in e.run.offered_times("t_intended_ns"):
         for name, (start, end) in windows.items():

@@ -124,7 +124,7 @@ def _effects(e: Evidence) -> dict[str, Ints]:
     letters = e.run.dead_letters
     places = {"dead_letters": np.unique(place(letters["partition"].to_numpy(), letters["offset"].to_numpy()))}
     if len(e.log) == e.count(lambda k: k.in_log) and not e.count(lambda k: k.stored & ~k.in_log):
-        table = e.alerts[e.alerts["sink"] == "table"].drop_duplicates("alert_id")
+        table = e.alerts[e.alerts["sink"] == "table"].drop_duplicates("alert")
         key = e.keys(table["sensor"].to_numpy(), table["seq"].to_numpy())
         row = e.log_row[key[key >= 0]]
         places["alerts"] = np.sort(e.log.place[row[row >= 0]])

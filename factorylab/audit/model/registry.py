@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
@@ -112,8 +113,18 @@ class Evidence(Readings, Kept):
 
     @cached_property
     def alerts(self) -> pd.DataFrame:
+        """sink, alert (the number of its id in `alert_ids`), sensor, seq, rule, severity."""
         self._require_final_read()
-        return self.run.frame("alerts", "sink", "alert_id", "sensor", "seq", "rule", "severity")
+        found = self.run.frame("alerts", "sink", "sensor", "seq", "rule", "severity")
+        return found.assign(alert=self._alert_ids[0])
+
+    @property
+    def alert_ids(self) -> Sequence[Any]:
+        return self._alert_ids[1]
+
+    @cached_property
+    def _alert_ids(self) -> tuple[Ints, Sequence[Any]]:
+        return self.run.coded("alerts", "alert_id")
 
     def sensor_name(self, sensor: int) -> str:
         names = self.run.sensors

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,10 +90,7 @@ def held_kb() -> int:
 def test_a_full_disk_is_no_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the temporary folder takes no more, judging ends with an error that says what to do."""
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "posix_fallocate", full)
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: Path("/dev/full").open("r+b", buffering=0))  # noqa: SIM115
     with pytest.raises(EnvironmentUnfit, match="TMPDIR"):
         judge(healthy(tmp_path).run())
 
