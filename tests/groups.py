@@ -14,10 +14,9 @@ A test that runs on both backends lies in cluster/ and marks its other half as `
 
 With several processes, each test belongs to a group, and one process has a group at a time:
 
-labs      what judges runs: the session's lab, the Docker engine, notebooks
-test_…    everything else, by file, labs that single tests start and end among them. A process that begins with one of
-          these steps back (nice 19): it takes the time that the labs leave, so that load does not decide what a run
-          measures
+labs      whatever has a cluster or a Docker engine: the session's lab, labs of single tests, notebooks. One at a time
+test_…    everything else, by file. A process that begins with one of these steps back (nice 19): it takes the time
+          that the labs leave, so that load does not decide what a lab's run measures
 quiet     what load could decide: alone, when all others have ended and their labs are gone
 """
 
@@ -87,7 +86,7 @@ def is_notebook(item: pytest.Item) -> bool:
 def group_of(item: pytest.Item) -> str:
     if item.get_closest_marker(QUIET):
         return QUIET
-    if is_notebook(item) or item.get_closest_marker("compose") or "cluster" in getattr(item, "fixturenames", []):
+    if is_notebook(item) or item.get_closest_marker("compose") or item.get_closest_marker("cluster"):
         return LABS
     return item.path.stem
 
