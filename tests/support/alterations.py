@@ -222,7 +222,7 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("views", "leader"): Alteration(every(lambda leader: leader % 3 + 1), ("samples_agree",)),
     ("views", "epoch"): Alteration(cells(more()), ("samples_agree",)),
     ("database", "t_ns"): Alteration(cells(later(-30)), ("run_times",), WITH_DATABASE),
-    ("database", "answer"): Alteration(cells(lambda _: "none", at=1), ("healed",), WITH_DATABASE),
+    ("database", "answer"): Alteration(every(lambda _: "none"), ("undisturbed",), WITH_DATABASE),
     ("events", "t_ns"): Alteration(cells(later(3), _of("event", "fault_injected")), ("fault_times",)),
     ("events", "process"): Alteration(cells(lambda _: "lab", _of("event", "assigned")), ("work_agrees",)),
     ("events", "event"): Alteration(cells(lambda _: "made", _of("event", "assigned")), ("work_agrees",)),

@@ -255,8 +255,7 @@ def enough_sends(e: Evidence) -> Found:
 
 @check("At the end every fault was healed, every replica in sync, every node running.", "things were not", "INVALID")
 def healed(e: Evidence) -> Found:
-    """Replicas and the database by the last sample, nodes and links when the drain began: after it processors are
-    stopped."""
+    """Replicas by the last sample, nodes and links when the drain began: after it processors are stopped."""
     wounds = [f"fault {w.fault} on {w.node}: not healed" for w in each(e.fault_windows) if w.healed_ns <= 0]
     drain_ns = _window(e, "drain", "final_read")[0]
     for w in each(e.fault_windows):
@@ -275,7 +274,7 @@ def healed(e: Evidence) -> Found:
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
     needed = {*NODES, *(f"processor-{i}" for i in range(e.run.scenario.clients.processors))}
     wounds += [f"{name} was never seen" for name in sorted(needed - set(wanted["name"].astype(str)))]
-    told = e.run.database.sort_values("t_ns")["answer"].tail(1).tolist()
+    told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()
     wounds += [f"the database last answered {answer!r}" for answer in told if answer != "ok"]
     return Found(len(wounds), len(views) + len(wanted), "; ".join(wounds[:WITNESSES]), _notes(wounds))
 

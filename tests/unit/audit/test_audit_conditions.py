@@ -343,7 +343,7 @@ EVIDENCE: dict[str, Case] = {
     "a lag that nobody saw is not steady": Case(
         without("lag", 0, 6), {"probe_alive": 4, "probe_saw": 3, "steady_state": 1}),
     "too few readings while a fault was held": Case(
-        offered_before(6, 12), {"enough_sends": 1, "kept_rate": 1, "reading_times": 796}, broker_loss),
+        offered_before(6, 12), {"enough_sends": 1, "kept_rate": 1, "reading_times": 797}, broker_loss),
     "a fault without an end has no window": Case(
         lambda h: h.__setitem__("faults", h["faults"].query("step != 'healed'")), {"healed": 1}, broker_loss),
     "the end of a partition without a leader": Case(of_the_last_partition(leader=-1), {"healed": 1}),
