@@ -28,12 +28,11 @@ import pandas as pd
 
 from factorylab.analysis.epochs import Change, Epochs, cut_by
 from factorylab.analysis.readings import Ints, Readings
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import Run
 
 UNASKED_S = 1.5  # histories without `asked_ns`: the probe gives an answer up after 1 s and writes it for 0.5 s more
-FOREVER_NS = 1 << 62
 KEPT = -1  # by no change of the leader cut off
 COLUMNS = ("t_s", "partition", "leader", "low", "high", "alone")
 

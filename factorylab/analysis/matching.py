@@ -11,8 +11,6 @@ import pandas as pd
 
 from factorylab.analysis.readings import Ints
 
-FOREVER_NS = 1 << 62
-
 
 def shared_keys(left: Sequence[Any], right: Sequence[Any]) -> tuple[Ints, Ints]:
     """A number for each row of two tables, given as columns in the same order: arrays of integers, or categories. Rows

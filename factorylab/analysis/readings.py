@@ -236,9 +236,10 @@ class Readings:
         """By partition of the log: its first record, and the first that lies at the position of the store or beyond."""
         position = self.run.frame("positions", "partition", "next_offset")
         limits = dict(zip(position["partition"].tolist(), position["next_offset"].tolist(), strict=True))
-        ends = {p: int(np.searchsorted(self.log.place, (p << 48) | limits.get(p, 0))) for p in self.log.partitions}
-        starts = [low for low, _ in self.log.partitions.values()]
-        return np.array(starts, np.int64), np.array([ends[p] for p in self.log.partitions], np.int64)
+        partitions = self.log.partitions
+        positions = place(np.array(list(partitions), np.int64), np.array([limits.get(p, 0) for p in partitions]))
+        starts = np.array([low for low, _ in partitions.values()], np.int64)
+        return starts, np.searchsorted(self.log.place, positions)
 
 
 class Some:

@@ -18,7 +18,7 @@ from factorylab.analysis.looks import BLIND_S, Spans, gaps, leader_looks, times
 from factorylab.analysis.readings import Ints
 from factorylab.analysis.service import fault_windows
 from factorylab.analysis.spans import common, joined
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.history.saved_run import Run, each
 
 SLOW_LOOK_S = 5.0  # of links and of the database: a look takes as long as what it tries hangs
@@ -28,7 +28,6 @@ FROZEN_S = 5.0  # a broker at rest, and the probe itself, use CPU time within 1.
 COORDINATOR_S = 20.0  # a group whose coordinator died has another once its session ended: 8.9 s seen, 14 s for leaders
 RETURNS_S = 20.0  # from the start of a broker or processor to its first answer: 4 s seen, on two busy cores
 BROKERS = ("broker-1", "broker-2", "broker-3")
-FOREVER_NS = 1 << 62
 
 
 class Quantity(NamedTuple):

@@ -20,10 +20,9 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.causes import OF_THE_SYSTEM, Causes, Span
-from factorylab.analysis.matching import FOREVER_NS
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.analysis.service import ServiceTimes, fault_windows
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.core.scratch import chunks
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 

@@ -44,7 +44,7 @@ from factorylab.audit.model.registry import Evidence, run_checks
 from factorylab.audit.model.verdict import EXIT, Verdict, lost
 from factorylab.audit.stall_findings import service
 from factorylab.core.clock import NS
-from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.errors import LabError, UsageError
 from factorylab.core.scratch import NoRoom, chunks, room_for
 from factorylab.history import manifest
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
@@ -75,7 +75,7 @@ def judge(run: Run) -> Verdict:
     try:
         return _verdict(run)
     except NoRoom as error:
-        raise EnvironmentUnfit(str(error)) from None
+        raise error.as_error() from None
 
 
 def _verdict(run: Run) -> Verdict:

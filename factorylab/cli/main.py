@@ -28,6 +28,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.core import environment, secret
 from factorylab.core.errors import LabError, refused
 from factorylab.core.exit_codes import INTERRUPTED
+from factorylab.core.scratch import NoRoom
 from factorylab.execution.interrupt import settle
 
 DRIVERS = {"up", "run", "batch", "fault"}
@@ -91,9 +92,16 @@ def main() -> None:
     environment.forget_foreign()
     try:
         app()
-    except (LabError, OSError) as problem:
+    except (LabError, OSError, NoRoom) as problem:
         if any(_debug):
             raise
-        error = refused(problem) if isinstance(problem, OSError) else problem
+        error = as_error(problem)
         typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
         sys.exit(error.exit_code)
+
+
+def as_error(problem: LabError | OSError | NoRoom) -> LabError:
+    """What a command ended with, as an error of the lab."""
+    if isinstance(problem, OSError):
+        return refused(problem)
+    return problem.as_error() if isinstance(problem, NoRoom) else problem

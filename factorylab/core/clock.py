@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 NS = 1_000_000_000
+FOREVER_NS = 1 << 62  # after every moment
 STAMP_NS, STAMP_TRIES = 1_000_000, 10
 
 

@@ -42,6 +42,10 @@ class NoRoom(BaseException):
     def __init__(self) -> None:
         super().__init__(f"{tempfile.gettempdir()} has no room for what is kept there of a large run: {WAY_OUT}")
 
+    def as_error(self) -> EnvironmentUnfit:
+        """The same for whoever is told of errors of the lab."""
+        return EnvironmentUnfit(str(self))
+
 
 def chunks(size: int) -> Iterator[slice]:
     """The parts of so many entries, one after the other."""

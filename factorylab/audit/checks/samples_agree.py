@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.matching import FOREVER_NS, latest, previous, shared_keys
+from factorylab.analysis.matching import latest, previous, shared_keys
 from factorylab.analysis.readings import Ints, Mask, place
 from factorylab.audit.checks.completeness import found_words, unnoted
 from factorylab.audit.checks.loss import gone
 from factorylab.audit.model.registry import Evidence, Found, check
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.history.saved_run import each
 
 UNSETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 20 s, elections and rebalances follow

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.matching import FOREVER_NS, latest, previous, shared_keys
+from factorylab.analysis.matching import latest, previous, shared_keys
 from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.impossible import Impossible, found
 from factorylab.audit.checks.processors import lives
 from factorylab.audit.model.registry import Evidence, Found, check
+from factorylab.core.clock import FOREVER_NS
 
 NOTES = ("reads", "commits", "group")
 

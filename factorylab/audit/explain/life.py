@@ -13,12 +13,11 @@ from factorylab.analysis.trace import Moment as Timed
 from factorylab.analysis.trace import moments, places_of, rows_of, worked_on
 from factorylab.audit.model.findings import ORDER, Check, Life, Moment, Witness
 from factorylab.audit.model.registry import Evidence
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.history.saved_run import each
 
 MOST_CHANGES = 4  # of leader or ISR after the acknowledgement: what comes later is not this reading's story
 NOBODY = (-2, -2)  # no row is about this sensor
-FOREVER_NS = 1 << 62
 SOME = 3  # copies of one reading; one is healthy
 TABLE = {"read": "reads", "stored": "commits", "refused": "commits", "dead_letter": "dead_letters"}
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from factorylab.analysis.matching import FOREVER_NS, latest, previous, shared_keys
+from factorylab.analysis.matching import latest, previous, shared_keys
+from factorylab.core.clock import FOREVER_NS
 
 
 def frame(seed: int, rows: int) -> pd.DataFrame:

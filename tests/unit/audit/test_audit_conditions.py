@@ -147,6 +147,15 @@ def offered_before(from_s: float, until_s: float) -> Spoil:
     return spoil
 
 
+def heard_late(percent: int) -> Spoil:
+    """So many of all acknowledgements came to be known a second later, when the readings were stored."""
+
+    def spoil(h: History) -> None:
+        h["sends"].loc[h["sends"].index % 100 < percent, "t_ack_ns"] += S
+
+    return spoil
+
+
 def halved_at(second: float) -> Spoil:
     """From this second of the steady state on half of the readings were offered before it began."""
 
@@ -344,6 +353,8 @@ EVIDENCE: dict[str, Case] = {
         without("lag", 0, 6), {"probe_alive": 4, "probe_saw": 3, "steady_state": 1}),
     "too few readings while a fault was held": Case(
         offered_before(6, 12), {"enough_sends": 1, "kept_rate": 1, "reading_times": 797}, broker_loss),
+    "most acknowledgements were heard after the commit": Case(heard_late(60), {"reading_times": 1}),
+    "a few acknowledgements were heard after the commit": Case(heard_late(40), {}),
     "a fault without an end has no window": Case(
         lambda h: h.__setitem__("faults", h["faults"].query("step != 'healed'")), {"healed": 1}, broker_loss),
     "the end of a partition without a leader": Case(of_the_last_partition(leader=-1), {"healed": 1}),
@@ -369,6 +380,8 @@ FAULTS: dict[str, Case] = {
     "a database that refused at another time": Case(
         both(when("database", -2, 99, "answer", "ok"), when("database", 2, 3, "answer", "refused")),
         {"fault_landed": 1}, refusing_database),
+    "a database that was away before any fault": Case(
+        when("database", 0, 5.9, "answer", "none"), {"undisturbed": 1}, refusing_database),
     "a database that was full and not refusing": Case(
         when("database", 6, 12, "answer", "full"), {"fault_landed": 1}, refusing_database),
     "a database that still refuses when the drain begins": Case(
@@ -421,6 +434,10 @@ LINKS: dict[str, Case] = {
         {}, network_partition),
     "a client's link to the broker that is cut off from brokers only": Case(
         link("host", "broker-1", 6, 12, ok=False), {"fault_landed": 1}, network_partition),
+    "a link that was broken before any fault": Case(
+        link("broker-2", "broker-3", 0, 5.9, ok=False), {"undisturbed": 1}, network_partition),
+    "a link that was broken less often than not before any fault": Case(
+        link("broker-2", "broker-3", 0, 2, ok=False), {}, network_partition),
     "a link that broke after the drain": Case(
         lambda h: h.add("reach", worker="probe", t_ns=at_ns(17.9), source="broker-3", target="broker-1", ok=False),
         {}, network_partition),

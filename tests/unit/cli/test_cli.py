@@ -212,6 +212,22 @@ def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) 
         main.main()
 
 
+def test_a_full_temporary_folder_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever command it ends, figures included, it says where the room is lacking and how to get it."""
+    from factorylab.core.scratch import NoRoom
+
+    def full() -> None:
+        raise NoRoom
+
+    monkeypatch.setattr(main, "app", full)
+    monkeypatch.setattr(main, "_debug", [])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 5 and "set TMPDIR" in capsys.readouterr().err
+
+
 def test_the_worst_run_decides_the_exit_code() -> None:
     """A batch ends with FAIL before INVALID before NOT_DRAINED before success."""
     from factorylab.cli.batch_commands import WORST_FIRST
