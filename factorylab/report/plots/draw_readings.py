@@ -23,9 +23,10 @@ def exposure(ax: Axes, frame: pd.DataFrame, worst: Exposure | None) -> Axes:
     if worst is not None and worst.high:
         band = f"{worst.low:,}" if worst.low == worst.high else f"{worst.low:,} to {worst.high:,}"
         ax.plot(worst.t_s, worst.high, "v", color=BLACK, markersize=6)
+        late = worst.t_s > frame["t_s"].median()  # its words stand on the side that has room for them
         ax.annotate(
-            f"worst: {band} on broker {worst.leader}", (worst.t_s, worst.high), xytext=(7, 4),
-            textcoords="offset points", fontsize=8, va="bottom",
+            f"worst: {band} on broker {worst.leader}", (worst.t_s, worst.high), xytext=(-7 if late else 7, 4),
+            textcoords="offset points", fontsize=8, va="bottom", ha="right" if late else "left",
         )  # fmt: skip
     ax.set(ylabel="readings", title="Acknowledged readings that the death of their leader would have lost")
     top = float(frame["high"].max()) if len(frame) else 0.0
