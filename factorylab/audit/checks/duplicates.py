@@ -135,14 +135,14 @@ def with_log(e: Evidence, spans: pd.DataFrame) -> pd.DataFrame:
 
 
 def _polls_that_differ(e: Evidence) -> pd.Series[bool]:
-    """Polls of as many records as the log holds there, but of other ones. Fewer or more than it holds is a skip, or
-    a loss, and counted as such."""
+    """Polls of as many records as the log holds there, but of other ones, or of the same ones, but not as many. Others,
+    and fewer or more of them than it holds, are a skip or a loss, and counted as such."""
     seen = e.once(polls)
     frozen = e.run.frozen.set_index("partition")
     inside = (seen["last_offset"] < seen["partition"].map(frozen["end"]).fillna(0)) & (
         seen["first_offset"] >= seen["partition"].map(frozen["start"]).fillna(0)
     )
-    return inside & (seen["count"] == seen["in_log"]) & (seen["hash_sum"] != seen["log_hash_sum"])
+    return inside & ((seen["count"] == seen["in_log"]) != (seen["hash_sum"] == seen["log_hash_sum"]))
 
 
 @check("No record is both stored and a dead letter.", "records are both")

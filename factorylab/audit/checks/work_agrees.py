@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from factorylab.analysis.matching import latest, shared_keys
+from factorylab.analysis.places import offset_of
 from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.completeness import found_words, unnoted
 from factorylab.audit.checks.noted_events import unlike_events
@@ -97,12 +98,26 @@ def _callback(worker: str, event: str, partitions: Any, number: int) -> str:
 
 
 def _positions_elsewhere(e: Evidence) -> Iterator[str]:
-    """Positions that are not where the last transaction ended; where one may be missing, nobody knows."""
+    """Positions that are not where the last transaction ended, or, where one may be missing, that do not cover what is
+    stored: both change in one transaction. A partition of the topic has one position."""
+    positions = e.run.positions
+    wrong = positions["partition"].duplicated() | (positions["partition"] >= e.run.scenario.topology.partitions)
+    yield from (
+        f"partition {p}: it has another position, or is none of the topic" for p in positions.loc[wrong, "partition"]
+    )
     accepted = e.run.commits[~e.run.commits["refused"]]
-    reached = accepted.groupby("partition")["to_offset"].max().to_dict()
-    for p in each(e.run.positions.head(0) if unnoted(e) else e.run.positions):
-        if p.next_offset != (end := reached.get(p.partition, 0)):
+    reached, may_be_more = accepted.groupby("partition")["to_offset"].max().to_dict(), unnoted(e)
+    for p in each(positions[~wrong]):
+        end = max(reached.get(p.partition, 0), _stored_to(e, p.partition))
+        if p.next_offset < end or (p.next_offset > end and not may_be_more):
             yield f"partition {p.partition}: its position is {p.next_offset:,}, it is stored up to {end:,}"
+
+
+def _stored_to(e: Evidence, partition: int) -> int:
+    """The offset after the last record of a partition that has a row in the store, 0 without any."""
+    low, high = e.log.partitions.get(partition, (0, 0))
+    stored = e.rows.of_record[low:high][::-1]
+    return int(offset_of(e.log.place[high - 1 - int(stored.argmax())])) + 1 if stored.any() else 0
 
 
 def _miscounted(e: Evidence) -> Iterator[str]:
