@@ -44,8 +44,8 @@ from factorylab.audit.model.registry import Evidence, run_checks
 from factorylab.audit.model.verdict import EXIT, Verdict, lost
 from factorylab.audit.stall_findings import service
 from factorylab.core.clock import NS
-from factorylab.core.errors import LabError, UsageError
-from factorylab.core.scratch import NoRoom, chunks, room_for
+from factorylab.core.errors import LabError, NoRoom, UsageError
+from factorylab.core.scratch import chunks, room_for
 from factorylab.history import manifest
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 from factorylab.history.tables import COUNTS_DUE

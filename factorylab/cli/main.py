@@ -26,9 +26,8 @@ from factorylab.cli import (
 )
 from factorylab.cluster.settings import load_settings
 from factorylab.core import environment, secret
-from factorylab.core.errors import LabError, refused
+from factorylab.core.errors import LabError, NoRoom, refused
 from factorylab.core.exit_codes import INTERRUPTED
-from factorylab.core.scratch import NoRoom
 from factorylab.execution.interrupt import settle
 
 DRIVERS = {"up", "run", "batch", "fault"}

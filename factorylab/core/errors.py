@@ -16,6 +16,8 @@ Each message names the value, the rule and the way out; the command line prints 
 
 from __future__ import annotations
 
+from tempfile import gettempdir
+
 from factorylab.core import secret
 from factorylab.core.exit_codes import FAILED, UNFIT, USAGE
 
@@ -73,3 +75,17 @@ def refused(error: OSError) -> EnvironmentUnfit:
     """What the operating system refused (a full disk, a folder of somebody else), as an error of the lab."""
     where = f": {error.filename}" if error.filename else ""
     return EnvironmentUnfit(f"{error.strerror or error}{where}")
+
+
+class NoRoom(BaseException):
+    """The temporary folder took no more. No `Exception`: a check that cannot be made says something of the run, and
+    this says nothing of it."""
+
+    WAY_OUT = "make room, or set TMPDIR to a folder on a larger disk"
+
+    def __init__(self) -> None:
+        super().__init__(f"{gettempdir()} has no room for what is kept there of a large run: {self.WAY_OUT}")
+
+    def as_error(self) -> EnvironmentUnfit:
+        """The same for whoever is told of errors of the lab."""
+        return EnvironmentUnfit(str(self))

@@ -22,7 +22,7 @@ from weakref import WeakSet, finalize
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.errors import EnvironmentUnfit, NoRoom
 
 CHUNK = 1 << 17
 IN_MEMORY = 1 << 20  # bytes
@@ -30,21 +30,8 @@ HELD = 192 << 20  # bytes of files, of which some 70 MB are Python and its libra
 BLOCK = 1 << 16
 """Bytes that are written at once. The kernel may keep what is written at once as one large page, and maps the whole of
 it when one entry is touched: with blocks of 1 MB a chunk that is spread over its arrays held 600 MB of them."""
-WAY_OUT = "make room, or set TMPDIR to a folder on a larger disk"
 Ints = NDArray[Any]
 _mapped: WeakSet[mmap.mmap] = WeakSet()
-
-
-class NoRoom(BaseException):
-    """The temporary folder took no more. No `Exception`: a check that cannot be made says something of the run, and
-    this says nothing of it."""
-
-    def __init__(self) -> None:
-        super().__init__(f"{tempfile.gettempdir()} has no room for what is kept there of a large run: {WAY_OUT}")
-
-    def as_error(self) -> EnvironmentUnfit:
-        """The same for whoever is told of errors of the lab."""
-        return EnvironmentUnfit(str(self))
 
 
 def chunks(size: int) -> Iterator[slice]:
@@ -84,7 +71,7 @@ def room_for(size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         needed = f"the audit of this run needs {size / 1e9:.1f} GB there"
-        raise EnvironmentUnfit(f"{free / 1e9:.1f} GB are free in {folder}, {needed}: {WAY_OUT}")
+        raise EnvironmentUnfit(f"{free / 1e9:.1f} GB are free in {folder}, {needed}: {NoRoom.WAY_OUT}")
 
 
 def array(count: int, dtype: DTypeLike, fill: int = 0) -> Ints:

@@ -57,6 +57,7 @@ def unread(h: History, row: int) -> None:
     hit = (reads["partition"] == record.partition) & reads["first_offset"].le(record.offset)
     hit &= reads["last_offset"].ge(record.offset)
     reads.loc[hit, "count"] -= 1
+    reads.loc[hit, "hash_sum"] -= record.payload_hash
     h["rows"] = h["rows"].drop(index=[row]).reset_index(drop=True)
 
 

@@ -216,7 +216,7 @@ def test_a_full_temporary_folder_is_told_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whatever command it ends, figures included, it says where the room is lacking and how to get it."""
-    from factorylab.core.scratch import NoRoom
+    from factorylab.core.errors import NoRoom
 
     def full() -> None:
         raise NoRoom
