@@ -2,7 +2,8 @@
 
 Tests of several groups run side by side (tests/groups.py). Notebooks that run as tests share one lab, as the runs of a
 batch do: none pays for the start of three brokers. That lab has results of its own; it starts with the first notebook
-and ends after the last, however that ends. What a notebook's run left in it is dropped before the next.
+and ends after the last, however that ends. What a notebook's run left in it is dropped before the next. The tests' own
+lab gives way to it, and starts anew for whatever test comes after the notebooks.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ import pytest
 from xdist.remote import Producer
 
 from factorylab.cluster.driver import quiet
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import load_settings
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history.run_folders import list_runs
 from factorylab.scenarios.catalog import build
 from tests.groups import ByGroup, groups_in_ids, is_notebook, mark, step_back
 from tests.support.isolation import trouble
+from tests.support.labs import LabOfTests
 
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
 RECORDED = "detectors"
-LAB_OF_TESTS = pytest.StashKey[LocalCluster]()
+LAB_OF_TESTS = pytest.StashKey[LabOfTests]()
 HOUSE = pytest.StashKey[SharedLab]()
 ENDS = pytest.StashKey[ExitStack]()
 BEFORE = pytest.StashKey[set[str]]()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from factorylab.cluster.docker.compose import why_not
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings, load_settings
 from tests.support.databases import database
-from tests.support.labs import left_of, wait_nothing_left
+from tests.support.labs import LabOfTests, left_of, wait_nothing_left
 from tests.support.places import ROOT
 
 UNEASY = "Prüfstand 7, x=1; #2 100%25 'q' \"r\" $h:i\\j"  # all that a program between us and a file might take apart
@@ -64,8 +65,14 @@ def session_settings(labs_folder: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def cluster(session_settings: Settings, request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """A whole lab, shared by all tests marked `cluster`; each leaves it healed."""
-    with LocalCluster.up(session_settings) as lab:
+def lab_of_tests(session_settings: Settings, request: pytest.FixtureRequest) -> Iterator[LabOfTests]:
+    """The lab that the tests marked `cluster` share."""
+    with closing(LabOfTests(session_settings)) as lab:
         request.config.stash[LAB_OF_TESTS] = lab
         yield lab
+
+
+@pytest.fixture
+def cluster(lab_of_tests: LabOfTests) -> LocalCluster:
+    """A whole lab, shared by all tests marked `cluster`; each leaves it healed."""
+    return lab_of_tests.up()

@@ -14,6 +14,8 @@ import psutil
 from factorylab.cluster import boot, control
 from factorylab.cluster.base import Role
 from factorylab.cluster.control import Child
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.waiting import wait_until
 from tests.support.places import ROOT
@@ -47,6 +49,25 @@ for name, do in steps.items():
 print("reached", flush=True)
 time.sleep(600)
 """
+
+
+class LabOfTests:
+    """The lab that tests share: up from the first that asks for it until it has to give way; the next one that asks
+    gets a new one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lab: LocalCluster | None = None
+
+    def up(self) -> LocalCluster:
+        if self._lab is None:
+            self._lab = LocalCluster.up(self._settings)
+        return self._lab
+
+    def close(self) -> None:
+        if self._lab is not None:
+            self._lab.close()
+            self._lab = None
 
 
 def shell() -> dict[str, str]:

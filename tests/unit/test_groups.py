@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from factorylab.cluster.local.backend import LocalCluster
+from factorylab.cluster.settings import load_settings
 from tests.groups import GROUP, LABS, LEAST_PRIORITY, QUIET, ByGroup, step_back
+from tests.support.labs import LabOfTests
 
 
 class Process:
@@ -104,3 +107,14 @@ def test_whoever_runs_beside_labs_steps_back(
     for item in items:
         step_back(item)  # type: ignore[arg-type]
     assert asked == [LEAST_PRIORITY] * steps_back
+
+
+def test_a_lab_that_gave_way_is_new_for_the_next_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests share one lab; after it was closed, for the notebooks, whoever asks for it gets another one that is up."""
+    closed: list[object] = []
+    monkeypatch.setattr(LocalCluster, "up", lambda _: SimpleNamespace(close=lambda: closed.append(1)))
+    lab = LabOfTests(load_settings())
+    first = lab.up()
+    assert lab.up() is first
+    lab.close()
+    assert closed == [1] and lab.up() is not first
