@@ -5,6 +5,8 @@
                   and with it acks=all and all readers
     NO_OWNER      nobody in the group owns the partition, or its owner is dead, frozen or cut off
     STORE_AWAY    the database is dead or frozen, takes no write, or the owner noted that it could not store
+    IN_WORK       its owner had polled a batch, of whichever partition, and could not begin its transaction yet: its
+                  alerts or dead letters were not acknowledged, or it is slow
     PRODUCER      none of these any more, and still nothing is acknowledged: the client backs off
     PROCESSOR     the same for what is stored, though there is something to store
     NOT_OBSERVED  nothing: the probe had no look for longer than UNSEEN_S
@@ -22,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.in_work import in_work
 from factorylab.analysis.intervals import assignments, isr, leadership, seen
 from factorylab.analysis.outages import outages
 from factorylab.analysis.service import fault_windows
@@ -30,9 +33,11 @@ from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 
 NO_LEADER, ISR_WAITS, NO_OWNER, STORE_AWAY = "no leader", "ISR waits", "no owner", "store away"
+IN_WORK = "batch in work"
 PRODUCER, PROCESSOR = "producer backs off", "processor starts over"
 NOT_OBSERVED, UNKNOWN = "not observed", "no cause seen"
 OF_THE_SYSTEM = (NO_LEADER, ISR_WAITS, NO_OWNER, STORE_AWAY)
+IN_ORDER = (*OF_THE_SYSTEM, IN_WORK)
 LOOK_S = 0.25
 UNSEEN_S = 1.0  # without a look for longer, the probe has not observed what happened
 FOREVER_S = 1e9
@@ -62,7 +67,7 @@ class Causes:
             for w in each(fault_windows(run))
             if w.fault < len(run.scenario.faults) and run.scenario.faults[w.fault].on_network
         ]
-        self._noted = outages(run)
+        self._noted, self._batches = outages(run), in_work(run, LOOK_S)
         self._looks = np.unique(run.seconds(seen(run)["t_ns"]).to_numpy())
 
     def of(self, partition: int, service: str, stall: Span, no_acks: Sequence[Span] = ()) -> list[Stretch]:
@@ -74,7 +79,7 @@ class Causes:
         if service == "stores" or self._all_acknowledge:
             known += self._in_sync_with(partition)
         if service == "stores":
-            known += [*self._unowned(partition, stall), *self._store_away(partition)]
+            known += [*self._unowned(partition, stall), *self._store_away(partition), *self._in_work(partition)]
         return _whole(_first_of(known, stall), stall, service, no_acks, self._unseen(stall))
 
     def _apart(self, source: str, target: str) -> list[Span]:
@@ -121,10 +126,20 @@ class Causes:
     def _store_away(self, partition: int) -> list[Stretch]:
         away = [*self._away.get("database", []), *_no_answer(self._run)]
         for noted in each(self._noted):
-            mine = self._owned[(self._owned["worker"] == noted.process) & (self._owned["partition"] == partition)]
             span = (noted.lost_s, FOREVER_S if np.isnan(noted.back_s) else noted.back_s)
-            away += common([span], list(zip(mine["start_s"], mine["end_s"], strict=True)))
+            away += self._while_owned(partition, noted.process, span)
         return [Stretch(STORE_AWAY, "database", *span) for span in away]
+
+    def _in_work(self, partition: int) -> list[Stretch]:
+        found = []
+        for one in each(self._batches):
+            spans = self._while_owned(partition, one.worker, (one.start_s, one.end_s))
+            found += [Stretch(IN_WORK, one.worker, *span) for span in spans]
+        return found
+
+    def _while_owned(self, partition: int, worker: str, span: Span) -> list[Span]:
+        mine = self._owned[(self._owned["worker"] == worker) & (self._owned["partition"] == partition)]
+        return common([span], list(zip(mine["start_s"], mine["end_s"], strict=True)))
 
     def _unseen(self, stall: Span) -> list[Span]:
         looks = self._looks[(self._looks > stall[0] - UNSEEN_S) & (self._looks < stall[1] + UNSEEN_S)]
@@ -166,10 +181,11 @@ def _no_answer(run: Run) -> list[Span]:
 def _first_of(known: Sequence[Stretch], stall: Span) -> list[Stretch]:
     """The stall in pieces, each with the first of the `known` that covers it; what none covers is left out."""
     left, found = [stall], []
-    for one in sorted(known, key=lambda k: OF_THE_SYSTEM.index(k.cause)):
+    for one in sorted(known, key=lambda k: IN_ORDER.index(k.cause)):
         mine = common(left, [(one.start_s, one.end_s)])
-        found += [Stretch(one.cause, one.of, *span) for span in mine]
-        left = [rest for part in left for rest in outside(mine, part)]
+        told = [span for span in mine if one.cause in OF_THE_SYSTEM or span[1] - span[0] >= LOOK_S]
+        found += [Stretch(one.cause, one.of, *span) for span in told]
+        left = [rest for part in left for rest in outside(told, part)]
     return sorted(found, key=lambda k: k.start_s)
 
 
@@ -177,7 +193,7 @@ def _whole(
     found: list[Stretch], stall: Span, service: str, no_acks: Sequence[Span], unseen: Sequence[Span]
 ) -> list[Stretch]:
     """The same with the rest of the stall named as well, and joined where cause and node go on."""
-    first_s = found[0].start_s if found else FOREVER_S
+    first_s = min((s.start_s for s in found if s.cause in OF_THE_SYSTEM), default=FOREVER_S)
     for rest in outside([(s.start_s, s.end_s) for s in found], stall):
         if rest[1] - rest[0] < LOOK_S and found:
             continue

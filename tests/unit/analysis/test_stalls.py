@@ -11,6 +11,7 @@ import pytest
 
 from factorylab import analysis
 from factorylab.analysis.causes import (
+    IN_WORK,
     ISR_WAITS,
     NO_LEADER,
     NO_OWNER,
@@ -110,11 +111,21 @@ def cut(folder: Path) -> History:
     return h
 
 
-def unexplained(folder: Path) -> History:
+def unexplained(folder: Path, *, acks: bool = True) -> History:
     """What is dead leads, follows and owns nothing of the partition that stands still."""
     h = killed(folder, "broker-3", "broker:3")
     h["partitions"]["isr"] = [[1, 2] if p == 0 else isr for p, isr in h["partitions"][["partition", "isr"]].to_numpy()]
-    stall(h, 6, 9, (0,))
+    stall(h, 6, 9, (0,), acks=acks)
+    return h
+
+
+def slow_to_begin(folder: Path) -> History:
+    """The owner of the partition polled at 6.1 s what it began to store at 9 s."""
+    h = unexplained(folder, acks=False)
+    reads, commits = h["reads"], h["commits"]
+    commits["begun_ns"] = commits["t_ns"]
+    ended = commits.loc[(commits["partition"] == 0) & (commits["t_ns"] >= at_ns(9)), "to_offset"].min()
+    reads.loc[(reads["partition"] == 0) & (reads["last_offset"] == ended - 1), "t_ns"] = at_ns(6.1)
     return h
 
 
@@ -128,6 +139,7 @@ CAUSES: list[tuple[Callable[[Path], History], str, str]] = [
     (storeless, STORE_AWAY, "stores"),
     (refused, STORE_AWAY, "stores"),
     (unexplained, UNKNOWN, "acks stores"),
+    (slow_to_begin, IN_WORK, "stores"),
 ]
 
 
