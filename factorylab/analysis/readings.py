@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.places import Log, distinct, offset_of, partition_of, place
+from factorylab.core.errors import LabError
 from factorylab.core.scratch import array, chunks
 from factorylab.history.saved_run import Run
 from factorylab.history.table_chunks import Chunk, Ints, Mask
@@ -26,6 +27,7 @@ __all__ = ["Ints", "Mask", "Readings", "place"]
 NEVER, OK, UNKNOWN, FAIL, SHED, NOT_OFFERED = range(6)
 _CODES: dict[str, int] = {"ok": OK, "unknown": UNKNOWN, "fail": FAIL, "shed": SHED, "not_offered": NOT_OFFERED}
 BEYOND = -2
+GAPS, SMALL = 10, 1 << 20  # what was cut out of a journal leaves gaps; so many entries cost little
 
 
 class Readings:
@@ -46,14 +48,26 @@ class Readings:
 
     @cached_property
     def last_seq(self) -> Ints:
-        """By sensor: the last seq that was due, −1 where none was."""
+        """By sensor: the last seq that was due, −1 where none was.
+
+        Raises:
+            LabError: there would be far more readings than the journal has rows. Fleets number sensors and readings
+                without gaps, so one of the numbers was altered, and the room for it would be taken for nothing.
+        """
         known = self.run.frame("sensors", "sensor")["sensor"].max()
-        last = np.full(0 if pd.isna(known) else int(known) + 1, -1)
+        last = np.full(0 if pd.isna(known) else self._possible(int(known) + 1, "sensor"), -1)
         for chunk in self.run.chunks("sends", "sensor", "seq"):
-            more = int(chunk["sensor"].max(initial=-1)) + 1 - len(last)
-            last = np.append(last, np.full(max(more, 0), -1))
+            sensors = self._possible(int(chunk["sensor"].max(initial=-1)) + 1, "sensor")
+            last = np.append(last, np.full(max(sensors - len(last), 0), -1))
             np.maximum.at(last, chunk["sensor"], chunk["seq"])
+        self._possible(sum(last.tolist()) + len(last), "seq")
         return last
+
+    def _possible(self, count: int, column: str) -> int:
+        rows = self.run.row_count("sends")
+        if count > GAPS * rows + SMALL:
+            raise LabError(f"sends.{column} asks for {count:,} of them, in {rows:,} rows: a number was altered")
+        return count
 
     @cached_property
     def base(self) -> Ints:

@@ -59,6 +59,14 @@ def where(values: Ints, condition: Callable[[Ints], NDArray[np.bool_]]) -> Ints:
     return np.concatenate([np.empty(0, np.int64), *found])
 
 
+def taken(values: Ints, positions: Ints) -> Ints:
+    """Some entries of an array. Those of a chunk should lie near each other: all its pages are held at once."""
+    found = np.empty(len(positions), values.dtype)
+    for part in chunks(len(positions)):
+        found[part] = values[positions[part]]
+    return found
+
+
 def let_go() -> None:
     """Hold no page of any array that lies in a file."""
     for one in list(_mapped):

@@ -1,12 +1,12 @@
 """Time and memory of the audit of a generated history.
 
-    python -m tests.measure.audit --repeat 3 1000000 20000000
+    python -m tests.measure.audit --repeat 3 1000000 20000000 100000000
     python -m tests.measure.audit --broken 1000000
 
 A run of so many readings as it comes from a cluster: 1,000 sensors, three partitions, a broker loss, one alert for 100
 readings; the log as a consumer of all partitions reads it, the rows as the transactions wrote them. With
 --broken a fifth of the log is lost and a tenth of the rows doubled, so that there is much to explain. CPU time,
-not wall time: it does not depend on what else the machine does. Making 20 million takes some 12 GB of memory.
+not wall time: it does not depend on what else the machine does. More than a million readings are made of a million.
 """
 
 from __future__ import annotations
@@ -25,23 +25,28 @@ import pandas as pd
 
 from factorylab.analysis.readings import place
 from factorylab.audit.judged import load
+from tests.measure.large_runs import multiplied
 from tests.support.histories import History, broker_loss
 
 SECONDS, WARM_UP_S, STEADY_S, HOLD_S = 62, 2, 6, 6
 ALERT_EVERY = 100  # readings
+AT_ONCE = 1_000_000
 FETCH = 5_000  # records that a consumer gets of one partition before it turns to the next
 
 
 def make(folder: Path, readings: int, broken: bool) -> Path:
-    """A saved run of so many readings; its folder."""
+    """A saved run of so many readings, of which more than AT_ONCE are a multiple of it; its folder."""
+    times = max(readings // AT_ONCE, 1)
     schedule = {"warm_up_s": WARM_UP_S, "steady_s": STEADY_S, "after_s": SECONDS - WARM_UP_S - STEADY_S - HOLD_S}
-    history = broker_loss(folder, workload={"rate_per_s": readings / SECONDS, "sensors": 1000}, schedule=schedule)
+    load = {"rate_per_s": min(readings, AT_ONCE) / SECONDS, "sensors": 1000}
+    history = broker_loss(folder, workload=load, schedule=schedule)
     log, rows = history["log"], history["rows"]
     if broken:
         log, rows = log[log["offset"] % 5 != 0], pd.concat([rows, rows[rows["offset"] % 10 == 0]])
-    history["log"], history["rows"] = in_turn(log, FETCH), in_turn(rows, FETCH)
+    history["log"], history["rows"] = in_turn(log, FETCH // times), in_turn(rows, FETCH // times)
     raise_alerts(history)
-    return history.saved().folder.path
+    made = history.saved().folder
+    return made.path if times == 1 else multiplied(made, folder, times).path
 
 
 def in_turn(records: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -86,6 +91,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=1)
     parser.add_argument("--broken", action="store_true")
     asked = parser.parse_args()
+    if odd := [n for n in asked.readings if n > AT_ONCE and n % AT_ONCE]:
+        parser.error(f"{odd[0]} readings: more than {AT_ONCE} must be a multiple of it")
     fresh = ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1)
     for readings in asked.readings:
         with tempfile.TemporaryDirectory() as scratch:

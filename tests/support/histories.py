@@ -33,6 +33,7 @@ BOOT = "boot-1"
 PARTITIONS = 3
 OF_ALL_THE_RUN = {"workers", *(table for tables in WRITERS.values() for table in tables)}
 BATCH, FINAL_READ_TABLES = 20_000, ("log", "rows")  # rows that the final read writes at a time
+HASH_OF_ONE = np.uint64(0x9E3779B97F4A7C15)  # reading i has i + 1 times this as its hash
 ACK_NS, STORE_NS, COMMIT_EVERY_NS = 5_000_000, 20_000_000, 100_000_000
 
 
@@ -231,7 +232,7 @@ def _traffic(h: History, start: int, end: int) -> None:
     counts = np.bincount(partition, minlength=PARTITIONS)
     offset = np.empty(n, np.int64)
     offset[order] = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
-    digest = (i.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    digest = (i.astype(np.uint64) + np.uint64(1)) * HASH_OF_ONE
     h.add(
         "sensors",
         sensor=np.arange(sensors),

@@ -129,17 +129,20 @@ def _odd_answers(e: Evidence) -> Ints:
     "The final read covers each partition from its start to its frozen end.", "partitions are not covered", "INVALID"
 )
 def final_read(e: Evidence) -> Found:
-    frozen = {f.partition: f for f in each(e.run.frozen)}
     offsets = {p: offset_of(e.log.place[[low, high - 1]]) for p, (low, high) in e.log.partitions.items()}
     read = {p: (int(first), int(last)) for p, (first, last) in offsets.items()}
-    short = []
-    for p in range(e.run.scenario.topology.partitions):
-        if p not in frozen:
-            short.append(f"partition {p}: no frozen end")
-        elif frozen[p].start < frozen[p].end and read.get(p) != (frozen[p].start, frozen[p].end - 1):
-            short.append(f"partition {p}: read {read.get(p, 'nothing')} of {frozen[p].start}…{frozen[p].end - 1}")
-    short += [f"partition {p}: there is none" for p in read if p not in range(e.run.scenario.topology.partitions)]
-    return Found(len(short), e.run.scenario.topology.partitions, "; ".join(short), _notes(short))
+    declared, short = range(e.run.scenario.topology.partitions), []
+    for p in declared:
+        told = [f for f in each(e.run.frozen) if f.partition == p]
+        if len(told) != 1:
+            short.append(f"partition {p}: {len(told) or 'no'} frozen ends")
+            continue
+        (frozen,) = told
+        there = (frozen.start, frozen.end - 1) if frozen.start != frozen.end else "nothing"
+        if read.get(p, "nothing") != there:
+            short.append(f"partition {p}: read {read.get(p, 'nothing')} of {frozen.start}…{frozen.end - 1}")
+    short += [f"partition {p}: there is none" for p in sorted({*read, *e.run.frozen["partition"]} - {*declared})]
+    return Found(len(short), len(declared), "; ".join(short), _notes(short))
 
 
 @check("The probe looked at least four times a second and was never blind for long.", "gaps of over 2 s", "INVALID")

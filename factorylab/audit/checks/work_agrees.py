@@ -17,6 +17,7 @@ from factorylab.audit.checks.completeness import found_words, unnoted
 from factorylab.audit.checks.noted_events import unlike_events
 from factorylab.audit.checks.processors import lives
 from factorylab.audit.model.registry import Evidence, Found, check
+from factorylab.core.scratch import taken
 from factorylab.core.vocabulary import GroupEvent
 from factorylab.history.saved_run import each
 from factorylab.scenarios.fault_catalog import ENDING
@@ -141,6 +142,6 @@ def _effects(e: Evidence) -> dict[str, Ints]:
     if len(e.log) == e.count(lambda k: k.in_log) and not e.count(lambda k: k.stored & ~k.in_log):
         table = e.alerts[e.alerts["sink"] == "table"].drop_duplicates("alert")
         key = e.keys(table["sensor"].to_numpy(), table["seq"].to_numpy())
-        row = e.log_row[key[key >= 0]]
-        places["alerts"] = np.sort(e.log.place[row[row >= 0]])
+        row = taken(e.log_row, key[key >= 0])
+        places["alerts"] = taken(e.log.place, np.sort(row[row >= 0]))
     return places

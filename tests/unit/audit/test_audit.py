@@ -202,6 +202,15 @@ def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History])
     assert (verdict.verdict, fired(verdict), verdict.met, verdict.exit_code) == ("PASS", {}, True, 0)
 
 
+@pytest.mark.parametrize(("column", "number"), [("seq", 10**15), ("sensor", 2 * 10**9)])
+def test_a_number_that_asks_for_more_than_there_can_be_is_named(tmp_path: Path, column: str, number: int) -> None:
+    """One altered seq or sensor is no reason to take room for all that would lie before it: INVALID, and why."""
+    history = healthy(tmp_path)
+    set_cell("sends", 6, column, number)(history)
+    found = check_of(history.run(), "lost_in_log")
+    assert found.verdict == "INVALID" and f"sends.{column} asks for {str(number)[0]},0" in found.measured
+
+
 def unseen(table: str, partition: int) -> Spoil:
     """For five seconds the probe noted nothing of a partition."""
 
@@ -256,6 +265,11 @@ INVALID: dict[str, tuple[Spoil, str]] = {
     "a probe that saw no lag of a partition": (unseen("lag", 2), "probe_alive"),
     "a broker that the probe never saw": (
         lambda h: h.__setitem__("processes", h["processes"][h["processes"]["name"] != "broker-3"]), "healed"),
+    "a partition with two frozen ends": (
+        lambda h: h.__setitem__("frozen", pd.concat([h["frozen"], h["frozen"].head(1)])), "final_read"),
+    "a frozen end of a partition that nobody has": (
+        lambda h: h.add("frozen", partition=7, start=0, end=0), "final_read"),
+    "a frozen end before its start": (set_cell("frozen", 1, "start", 10**6), "final_read"),
     "a partition that the scenario does not have": (set_cell("log", 4, "partition", 7), "final_read"),
     "an answer before its send": (set_cell("sends", 6, "t_ack_ns", at_ns(-2.5)), "reading_times"),
     "an acknowledgement that never came": (set_cell("sends", 6, "t_ack_ns", -1), "journal_whole"),
