@@ -15,21 +15,13 @@ from factorylab.cluster.python_client import FAILURES
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.messages import payload_hash
 from factorylab.execution.log_scan import WORKER, Spans
+from factorylab.history.cross_samples import samples
 from factorylab.history.tables import CrossRead
 
-SAMPLE = 500  # records at the beginning, in the middle and at the end of each partition
 ANSWER_S = 20  # for each sample; it takes a tenth of a second
 HASHES = 1 << 64
 CANNOT = (*FAILURES, NotImplementedError, TimeoutError)
 """What a sample raises that cannot be read: also where the client has no codec for the log's compression."""
-
-
-def samples(start: int, end: int) -> list[tuple[int, int]]:
-    """Spans of offsets, first ≤ o < end: all of a short partition, three pieces of a long one."""
-    if end - start <= 3 * SAMPLE:
-        return [(start, end)] if end > start else []
-    middle = (start + end - SAMPLE) // 2
-    return [(first, first + SAMPLE) for first in (start, middle, end - SAMPLE)]
 
 
 def cross_read(bootstrap: str, topic: str, spans: Spans) -> Iterator[CrossRead]:

@@ -11,7 +11,7 @@ from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -28,20 +28,22 @@ from factorylab.history.unfinished import UnfinishedTables, broken_off
 from factorylab.scenarios.model import Scenario
 
 NOT_OFFERED: Outcome = "not_offered"
+Measured = TypeVar("Measured")
 
 
 class Kept:
     """What was measured on this object, kept from the first time on."""
 
     @cached_property
-    def _measured(self) -> dict[Callable[[Any], pd.DataFrame], pd.DataFrame]:
+    def _measured(self) -> dict[Callable[[Any], Any], Any]:
         return {}
 
-    def once(self, measure: Callable[[Self], pd.DataFrame]) -> pd.DataFrame:
+    def once(self, measure: Callable[[Self], Measured]) -> Measured:
         """What `measure` makes of it, made at the first call and kept."""
         if measure not in self._measured:
             self._measured[measure] = measure(self)
-        return self._measured[measure]
+        found: Measured = self._measured[measure]
+        return found
 
 
 class Run(Kept):

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from factorylab.core.clock import NS
-from factorylab.history.run_tables import dtypes
 from factorylab.history.tables import TABLES, WRITERS
 
 Frames = dict[str, pd.DataFrame]
@@ -97,16 +96,17 @@ def _of(column: str, value: object) -> Callable[[pd.DataFrame], pd.Series[bool]]
 
 FINAL_TABLES = tuple(sorted(TABLES.keys() - {"workers", *(table for tables in WRITERS.values() for table in tables)}))
 WITH_ALERTS, WITH_DATABASE = "database_loss", "database_loss"
-HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE}
+WITH_LETTERS, QUIET = "control", "baseline"
+HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE, "dead_letters": WITH_LETTERS}
 STEP = ("fault_times", "fault_landed", "run_times")
 ALERT = ("alert_missing", "alert_spurious", "alert_differs", "duplicate_alert", "work_agrees")
 KEY = ("phantom", "lost_in_log", "lost_in_pipeline", "duplicate_in_log", "duplicate_in_store")
 
 FOUND: dict[tuple[str, str], Alteration] = {
     **{(t, "worker"): Alteration(stranger, ("known_names",), HOME.get(t, "network_partition"))
-       for t in TABLES.keys() - {"dead_letters"}},
+       for t in TABLES},
     **{(t, "t_ns"): Alteration(cells(later(-60)), ("run_times",), HOME.get(t, "network_partition"))
-       for t in FINAL_TABLES if t not in {"dead_letters", "events"}},
+       for t in FINAL_TABLES if t != "events"},
     ("workers", "t_ns"): Alteration(cells(later(0.3)), ("one_clock",)),
     ("workers", "role"): Alteration(cells(other("probe", "fleet")), ("known_names",)),
     ("workers", "boot_id"): Alteration(cells(lambda _: "another"), ("one_clock",)),
@@ -197,7 +197,7 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("partitions", "partition"): Alteration(cells(lambda p: (p + 1) % 3), ("samples_agree",)),
     ("partitions", "leader"): Alteration(cells(lambda leader: leader % 3 + 1, _valid), ("samples_agree",)),
     ("partitions", "epoch"): Alteration(cells(more(), _valid), ("samples_agree",)),
-    ("partitions", "isr"): Alteration(cells(lambda isr: isr[:1], _valid, at=1), ("healed",)),
+    ("partitions", "isr"): Alteration(cells(lambda isr: isr[1:], _valid), ("samples_agree",)),
     ("partitions", "end"): Alteration(cells(more(), _valid), ("samples_agree",)),
     ("partitions", "valid"): Alteration(cells(lambda valid: not valid), ("samples_agree",)),
     ("partitions", "asked_ns"): Alteration(cells(later(1), _valid), ("run_times",)),
@@ -211,6 +211,7 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("processes", "pid"): Alteration(cells(more()), ("undisturbed",)),
     ("processes", "status"): Alteration(cells(lambda _: "paused"), ("undisturbed",)),
     ("members", "t_ns"): Alteration(cells(later(0.05)), ("samples_agree",)),
+    ("members", "partitions"): Alteration(cells(lambda _: []), ("samples_agree",), QUIET),
     ("members", "member"): Alteration(cells(lambda _: "somebody"), ("known_names",)),
     ("reach", "t_ns"): Alteration(every(later(-30)), ("run_times",)),
     ("reach", "source"): Alteration(every(lambda _: "nobody"), ("fault_landed",)),
@@ -227,6 +228,9 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("events", "process"): Alteration(cells(lambda _: "lab", _of("event", "assigned")), ("work_agrees",)),
     ("events", "event"): Alteration(cells(lambda _: "made", _of("event", "assigned")), ("work_agrees",)),
     ("events", "detail"): Alteration(cells(lambda _: "{}", _of("event", "assigned")), ("work_agrees",)),
+    ("dead_letters", "partition"): Alteration(cells(lambda p: (p + 1) % 3), ("work_agrees",), WITH_LETTERS),
+    ("dead_letters", "offset"): Alteration(cells(more(-1)), ("dead_and_stored", "work_agrees"), WITH_LETTERS),
+    ("dead_letters", "payload_hash"): Alteration(cells(more()), ("corrupt",), WITH_LETTERS),
 }  # fmt: skip
 
 INFORMATIVE: dict[tuple[str, str], str] = {
@@ -237,13 +241,10 @@ INFORMATIVE: dict[tuple[str, str], str] = {
     ("processes", "rss_bytes"): "measured, not judged",
     ("processes", "cpu_limit"): "evidence of the fault slow alone",
     ("members", "state"): "the group's word for itself, shown beside others",
-    ("members", "partitions"): "what the group wants; what a processor had its callbacks say",
+    ("dead_letters", "reason"): "words for whoever looks at it",
     ("views", "isr"): "what a broker that may be isolated believes",
 }
 """Columns that no check judges, and why."""
-
-UNRECORDED = {("dead_letters", column) for column in dtypes("dead_letters")}
-"""No recording has rows of this table: handmade histories alter them, in `test_audit_conditions.py`."""
 
 
 def harmless(frames: Frames) -> Frames:

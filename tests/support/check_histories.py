@@ -208,7 +208,7 @@ TABLE: dict[str, Pair] = {
     "final_read": Pair(
         lambda h: h["frozen"].__setitem__("end", h["frozen"]["end"] + 1), drop("log", 5)),
     "cross_read": Pair(
-        lambda h: h.__setitem__("cross_reads", sampled(h["log"].drop(index=5))), drop("log", 5)),
+        lambda h: h.__setitem__("cross_reads", sampled(h["log"].drop(index=5), h["frozen"])), drop("log", 5)),
     "probe_alive": Pair(blind, blind_for(6.5, 8.2), broker_loss),
     "probe_saw": Pair(invalid("partitions", 6, 13, 1), invalid("partitions", 6, 9, 0), broker_loss),
     "steady_state": Pair(lag_grows, slower(0.04)),

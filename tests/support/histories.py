@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.history import manifest, run_folders, run_tables
+from factorylab.history.cross_samples import samples
 from factorylab.history.saved_run import Run
 from factorylab.history.tables import FINAL_READ, TABLES, WRITERS
 from factorylab.scenarios.model import Scenario, scenario_from
@@ -137,9 +138,9 @@ class History(dict[str, pd.DataFrame]):
         return load(self._folder(self._tables()).path)
 
     def _tables(self) -> dict[str, pd.DataFrame]:
-        log = self.get("log", run_tables.empty("log"))
+        log, frozen = (self.get(table, run_tables.empty(table)) for table in ("log", "frozen"))
         tables = {
-            "cross_reads": sampled(log).assign(**self._usual("cross_reads")),
+            "cross_reads": sampled(log, frozen).assign(**self._usual("cross_reads")),
             **self,
             "events": self._noted(),
             "epochs": self._epochs(),
@@ -306,14 +307,17 @@ def _samples(h: History, start: int, end: int) -> None:
         h.add("members", worker="probe", t_ns=ticks, state="STABLE", member=name, partitions=[mine] * len(ticks))
 
 
-def sampled(log: pd.DataFrame) -> pd.DataFrame:
+def sampled(log: pd.DataFrame, frozen: pd.DataFrame) -> pd.DataFrame:
     """What another client would have read of this log."""
-    by = log.groupby("partition", as_index=False)
-    found = by.agg(
-        first_offset=("offset", "min"), last_offset=("offset", "max"), count=("offset", "size"),
-        hash_sum=("payload_hash", "sum"),
-    )  # fmt: skip
-    return found.assign(worker=FINAL_READ, t_ns=START)
+    spans = [(f.partition, *span) for f in frozen.itertuples() for span in samples(f.start, f.end)]
+    found = pd.DataFrame(spans, columns=["partition", "first_offset", "last_offset"], dtype="int64")
+    found["last_offset"] -= 1
+    read = [
+        log[(log["partition"] == p) & log["offset"].between(first, last)]["payload_hash"]
+        for p, first, last in found.itertuples(index=False)
+    ]
+    counts, sums = [len(hashes) for hashes in read], [np.uint64(hashes.sum()) for hashes in read]
+    return found.assign(count=counts, hash_sum=np.array(sums, np.uint64), worker=FINAL_READ, t_ns=START)
 
 
 def _count_until(frame: pd.DataFrame, time: str, t_ns: np.ndarray, partition: np.ndarray, of: str) -> np.ndarray:

@@ -3,6 +3,8 @@
     python -m tests.support.recorded_runs RUN_FOLDER …      packs finished runs as tests/runs/<scenario>.zip
     python -m tests.support.recorded_runs                   writes their verdicts anew, after a change of the audit
 
+`schema_N` are runs of older versions of the history, which are still judged; the others are of the current one.
+
 Of the brokers' logs, which are large, only the lines that `broker_log` understands are kept, without the folders in
 them; the logs of other processes are left out. The run is sealed anew after that, and nothing else in raw/ is touched.
 """
@@ -22,7 +24,9 @@ from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from tests.support.places import RECORDED_RUNS
 
-NAMES = sorted(file.stem for file in RECORDED_RUNS.glob("*.zip"))
+_ALL = sorted(file.stem for file in RECORDED_RUNS.glob("*.zip"))
+OLD = [name for name in _ALL if name.startswith("schema_")]
+NAMES = [name for name in _ALL if name not in OLD]
 
 
 def unpack(name: str, folder: Path) -> RunFolder:
@@ -59,7 +63,7 @@ def main(folders: list[str]) -> None:
             shutil.copytree(run.path, copy.path)
             thin(copy)
             pack(copy, run.scenario().name)
-        for name in [] if folders else NAMES:
+        for name in [] if folders else _ALL:
             pack(unpack(name, Path(scratch) / name), name)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from factorylab.audit.judge import checked
 from factorylab.audit.model.findings import Check
+from factorylab.audit.model.registry import CHECKS
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns
@@ -20,11 +21,13 @@ CONTRADICTIONS = {"work_agrees", "samples_agree", "epochs_agree", "known_names"}
 """Checks that set tables against each other. A handmade spoil changes one table and leaves the others as they were, so
 these find it, too; `test_alterations.py` holds them on recorded runs."""
 
+OTHERS = tuple(check.name for check in CHECKS if check.name not in CONTRADICTIONS)
+
 
 def fired(judged: Verdict | Run, *names: str) -> dict[str, int]:
-    """What did not pass, with its count, but for CONTRADICTIONS. Of a run the checks of these names are made, or all,
-    and nothing else of its verdict."""
-    checks = judged.checks if isinstance(judged, Verdict) else checked(judged, *names)[1]
+    """What did not pass, with its count, but for CONTRADICTIONS. Of a run the checks of these names are made, or all
+    the others, and nothing else of its verdict."""
+    checks = judged.checks if isinstance(judged, Verdict) else checked(judged, *(names or OTHERS))[1]
     return {c.name: c.count for c in checks if c.fired and c.name not in CONTRADICTIONS}
 
 

@@ -6,6 +6,7 @@ hole between two owners is legal where one of them was, and one poll covers it. 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from factorylab.audit.checks.processors import steps
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import NS
+from factorylab.history.cross_samples import samples
 from factorylab.history.saved_run import each
 from factorylab.history.tables import TABLES
 from factorylab.scenarios.fault_catalog import ENDING
@@ -157,14 +159,27 @@ def _positions_behind(e: Evidence, accepted: pd.DataFrame) -> Iterator[str]:
 
 @check("A client of another implementation reads the same from the log.", "samples differ", "INVALID")
 def cross_read(e: Evidence) -> Found:
-    """Everything else about the log came by way of one client library."""
+    """Everything else about the log came by way of one client library. Each span that was to be read is there once."""
     seen = with_log(e, e.run.cross_reads)
     other = seen[(seen["count"] != seen["in_log"]) | (seen["hash_sum"] != seen["log_hash_sum"])]
     words = [
         f"partition {r.partition}, offsets {r.first_offset} to {r.last_offset}: {r.count:,} records, here {r.in_log:,}"
         for r in each(other)
     ]
+    words += [f"partition {p}, offsets {first} to {last}: {what}" for p, first, last, what in _spans_elsewhere(e, seen)]
     reached, partitions = seen["partition"].nunique(), e.run.scenario.topology.partitions
     read = f"{seen['count'].sum():,} records of {reached} of {partitions} partitions by kafka-python"
     read = read if len(seen) else "no other client read the log"
     return Found(len(words), len(seen), "; ".join([read, *words[:WITNESSES]]), [Witness(note=w) for w in words])
+
+
+def _spans_elsewhere(e: Evidence, seen: pd.DataFrame) -> Iterator[tuple[int, int, int, str]]:
+    """Spans that were read though nobody asked, or twice, or not at all where another was."""
+    asked = Counter(
+        (int(f.partition), first, end - 1) for f in each(e.run.frozen) for first, end in samples(f.start, f.end)
+    )
+    read = Counter(
+        zip(seen["partition"].tolist(), seen["first_offset"].tolist(), seen["last_offset"].tolist(), strict=True)
+    )
+    yield from ((*span, "not one of the samples") for span in sorted((read - asked).elements()))
+    yield from ((*span, "not read") for span in sorted((asked - read).elements()) if read)

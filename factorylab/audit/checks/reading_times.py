@@ -6,15 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
+from factorylab.analysis.places import partition_of
 from factorylab.analysis.readings import Ints
-from factorylab.audit.checks.duplicates import polls
+from factorylab.audit.checks.duplicates import out_of_order, polls
 from factorylab.audit.checks.impossible import Impossible, found
 from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.core.scratch import Numbers, chunks, with_before
 
 ROUNDING_NS = 2  # due times are rounded to whole nanoseconds
+STAGE_OFF_S = 0.5  # 0.04 s in a fleet that was starved of its processor
 BEGUN_S = 1.0  # from the moment that a fleet's plan counts from to its note about it; tens of microseconds when it runs
 
 
@@ -34,6 +37,7 @@ def reading_times(e: Evidence) -> Found:
         Impossible(_out_of_turn(e, "t_intended_ns", 1), "were not due after the sensor's reading before", ("sends",)),
         Impossible(_out_of_turn(e, "t_ns", 0), "were sent before the sensor's reading before", ("sends",)),
         Impossible(_read_too_early(e), "polls brought readings that were not sent yet", ("sends", "reads")),
+        *_against_the_log(e),
         Impossible(_heard_late(e), "acknowledgements were heard after the commit more often than not", ("sends",)),
         *_off_plan(e),
     ]
@@ -62,6 +66,29 @@ def _read_too_early(e: Evidence) -> int:
     return int((same & (latest > seen["t_ns"].to_numpy())).sum())
 
 
+def _against_the_log(e: Evidence) -> Iterator[Impossible]:
+    """An idempotent producer writes the readings of a partition in the order in which it was given them, and hears of
+    them in that order: acknowledged records that lie behind one that was sent, or answered, later. Where readings of a
+    sensor changed places, or stand twice, the log is to blame, and its checks say so."""
+    idempotent = e.run.manifest.producer.get("enable.idempotence") == "true"
+    if not idempotent or e.run.scenario.workload.fleets > 1 or len(e.once(out_of_order)):
+        return
+    if len(e.log) > e.count(lambda k: k.in_log):
+        return
+    words = {"t_ns": "were sent", "t_ack_ns": "were answered"}
+    counts, before = dict.fromkeys(words, 0), dict.fromkeys(("partition", *words), np.full(1, -1))
+    for part in chunks(len(e.log)):
+        now = {column: e.of_log(column, part) for column in words}
+        acked = np.flatnonzero(now["t_ack_ns"] >= 0)
+        now["partition"] = partition_of(e.log.place[part])
+        now = {name: np.append(before[name], values[acked]) for name, values in now.items()}
+        same = np.diff(now["partition"]) == 0
+        counts = {column: count + int((same & (np.diff(now[column]) < 0)).sum()) for column, count in counts.items()}
+        before = {name: values[-1:] for name, values in now.items()}
+    for column, what in words.items():
+        yield Impossible(counts[column], f"{what} before a record that lies ahead of them in the log", ("sends", "log"))
+
+
 def _heard_late(e: Evidence) -> int:
     """A consumer gets a record when its leader acknowledges it, and has yet to store it: one acknowledgement may be the
     later of the two, most of them are not. 1 or 0."""
@@ -84,8 +111,20 @@ def _off_plan(e: Evidence) -> Iterator[Impossible]:
         odd = sum(_odd_gaps(np.diff(part), apart) for part in with_before(moments))
         early_s = (int(stages["t_ns"].min()) - int(moments[0])) / NS
         yield Impossible(max(odd - seams, 0), f"due times of {fleet} do not follow its plan", ("sends",))
+        if len(stages) > 1 and int(lives.get(fleet, 1)) == 1 and e.run.scenario.workload.source is None:
+            unlike = _unlike_stages(stages, moments)
+            yield Impossible(unlike, f"stages of {fleet} do not have their due times", ("sends", "stages"))
         begun = 0 <= early_s <= BEGUN_S
         yield Impossible(int(not begun), f"plan of {fleet} began {early_s:.2f} s before its note", ("sends", "stages"))
+
+
+def _unlike_stages(stages: pd.DataFrame, moments: Ints) -> int:
+    """Stages that have many more or fewer due times than their rate and length tell. A fleet notes a stage up to
+    STAGE_OFF_S after it began, so due times of the next one may be among them."""
+    inorder = stages.sort_values("t_ns", kind="stable")
+    edges, rates = inorder["t_ns"].to_numpy(), inorder["rate_per_s"].to_numpy()
+    count = np.diff(np.searchsorted(moments, np.append(moments[0], edges[1:])))
+    return int((np.abs(count - np.diff(edges) / NS * rates[:-1]) > STAGE_OFF_S * rates.max()).sum())
 
 
 def _odd_gaps(gaps: Ints, apart: set[float]) -> int:

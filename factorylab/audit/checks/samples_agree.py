@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.matching import latest, previous, shared_keys
-from factorylab.analysis.readings import Ints, Mask, place
+from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.completeness import found_words, unnoted
+from factorylab.audit.checks.disturbed import disturbed
 from factorylab.audit.checks.loss import gone
+from factorylab.audit.checks.samples_of_brokers import impossible_replicas, members_elsewhere
 from factorylab.audit.model.registry import Evidence, Found, check
-from factorylab.core.clock import FOREVER_NS, NS
+from factorylab.core.clock import FOREVER_NS
 from factorylab.history.saved_run import each
-
-UNSETTLED_S = 30.0  # after a healing: sessions of brokers and members end within 20 s, elections and rebalances follow
 
 
 @check(
@@ -32,19 +32,12 @@ def samples_agree(e: Evidence) -> Found:
         *_looks(e),
         *_ends_differ(views, lags),
         *_leaders(e, views),
+        *impossible_replicas(e, views),
+        *members_elsewhere(e),
         *_falls(e, views, lags),
         *_beyond(e, views, lags),
     ]
     return found_words(words, len(views) + len(lags))
-
-
-def disturbed(e: Evidence, from_ns: Ints, until_ns: Ints) -> Mask:
-    """Spans of time that a fault reaches into, or what it set going."""
-    hit = np.zeros(len(from_ns), bool)
-    for w in each(e.fault_windows):
-        ended = w.healed_ns + round(UNSETTLED_S * NS) if w.healed_ns > 0 else np.iinfo(np.int64).max
-        hit |= (from_ns <= ended) & (until_ns >= w.intended_ns)
-    return hit
 
 
 def _looks(e: Evidence) -> Iterator[str]:
@@ -131,7 +124,7 @@ def _beyond(e: Evidence, views: pd.DataFrame, lags: pd.DataFrame) -> Iterator[st
         if p in asked:
             short = _too_short(e, asked[p], acknowledged[p])
             yield from [f"{short:,} ends of partition {p} lie below what was acknowledged"] * bool(short)
-    yield from _committed_too_far(e, lags[lags["valid"]])
+    yield from _committed_elsewhere(e, lags[lags["valid"]])
 
 
 def _acknowledged(e: Evidence, asked: Mapping[int, Ints]) -> tuple[set[int], dict[int, Ints]]:
@@ -171,9 +164,9 @@ def _too_short(e: Evidence, samples: pd.DataFrame, acknowledged: Ints) -> int:
     return int((quiet & (samples["end"].to_numpy() <= acknowledged)).sum())
 
 
-def _committed_too_far(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
-    """A processor tells Kafka of its position once its transaction is noted. Where one may be missing, its poll
-    counts. A client that commits by itself commits what it likes."""
+def _committed_elsewhere(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
+    """A processor tells Kafka of its position, which is the end of a transaction, once that is noted. Where one may be
+    missing, its poll counts. A client that commits by itself commits what it likes."""
     if e.run.scenario.clients.processor != "fenced":
         return
     commits, reads = e.run.commits[~e.run.commits["refused"]], e.run.reads
@@ -188,3 +181,5 @@ def _committed_too_far(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
         known = highest[np.searchsorted(t_ns[mine], asked["t_ns"].to_numpy(), side="right")]
         if beyond := int((asked["committed"].to_numpy() > known).sum()):
             yield f"{beyond:,} committed offsets of partition {partition} lie beyond what was stored"
+        if within := int((~np.isin(asked["committed"], np.append(0, reached[mine]))).sum()):
+            yield f"{within:,} committed offsets of partition {partition} are no end of a transaction"

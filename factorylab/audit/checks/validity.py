@@ -23,7 +23,7 @@ from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import NS
 from factorylab.history import run_folders
 from factorylab.history.saved_run import each
-from factorylab.history.tables import WRITERS
+from factorylab.history.tables import TABLES, WRITERS
 
 RATE_TOLERANCE = 0.05
 LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
@@ -38,6 +38,13 @@ OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 
 
+ROWS_ONCE = (
+    "commits", "cross_reads", "epochs", "faults", "frozen", "group", "phases", "positions", "reads", "sensors",
+    "stages", "workers",
+)  # fmt: skip
+"""Of others a check of their own says whether a row may be there twice."""
+
+
 def _notes(words: list[str]) -> list[Witness]:
     return [Witness(note=word) for word in words[:WITNESSES]]
 
@@ -48,12 +55,15 @@ def seal(e: Evidence) -> Found:
     return Found(len(broken), len(run_folders.digests(e.run.folder)), ", ".join(broken[:WITNESSES]), _notes(broken))
 
 
-@check("All tables of the history are there.", "tables or columns are missing", "INVALID")
+@check("All tables of the history are there, and no row twice.", "tables lack something, or repeat a row", "INVALID")
 def tables(e: Evidence) -> Found:
-    from factorylab.history.tables import TABLES
+    words = [*e.run.missing(), *(f"{table} has rows twice" for table in ROWS_ONCE if _repeats(e.run.frame(table)))]
+    return Found(len(words), len(TABLES), ", ".join(words), _notes(words))
 
-    missing = e.run.missing()
-    return Found(len(missing), len(TABLES), ", ".join(missing), _notes(missing))
+
+def _repeats(frame: pd.DataFrame) -> bool:
+    lists = {str(name): frame[name].astype(str) for name in frame.select_dtypes("object")}
+    return bool(frame.assign(**lists).duplicated().any())
 
 
 @check(

@@ -12,10 +12,10 @@ from factorylab.audit.judged import load
 from factorylab.history.run_tables import dtypes
 from factorylab.history.saved_run import Run
 from factorylab.history.tables import TABLES
-from tests.support.alterations import FOUND, INFORMATIVE, UNRECORDED, Alteration, Frames, harmless
+from tests.support.alterations import FOUND, INFORMATIVE, Alteration, Frames, harmless
 from tests.support.recorded_runs import NAMES, unpack
 
-COLUMNS = {(table, column) for table in TABLES for column in dtypes(table)} - UNRECORDED
+COLUMNS = {(table, column) for table in TABLES for column in dtypes(table)}
 
 
 @pytest.fixture(scope="module")

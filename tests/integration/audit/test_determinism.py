@@ -15,7 +15,7 @@ from factorylab.audit.judged import load
 from factorylab.cli.runs_commands import judge
 from factorylab.core import scratch
 from tests.support.places import ROOT
-from tests.support.recorded_runs import NAMES, unpack
+from tests.support.recorded_runs import NAMES, OLD, unpack
 
 ELSEWHERE = [
     {"LC_ALL": "C", "TZ": "UTC", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0"},
@@ -58,10 +58,10 @@ def test_pieces_of_any_size_give_them_too(tmp_path: Path, name: str, monkeypatch
     assert msgspec.json.format(msgspec.json.encode(load(run.path).verdict), indent=2) + b"\n" == travelled
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *OLD])
 def test_this_process_gives_them_too(tmp_path: Path, name: str) -> None:
-    """Judged in the process of the tests, whatever ran in it before, the verdict of a run of each scenario is the one
-    that travelled."""
+    """Judged in the process of the tests, whatever ran in it before, the verdict of a run of each scenario, and of each
+    older version of the history, is the one that travelled."""
     run = unpack(name, tmp_path)
     travelled = (run.derived / "verdict.json").read_bytes()
     judge(run)

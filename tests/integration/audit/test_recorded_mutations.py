@@ -29,7 +29,7 @@ Mutate = Callable[[History, Dice], dict[str, int | None]]
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return load(unpack("broker_loss", tmp_path_factory.mktemp("recorded")).path)
+    return load(unpack("schema_1", tmp_path_factory.mktemp("recorded")).path)
 
 
 def copied(run: Run, folder: Path) -> History:

@@ -37,7 +37,7 @@ def test_a_recorded_loss_is_explained_from_its_folder(tmp_path: Path) -> None:
     """acks=1, frozen followers, dead leader on a real cluster: all lost readings in one story, with the line in which
     the old leader's log was cut. (The machine was busy: its steady state was none, which is told as well.)
     """
-    verdict = load(unpack("acked_loss", tmp_path).path).verdict
+    verdict = load(unpack("schema_2", tmp_path).path).verdict
     counts = {check.name: check.count for check in verdict.checks}
     (story,) = [told for told in verdict.explanations if told.check == "lost_in_log"]
     assert (verdict.verdict, story.count, story.prevented_by) == ("FAIL", counts["lost_in_log"], "acks=all")

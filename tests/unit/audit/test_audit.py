@@ -422,7 +422,9 @@ def test_a_lag_that_moves_with_the_batches_is_steady(tmp_path: Path) -> None:
     assert fired(history.run(), "steady_state") == {}
 
 
-@pytest.mark.parametrize(("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends", "kept_rate"])])
+@pytest.mark.parametrize(
+    ("source", "checks"), [("x.csv", []), (None, ["died_unasked", "enough_sends", "kept_rate", "reading_times"])]
+)
 def test_a_recording_may_end_before_its_run(tmp_path: Path, source: str | None, checks: list[str]) -> None:
     """A fleet that ends in the last phase is a death, and offers too little, unless its source has ended: then nothing
     more is due."""

@@ -348,7 +348,7 @@ EVIDENCE: dict[str, Case] = {
     "a probe that looked too rarely": Case(every_third_look_missing, {"probe_alive": 1}),
     "the rate is the declared one until the next is": Case(
         both(halved_at(3), lambda h: h.add("stages", worker="fleet-0", t_ns=at_ns(3), rate_per_s=50)),
-        {"kept_rate": 1, "reading_times": 154}),
+        {"kept_rate": 1, "reading_times": 155}),
     "a lag that nobody saw is not steady": Case(
         without("lag", 0, 6), {"probe_alive": 4, "probe_saw": 3, "steady_state": 1}),
     "too few readings while a fault was held": Case(

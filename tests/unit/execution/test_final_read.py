@@ -14,10 +14,10 @@ import pytest
 from factorylab.core import messages
 from factorylab.core.messages import payload_hash
 from factorylab.execution import final_read, log_scan
-from factorylab.execution.cross_read import samples
 from factorylab.execution.final_read import csv_batches, rows_table
 from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, within
 from factorylab.execution.measures_hash import MEASURES
+from factorylab.history.cross_samples import samples
 
 SENSORS = {"temp-1": 0, "vib-1": 7}
 
