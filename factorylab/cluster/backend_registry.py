@@ -10,7 +10,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from factorylab.cluster.supervisor.node_owner import NodeOwner
+from factorylab.cluster.node_owner import NodeOwner
 from factorylab.scenarios.fault_catalog import KindName, possible
 from factorylab.scenarios.faults.kind import Need
 

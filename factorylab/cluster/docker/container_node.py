@@ -19,7 +19,7 @@ from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.look import look
 from factorylab.cluster.network.cuts import drops, iptables_rules
 from factorylab.cluster.supervisor import refusal
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError
 from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 

@@ -28,9 +28,9 @@ from factorylab.cluster.docker.threads import Threads
 from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import reach
+from factorylab.cluster.node_owner import NodeOwner
 from factorylab.cluster.supervisor.breaking import Breaking
-from factorylab.cluster.supervisor.node_owner import NodeOwner
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
 from factorylab.core.files import last_lines, read_json
 

@@ -13,7 +13,7 @@ from factorylab.cluster.look import look
 from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
 from factorylab.cluster.supervisor import refusal
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 
 

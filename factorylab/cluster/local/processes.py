@@ -16,9 +16,9 @@ from factorylab.cluster.local.child import Entry, end, gone, spawn
 from factorylab.cluster.local.process_node import ProcessNode
 from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
+from factorylab.cluster.node_owner import NodeOwner
 from factorylab.cluster.supervisor.breaking import Breaking
-from factorylab.cluster.supervisor.node_owner import NodeOwner
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, StartFailed, UsageError
 from factorylab.core.files import last_lines
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, possible

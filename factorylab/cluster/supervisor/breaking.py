@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from factorylab.cluster.control import Inject
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, UsageError
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.faults.kind import FaultKind, TargetNode

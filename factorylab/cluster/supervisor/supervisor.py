@@ -27,8 +27,8 @@ import psutil
 from factorylab.cluster import control, descriptors, leftovers
 from factorylab.cluster.backend_registry import BACKENDS
 from factorylab.cluster.control import LabState, Recorded, Reply
-from factorylab.cluster.supervisor.node_owner import NodeOwner
-from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.cluster.node_owner import NodeOwner
+from factorylab.cluster.undo import UndoRecords
 from factorylab.core.errors import LabBusy, LabError
 from factorylab.core.files import write_durably
 

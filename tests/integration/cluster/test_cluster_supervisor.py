@@ -22,7 +22,7 @@ from factorylab.cluster.local import child as child_module
 from factorylab.cluster.local.processes import Children
 from factorylab.cluster.look import look
 from factorylab.cluster.supervisor import refusal
-from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.cluster.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabBusy, LabError, StartFailed, UsageError
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.faults import slow

@@ -28,7 +28,7 @@ from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import isolated_network, netns
 from factorylab.cluster.network.addresses import inner_address
 from factorylab.cluster.settings import load_settings
-from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.cluster.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.waiting import wait_until
 from tests.support.isolation import trouble

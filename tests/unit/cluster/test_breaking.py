@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.cluster.supervisor.breaking import Breaking
-from factorylab.cluster.supervisor.undo import Undo, UndoRecords
+from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 

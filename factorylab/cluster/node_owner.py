@@ -7,7 +7,7 @@ from typing import Protocol
 
 from factorylab.cluster.base import Link
 from factorylab.cluster.control import ForwardedPort, Inject, NodeState, Recorded, Start
-from factorylab.cluster.supervisor.undo import UndoRecords
+from factorylab.cluster.undo import UndoRecords
 
 
 class NodeOwner(Protocol):
