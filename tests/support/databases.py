@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psycopg2
 
+from factorylab.cluster.database_address import url_of
 from factorylab.cluster.local import postgres
 from factorylab.cluster.local.child import spawn
 from factorylab.cluster.settings import load_settings
@@ -31,7 +32,7 @@ def database(folder: Path) -> Iterator[str]:
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = probe.getsockname()[1]
     log = folder.with_name("database.log")
-    url = postgres.url(port, PASSWORD)
+    url = url_of(port, PASSWORD)
     entry = spawn(server.child(port, log))
     try:
         wait_until(lambda: answers(url), what="PostgreSQL", timeout_s=30, last_seen=log.read_text)

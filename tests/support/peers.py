@@ -8,9 +8,9 @@ import msgspec
 
 from factorylab.cluster import control
 from factorylab.cluster.control import ForwardedPort
-from factorylab.cluster.local.kafka_config import FORWARDED_PORT, INNER_PORT
 from factorylab.cluster.local.ports import free_block, start_of
 from factorylab.cluster.network.addresses import inner_address
+from factorylab.cluster.places import FORWARDED_PORT, INNER_PORT
 from tests.support.labs import tiny, wait_said
 
 BROKERS = ("broker-1", "broker-2", "broker-3")

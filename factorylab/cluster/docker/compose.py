@@ -24,12 +24,12 @@ from factorylab.cluster import boot, control, folders, leftovers
 from factorylab.cluster.backend_registry import BACKENDS
 from factorylab.cluster.base import Progress, Role, WorkerSpec
 from factorylab.cluster.control import Child
+from factorylab.cluster.database_address import url_of
 from factorylab.cluster.docker import engine, images, projects
-from factorylab.cluster.docker.containers import INNER_PORT
 from factorylab.cluster.docker.creation import FILE, PLAN, SETTINGS, Plan
 from factorylab.cluster.driver import WATCH_S, Driver, process_of
 from factorylab.cluster.local import ports
-from factorylab.cluster.local.postgres import ACCOUNT, DATABASE, url
+from factorylab.cluster.places import INNER_PORT, Places
 from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError
@@ -167,10 +167,10 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     bootstrap = ",".join(f"127.0.0.1:{place.port}" for place in places.brokers)
     known = boot.Known(
         bootstrap,
-        url(places.database_port, password),
+        url_of(places.database_port, password),
         backend="compose",
         worker_bootstrap=INNER_BOOTSTRAP,
-        worker_database_url=f"postgresql://{ACCOUNT}:{password}@database:5432/{DATABASE}",
+        worker_database_url=url_of(5432, password, "database"),
         can=BACKENDS["compose"].can,
     )
     boot.launch(home, known)
@@ -182,7 +182,7 @@ def project_of(home: Path) -> str:
     return f"factorylab-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}"
 
 
-def _places(places: ports.Places, password: str, network: str) -> dict[str, str]:
+def _places(places: Places, password: str, network: str) -> dict[str, str]:
     """compose.yaml's variables that are this lab's own."""
     numbered = {f"FACTORYLAB_BROKER_{place.number}_PORT": str(place.port) for place in places.brokers}
     return {

@@ -29,6 +29,7 @@ from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.local.processes import Children
 from factorylab.cluster.network import reach
 from factorylab.cluster.node_owner import NodeOwner
+from factorylab.cluster.places import INNER_PORT
 from factorylab.cluster.supervisor.breaking import Breaking
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
@@ -37,7 +38,6 @@ from factorylab.core.files import last_lines, read_json
 AGAIN_S = 1.0  # a process that is only beginning may miss a signal to end: it is sent again
 TOLD_S = 10.0
 FINISHED_S = 15.0
-INNER_PORT = 9092
 ON_THIS_HOST = "probe"  # it looks from outside, and at processes of this host
 
 

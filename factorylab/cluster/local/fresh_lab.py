@@ -16,9 +16,11 @@ import msgspec
 from factorylab.cluster import boot, control, descriptors, leftovers
 from factorylab.cluster.base import Progress
 from factorylab.cluster.control import Child
+from factorylab.cluster.database_address import url_of
 from factorylab.cluster.local import java, ports, postgres
 from factorylab.cluster.local.kafka_config import write_node
 from factorylab.cluster.network import addresses, volume
+from factorylab.cluster.places import Places
 from factorylab.cluster.settings import Settings
 from factorylab.scenarios.fault_catalog import possible
 from factorylab.scenarios.faults.kind import Need
@@ -32,7 +34,7 @@ class FreshLab:
 
     home: Path
     kit: java.Kit
-    places: ports.Places
+    places: Places
     server: postgres.Server
     password: str
     isolated: bool
@@ -53,7 +55,7 @@ class FreshLab:
             control.ask(self.home, control.SmallDisk(str(folder), self.server.owner))
         control.ask(self.home, control.Start([database]))
         if self.small_disk:
-            postgres.use_small_disk(postgres.url(self.places.database_port, self.password), folder / volume.TABLES)
+            postgres.use_small_disk(url_of(self.places.database_port, self.password), folder / volume.TABLES)
 
     def _brokers(self) -> list[Child]:
         children = []
@@ -88,14 +90,14 @@ def prepare(settings: Settings, needs: Collection[Need], progress: Progress) -> 
     boot.empty(home)
     server = postgres.prepare(binaries, home / "data" / "database")
     password = secrets.token_urlsafe(24)
-    found = boot.Known(",".join(p.bootstrap for p in places.brokers), postgres.url(places.database_port, password))
+    found = boot.Known(",".join(p.bootstrap for p in places.brokers), url_of(places.database_port, password))
     isolated, small_disk = "network" in needs, "small_disk" in needs
     if isolated:
         places = addresses.isolated(places)
         found = msgspec.structs.replace(
             found,
             worker_bootstrap=addresses.inner_bootstrap(places),
-            worker_database_url=postgres.url(places.database_port, password, addresses.HUB),
+            worker_database_url=url_of(places.database_port, password, addresses.HUB),
         )
     found = msgspec.structs.replace(found, can=possible(needs))
     boot.launch(home, found)

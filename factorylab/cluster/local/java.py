@@ -31,10 +31,10 @@ from factorylab.cluster.local.kafka_config import (
     HEAP_MB,
     LOGGING,
     SCRATCH,
-    BrokerPlace,
     write_config,
     write_node,
 )
+from factorylab.cluster.places import BrokerPlace
 from factorylab.core.errors import StartFailed, WaitTimeout
 from factorylab.core.files import exclusive, last_lines
 from factorylab.core.waiting import wait_until

@@ -13,11 +13,11 @@ import base64
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import javaproperties
 
+from factorylab.cluster.places import BrokerPlace
 from factorylab.core.sessions import BROKER_HEARTBEAT_S, BROKER_SESSION_S
 
 CLUSTER_ID = "ZmFjdG9yeWxhYi0wMDAwMQ"  # 16 bytes in base64, as Kafka wants it
@@ -25,40 +25,6 @@ RESERVED_DIRECTORY_IDS = 100  # Kafka keeps the first hundred UUIDs for itself
 HEAP_MB = 384
 CONFIG, DATA, SCRATCH, LOGGING = "server.properties", "data", "tmp", "log4j2.properties"  # in a node's own folder
 CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
-
-
-# The ports of an isolated lab; what is forwarded from this host comes in at the third.
-INNER_PORT, INNER_QUORUM_PORT, FORWARDED_PORT = 9092, 9093, 9094
-
-
-@dataclass(frozen=True)
-class BrokerPlace:
-    """Where a node listens: for clients and brokers on `port`, for the quorum on `quorum_port`; or at `inner`."""
-
-    number: int
-    address: str
-    port: int
-    quorum_port: int
-    inner: str | None = None  # its address in an isolated lab
-
-    @property
-    def bootstrap(self) -> str:
-        return f"{self.address}:{self.port}"
-
-    @property
-    def quorum(self) -> str:
-        return f"{self.inner}:{INNER_QUORUM_PORT}" if self.inner else f"{self.address}:{self.quorum_port}"
-
-    def listeners(self) -> dict[str, str]:
-        """Where it listens, and what it tells clients and brokers."""
-        if self.inner is None:
-            client = f"PLAINTEXT://{self.bootstrap}"
-            return {"listeners": f"{client},CONTROLLER://{self.quorum}", "advertised.listeners": client}
-        client, forwarded = f"PLAINTEXT://{self.inner}:{INNER_PORT}", f"FORWARDED://{self.inner}:{FORWARDED_PORT}"
-        return {
-            "listeners": f"{client},{forwarded},CONTROLLER://{self.quorum}",
-            "advertised.listeners": f"{client},FORWARDED://{self.bootstrap}",
-        }
 
 
 def _ms(seconds: float) -> str:

@@ -13,26 +13,17 @@ import hashlib
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from factorylab.cluster.local.kafka_config import BrokerPlace
+from factorylab.cluster.places import BrokerPlace, Places
 from factorylab.core.errors import PortTaken
 
 FIRST, LAST = 20_000, 31_999
 BROKERS = 3
 BLOCK = 2 * BROKERS + 1
 CLAIMED: dict[int, int] = {}  # the first port of each block that this process has claimed, and the open lock file
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where everything of one lab listens."""
-
-    brokers: tuple[BrokerPlace, ...]
-    database_port: int
 
 
 def bindable(address: str, port: int) -> bool:

@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorylab.cluster.control import Child
+from factorylab.cluster.database_address import ACCOUNT
 from factorylab.cluster.folders import check_name
 from factorylab.core.errors import EnvironmentUnfit, StartFailed
 
 NOBODY = 65_534
-ACCOUNT = "factorylab"
-DATABASE = "postgres"
 NAMESPACE = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 SETTINGS = {
@@ -93,11 +92,6 @@ class Server:
         return Child(
             "database", "database", argv, ENVIRONMENT, str(log), str(self.folder), signal.SIGINT, 10, self.user
         )
-
-
-def url(port: int, password: str, address: str = "127.0.0.1") -> str:
-    """As every PostgreSQL client takes it. It carries the password: never log it."""
-    return f"postgresql://{ACCOUNT}:{password}@{address}:{port}/{DATABASE}"
 
 
 def use_small_disk(url: str, folder: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from factorylab.cluster.control import ForwardedPort
-from factorylab.cluster.local.kafka_config import FORWARDED_PORT, INNER_PORT
-from factorylab.cluster.local.ports import Places
+from factorylab.cluster.places import FORWARDED_PORT, INNER_PORT, Places
 
 SUBNET = "10.77.0"  # no route leads in or out, so it may be in use elsewhere
 CIDR = f"{SUBNET}.0/24"

@@ -25,13 +25,13 @@ from pathlib import Path
 
 from factorylab.cluster.base import Cut, Link, Role
 from factorylab.cluster.control import ForwardedPort
-from factorylab.cluster.local.kafka_config import INNER_PORT
 from factorylab.cluster.network import netns
 from factorylab.cluster.network.addresses import HUB, inner_address
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.cuts import FILTERS, Filter, drops, find_program
 from factorylab.cluster.network.matrix import Matrix
 from factorylab.cluster.network.port_forwarding import forward_ports
+from factorylab.cluster.places import INNER_PORT
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 
 BRIDGE = "hub"

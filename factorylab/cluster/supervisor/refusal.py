@@ -16,7 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
-from factorylab.cluster.local.postgres import DATABASE
+from factorylab.cluster.database_address import DATABASE
 from factorylab.core import environment
 from factorylab.core.errors import LabError
 

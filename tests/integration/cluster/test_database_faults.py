@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from factorylab.cluster import boot, control, manage
+from factorylab.cluster.database_address import url_of
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.leftovers import clear
 from factorylab.cluster.local import postgres
@@ -39,7 +40,7 @@ class Lab:
         self.home = home
         (home / "logs").mkdir()
         (port,), password = free_block(start_of(home), "0.0.0.0", 1), "of-a-test"
-        self.url = postgres.url(port, password)
+        self.url = url_of(port, password)
         server = postgres.prepare(postgres.find(None), home / "data" / "database")
         server.initialise(password)
         boot.launch(home, boot.Known(bootstrap="", database_url=self.url))
