@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import LAB_OF_TESTS
-from factorylab.cluster.docker.compose import why_not
+from factorylab.cluster.docker.compose import ComposeCluster
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings, load_settings
 from tests.support.databases import database
@@ -24,7 +24,7 @@ UNEASY = "Prüfstand 7, x=1; #2 100%25 'q' \"r\" $h:i\\j"  # all that a program 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs a Docker engine is skipped, with the reason, where none can be used."""
     on_docker = [item for item in items if item.get_closest_marker("compose")]
-    if on_docker and (reason := why_not(load_settings())):
+    if on_docker and (reason := ComposeCluster.why_not(load_settings())):
         for item in on_docker:
             item.add_marker(pytest.mark.skip(reason=f"no lab on Docker: {reason}"))
 

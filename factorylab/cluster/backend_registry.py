@@ -1,7 +1,7 @@
 """The backends: this is where one is registered, and from where all others know it.
 
-A backend is a folder with two classes, named here and imported where they are used: Docker's client is loaded only for
-a lab on Docker, and a supervisor needs no driver.
+A backend is a folder with three classes, named here and imported where they are used: Docker's client is loaded only
+for a lab on Docker, and a supervisor needs no driver.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from factorylab.scenarios.faults.kind import Need
 
 @dataclass(frozen=True)
 class Backend:
-    """`owner` and `driver` are "module:class": a `NodeOwner` in the supervisor and a `Driver` in the driver's process.
+    """`owner`, `driver` and `leftovers` are "module:class": a `NodeOwner` in the supervisor, a `Driver` in the driver's
+    process, and the `Leftovers` of a supervisor that died.
 
     `nodes`: what they are, in a word or two. `offers`: what its labs can have.
     """
@@ -25,6 +26,7 @@ class Backend:
     nodes: str
     owner: str
     driver: str
+    leftovers: str
     offers: tuple[Need, ...]
 
     @property
@@ -42,12 +44,14 @@ BACKENDS: dict[str, Backend] = {
         nodes="processes",
         owner="factorylab.cluster.local.processes:Children",
         driver="factorylab.cluster.local.backend:LocalCluster",
+        leftovers="factorylab.cluster.local.leftovers:ProcessLeftovers",
         offers=("network", "small_disk"),
     ),
     "compose": Backend(
         nodes="containers",
         owner="factorylab.cluster.docker.containers:Containers",
         driver="factorylab.cluster.docker.compose:ComposeCluster",
+        leftovers="factorylab.cluster.docker.leftovers:ContainerLeftovers",
         offers=("network", "switch"),
     ),
 }

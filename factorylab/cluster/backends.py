@@ -14,12 +14,16 @@ from factorylab.cluster import boot, control
 from factorylab.cluster.backend_registry import BACKENDS, BackendName
 from factorylab.cluster.base import Progress
 from factorylab.cluster.capabilities import require
-from factorylab.cluster.docker.compose import why_not
 from factorylab.cluster.driver import Driver, quiet
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.model import Fault
+
+
+def driver_class(backend: BackendName) -> type[Driver]:
+    """What drives its labs. Here and not in the registry, which the settings of a driver are made from."""
+    return cast("type[Driver]", pkgutil.resolve_name(BACKENDS[backend].driver))
 
 
 def choose(settings: Settings, say: Callable[[str], None]) -> BackendName:
@@ -38,7 +42,7 @@ def choose(settings: Settings, say: Callable[[str], None]) -> BackendName:
         return found
     if settings.backend != "auto":
         return settings.backend
-    reason = why_not(settings)
+    reason = driver_class("compose").why_not(settings)
     say(f"backend local: {reason}" if reason else "backend compose: a Docker engine answers and the images are there")
     return "local" if reason else "compose"
 
@@ -69,5 +73,4 @@ def bring_up(
         require(wanted, boot.known(settings.home).can, f"the {backend} lab that is up in {settings.home}")
     require(wanted, BACKENDS[backend].can, f"the backend {backend}")
     needs = frozenset(FAULT_KINDS[kind].needs for kind in wanted)
-    driver = cast("type[Driver]", pkgutil.resolve_name(BACKENDS[backend].driver))
-    return driver.up(settings, needs=needs, keep=keep, progress=progress)
+    return driver_class(backend).up(settings, needs=needs, keep=keep, progress=progress)

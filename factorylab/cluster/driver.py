@@ -126,6 +126,13 @@ class Driver:
         """
         raise NotImplementedError
 
+    @classmethod
+    def why_not(cls, settings: Settings) -> str:
+        """Why this machine cannot run a lab of this backend; empty where it can, or only `up` can tell. Changes
+        nothing."""
+        del settings
+        return ""
+
     def child(self, worker: WorkerSpec) -> Child:
         """How the supervisor starts a worker: as a process of this host, unless a backend says otherwise."""
         return process_of(worker)

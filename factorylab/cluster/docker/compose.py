@@ -103,6 +103,17 @@ class ComposeCluster(Driver):
     def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> FreshCompose:
         return prepare(settings, progress)
 
+    @classmethod
+    def why_not(cls, settings: Settings) -> str:
+        try:
+            client = engine.connect(CHECK_S)
+            any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
+            names = resolve(project_of(settings.home), images.chosen() | any_password).images
+            images.check_available(client, names)
+        except LabError as error:
+            return str(error)
+        return ""
+
     def child(self, worker: WorkerSpec) -> Child:
         if worker.role == "probe":
             return process_of(worker)
@@ -241,15 +252,3 @@ def resolve(project: str, settings: Mapping[str, str]) -> Composed:
     if done.returncode != 0:
         raise EnvironmentUnfit(f"{FILE} cannot be used: {done.stderr.strip()}")
     return msgspec.json.decode(done.stdout, type=Composed)
-
-
-def why_not(settings: Settings) -> str:
-    """Why this machine cannot run a lab on Docker; empty where it can. Changes nothing."""
-    try:
-        client = engine.connect(CHECK_S)
-        any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
-        names = resolve(project_of(settings.home), images.chosen() | any_password).images
-        images.check_available(client, names)
-    except LabError as error:
-        return str(error)
-    return ""

@@ -70,7 +70,7 @@ def test_a_silent_engine_does_not_keep_the_automatic_choice(socket_path: Path, m
     monkeypatch.setattr(compose, "CHECK_S", PATIENCE_S)
     with FakeEngine(socket_path, b""):
         begun = time.monotonic()
-        assert "no answer in time; it had 0.5 s" in compose.why_not(load_settings())
+        assert "no answer in time; it had 0.5 s" in compose.ComposeCluster.why_not(load_settings())
     assert time.monotonic() - begun < 5
 
 

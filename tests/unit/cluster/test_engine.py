@@ -92,7 +92,7 @@ def test_a_socket_that_others_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_an_engine_auto_is_local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Why a lab cannot run on Docker is said, and nothing is raised."""
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'nothing'}")
-    assert "no Docker engine runs here" in compose.why_not(load_settings())
+    assert "no Docker engine runs here" in compose.ComposeCluster.why_not(load_settings())
 
 
 # -- what a lab takes

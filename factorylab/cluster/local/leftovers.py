@@ -1,0 +1,40 @@
+"""What a dead supervisor left of a lab of processes: only what did not die with it, as children do on Linux."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from factorylab.cluster import control
+from factorylab.cluster.leftovers import Leftovers
+
+
+class ProcessLeftovers(Leftovers):
+    """Recorded processes, and those of a database that was paused."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def marked(self) -> bool:
+        """No process is meant to outlive its supervisor."""
+        return False
+
+    def clear(self) -> list[str]:
+        return control.remove_remains(self.home) + self._end_frozen()
+
+    def end_outliving(self) -> list[str]:
+        orderly = not (self.home / control.STATE).exists()
+        return [] if orderly else self._end_frozen()
+
+    def _end_frozen(self) -> list[str]:
+        """End processes of a database that were stopped as their parent was killed: they never noticed."""
+        ended = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                stopped = process.status() == psutil.STATUS_STOPPED
+                if stopped and Path(process.cwd()).is_relative_to(self.home / "data"):
+                    process.kill()
+                    ended.append(f"process {process.pid} of a paused database")
+        return ended
