@@ -218,7 +218,7 @@ def heal() -> None:
 
 def doctor(as_json: AsJson = False) -> None:
     """Check what this machine can run, what is missing, and how to get it."""
-    from factorylab.cluster import doctor as checks
+    from factorylab.operations import doctor as checks
 
     findings = checks.examine(load_settings())
     if as_json:

@@ -1,1 +1,1 @@
-"""A lab that stays up: the standing factory, the live view, traces, dead letters."""
+"""Operating a lab: the standing factory, the live view, traces, dead letters, and whether this machine can run one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -69,6 +70,7 @@ def module_of(file: Path) -> str:
 
 
 MODULES = {module_of(file): file for file in CODE}
+NESTED = sorted({file.parent.parent for file in CODE} - {ROOT, ROOT / "factorylab"})  # packages that have folders
 
 
 @cache
@@ -133,6 +135,33 @@ def test_arrows_point_one_way(part: str) -> None:
 def test_no_circle_of_modules() -> None:
     """No module imports itself by way of others, lazy imports and those for types included."""
     assert circle({m: imported(m) - {m} for m in MODULES if m != "factorylab"}) == []
+
+
+def folder_in(package: Path, file: Path) -> Path:
+    """The folder of `package` that a file of it is in, at any depth; `package` itself, where it is in none."""
+    return package.joinpath(*file.relative_to(package).parts[:-1][:1])
+
+
+def both_ways(package: Path, graph: Mapping[str, Set[str]]) -> list[tuple[str, str]]:
+    """Where two folders of `package` import each other: (module, one that it imports), the way that has fewer."""
+    folders = {m: folder_in(package, file) for m, file in MODULES.items() if file.is_relative_to(package)}
+    found = {(m, name): (folders[m], folders[name]) for m in folders for name in graph[m] & folders.keys()}
+    ways = Counter(found.values())
+    return sorted(arrow for arrow, (a, b) in found.items() if a != b and ways[a, b] <= ways[b, a])
+
+
+@pytest.mark.parametrize("package", NESTED, ids=lambda package: package.relative_to(ROOT).as_posix())
+def test_no_two_folders_import_each_other(package: Path) -> None:
+    """Between the folders of a package, itself as one of them, imports go one way, lazy ones and types included."""
+    assert both_ways(package, {m: imported(m) for m in MODULES}) == []
+
+
+@pytest.mark.parametrize("module", ["factorylab.cluster.boot", "factorylab.cluster.network.cuts"])
+def test_an_import_back_is_found(module: str) -> None:
+    """One from the package itself, or from a folder beside, is told with the module that it imports."""
+    graph = {m: imported(m) for m in MODULES}
+    back = {module: graph[module] | {"factorylab.cluster.local.ports"}}
+    assert both_ways(ROOT / "factorylab/cluster", graph | back) == [(module, "factorylab.cluster.local.ports")]
 
 
 def arrows() -> set[tuple[str, str]]:

@@ -20,7 +20,7 @@ import msgspec
 import psutil
 import pytest
 
-from factorylab.cluster import control, doctor
+from factorylab.cluster import control
 from factorylab.cluster.base import Cut, Link
 from factorylab.cluster.control import ForwardedPort
 from factorylab.cluster.local.ports import bindable, start_of
@@ -31,6 +31,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.cluster.undo import UndoRecords
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.waiting import wait_until
+from factorylab.operations import doctor
 from tests.support.isolation import trouble
 from tests.support.labs import bare_lab, kill, shell, tiny, wait_nothing_left
 from tests.support.peers import BROKERS, NUMBERS, PEERS_OF_1, WORKERS, start_peers

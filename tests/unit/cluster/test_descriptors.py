@@ -6,9 +6,10 @@ import resource
 
 import pytest
 
-from factorylab.cluster import descriptors, doctor
+from factorylab.cluster import descriptors
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit
+from factorylab.operations import doctor
 
 
 def limits(monkeypatch: pytest.MonkeyPatch, hard: int) -> None:

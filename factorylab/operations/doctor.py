@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 
 import psutil
 
-from factorylab.cluster import descriptors, folders
-from factorylab.cluster.docker import compose
+from factorylab.cluster import backends, descriptors, folders
 from factorylab.cluster.local import jars, java, ports, postgres
 from factorylab.cluster.network import isolated_network
 from factorylab.cluster.settings import Settings
@@ -142,7 +141,7 @@ def _open_files(settings: Settings) -> Finding:
 
 
 def _docker(settings: Settings) -> Finding:
-    if reason := compose.why_not(settings):
+    if reason := backends.driver_class("compose").why_not(settings):
         return Finding("backend compose", None, "not here", reason)
     return Finding("backend compose", True, "a Docker engine answers, and its images are there or can be had")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from factorylab.cluster import doctor
 from factorylab.cluster.settings import load_settings
+from factorylab.operations import doctor
 
 
 def test_the_doctor_names_the_folder_that_cannot_be_used(tmp_path):
