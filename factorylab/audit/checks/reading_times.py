@@ -18,7 +18,7 @@ from factorylab.core.scratch import Numbers, chunks, with_before
 
 ROUNDING_NS = 2  # due times are rounded to whole nanoseconds
 STAGE_OFF_S = 0.5  # 0.04 s in a fleet that was starved of its processor
-BEGUN_S = 1.0  # from the moment that a fleet's plan counts from to its note about it; tens of microseconds when it runs
+BEGUN_S = 0.5  # from the moment that a fleet's plan counts from to its note about it; tens of microseconds when it runs
 
 
 @check(
