@@ -7,8 +7,9 @@ probe blind: the others' answers count. What nobody could have answered is left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from functools import cached_property, reduce
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ END_S = 5.0  # a new leader tells no end before its followers have caught up: 2.
 FROZEN_S = 5.0  # a broker at rest, and the probe itself, use CPU time within 1.1 s
 COORDINATOR_S = 20.0  # a group whose coordinator died has another once its session ended: 8.9 s seen, 14 s for leaders
 RETURNS_S = 20.0  # from the start of a broker or processor to its first answer: 4 s seen, on two busy cores
+MAX_POLL, MAX_POLL_MS = "max.poll.interval.ms", 300_000  # the client's default
 BROKERS = ("broker-1", "broker-2", "broker-3")
 
 
@@ -68,15 +70,22 @@ class Sight:
         """When a fault was on one of these nodes, or it was about to return from it."""
         return joined((w.intended_ns, _returned_ns(w)) for w in self._faults if w.node in nodes)
 
-    def _all_hit(self, nodes: Sequence[str]) -> list[tuple[int, int]]:
-        spans: list[tuple[int, int]] = [self._window]
-        for node in nodes:
-            spans = common(spans, self._hit(node))
-        return spans
+    def _at_once(self, of_each: Iterable[list[tuple[int, int]]]) -> list[tuple[int, int]]:
+        return reduce(common, of_each, [self._window])
 
     @cached_property
     def _all_brokers_hit(self) -> list[tuple[int, int]]:
-        return self._all_hit(BROKERS)
+        return self._at_once(self._hit(name) for name in BROKERS)
+
+    @property
+    def _no_member(self) -> list[tuple[int, int]]:
+        """When the group may be empty: each processor is hit, or was put out since it did not poll for so long."""
+        return self._at_once(joined([*self._hit(name), *self._put_out(name)]) for name in self._processors)
+
+    def _put_out(self, processor: str) -> list[tuple[int, int]]:
+        limit_ns = int(self._run.manifest.consumer.get(MAX_POLL, MAX_POLL_MS)) * NS // 1000
+        polled = np.sort(times(self._run.reads[self._run.reads["worker"] == processor]))
+        return [(int(a) + limit_ns, int(b)) for a, b in pairwise(polled) if b - a > limit_ns]
 
     @property
     def _no_group(self) -> list[tuple[int, int]]:
@@ -120,7 +129,7 @@ class Sight:
         return Quantity("the lag", partition, self._gaps(looks, GROUP_S, self._no_group))
 
     def _group(self) -> Quantity:
-        excused = [*self._no_group, *self._all_hit(self._processors)]
+        excused = [*self._no_group, *self._no_member]
         return Quantity("the group's members", -1, self._gaps(times(self._run.members), GROUP_S, excused))
 
     def _nodes(self) -> Iterator[Quantity]:

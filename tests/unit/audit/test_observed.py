@@ -89,6 +89,26 @@ def test_a_table_without_looks_is_found(tmp_path: Path, name: str) -> None:
     assert any(word.startswith(f"{what} was not observed from") for word in seen(history)), seen(history)
 
 
+def silent(*processors: str) -> Spoil:
+    """These did not poll for three seconds, with a limit of one; nobody saw a member meanwhile."""
+
+    def spoil(h: History) -> None:
+        h.made_of["consumer"] = {"max.poll.interval.ms": "1000"}
+        for name in processors:
+            gone("reads", 1, 6, worker=name)(h)
+        gone("members", 2, 6)(h)
+
+    return spoil
+
+
+def test_members_are_excused_only_while_all_were_put_out(tmp_path: Path) -> None:
+    """Who does not poll for longer than `max.poll.interval.ms` is out of the group; one that polls is in it."""
+    for processors in (("processor-0", "processor-1"), ("processor-0",)):
+        history = healthy(tmp_path / str(len(processors)))
+        silent(*processors)(history)
+        assert [word.split(" was")[0] for word in seen(history)] == ["the group's members"] * (len(processors) == 1)
+
+
 EXCUSED: dict[str, tuple[Made, Spoil]] = {
     "the end of a dead leader's partition": (broker_loss, invalid("partitions", 6, 9, 0)),
     "what the group committed, while its coordinator is away": (broker_loss, invalid("lag", 6.1, 14)),
