@@ -31,14 +31,15 @@ from tests.support.histories import History, broker_loss
 SECONDS, WARM_UP_S, STEADY_S, HOLD_S = 62, 2, 6, 6
 ALERT_EVERY = 100  # readings
 AT_ONCE = 1_000_000
+MOST_PER_S = 800_000  # a scenario may declare a million
 FETCH = 5_000  # records that a consumer gets of one partition before it turns to the next
 
 
 def make(folder: Path, readings: int, broken: bool) -> Path:
     """A saved run of so many readings, of which more than AT_ONCE are a multiple of it; its folder."""
-    times = max(readings // AT_ONCE, 1)
-    schedule = {"warm_up_s": WARM_UP_S, "steady_s": STEADY_S, "after_s": SECONDS - WARM_UP_S - STEADY_S - HOLD_S}
-    load = {"rate_per_s": min(readings, AT_ONCE) / SECONDS, "sensors": 1000}
+    times, seconds = max(readings // AT_ONCE, 1), max(SECONDS, readings / MOST_PER_S)
+    schedule = {"warm_up_s": WARM_UP_S, "steady_s": STEADY_S, "after_s": seconds - WARM_UP_S - STEADY_S - HOLD_S}
+    load = {"rate_per_s": min(readings, AT_ONCE) / seconds, "sensors": 1000}
     history = broker_loss(folder, workload=load, schedule=schedule)
     log, rows = history["log"], history["rows"]
     if broken:
