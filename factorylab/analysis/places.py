@@ -85,6 +85,12 @@ class Log:
         record = np.minimum(np.searchsorted(self.place, wanted), self.count - 1)
         return np.where(self.place[record] == wanted, record, -1)
 
+    def before(self, places: Ints) -> Ints:
+        """How many records lie before each place. Where the places follow each other nothing is looked up: each look
+        into a large file holds pages of it."""
+        dense = self._order.dense and self.count > 0
+        return self._order.before(places) if dense else np.searchsorted(self.place, places)
+
     def sums_before(self, records: Ints) -> Ints:
         """The sum of the payload hashes of all records before each of some, modulo 2^64."""
         order = np.argsort(records, kind="stable")
@@ -182,6 +188,16 @@ class _Order:
         known = (partition >= 0) & (partition < len(first))
         p = np.where(known, partition, 0)
         return np.where(known & (wanted >= low[p]) & (wanted <= high[p]), first[p] + wanted - low[p], -1)
+
+    def before(self, wanted: Ints) -> Ints:
+        """How many records lie before each place, where all of them follow each other."""
+        first, low, high = self._known
+        partition = np.clip(partition_of(wanted), -1, len(first) - 1)
+        known = (partition == partition_of(wanted)) & (first[partition] >= 0) & (partition >= 0)
+        starts = np.array([self.partitions[p][0] for p in sorted(self.partitions)] + [self.count])
+        others = starts[np.searchsorted(sorted(self.partitions), partition_of(wanted))]
+        inside = first[partition] + np.clip(wanted, low[partition], high[partition] + 1) - low[partition]
+        return np.where(known, inside, others)
 
 
 def _places(run: Run) -> Iterator[tuple[int, Ints]]:

@@ -253,7 +253,7 @@ class Readings:
         partitions = self.log.partitions
         positions = place(np.array(list(partitions), np.int64), np.array([limits.get(p, 0) for p in partitions]))
         starts = np.array([low for low, _ in partitions.values()], np.int64)
-        return starts, np.searchsorted(self.log.place, positions)
+        return starts, self.log.before(positions)
 
 
 class Some:
@@ -345,7 +345,7 @@ class Stored:
 
     def places_before(self, wanted: Ints) -> Ints:
         """How many places before each of some have a row in the store."""
-        records = np.searchsorted(self._log.place, wanted)
+        records = self._log.before(wanted)
         order = np.argsort(records, kind="stable")
         inorder, found, total = records[order], np.searchsorted(self.elsewhere, wanted), 0
         for part in chunks(len(self._log)):

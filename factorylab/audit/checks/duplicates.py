@@ -128,8 +128,8 @@ def with_log(e: Evidence, spans: pd.DataFrame) -> pd.DataFrame:
     """Spans of offsets with what the log holds in them, `first_offset` to `last_offset`: from the row `low` on `in_log`
     records, and `log_hash_sum`."""
     partition = spans["partition"].to_numpy()
-    low = np.searchsorted(e.log.place, place(partition, spans["first_offset"].to_numpy()), side="left")
-    high = np.searchsorted(e.log.place, place(partition, spans["last_offset"].to_numpy()), side="right")
+    low = e.log.before(place(partition, spans["first_offset"].to_numpy()))
+    high = e.log.before(place(partition, spans["last_offset"].to_numpy()) + 1)
     before, after = np.split(e.log.sums_before(np.concatenate([low, high])), 2)
     return spans.assign(low=low, in_log=high - low, log_hash_sum=after - before)
 

@@ -28,7 +28,7 @@ def _cover(e: Evidence) -> Iterator[str]:
     spans = e.run.epochs.sort_values(["partition", "epoch"], kind="stable")
     partition = spans["partition"].to_numpy()
     first, last = (place(partition, spans[name].to_numpy()) for name in ("first_offset", "last_offset"))
-    count = np.searchsorted(e.log.place, last, side="right") - np.searchsorted(e.log.place, first)
+    count = e.log.before(last + 1) - e.log.before(first)
     wrong = (count != spans["count"].to_numpy()) | (e.log.at(first) < 0) | (e.log.at(last) < 0)
     wrong[1:] |= (first[1:] <= last[:-1]) & (partition[1:] == partition[:-1])
     for s in each(spans[wrong]):
@@ -43,8 +43,8 @@ def _out_of_time(e: Evidence) -> Iterator[str]:
     seen = e.run.partitions[e.run.partitions["valid"]].sort_values("t_ns", kind="stable")
     spans = e.run.epochs[e.run.epochs["epoch"] >= 0]
     partition = spans["partition"].to_numpy()
-    low = np.searchsorted(e.log.place, place(partition, spans["first_offset"].to_numpy()))
-    high = np.searchsorted(e.log.place, place(partition, spans["last_offset"].to_numpy() + 1))
+    low = e.log.before(place(partition, spans["first_offset"].to_numpy()))
+    high = e.log.before(place(partition, spans["last_offset"].to_numpy() + 1))
     latest = e.log.latest(lambda part: e.of_log("t_ns", part), low, high)
     earliest = e.log.latest(lambda part: _unanswered(e.of_log("t_ack_ns", part)), low, high)
     for s, sent, answered in zip(each(spans), latest.tolist(), (-earliest).tolist(), strict=True):

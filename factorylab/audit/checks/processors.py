@@ -42,8 +42,8 @@ def steps(e: Evidence) -> pd.DataFrame:
     partition, last = seen["partition"].to_numpy(), seen["last_offset"].to_numpy()
     assignment = (seen["worker"].cat.codes.to_numpy(), seen["life"].to_numpy(), seen["rebalance_no"].to_numpy())
     row = previous(*assignment, partition)
-    low = np.searchsorted(e.log.place, place(partition, last[row]), side="right")
-    high = np.searchsorted(e.log.place, place(partition, seen["first_offset"].to_numpy()), side="left")
+    low = e.log.before(place(partition, last[row]) + 1)
+    high = e.log.before(place(partition, seen["first_offset"].to_numpy()))
     return seen.assign(
         before=np.where(row < 0, np.nan, last[row]), jumped=np.where(row < 0, 0, np.maximum(high - low, 0))
     )

@@ -150,7 +150,7 @@ def _too_far(e: Evidence, partition: int, samples: pd.DataFrame) -> int:
     """Ends of which a record was sent only after the sample."""
     low, high = e.log.partitions.get(partition, (0, 0))
     ends = samples["end"].to_numpy()
-    reached = low + np.searchsorted(e.log.place[low:high], place(np.full(len(ends), partition), np.maximum(ends, 0)))
+    reached = np.clip(e.log.before(place(np.full(len(ends), partition), np.maximum(ends, 0))), low, high)
     edges, at = np.unique(np.append(reached, low), return_inverse=True)
     between = e.log.latest(lambda part: e.of_log("t_ns", part), edges[:-1], edges[1:])
     sent = np.maximum.accumulate(np.append(0, between))[at[:-1]]
