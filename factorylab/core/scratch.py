@@ -165,6 +165,7 @@ class Numbers:
         for values in self.parts():
             made[at : at + len(values)] = values
             at += len(values)
+            done()
         for part in chunks(self._count):
             made[part.start : part.stop + CHUNK].sort()
         if any((np.diff(part) < 0).any() for part in with_before(made)):

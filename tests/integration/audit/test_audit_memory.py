@@ -5,6 +5,7 @@ Time and peak of a whole process are measured by `tests.measure.audit`.
 
 from __future__ import annotations
 
+import gc
 import tracemalloc
 from pathlib import Path
 
@@ -17,12 +18,15 @@ from tests.support.histories import broker_loss
 def peak_bytes(folder: Path, rate_per_s: int) -> tuple[int, int]:
     """The readings of a run at that rate, and what its audit allocates at its peak."""
     run = broker_loss(folder, workload={"rate_per_s": rate_per_s, "sensors": 1000}).saved()
+    gc.collect()
+    gc.freeze()  # with what other tests left, Python would collect less often, and hold what is garbage for longer
     tracemalloc.start()
     try:
         counts = run.verdict.counts
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
     assert counts is not None and counts.offered is not None
     return counts.offered, peak
 
