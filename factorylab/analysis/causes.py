@@ -5,7 +5,7 @@
                   and with it acks=all and all readers
     NO_OWNER      nobody in the group owns the partition, or its owner is dead, frozen or cut off
     STORE_AWAY    the database is dead or frozen, takes no write, or the owner noted that it could not store
-    IN_WORK       its owner had polled a batch, of whichever partition, and could not begin its transaction yet: its
+    IN_PROGRESS   its owner had polled a batch, of whichever partition, and could not begin its transaction yet: its
                   alerts or dead letters were not acknowledged, or it is slow
     PRODUCER      none of these any more, and still nothing is acknowledged: the client backs off
     PROCESSOR     the same for what is stored, though there is something to store
@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.in_work import in_work
+from factorylab.analysis.in_progress import in_progress
 from factorylab.analysis.intervals import assignments, isr, leadership, seen
 from factorylab.analysis.outages import outages
 from factorylab.analysis.service import fault_windows
@@ -33,11 +33,11 @@ from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 
 NO_LEADER, ISR_WAITS, NO_OWNER, STORE_AWAY = "no leader", "ISR waits", "no owner", "store away"
-IN_WORK = "batch in work"
+IN_PROGRESS = "batch in progress"
 PRODUCER, PROCESSOR = "producer backs off", "processor starts over"
 NOT_OBSERVED, UNKNOWN = "not observed", "no cause seen"
 OF_THE_SYSTEM = (NO_LEADER, ISR_WAITS, NO_OWNER, STORE_AWAY)
-IN_ORDER = (*OF_THE_SYSTEM, IN_WORK)
+IN_ORDER = (*OF_THE_SYSTEM, IN_PROGRESS)
 LOOK_S = 0.25
 UNSEEN_S = 1.0  # without a look for longer, the probe has not observed what happened
 FOREVER_S = 1e9
@@ -67,7 +67,7 @@ class Causes:
             for w in each(fault_windows(run))
             if w.fault < len(run.scenario.faults) and run.scenario.faults[w.fault].on_network
         ]
-        self._noted, self._batches = outages(run), in_work(run, LOOK_S)
+        self._noted, self._batches = outages(run), in_progress(run, LOOK_S)
         self._looks = np.unique(run.seconds(seen(run)["t_ns"]).to_numpy())
 
     def of(self, partition: int, service: str, stall: Span, no_acks: Sequence[Span] = ()) -> list[Stretch]:
@@ -79,7 +79,7 @@ class Causes:
         if service == "stores" or self._all_acknowledge:
             known += self._in_sync_with(partition)
         if service == "stores":
-            known += [*self._unowned(partition, stall), *self._store_away(partition), *self._in_work(partition)]
+            known += [*self._unowned(partition, stall), *self._store_away(partition), *self._in_progress(partition)]
         return _whole(_first_of(known, stall), stall, service, no_acks, self._unseen(stall))
 
     def _apart(self, source: str, target: str) -> list[Span]:
@@ -130,11 +130,11 @@ class Causes:
             away += self._while_owned(partition, noted.process, span)
         return [Stretch(STORE_AWAY, "database", *span) for span in away]
 
-    def _in_work(self, partition: int) -> list[Stretch]:
+    def _in_progress(self, partition: int) -> list[Stretch]:
         found = []
         for one in each(self._batches):
             spans = self._while_owned(partition, one.worker, (one.start_s, one.end_s))
-            found += [Stretch(IN_WORK, one.worker, *span) for span in spans]
+            found += [Stretch(IN_PROGRESS, one.worker, *span) for span in spans]
         return found
 
     def _while_owned(self, partition: int, worker: str, span: Span) -> list[Span]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from factorylab.analysis.readings import Ints
+from factorylab.analysis.readings import Ints, place
 
 
 def shared_keys(left: Sequence[Any], right: Sequence[Any]) -> tuple[Ints, Ints]:
@@ -48,6 +48,15 @@ def latest(key: Ints, t_ns: Ints | int, of_key: Ints, of_t_ns: Ints) -> Ints:
     rows = np.empty(len(key), np.int64)
     rows[order[mine] - size] = found[mine]
     return rows
+
+
+def polls_of(commits: pd.DataFrame, reads: pd.DataFrame) -> Ints:
+    """By transaction: the row of its processor's last poll before it that ended where it ends, −1 for none."""
+    key, of_key = shared_keys(
+        (commits["worker"], place(commits["partition"].to_numpy(), commits["to_offset"].to_numpy() - 1)),
+        (reads["worker"], place(reads["partition"].to_numpy(), reads["last_offset"].to_numpy())),
+    )
+    return latest(key, commits["t_ns"].to_numpy(), of_key, reads["t_ns"].to_numpy())
 
 
 def previous(*columns: Ints) -> Ints:

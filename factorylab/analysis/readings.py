@@ -55,18 +55,18 @@ class Readings:
                 without gaps, so one of the numbers was altered, and the room for it would be taken for nothing.
         """
         known = self.run.frame("sensors", "sensor")["sensor"].max()
-        last = np.full(0 if pd.isna(known) else self._possible(int(known) + 1, "sensor"), -1)
+        last = np.full(0 if pd.isna(known) else self._possible(int(known) + 1, "sensors.sensor"), -1)
         for chunk in self.run.chunks("sends", "sensor", "seq"):
-            sensors = self._possible(int(chunk["sensor"].max(initial=-1)) + 1, "sensor")
+            sensors = self._possible(int(chunk["sensor"].max(initial=-1)) + 1, "sends.sensor")
             last = np.append(last, np.full(max(sensors - len(last), 0), -1))
             np.maximum.at(last, chunk["sensor"], chunk["seq"])
-        self._possible(sum(last.tolist()) + len(last), "seq")
+        self._possible(sum(last.tolist()) + len(last), "sends.seq")
         return last
 
     def _possible(self, count: int, column: str) -> int:
         rows = self.run.row_count("sends")
         if count > GAPS * rows + SMALL:
-            raise LabError(f"sends.{column} asks for {count:,} of them, in {rows:,} rows: a number was altered")
+            raise LabError(f"{column} asks for {count:,} of them, and sends has {rows:,} rows: a number was altered")
         return count
 
     @cached_property

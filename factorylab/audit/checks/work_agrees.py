@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from factorylab.analysis.matching import latest, shared_keys
+from factorylab.analysis.matching import latest, polls_of, shared_keys
 from factorylab.analysis.places import offset_of
 from factorylab.analysis.readings import Ints, place
 from factorylab.audit.checks.completeness import found_words, unnoted
@@ -60,8 +60,7 @@ def _of_two_takings(e: Evidence) -> Iterator[str]:
     reads, commits = e.run.reads, e.run.commits.sort_values("t_ns", kind="stable")
     polled = place(reads["partition"].to_numpy(), reads["last_offset"].to_numpy())
     stored = place(commits["partition"].to_numpy(), commits["to_offset"].to_numpy() - 1)
-    key, of_key = shared_keys((commits["worker"], stored), (reads["worker"], polled))
-    row = latest(key, commits["t_ns"].to_numpy(), of_key, reads["t_ns"].to_numpy())
+    row = polls_of(commits, reads)
     elsewhere = (row < 0) & np.isin(stored, polled)  # what nobody polled is missing or skipped
     yield from (
         f"{c.worker} stored offsets up to {c.to_offset:,} of partition {c.partition}, which it had not polled"

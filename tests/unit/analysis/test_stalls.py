@@ -11,7 +11,7 @@ import pytest
 
 from factorylab import analysis
 from factorylab.analysis.causes import (
-    IN_WORK,
+    IN_PROGRESS,
     ISR_WAITS,
     NO_LEADER,
     NO_OWNER,
@@ -139,7 +139,7 @@ CAUSES: list[tuple[Callable[[Path], History], str, str]] = [
     (storeless, STORE_AWAY, "stores"),
     (refused, STORE_AWAY, "stores"),
     (unexplained, UNKNOWN, "acks stores"),
-    (slow_to_begin, IN_WORK, "stores"),
+    (slow_to_begin, IN_PROGRESS, "stores"),
 ]
 
 
