@@ -59,7 +59,8 @@ def _too_many_lives(e: Evidence) -> Iterator[str]:
 
 
 def _stood_still(e: Evidence) -> Iterator[str]:
-    """Samples in which a process was paused, and no fault held it, or had it wait at a step of its work."""
+    """Samples in which a process was paused, and no fault held it, or had it wait at a step of its work. What is killed
+    is stopped just before, so that it begins no child any more."""
     samples = e.run.frame("processes", "t_ns", "name", "status")
     paused = samples[samples["status"] == "paused"]
     stops = {name for name, kind in FAULT_KINDS.items() if kind.stops or kind.stops_in_turns}
@@ -69,6 +70,8 @@ def _stood_still(e: Evidence) -> Iterator[str]:
             declared = e.run.scenario.faults[w.fault] if w.fault < len(e.run.scenario.faults) else None
             if w.kind in stops or (declared and declared.step):
                 asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else mine["t_ns"].max())
+            elif w.kind in ENDING:
+                asked |= mine["t_ns"].between(w.intended_ns, w.injected_ns)
         if not asked.all():
             yield f"{name} was paused in {int((~asked).sum()):,} samples, and no fault paused it"
 

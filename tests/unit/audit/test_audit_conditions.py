@@ -376,6 +376,11 @@ FAULTS: dict[str, Case] = {
         {"fault_landed": 1, "died_unasked": 1}, broker_loss),
     "the victim was dead once more after it was healed": Case(
         dead_from("broker-1", 13), {"died_unasked": 1}, broker_loss),
+    "a victim that was stopped just before it was killed": Case(
+        both(*(later("faults", 0.4, step=step) for step in ("injected", "evidence")),
+             when("processes", 6, 6.3, "status", "paused", name="broker-1")), {}, broker_loss),
+    "a victim that stood still before it was to be killed": Case(
+        when("processes", 5.5, 5.9, "status", "paused", name="broker-1"), {"undisturbed": 1}, broker_loss),
     "a database that refused everybody": Case(lambda h: None, {}, refusing_database),
     "a database that refused at another time": Case(
         both(when("database", -2, 99, "answer", "ok"), when("database", 2, 3, "answer", "refused")),
