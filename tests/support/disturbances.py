@@ -53,7 +53,8 @@ def fired(run: JudgedRun) -> dict[str, str]:
 
 
 def starve(pid: int) -> None:
-    """For DISTURBED_S a process gets what another leaves of one CPU that wants all of it: next to nothing."""
+    """For DISTURBED_S a process gets what a real-time one leaves of their CPU: next to nothing. (An ordinary one of
+    another session leaves half, where the scheduler divides CPUs among sessions.)"""
     cpus = os.sched_getaffinity(pid)
     threads = [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]
     busy = subprocess.Popen([sys.executable, "-c", BUSY])
@@ -62,6 +63,7 @@ def starve(pid: int) -> None:
             os.sched_setaffinity(thread, {min(cpus)})
         for thread in threads:
             os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+        os.sched_setscheduler(busy.pid, os.SCHED_RR, os.sched_param(1))
         time.sleep(DISTURBED_S)
     finally:
         busy.kill()
