@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
 SIDE_BY_SIDE := --numprocesses=2 --dist=loadgroup
+unexport PYTHONDONTWRITEBYTECODE  # compiling pandas anew in every process takes longer than most tests
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

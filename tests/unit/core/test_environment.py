@@ -120,7 +120,7 @@ def test_every_child_process_is_given_its_environment() -> None:
     bare = []
     for file in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in starts:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and ast.unparse(node.func) in starts:
                 bare += [] if any(word.arg == "env" for word in node.keywords) else [f"{file.name}:{node.lineno}"]
     assert bare == []
 
