@@ -135,13 +135,14 @@ class Sight:
     def _nodes(self) -> Iterator[Quantity]:
         """Nodes have samples; those of brokers and of the probe itself do not repeat the one before for long."""
         samples = self._run.frame("processes", "t_ns", "name", "status", "cpu_s").sort_values("t_ns", kind="stable")
-        named = samples["name"].astype(str)
+        t_ns, cpu_s, named = samples["t_ns"].to_numpy(), samples["cpu_s"].to_numpy(), samples["name"].astype(str)
+        names, running = named.to_numpy(dtype=object), (samples["status"] == "running").to_numpy()
         for name in (*BROKERS, "database", *self._processors, *self._fleets, "probe"):
-            mine = samples[named == name]
-            yield Quantity(name, -1, self._gaps(times(mine)))
+            mine = names == name
+            yield Quantity(name, -1, self._gaps(t_ns[mine]))
             if name in (*BROKERS, "probe"):
-                news = (mine["cpu_s"] != mine["cpu_s"].shift()) | (mine["status"] != "running")
-                yield Quantity(f"{name}'s CPU time", -1, self._gaps(times(mine[news]), FROZEN_S))
+                news = np.diff(cpu_s[mine], prepend=np.nan) != 0
+                yield Quantity(f"{name}'s CPU time", -1, self._gaps(t_ns[mine][news | ~running[mine]], FROZEN_S))
 
     def _links(self) -> Iterator[Quantity]:
         """Where the network is part of the experiment: who reaches whom, and what each broker says."""
