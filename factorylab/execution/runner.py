@@ -24,7 +24,7 @@ from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.core.clock import ClockStamp, stamp
-from factorylab.core.errors import EnvironmentUnfit, LabError, WaitTimeout, refused
+from factorylab.core.errors import EnvironmentUnfit, JournalFull, LabError, WaitTimeout, refused
 from factorylab.core.names import Names
 from factorylab.core.vocabulary import Phase
 from factorylab.core.waiting import wait_until
@@ -62,7 +62,8 @@ class Experiment:
         away) is among the problems that make it invalid.
 
         Raises:
-            LabError: the system could not be started. Faults are healed and workers stopped even then.
+            LabError: the system could not be started, or the disk is full: then there is no seal, so nothing is judged.
+                Faults are healed and workers stopped even then.
         """
         self.admin = Admin(self.cluster.endpoints.bootstrap)
         with TemporaryDirectory(dir=self.home, prefix="secrets-") as private:
@@ -81,9 +82,14 @@ class Experiment:
         self._seal()
 
     def _try(self, part: Callable[[], object]) -> None:
+        """What fails ends the run early and is one of its problems. A full disk breaks it off: what it took with it
+        would be missing from the evidence."""
         try:
             part()
+        except JournalFull:
+            raise
         except EnvironmentUnfit as error:
+            self._check_room()
             if str(error) not in self.problems:
                 self.problems.append(str(error))
                 self.say(f"cut short: {error}")
@@ -98,6 +104,9 @@ class Experiment:
         at = stamp()
         self.journal.write(PhaseStart(worker="runner", t_ns=at.mono_ns, phase=phase, wall_ns=at.wall_ns))
         self.say(f"{phase.replace('_', ' ')}{': ' + text if text else ''}")
+        self._check_room()
+
+    def _check_room(self) -> None:
         folders.check_room(self.run.path, "the rest of a run", folders.LEAST_MB, "make room, or set FACTORYLAB_RESULTS")
 
     def _pause_until(self, deadline: float) -> None:

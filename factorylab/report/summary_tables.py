@@ -22,7 +22,7 @@ from factorylab.core.clock import NS
 
 def steady(run: JudgedRun) -> pd.DataFrame:
     """One row: what the steady state was declared to be and what it was."""
-    ends_ns = run.phases.get("fault_window") or run.phases["after"]
+    ends_ns = run.phases.get("fault_window") or run.phases.get("after") or run.last_ns
     end_s = (ends_ns - run.t0_ns) / NS
     sends = run.offered("t_ns")["t_ns"]
     lags = rates.total_lag(run)

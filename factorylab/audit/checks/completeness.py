@@ -18,7 +18,7 @@ from factorylab.audit.checks.duplicates import with_log
 from factorylab.audit.checks.processors import steps
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
-from factorylab.core.clock import NS
+from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.history.cross_samples import samples
 from factorylab.history.saved_run import each
 from factorylab.history.tables import TABLES
@@ -52,11 +52,13 @@ def one_run(e: Evidence) -> Found:
 
 
 def _of_another_time(e: Evidence) -> Iterator[str]:
-    """Tables with rows from outside the run; those of `workers` have both clocks, which `one_clock` compares."""
-    moments, margin_ns = e.run.phases.values(), round(MARGIN_S * NS)
+    """Tables with rows from outside the run; those of `workers` have both clocks, which `one_clock` compares. Of a run
+    that was cut short nobody knows the end."""
+    moments, margin_ns = e.run.phases, round(MARGIN_S * NS)
+    first, last = min(moments.values()), moments.get("end", FOREVER_NS)
     for table in sorted(TABLES.keys() - {"workers"}):
         seen = [(int(c["t_ns"].min()), int(c["t_ns"].max())) for c in e.run.chunks(table, "t_ns")]
-        if any(low < min(moments) - margin_ns or high > max(moments) + margin_ns for low, high in seen):
+        if any(low < first - margin_ns or high - margin_ns > last for low, high in seen):
             yield table
 
 

@@ -483,3 +483,10 @@ def test_a_run_that_failed_is_a_problem_of_the_lab(tmp_path: Path) -> None:
     (run.folder.raw / "failed.txt").write_text("no broker answered\n", encoding="utf-8")
     problem = check_of(run, "no_problems")
     assert (problem.verdict, problem.count) == ("INVALID", 1) and problem.measured.endswith("no broker answered")
+
+
+def test_a_run_that_was_cut_short_is_no_other_run(tmp_path: Path) -> None:
+    """Where the phases end before the rows do, nobody knows the run's end: its rows are not said to be of another."""
+    history = healthy(tmp_path)
+    history["phases"] = history["phases"].query(f"t_ns <= {at_ns(0)}")
+    assert check_of(history.run(), "one_run").verdict == "PASS"
