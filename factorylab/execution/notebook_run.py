@@ -101,7 +101,7 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
         except papermill.PapermillExecutionError as error:
             if not folder.sealed:
                 raise _as_lab_error(error.ename, error.evalue) from None
-            say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is sealed and judged")
+            say(f"the notebook failed after the run ({error.ename}: {error.evalue}); the run itself is sealed")
         except (RuntimeError, ValueError) as error:  # the kernel did not start or died; the file is no notebook
             hint = "a dead kernel was killed or ran out of memory: free some, and see the system's log"
             raise EnvironmentUnfit(

@@ -37,7 +37,7 @@ def test_what_ends_a_run_early_is_a_problem_of_it(experiment: Experiment) -> Non
 def test_a_full_disk_breaks_a_run_off(experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a worker ended and the disk is full, the disk is named, and there is no problem to judge the run by."""
     monkeypatch.setattr(folders, "LEAST_MB", 1 << 60)
-    with pytest.raises(EnvironmentUnfit, match="MB of free space .* set FACTORYLAB_RESULTS"):
+    with pytest.raises(EnvironmentUnfit, match=r"MB of free space .* set FACTORYLAB_RESULTS"):
         experiment._try(lambda: failing(StartFailed("the probe ended unasked")))
     assert not experiment.problems
 
