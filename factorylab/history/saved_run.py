@@ -104,8 +104,8 @@ class Run(Kept):
 
     @cached_property
     def last_ns(self) -> int:
-        """The last moment of the run, or the last that was written down of one that was broken off."""
-        looks = self.frame("processes", "t_ns")["t_ns"] if broken_off(self.folder) else pd.Series(dtype="int64")
+        """The last moment of the run, or the last that was written down of one that did not come to its end."""
+        looks = pd.Series(dtype="int64") if "end" in self.phases else self.frame("processes", "t_ns")["t_ns"]
         return max([*self.phases.values(), *looks.tail(1)], default=0)
 
     def seconds(self, t_ns: pd.Series[Any]) -> pd.Series[float]:
