@@ -1,4 +1,4 @@
-"""What a run's topics, group and database schema are called.
+"""What a run's topics, group and database schema are called, and the sensors of a simulated factory.
 
 Under `make start` they are plain; a run on a cluster that may outlive it appends its run id to each, so that runs
 never see each other.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from factorylab.core import messages
+
+LINES = 4  # of the factory
 
 
 @dataclass(frozen=True)
@@ -36,3 +38,12 @@ class Names:
     @property
     def topics(self) -> tuple[str, ...]:
         return (self.sensors, self.alerts, self.dead_letters, self.labels)
+
+
+def sensor_name(index: int, kind: str) -> str:
+    return f"{kind}-{index:05d}"
+
+
+def sensor_location(index: int) -> str:
+    """Sensors are on the lines of the factory by turns."""
+    return f"line-{index % LINES + 1}"

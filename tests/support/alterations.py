@@ -114,6 +114,8 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("sensors", "t_ns"): Alteration(cells(later(-60)), ("run_times",)),
     ("sensors", "sensor"): Alteration(cells(more()), ("known_names",)),
     ("sensors", "name"): Alteration(cells(lambda _: "temperature-00000"), ("known_names",)),
+    ("sensors", "kind"): Alteration(cells(other("temperature", "energy")), ("known_names",)),
+    ("sensors", "location"): Alteration(cells(lambda _: "elsewhere"), ("known_names",)),
     ("stages", "t_ns"): Alteration(cells(later(1.5)), ("reading_times",)),
     ("stages", "rate_per_s"): Alteration(cells(lambda rate: rate * 1.5), ("reading_times",)),
     ("sends", "t_ns"): Alteration(cells(later(-1)), ("reading_times",)),
@@ -235,8 +237,6 @@ FOUND: dict[tuple[str, str], Alteration] = {
 
 INFORMATIVE: dict[tuple[str, str], str] = {
     ("workers", "pid"): "the number that a process has for itself: in a container another than the probe sees",
-    ("sensors", "kind"): "names the measure; values are compared with the record that they come from",
-    ("sensors", "location"): "groups machines in a figure",
     ("processes", "cpu_s"): "measured, and evidence of the fault slow alone",
     ("processes", "rss_bytes"): "measured, not judged",
     ("processes", "cpu_limit"): "evidence of the fault slow alone",

@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from factorylab.audit.judged import JudgedRun, load
+from factorylab.core.names import sensor_location, sensor_name
 from factorylab.history import manifest, run_folders, run_tables
 from factorylab.history.cross_samples import samples
 from factorylab.history.saved_run import Run
@@ -237,9 +238,9 @@ def _traffic(h: History, start: int, end: int) -> None:
     h.add(
         "sensors",
         sensor=np.arange(sensors),
-        name=[f"sensor-{s}" for s in range(sensors)],
+        name=[sensor_name(s, "temperature") for s in range(sensors)],
         kind="temperature",
-        location="hall",
+        location=[sensor_location(s) for s in range(sensors)],
     )
     h.add("stages", worker="fleet-0", t_ns=[start, end], rate_per_s=[load.rate_per_s, 0.0])
     h.add("sends", worker="fleet-0", t_ns=t_ns, sensor=sensor, seq=seq, t_intended_ns=t_ns, t_ack_ns=t_ns + ACK_NS,

@@ -80,7 +80,7 @@ def answer(h: History, row: int, outcome: str) -> None:
 
 
 def alert(h: History, sink: str, seq: int, name: str = "", severity: str = "warning") -> None:
-    name = name or f"sensor-0:{seq}:high"
+    name = name or f"temperature-00000:{seq}:high"
     h.add("alerts", sink=sink, alert_id=name, sensor=0, seq=seq, rule="high", severity=severity)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from factorylab.audit.checks.completeness import found_words
 from factorylab.audit.model.registry import Evidence, Found, check
+from factorylab.core.names import sensor_location, sensor_name
+from factorylab.history.saved_run import each
 from factorylab.history.tables import FINAL_READ, TABLES, WRITERS
 
 
@@ -36,13 +38,20 @@ def _strangers(e: Evidence) -> Iterator[str]:
 
 
 def _unlisted(e: Evidence) -> Iterator[str]:
-    """Sensors of readings that the table `sensors` lacks, those that have two names, and a wrong number of them."""
-    sensors = e.run.sensors.astype({"name": str})[["sensor", "name"]].drop_duplicates()
+    """Sensors of readings that the table `sensors` lacks, those that have two names, a wrong number of them, and
+    simulated ones that are not called as they are."""
+    sensors = e.run.sensors.astype({"name": str}).drop_duplicates(["sensor", "name"])
     for column in ("sensor", "name"):
         twice = sensors.loc[sensors[column].duplicated(), column]
         yield from (f"{column} {value} stands in the list of sensors twice" for value in twice)
     lacking = np.setdiff1d(np.flatnonzero(e.last_seq >= 0), sensors["sensor"].to_numpy())
     yield from (f"readings of sensor {sensor}, which is not listed" for sensor in lacking)
     declared = e.run.scenario.workload.sensors
-    if e.run.scenario.workload.source is None and len(sensors) != declared:
+    if e.run.scenario.workload.source is not None:
+        return
+    if len(sensors) != declared:
         yield f"{len(sensors)} sensors are listed, {declared} were declared"
+    for s in each(sensors):
+        wanted = (sensor_name(s.sensor, s.kind), sensor_location(s.sensor))
+        if wanted != (s.name, s.location):
+            yield f"sensor {s.sensor} is {s.name} on {s.location}, and should be {' on '.join(wanted)}"

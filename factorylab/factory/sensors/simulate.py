@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from factorylab.core import messages
+from factorylab.core.names import sensor_location, sensor_name
 from factorylab.factory.sensors.anomalies import Episodes, episodes
 from factorylab.factory.sensors.energy_sensor import ENERGY
 from factorylab.factory.sensors.noise import Draw, Ints
@@ -25,7 +26,6 @@ from factorylab.factory.sensors.temperature_sensor import TEMPERATURE
 from factorylab.factory.sensors.vibration_sensor import VIBRATION
 
 DRAW_AHEAD = 8_192  # slots at once: numpy needs long arrays to be fast
-LINES = 4
 MISSING = "missing"  # the fault of a sensor that is silent
 MODELS: Mapping[str, SignalModel] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
 
@@ -170,4 +170,4 @@ class Simulation:
 
 def describe(index: int, kind: str) -> SensorInfo:
     """Name and place of sensor `index`."""
-    return SensorInfo(index, f"{kind}-{index:05d}", kind, f"line-{index % LINES + 1}")
+    return SensorInfo(index, sensor_name(index, kind), kind, sensor_location(index))

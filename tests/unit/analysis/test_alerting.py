@@ -113,7 +113,7 @@ def test_only_machines_of_the_affected_partition_are_blind(tmp_path: Path) -> No
     """A dead processor blinds the machines of its partition, and no other; one of them is named."""
     run = consumer_loss(tmp_path).run()
     assert (machines(run)["blind_s"] > 0).to_numpy().nonzero()[0].tolist() == [1, 4]
-    assert told(run).sensor in {"sensor-1", "sensor-4"} and told(run).hit == 2
+    assert told(run).sensor in {"temperature-00001", "temperature-00004"} and told(run).hit == 2
 
 
 def test_a_reading_that_is_never_stored_blinds_its_whole_interval(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_the_verdict_names_the_worst_machine(tmp_path: Path) -> None:
     h = outage(tmp_path, 6, 12)
     lose(h, 4, 12.5, 13.5)
     text = " ".join(panel(h.run().verdict).partition("blind since the first fault: ")[2].split())
-    assert "(sensor-4, hall)" in text and "6 of 6 machines" in text and "late after 1 s" in text
+    assert "(temperature-00004, line-1)" in text and "6 of 6 machines" in text and "late after 1 s" in text
     assert "every 0.06 s" in text and "readings never stored" in text
 
 
@@ -230,7 +230,8 @@ def test_the_number_of_blind_machines_follows_the_outage(tmp_path: Path) -> None
     run = outage(tmp_path, 6, 12).run()
     frame = blind_over_time(waits(run))
     step = np.searchsorted(frame["t_s"], [5.5, 8, 12.5], side="right") - 1
-    assert frame["hall"].to_numpy()[step].tolist() == [0, 6, 0]
+    lines = frame.drop(columns="t_s")
+    assert lines.to_numpy()[step].tolist() == [[0] * 4, [2, 2, 1, 1], [0] * 4]
 
 
 def test_hundreds_of_thousands_of_readings_take_a_moment(tmp_path: Path) -> None:

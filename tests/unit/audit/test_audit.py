@@ -590,7 +590,7 @@ def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
 def test_witnesses_name_the_reading(tmp_path: Path) -> None:
     """A lost reading is named by sensor, seq and the place that its ack promised."""
     lost = check_of(spoiled(tmp_path, drop("log", 5)), "lost_in_log")
-    assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("sensor-3", 2, 0, 5)]
+    assert [(w.sensor, w.seq, w.partition, w.offset) for w in lost.witnesses] == [("temperature-00003", 2, 0, 5)]
 
 
 def test_a_seq_of_more_than_32_bits_stays_itself(tmp_path: Path) -> None:

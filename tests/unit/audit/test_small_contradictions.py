@@ -10,7 +10,7 @@ import pytest
 
 from factorylab.core.clock import NS
 from tests.support.histories import History, at_ns, broker_loss, consumer_loss, sampled
-from tests.support.spoils import Spoil, check_of, later, set_cell
+from tests.support.spoils import Spoil, both, check_of, later, set_cell
 
 
 def sample(table: str, column: str, value: object, at_s: float, **where: object) -> Spoil:
@@ -63,6 +63,12 @@ def last_note_missing(h: History) -> None:
 LATE_ACK = set_cell("sends", 6, "t_ack_ns", at_ns(-1))
 FOUND: dict[str, tuple[Callable[[Path], History], Spoil, str, str]] = {
     "a callback that stands twice": (broker_loss, twice("group"), "tables", "group has rows twice"),
+    "a look at the group that stands twice": (broker_loss, twice("members"), "tables", "members has rows twice"),
+    "two sensors that changed their names": (
+        broker_loss, both(*(set_cell("sensors", row, "name", f"temperature-0000{1 - row}") for row in (0, 1))),
+        "known_names", "sensor 0 is temperature-00001 on line-1, and should be temperature-00000 on line-1"),
+    "a sensor on another line": (
+        broker_loss, set_cell("sensors", 2, "location", "line-2"), "known_names", "-00002 on line-3"),
     "a leader outside of the ISR": (
         broker_loss, sample("partitions", "isr", [2, 3], 1, partition=0), "samples_agree", "not in the ISR"),
     "a third replica of two": (
