@@ -55,11 +55,19 @@ def _looks(e: Evidence) -> Iterator[str]:
         if strange:
             yield f"{strange:,} samples of {table} are of no look"
     views = e.run.frame("views", "t_ns", "broker", "partition")
-    strays = int(views.duplicated().sum())
-    for looks_of in (views, e.run.frame("members", "t_ns")):  # a member that rejoined is there twice
+    members = e.run.frame("members", "t_ns", "member")
+    strays = int(views.duplicated().sum()) + _members_twice(e, members)
+    for looks_of in (views, members):
         strays += int((~np.isin(looks_of["t_ns"].to_numpy(), ticks)).sum())
     if strays:
         yield f"{strays:,} samples of members and views are of no look, or there twice"
+
+
+def _members_twice(e: Evidence, members: pd.DataFrame) -> int:
+    """Samples of a member that its look has already. One that rejoins is there twice, as it may after a fault and while
+    the group forms."""
+    again_ns = members.loc[members.duplicated(), "t_ns"].to_numpy()
+    return int(((again_ns >= e.run.t0_ns) & ~disturbed(e, again_ns, again_ns)).sum())
 
 
 def _same_look(samples: pd.DataFrame, others: pd.DataFrame, newness: Ints) -> Ints:

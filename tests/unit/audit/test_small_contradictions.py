@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from factorylab.core.clock import NS
-from tests.support.histories import History, at_ns, broker_loss, consumer_loss, sampled
+from tests.support.histories import History, at_ns, broker_loss, consumer_loss, healthy, network_partition, sampled
 from tests.support.spoils import Spoil, both, check_of, later, set_cell
 
 
@@ -63,7 +63,8 @@ def last_note_missing(h: History) -> None:
 LATE_ACK = set_cell("sends", 6, "t_ack_ns", at_ns(-1))
 FOUND: dict[str, tuple[Callable[[Path], History], Spoil, str, str]] = {
     "a callback that stands twice": (broker_loss, twice("group"), "tables", "group has rows twice"),
-    "a look at the group that stands twice": (broker_loss, twice("members"), "tables", "members has rows twice"),
+    "a try of a link that stands twice": (network_partition, twice("reach"), "tables", "reach has rows twice"),
+    "a member that a look has twice": (healthy, twice("members"), "samples_agree", "1 samples of members and views"),
     "two sensors that changed their names": (
         broker_loss, both(*(set_cell("sensors", row, "name", f"temperature-0000{1 - row}") for row in (0, 1))),
         "known_names", "sensor 0 is temperature-00001 on line-1, and should be temperature-00000 on line-1"),
@@ -89,6 +90,7 @@ FOUND: dict[str, tuple[Callable[[Path], History], Spoil, str, str]] = {
         broker_loss, idempotent(sent_late), "reading_times", "were sent before a record"),
 }  # fmt: skip
 HARMLESS: dict[str, tuple[Callable[[Path], History], Spoil, str]] = {
+    "a member that rejoined after a fault": (broker_loss, twice("members"), "samples_agree"),
     "an idempotent producer": (broker_loss, idempotent(), "reading_times"),
     "answers out of turn of a producer that may send again": (broker_loss, LATE_ACK, "reading_times"),
     "a member without a partition, as its session ran out": (
