@@ -13,6 +13,7 @@ from factorylab.audit.model.registry import CHECKS
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history.saved_run import Run
 from tests.support.histories import History, S, at_ns
+from tests.support.reached import reached
 
 Spoil = Callable[[History], object]
 
@@ -26,8 +27,8 @@ OTHERS = tuple(check.name for check in CHECKS if check.name not in CONTRADICTION
 
 def fired(judged: Verdict | Run, *names: str) -> dict[str, int]:
     """What did not pass, with its count, but for CONTRADICTIONS. Of a run the checks of these names are made, or all
-    the others, and nothing else of its verdict."""
-    checks = judged.checks if isinstance(judged, Verdict) else checked(judged, *(names or OTHERS))[1]
+    the others that its spoil can reach, and nothing else of its verdict."""
+    checks = judged.checks if isinstance(judged, Verdict) else checked(judged, *(names or reached(judged, OTHERS)))[1]
     return {c.name: c.count for c in checks if c.fired and c.name not in CONTRADICTIONS}
 
 
