@@ -1,4 +1,8 @@
-"""The notebooks: parameters that agree with the scenarios, nothing left in them, readable as a lab report."""
+"""The notebooks: parameters that agree with the scenarios, nothing left in them, readable as a lab report.
+
+nbformat and papermill are imported where they are used: that takes a second, and every process that collects tests
+reads this module.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ import json
 import logging
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-import papermill
 import pytest
 
 from factorylab.scenarios.catalog import SCENARIOS
-from tests.support.notebook_text import FOLDER, NOTEBOOKS, shared_texts
+from tests.support.notebook_text import FOLDER, NOTEBOOKS, read, shared_texts
 from tests.support.places import ROOT
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
@@ -23,17 +29,18 @@ WITHOUT_A_RUN = ("sensors", "detectors")
 each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def cells(notebook: Path) -> list[nbformat.NotebookNode]:
-    found: list[nbformat.NotebookNode] = nbformat.read(notebook, as_version=4).cells
-    return found
+def cells(notebook: Path) -> list[NotebookNode]:
+    return list(read(notebook).cells)
 
 
-def code_cells(notebook: Path) -> list[nbformat.NotebookNode]:
+def code_cells(notebook: Path) -> list[NotebookNode]:
     return [cell for cell in cells(notebook) if cell.cell_type == "code"]
 
 
 def parameters(notebook: Path) -> dict[str, object]:
     """What the tagged cell assigns, as papermill finds it, with values."""
+    import papermill
+
     logging.getLogger("papermill").setLevel(logging.ERROR)
     found = papermill.inspect_notebook(str(notebook))
     return {name: ast.literal_eval(parameter["default"]) for name, parameter in found.items()}
@@ -61,7 +68,9 @@ def test_every_notebook_takes_a_run(notebook: Path) -> None:
 @each
 def test_nothing_of_a_run_is_left(notebook: Path) -> None:
     """No output, no execution count; the language is there for tools that show the file."""
-    content = nbformat.read(notebook, as_version=4)
+    import nbformat
+
+    content = read(notebook)
     nbformat.validate(content)
     assert all(not cell.outputs and cell.execution_count is None for cell in code_cells(notebook))
     assert content.metadata.language_info.name == "python" and content.metadata.kernelspec.name == "python3"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import nbformat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import yaml
 
 from factorylab.report.legends import LEGENDS
 from tests.support.places import ROOT
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 FOLDER = ROOT / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -18,11 +23,19 @@ def shared_texts() -> dict[str, str]:
     return figures | yaml.safe_load((FOLDER / "shared_text.yaml").read_text(encoding="utf-8"))
 
 
+def read(path: Path) -> NotebookNode:
+    import nbformat
+
+    return nbformat.read(path, as_version=nbformat.NO_CONVERT)
+
+
 def main() -> None:
     """Write the shared text into each cell that names it."""
+    import nbformat
+
     texts = shared_texts()
     for path in NOTEBOOKS:
-        notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+        notebook = read(path)
         for cell in notebook.cells:
             if "shared" in cell.metadata:
                 cell.source = texts[cell.metadata["shared"]]
