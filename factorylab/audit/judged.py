@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from factorylab.audit.judge import judge
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history.saved_run import Run, existing
@@ -28,11 +26,3 @@ def load(path: Path | str) -> JudgedRun:
         UsageError: there is no run in it.
     """
     return JudgedRun(existing(path))
-
-
-def write_verdict(run: JudgedRun) -> Verdict:
-    """Judge `run` and write derived/verdict.json."""
-    path = run.folder.derived / "verdict.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(run.verdict), indent=2) + b"\n")
-    return run.verdict

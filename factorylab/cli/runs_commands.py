@@ -98,6 +98,7 @@ def _bring_up(settings: Settings, wanted: Scenario) -> None:
 def runs(as_json: AsJson = False) -> None:
     """List the runs under results/, oldest first."""
     from factorylab.audit.judged import load
+    from factorylab.audit.kept_verdict import verdict_of
     from factorylab.audit.model.verdict import one_line
     from factorylab.history.unfinished import not_judged
 
@@ -108,7 +109,7 @@ def runs(as_json: AsJson = False) -> None:
     for folder in found:
         try:
             line = f"{folder.path.parent.name:<18} {not_judged(folder).splitlines()[0]}"
-            line = one_line(load(folder.path).verdict) if folder.sealed else line
+            line = one_line(verdict_of(load(folder.path))) if folder.sealed else line
         except ScenarioError as error:
             line = f"{folder.path.parent.name:<18} {error}"
         typer.echo(f"{folder.path.name}  {line}")
@@ -197,7 +198,8 @@ def describe(job: Job) -> str:
 
 def judge(folder: run_folders.RunFolder) -> JudgedRun:
     """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn."""
-    from factorylab.audit.judged import load, write_verdict
+    from factorylab.audit.judged import load
+    from factorylab.audit.kept_verdict import write_verdict
     from factorylab.report.plots import save
 
     loaded = load(folder.path)

@@ -19,7 +19,8 @@ import zipfile
 from pathlib import Path
 
 from factorylab.analysis import broker_log
-from factorylab.audit.judged import load, write_verdict
+from factorylab.audit.judged import load
+from factorylab.audit.kept_verdict import write_verdict
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from tests.support.places import RECORDED_RUNS

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.audit.judged import load, write_verdict
+from factorylab.audit.judged import load
+from factorylab.audit.kept_verdict import write_verdict
 from factorylab.history.run_folders import RunFolder, broken_seal
 from tests.support.places import RECORDED_RUNS
 from tests.support.recorded_runs import unpack

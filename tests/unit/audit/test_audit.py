@@ -14,7 +14,8 @@ import pytest
 from msgspec.structs import replace
 
 from factorylab.audit.judge import checked
-from factorylab.audit.judged import JudgedRun, load, write_verdict
+from factorylab.audit.judged import JudgedRun, load
+from factorylab.audit.kept_verdict import write_verdict
 from factorylab.audit.model.findings import Check, meets, worst
 from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
 from factorylab.audit.model.verdict import Verdict, numbers, one_line, panel
