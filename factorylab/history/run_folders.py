@@ -2,7 +2,7 @@
 
 results/<scenario>/<utc>-<6 hex>/
     raw/      scenario.json manifest.json history/*.parquet logs/   sealed: SHA-256 of each file in seal.json
-    derived/  verdict.json figures/ notebook.ipynb                  may be made again at any time
+    derived/  verdict.json verdict.key figures/ notebook.ipynb      may be made again at any time
 """
 
 from __future__ import annotations
