@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_finish(session: pytest.Session) -> Iterator[None]:
-    gc.freeze()  # a million objects of imported modules, which every full collection would go through for nothing
+    gc.freeze()  # what imported modules hold, which every full collection would go through for nothing
     with groups_in_ids(session.items if hasattr(session.config, "workerinput") else []):
         return (yield)
 

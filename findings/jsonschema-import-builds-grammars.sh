@@ -1,7 +1,7 @@
 #!/bin/sh
 # Believed: importing jsonschema is cheap, and what checks formats costs something when a format is checked.
 # Seen: with the extra format-nongpl, `import jsonschema` builds 39 parsers of the grammar of IRIs (RFC 3987) before any
-#   schema is seen: 1.2 s of CPU time instead of 0.05 s, and the same again in each process. jsonschema asks one of
+#   schema is seen: 1.0 to 1.2 s of CPU time instead of 0.05 s (n = 2), in each process anew. jsonschema asks one of
 #   them, and only for the formats iri and iri-reference. Without the extra none is built.
 # Way out: import it (and nbformat, papermill, jupyter-events, which import it) where it is used, and not at the top of
 #   a module that every process reads.

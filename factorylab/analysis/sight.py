@@ -141,7 +141,7 @@ class Sight:
             mine = names == name
             yield Quantity(name, -1, self._gaps(t_ns[mine]))
             if name in (*BROKERS, "probe"):
-                news = np.diff(cpu_s[mine], prepend=np.nan) != 0
+                news = np.diff(cpu_s[mine], prepend=np.nan) != 0  # the first, with none before it, is new
                 yield Quantity(f"{name}'s CPU time", -1, self._gaps(t_ns[mine][news | ~running[mine]], FROZEN_S))
 
     def _links(self) -> Iterator[Quantity]:

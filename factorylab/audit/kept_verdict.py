@@ -23,22 +23,22 @@ PACKAGE = Path(__file__).parents[1]
 def verdict_of(run: JudgedRun) -> Verdict:
     """The run's verdict, read where it was written from the same evidence by the same code, else computed. Nothing is
     written."""
-    written, key = run.folder.derived / "verdict.json", _key_file(run.folder)
-    if not (written.is_file() and key.is_file()) or broken_seal(run.folder):
+    written, key = run.folder.verdict, _key_file(run.folder)
+    if not (written.is_file() and key.is_file()):
         return run.verdict
     text = written.read_bytes()
-    if key.read_text(encoding="ascii").strip() != _key(run.folder, text):
+    if key.read_bytes() != _key(run.folder, text) or broken_seal(run.folder):  # the seal itself may be damaged
         return run.verdict
     return msgspec.json.decode(text, type=Verdict)
 
 
 def write_verdict(run: JudgedRun) -> Verdict:
     """Judge `run`, write derived/verdict.json, and what it follows from to derived/verdict.key."""
-    path = run.folder.derived / "verdict.json"
+    path = run.folder.verdict
     path.parent.mkdir(parents=True, exist_ok=True)
     text = msgspec.json.format(msgspec.json.encode(run.verdict), indent=2) + b"\n"
     path.write_bytes(text)
-    _key_file(run.folder).write_text(_key(run.folder, text) + "\n", encoding="ascii")
+    _key_file(run.folder).write_bytes(_key(run.folder, text))
     return run.verdict
 
 
@@ -46,15 +46,15 @@ def _key_file(run: RunFolder) -> Path:
     return run.derived / "verdict.key"
 
 
-def _key(run: RunFolder, verdict: bytes) -> str:
+def _key(run: RunFolder, verdict: bytes) -> bytes:
     """A SHA-256 over the seal, which has those of all of raw/, the code with its libraries, and the verdict."""
     seal = run.raw / "seal.json"
     parts = (seal.read_bytes() if seal.exists() else b"", _code(), verdict)
-    return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest()
+    return sha256(b"".join(sha256(part).digest() for part in parts)).hexdigest().encode()
 
 
 @cache
 def _code() -> bytes:
-    files = sorted(path for path in PACKAGE.rglob("*.py"))
+    files = sorted(PACKAGE.rglob("*.py"))
     texts = [f"{path.relative_to(PACKAGE)} {sha256(path.read_bytes()).hexdigest()}" for path in files]
     return "\n".join([*texts, *map(str, sorted(provenance.versions().items()))]).encode()

@@ -136,7 +136,7 @@ def replay(run: Named, as_json: AsJson = False) -> None:
     from factorylab.scenarios.references import AGAIN, missing
 
     folder = run_folders.find(load_settings().results, run)
-    before = folder.derived / "verdict.json"
+    before = folder.verdict
     was = before.read_bytes() if before.exists() else b""
     verdict = judge(folder).verdict
     say_verdict(verdict, folder, as_json=as_json)

@@ -67,6 +67,10 @@ class RunFolder:
         return self.path / "derived"
 
     @property
+    def verdict(self) -> Path:
+        return self.derived / "verdict.json"
+
+    @property
     def figures(self) -> Path:
         return self.derived / "figures"
 

@@ -40,7 +40,7 @@ def unpack(name: str, folder: Path) -> RunFolder:
 def pack(run: RunFolder, name: str) -> None:
     """Zip a run with raw/ and its verdict; the same files give the same bytes."""
     write_verdict(load(run.path))
-    files = [*run.raw.rglob("*"), run.derived / "verdict.json"]
+    files = [*run.raw.rglob("*"), run.verdict]
     with zipfile.ZipFile(RECORDED_RUNS / f"{name}.zip", "w") as archive:
         for file in sorted(path for path in files if path.is_file()):
             entry = zipfile.ZipInfo(f"{run.path.name}/{file.relative_to(run.path)}")

@@ -39,7 +39,7 @@ def _strangers(e: Evidence) -> Iterator[str]:
 
 def _unlisted(e: Evidence) -> Iterator[str]:
     """Sensors of readings that the table `sensors` lacks, those that have two names, a wrong number of them, and
-    simulated ones that are not called as they are."""
+    simulated ones whose name or line is not that of their number."""
     sensors = e.run.sensors.astype({"name": str}).drop_duplicates(["sensor", "name"])
     for column in ("sensor", "name"):
         twice = sensors.loc[sensors[column].duplicated(), column]

@@ -40,7 +40,7 @@ PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read
 
 ROWS_ONCE = (
     "commits", "cross_reads", "database", "epochs", "events", "faults", "frozen", "group", "phases", "positions",
-    "reach", "reads", "sensors", "stages", "views", "workers",
+    "reach", "reads", "sensors", "stages", "workers",
 )  # fmt: skip
 """Of others a check of their own says whether a row may be there twice."""
 

@@ -67,6 +67,8 @@ CHANGES: dict[str, Callable[[RunFolder], None]] = {
     "a table": append("raw/history/log.parquet"),
     "the scenario, sealed again": sealed_again,
     "the verdict": append("derived/verdict.json"),
+    "a damaged seal": lambda run: (run.raw / "seal.json").write_bytes(b"{"),
+    "a damaged key": lambda run: (run.derived / "verdict.key").write_bytes(b"\xff"),
     "no verdict": lambda run: (run.derived / "verdict.json").unlink(),
     "a verdict of an earlier version, without a key": lambda run: (run.derived / "verdict.key").unlink(),
 }
