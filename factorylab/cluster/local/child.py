@@ -65,19 +65,21 @@ class Entry:
         """End it at once. Its children are noted: they notice later, and nothing else may take its place before."""
         if self.running:
             self.process.send_signal(signal.SIGSTOP)  # first, so that it begins no child that is not noted
+        if self.running:  # a signal finds out whether it has died meanwhile
             self.orphans = children(psutil.Process(self.process.pid))
         self.signal(signal.SIGKILL)
 
     def turn(self, number: int) -> None:
         """Stop it for a moment, or have it go on, with its children, unless it is paused. Cheap: done many times a
         second. Children that were stopped when it died go on: they have to notice."""
-        if not self.running:
-            number = signal.SIGCONT
-        elif self.held_still:
+        if self.running and self.held_still:
             return
-        else:
+        if self.running:
             self.process.send_signal(number)  # first, so that it begins no child that is not reached
+        if self.running:  # a signal finds out whether it has died meanwhile
             self.turned = children(psutil.Process(self.process.pid))
+        else:
+            number = signal.SIGCONT
         self.in_turn = number == signal.SIGSTOP
         for child in self.turned:
             with suppress(psutil.NoSuchProcess):

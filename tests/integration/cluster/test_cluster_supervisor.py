@@ -388,6 +388,24 @@ def wait_share(home: Path, wanted: Callable[[float], bool]) -> None:
     )  # fmt: skip
 
 
+class DiesJustThen(subprocess.Popen[bytes]):
+    """A process that ends, and is waited for, as a signal is about to be sent to it."""
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        self.wait()
+
+
+def test_a_node_that_dies_as_it_is_signalled_raises_no_error(home):
+    """A slow node that is killed between two of its turns stays held: its next process is slow as well."""
+    (home / "logs").mkdir()
+    spec = tiny("broker-1", home)
+    for deed in (lambda entry: entry.turn(signal.SIGSTOP), child_module.Entry.kill):
+        entry = child_module.Entry(spec, DiesJustThen(spec.argv, env=spec.env, stdout=subprocess.DEVNULL), 0)
+        deed(entry)
+        assert not (entry.running or entry.in_turn)
+
+
 def test_a_slow_node_can_be_paused(home, lease):
     """A pause holds still what is slow, and healing the pause leaves it slow."""
     start(home, "broker-1")
