@@ -45,11 +45,11 @@ def limit(run: Run, table: pd.DataFrame) -> Limit:
     if failed.empty:
         return Limit(kept)
     step = next(each(failed))
-    gave_way, evidence = _gave_way(run, step)
-    return Limit(kept, float(step.rate_per_s), gave_way, [*evidence, _cpu_use(run, step)])
+    place, evidence = gave_way(run, step)
+    return Limit(kept, float(step.rate_per_s), place, [*evidence, cpu_use(run, step)])
 
 
-def _gave_way(run: Run, step: Any) -> tuple[str, list[str]]:
+def gave_way(run: Run, step: Any) -> tuple[str, list[str]]:
     """Where the readings of a step were held back, and how that is known."""
     if not step.kept:
         sent = "none was ever sent" if pd.isna(step.late_p99_s) else f"lateness p99 {step.late_p99_s:.2f} s"
@@ -78,7 +78,7 @@ def store_share(run: Run, start_s: float, end_s: float) -> float | None:
     return took_s / ((end_s - start_s) * run.scenario.clients.processors)
 
 
-def _cpu_use(run: Run, step: Any) -> str:
+def cpu_use(run: Run, step: Any) -> str:
     """Who used how much CPU during a step, the most first."""
     samples = run.frame("processes", "t_ns", "name", "pid", "cpu_s")
     inside = samples[run.seconds(samples["t_ns"]).between(step.start_s, step.end_s)]

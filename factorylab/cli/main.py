@@ -14,6 +14,7 @@ import typer.core
 
 from factorylab.cli import (
     batch_commands,
+    capacity_commands,
     cluster_commands,
     database_commands,
     dead_letters_commands,
@@ -30,7 +31,7 @@ from factorylab.core.errors import LabError, NoRoom, refused
 from factorylab.core.exit_codes import INTERRUPTED
 from factorylab.execution.interrupt import settle
 
-DRIVERS = {"up", "run", "batch", "fault"}
+DRIVERS = {"up", "run", "batch", "capacity", "fault"}
 
 
 class Interruptible(typer.core.TyperGroup):
@@ -66,6 +67,7 @@ cluster_commands.register(app)
 runs_commands.register(app)
 score_commands.register(app)
 batch_commands.register(app)
+capacity_commands.register(app)
 fault_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)

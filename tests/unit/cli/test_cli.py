@@ -21,7 +21,7 @@ __all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtur
 
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
-            "replay", "compare", "report", "trace", "watch", "witness", "dead-letters")  # fmt: skip
+            "replay", "compare", "report", "capacity", "trace", "watch", "witness", "dead-letters")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -55,6 +55,11 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
         (["run", "baseline", "--speed"], ["No such option"]),
         (["batch", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
         (["batch", "experiments/quick.yaml", "--repeat", "0"], ["--repeat", "equal to 1"]),
+        (["capacity", "-p", "start_per_s=fast"], ["start_per_s", "number"]),
+        (["capacity", "-p", "rate=5"], ["rate", "no such key"]),
+        (["capacity", "--vary", "processors"], ["'processors'", "name=value"]),
+        (["capacity", "--vary", "processors=2"], ["processors=2", "list of values"]),
+        (["capacity", "--vary", "processors=[2,99]"], ["processors", "less than or equal to 16", "99"]),
         (["show", "dddddd"], ["no run fits 'dddddd'"]),
         (["replay", "latest"], ["no run fits 'latest'"]),
         (["compare", "latest"], ["Missing argument"]),

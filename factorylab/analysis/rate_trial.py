@@ -1,0 +1,103 @@
+"""What one trial of a capacity search says: whether its rate was kept, and if not, what gave way.
+
+*Kept*: offered as declared, acknowledged and stored in time, the p99 of the latency from the intended send within the
+objective in each measured step, and a consumer lag that does not grow. The last is the criterion of Theodolite, by its
+trend: a backlog that grows is stored in time only as long as the trial is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+import pandas as pd
+
+from factorylab.analysis import rates
+from factorylab.analysis.latency import PARTS
+from factorylab.analysis.limit import cpu_use, gave_way
+from factorylab.analysis.rate_search import Outcome
+from factorylab.analysis.steps import steps
+from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.capacity import MEASURED_STEPS
+
+GROWTH = 0.01
+"""Of the rate: the lag may grow by no more than this. Saw-teeth of 0.1 s of traffic look like 0.7 % over 14 s."""
+PLACES = dict(zip(PARTS, ("generator", "brokers", "processors or store"), strict=True))
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the measured steps: what was offered and stored a second, quantiles of the latency (of the slowest step) and
+    the growth of the lag; NaN where nothing was seen. `gave_way` and `evidence` are empty where the rate was kept."""
+
+    run_id: str
+    rate_per_s: float
+    fleets: int
+    outcome: Outcome
+    offered_per_s: float
+    stored_per_s: float
+    p50_s: float
+    p99_s: float
+    lag_slope_per_s: float
+    gave_way: str = ""
+    evidence: list[str] = []
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """Names of the checks that fired in a trial, but for those that its rate answers for."""
+
+    invalid: Collection[str]
+    failed: Collection[str]
+
+
+def trial(run: Run, latency_s: float, fired: Fired) -> Trial:
+    """Judge a run of `CapacityPlan.trial`. A generator that is late is an outcome, other INVALID checks make the trial
+    inconclusive."""
+    table = run.once(steps).tail(MEASURED_STEPS)
+    slope = rates.slope_per_s(run.once(rates.total_lag), table["start_s"].min(), table["end_s"].max())
+    outcome, place, evidence = _judged(run, table, slope, latency_s, fired)
+    return Trial(
+        run_id=run.folder.run_id,
+        rate_per_s=float(run.scenario.workload.steps_per_s[-1]),
+        fleets=run.scenario.workload.fleets,
+        outcome=outcome,
+        offered_per_s=float(table["offered_per_s"].mean()),
+        stored_per_s=float(table["achieved_per_s"].mean()),
+        p50_s=float(table["p50_s"].max()),
+        p99_s=float(table["p99_s"].max()),
+        lag_slope_per_s=slope,
+        gave_way=place,
+        evidence=evidence,
+    )
+
+
+def _judged(
+    run: Run, table: pd.DataFrame, slope: float, latency_s: float, fired: Fired
+) -> tuple[Outcome, str, list[str]]:
+    """The outcome, what gave way, and how that is known."""
+    late = next((s for s in each(table) if not s.kept), None)
+    behind = next((s for s in each(table) if not s.keeps_up), None)
+    if fired.invalid:
+        return "inconclusive", "", [f"INVALID: {', '.join(sorted(fired.invalid))}"]
+    if late is not None or behind is not None:
+        step = behind if late is None else late
+        place, evidence = gave_way(run, step)
+        return "generator late" if late is not None else "not kept", place, [*evidence, cpu_use(run, step)]
+    place, words = _slow(table, slope, latency_s)
+    if words:
+        return "not kept", place, [words, cpu_use(run, max(each(table), key=lambda s: s.p99_s))]
+    failed = [f"checks fired: {', '.join(sorted(fired.failed))}"] if fired.failed else []
+    return "not kept" if failed else "kept", "", failed
+
+
+def _slow(table: pd.DataFrame, slope: float, latency_s: float) -> tuple[str, str]:
+    """Which part is too slow though it keeps up, and how that is known; empty where none is."""
+    step, rate = max(each(table), key=lambda s: s.p99_s), float(table["rate_per_s"].iloc[0])
+    parts = {part: float(getattr(step, f"{part}_p99_s")) for part in PARTS}
+    if not step.p99_s <= latency_s:
+        spelled = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in parts.items())
+        return PLACES[
+            max(parts, key=lambda part: parts[part])
+        ], f"p99 {step.p99_s:.2f} s, allowed {latency_s:g} s: {spelled}"
+    if not slope <= GROWTH * rate:
+        return PLACES["pipeline"], f"the lag grew by {slope:,.0f} records/s, allowed {GROWTH:.0%} of the rate"
+    return "", ""
