@@ -58,8 +58,8 @@ async def _stop_in_turns(node: TargetNode) -> None:
         if owed_s < slice_s:
             node.go_on()
             await asyncio.sleep(slice_s)
-            node.stop()
             ran_s = time.monotonic() - began_s
+        node.stop()  # also one without a slice: it may have been started anew since, and would run on
         await asyncio.sleep(PERIOD_S - slice_s)
         now = node.look()
         used_s = max(ran_s, now.cpu_s - last.cpu_s) if now.pid == last.pid else ran_s
