@@ -1,11 +1,13 @@
 """PostgreSQL's binary COPY format, built by numpy: https://www.postgresql.org/docs/current/sql-copy.html
 
 Each row is a 16-bit number of fields, then for each field its 32-bit length and its bytes, all big-endian. Fixed-width
-columns without nulls make a row a fixed-width record.
+columns without nulls make a row a fixed-width record. Bytes go as they are: in an INSERT they would be text, two
+characters each, which both sides have to convert.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+FROM_STDIN = " FROM STDIN (FORMAT binary)"
 TRAILER = b"\xff\xff"
 Columns = dict[str, NDArray[Any]]  # of equal lengths
 POSTGRES_EPOCH_US = 946_684_800_000_000  # 2000-01-01 in UTC microseconds: the zero of timestamptz
@@ -31,3 +34,10 @@ def copy_bytes(columns: Mapping[str, NDArray[Any]]) -> bytes:
     for name, column in columns.items():
         rows[f"{name} length"], rows[name] = column.dtype.itemsize, column
     return HEADER + rows.tobytes() + TRAILER
+
+
+def copy_row(*values: str | int | bytes) -> bytes:
+    """One row as the body of COPY … FROM STDIN (FORMAT binary); a number is an `integer` of 32 bits."""
+    fields = [struct.pack(">i", v) if isinstance(v, int) else v.encode() if isinstance(v, str) else v for v in values]
+    row = b"".join(struct.pack(">i", len(field)) + field for field in fields)
+    return HEADER + struct.pack(">h", len(fields)) + row + TRAILER

@@ -12,6 +12,7 @@ Each call is a step of a transaction that the caller makes.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import LiteralString
@@ -22,6 +23,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab.core.errors import LabError
 from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.connection import APPLICATION, in_schema
+from factorylab.factory.store.copy_binary import FROM_STDIN, copy_row
 
 LOCK_S = 2  # a living owner holds a position for milliseconds
 
@@ -123,8 +125,8 @@ class Positions:
         if state.number == 0:
             delete = "DELETE FROM {detector_state} WHERE topic = %s AND partition = %s"
             cursor.execute(in_schema(self._schema, delete), where)
-        insert = "INSERT INTO {detector_state} (topic, partition, part, data) VALUES (%s, %s, %s, %s)"
-        cursor.execute(in_schema(self._schema, insert), (*where, *state))
+        statement = in_schema(self._schema, "COPY {detector_state} (topic, partition, part, data)" + FROM_STDIN)
+        cursor.copy_expert(statement, io.BytesIO(copy_row(self._topic, at.partition, *state)))
 
     def _update(self, cursor: Cursor, change: LiteralString, values: tuple[object, ...], at: At) -> None:
         """Change the row of a position, which must be where its owner believes it to be: the fence."""

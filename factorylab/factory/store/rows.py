@@ -15,7 +15,7 @@ from psycopg2.extras import execute_values
 
 from factorylab.detectors.saved_state import Part
 from factorylab.factory.store.connection import in_schema
-from factorylab.factory.store.copy_binary import Columns, copy_bytes
+from factorylab.factory.store.copy_binary import FROM_STDIN, Columns, copy_bytes
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,7 @@ def insert_new(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
 
 def copy(cursor: Cursor, table: sql.Composable, columns: Columns) -> None:
     """Write columns (equal lengths, no nulls) into a table."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+    statement = sql.SQL("COPY {} ({})" + FROM_STDIN).format(table, sql.SQL(", ").join(map(sql.Identifier, columns)))
     cursor.copy_expert(statement, io.BytesIO(copy_bytes(columns)))
 
 
