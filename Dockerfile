@@ -16,8 +16,8 @@ CMD ["-S"]
 # Of the locked packages, those that the containers need, with the same versions and checksums as everywhere else.
 # `uv pip check` fails the build when one of them needs a package that is not in the list.
 FROM ${PYTHON_IMAGE} AS packages
-ARG PACKAGES="alembic annotated-types confluent-kafka greenlet javaproperties kafka-python mako markupsafe msgspec \
-  numpy pandas prometheus-client psycopg2-binary pyarrow pydantic pydantic-core pydantic-settings python-dateutil \
+ARG PACKAGES="alembic annotated-types confluent-kafka greenlet javaproperties kafka-python llvmlite mako markupsafe \
+  msgspec numba numpy pandas prometheus-client psycopg2-binary pyarrow pydantic pydantic-core pydantic-settings python-dateutil \
   python-dotenv pyyaml sqlalchemy structlog typing-extensions typing-inspection tzdata xxhash"
 # A bundle of certificates inside the image, where the way to the packages is a proxy with a certificate of its own.
 ARG SSL_CERT_FILE
@@ -42,4 +42,7 @@ WORKDIR /app
 # The build fails, and not the first start, where an import lacks a package or a library of the base.
 RUN python -m compileall -q factorylab \
  && python -c 'import factorylab.factory.fleet.fleet, factorylab.factory.processor.processor, factorylab.execution.setup'
+# What the detectors compile is made here: the file system is read-only, and a start is no time for compiling.
+RUN NUMBA_CACHE_DIR=/opt/compiled python -m factorylab.factory.processor.warm_up
+ENV COMPILED_DETECTORS=/opt/compiled NUMBA_CACHE_DIR=/tmp/compiled
 USER 10001:10001

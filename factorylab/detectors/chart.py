@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
-from factorylab.detectors.levels import Floats, Level, Rule
+from factorylab.detectors.compiled import compiled
+from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector, Parameters, State
 
 
@@ -15,6 +18,37 @@ class ChartParameters(Parameters):
     follow: int = Field(300, ge=1, description="readings in which a mean follows a channel by one σ at most")
     limit: float = Field(1.6, gt=0, description="of the score; a single channel's must be 4.2 σ away")
     hysteresis: float = Field(0.3, ge=0, description="an episode ends at limit − hysteresis")
+
+
+@compiled
+def _walk(  # noqa: PLR0917 (a compiled loop takes plain numbers)
+    state: State, rows: Ints, values: Floats, scores: Floats, baseline: int, weight: float, follow: int
+) -> None:
+    channels = values.shape[1]
+    for i in range(len(rows)):
+        own, total = state[rows[i]], 0.0
+        own.n += 1
+        learning, share = own.n <= baseline, max(weight, 1 / own.n)
+        for c in range(channels):
+            own.ewma[c] += share * (values[i, c] - own.ewma[c])
+            if learning:
+                _learn(own, c, values[i, c])
+            spread = np.sqrt(own.ewma_squares[c] / baseline)
+            z = (own.ewma[c] - own.mean[c]) / spread if spread > 0 else 0.0
+            if not learning:
+                own.mean[c] += min(max(z, -1.0), 1.0) * spread / follow
+            total += z * z
+        scores[i] = 0.0 if learning else np.sqrt(total / (channels + 6))
+
+
+@compiled
+def _learn(own: Any, c: int, value: float) -> None:
+    """Moments of the baseline one reading at a time (Welford 1962)."""
+    off = own.ewma[c] - own.ewma_mean[c]
+    mean = own.ewma_mean[c] + off / own.n
+    own.mean[c] += (value - own.mean[c]) / own.n
+    own.ewma_squares[c] += off * (own.ewma[c] - mean)
+    own.ewma_mean[c] = mean
 
 
 class Chart(Detector):
@@ -40,38 +74,11 @@ class Chart(Detector):
     def warm_up(self) -> int:
         return int(self.parameters.baseline)
 
-    def step(self, state: State, values: Floats) -> Floats:
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
         p: ChartParameters = self.parameters
-        values = values.reshape(len(values), self.channels)
-        n = state["n"] = state["n"] + 1
-        weight = np.maximum(p.weight, 1 / n)[:, None]
-        ewma = state["ewma"] = state["ewma"] + weight * (values - state["ewma"])
-        learning = n <= p.baseline
-        if learning.any():
-            self._learn(state, values, learning)
-        spread = np.sqrt(state["ewma_squares"] / p.baseline)
-        z = (ewma - state["mean"]) / np.where(spread > 0, spread, np.inf)
-        follows = np.minimum(np.maximum(z, -1), 1) * spread / p.follow
-        state["mean"] = np.where(learning[:, None], state["mean"], state["mean"] + follows)
-        return np.where(learning, 0.0, np.sqrt(_summed(z * z) / (self.channels + 6)))
-
-    def _learn(self, state: State, values: Floats, learning: np.ndarray) -> None:
-        """Moments of the baseline one reading at a time (Welford 1962)."""
-        n, ewma, use = state["n"][:, None], state["ewma"], learning[:, None]
-        off = ewma - state["ewma_mean"]
-        mean = state["ewma_mean"] + off / n
-        state["mean"] = np.where(use, state["mean"] + (values - state["mean"]) / n, state["mean"])
-        state["ewma_squares"] = np.where(use, state["ewma_squares"] + off * (ewma - mean), state["ewma_squares"])
-        state["ewma_mean"] = np.where(use, mean, state["ewma_mean"])
+        channels = values.reshape(len(values), self.channels)
+        _walk(state, rows, channels, scores, p.baseline, p.weight, p.follow)
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         p: ChartParameters = self.parameters
         return (Rule(f"{prefix}_chart", 2, (Level(p.limit, "warning"),), p.hysteresis),)
-
-
-def _summed(values: Floats) -> Floats:
-    """Row by row, one channel after the other: numpy's own sum may round otherwise for one row than for many."""
-    total = np.zeros(len(values))
-    for channel in values.T:
-        total += channel
-    return total

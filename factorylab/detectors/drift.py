@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from factorylab.detectors.levels import Floats, Level, Rule
-from factorylab.detectors.streaming import MOMENTS, Detector, Parameters, State, learn, standardised
+from factorylab.detectors.compiled import compiled
+from factorylab.detectors.levels import Floats, Ints, Level, Rule
+from factorylab.detectors.streaming import MOMENTS, Detector, Moments, Parameters, State, learnt, standardised
 
 
 class LevelParameters(Parameters):
@@ -16,6 +17,21 @@ class LevelParameters(Parameters):
     k: float = Field(1.5, gt=0, description="slack in s: a shift below it is never summed; see docs/detectors.md")
     h_days: float = Field(0.35, gt=0, description="alarm when the sum exceeds this times the readings of a day")
     clip: float = Field(4, gt=0, description="one reading adds no more than this many s")
+
+
+@compiled
+def _walk(  # noqa: PLR0917 (a compiled loop takes plain numbers)
+    state: State, rows: Ints, values: Floats, scores: Floats, alpha: float, clip: float, warm_up: int, k: float,
+    most: float,
+) -> None:  # fmt: skip
+    for i in range(len(rows)):
+        own = state[rows[i]]
+        known = Moments(own.n, own.mean, own.variance)
+        z = min(max(standardised(known, values[i], warm_up), -clip), clip)
+        above, below = max(own.above + z - k, 0.0), max(own.below - z - k, 0.0)
+        scores[i] = max(above, below) / most
+        own.above, own.below = (0.0, 0.0) if scores[i] > 1 else (above, below)
+        own.n, own.mean, own.variance = learnt(known, values[i], alpha, clip, warm_up)
 
 
 class DriftLevel(Detector):
@@ -34,16 +50,10 @@ class DriftLevel(Detector):
     def warm_up(self) -> int:
         return int(self.parameters.warm_up_days * self.parameters.day_readings)
 
-    def step(self, state: State, values: Floats) -> Floats:
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
         p: LevelParameters = self.parameters
-        z = np.minimum(np.maximum(standardised(state, values, self.warm_up), -p.clip), p.clip)
-        above = np.maximum(state["above"] + z - p.k, 0.0)
-        below = np.maximum(state["below"] - z - p.k, 0.0)
-        scores: Floats = np.maximum(above, below) / (p.h_days * p.day_readings)
-        state["above"] = np.where(scores > 1, 0.0, above)
-        state["below"] = np.where(scores > 1, 0.0, below)
-        learn(state, values, 1 / (p.memory_days * p.day_readings), p.clip, self.warm_up)
-        return scores
+        alpha, most = 1 / (p.memory_days * p.day_readings), p.h_days * p.day_readings
+        _walk(state, rows, values, scores, alpha, p.clip, self.warm_up, p.k, most)
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         return (Rule(f"{prefix}_level", 1, (Level(1, "warning"),), hysteresis=0),)

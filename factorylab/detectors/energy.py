@@ -10,19 +10,23 @@ bounded by `clip` scales: a holiday must not hide the next one. A change that st
 
 from __future__ import annotations
 
-from typing import Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from factorylab.detectors.compiled import compiled
 from factorylab.detectors.levels import Floats, Ints, Level, Rule
-from factorylab.detectors.streaming import Detector, Parameters, State, rounds
+from factorylab.detectors.streaming import Detector, Parameters, State
 
 GAUSSIAN = 1.2533  # √(π/2): a standard deviation by a mean deviation, for Gaussian noise
 WEEK_H = 168
 SLOT = np.dtype([("weeks", "u1"), ("mean", "<f4"), ("deviation", "<f4")])
+SCALE, ONE = np.float32(GAUSSIAN), np.float32(1)  # with the precision of the state
 OWN_BINS = 4  # a sensor's own state has the room of so many slots, behind its slots
+BINS = 2 * WEEK_H + OWN_BINS
 SENSOR = np.dtype(
     {
         # n: readings in the spread; mean, deviation, weeks: the slot as it was when the hour began that is not over;
@@ -56,6 +60,84 @@ class EnergyParameters(Parameters):
         return self
 
 
+class _Constants(NamedTuple):
+    """What the loop needs to know, as plain numbers; with the precision of the state where they meet it alone."""
+
+    hour_readings: int
+    history_weeks: int
+    slot_share: float
+    level_readings: np.float32
+    spread_share: float
+    floor: np.float32
+    clip: np.float32
+
+
+Tables = tuple[State, Ints, NDArray[np.int32], NDArray[np.bool_]]
+"""State by row, the row of each reading's slot, rows by key, and which rows have changed."""
+
+
+@compiled
+def _walk(  # noqa: PLR0917 (a compiled loop takes plain arrays)
+    mine: State, turns: Ints, sensors: Ints, bins: Ints, roots: Floats, scores: Floats, tables: Tables, p: _Constants
+) -> None:
+    state, slots, row_of, changed = tables
+    for i in range(len(turns)):
+        own = mine[turns[i]]
+        if own.bin != bins[i] or own.readings >= p.hour_readings or own.readings == 0:
+            if own.readings > 0:
+                row = row_of[sensors[i] * BINS + own.bin]
+                _learn_hour(state[row], own, p)
+                changed[row] = True
+            slot = state[slots[i]]
+            own.weeks, own.mean, own.deviation = slot.weeks, slot.mean, slot.deviation
+            own.readings, own.sum, own.off, own.bin = 0, 0, 0, bins[i]
+        scores[i] = _scored(own, roots[i], p)
+
+
+@compiled
+def _scored(own: Any, root: float, p: _Constants) -> float:
+    size = abs(own.mean)
+    share = max(p.floor, SCALE * own.spread)
+    scale = max(SCALE * own.deviation, share * size)
+    if scale == 0:
+        scale = np.float32(np.inf)  # nothing is known yet, or nothing else than 0
+    expected = (ONE + own.shift) * own.mean
+    error, learnt, score = root - expected, own.weeks >= p.history_weeks, 0.0
+    if learnt:
+        score = abs(error) / scale
+        bound = p.clip * scale
+        error = min(max(error, -bound), bound)
+    off = abs(error)
+    _learn(own, error, off, size, share / scale, p)
+    own.sum = np.float32(own.sum + (expected + error))
+    own.off = np.float32(own.off + off)
+    own.readings += 1
+    return score
+
+
+@compiled
+def _learn(  # noqa: PLR0917 (a compiled loop takes plain numbers)
+    own: Any, error: float, off: float, size: np.float32, certainty: np.float32, p: _Constants
+) -> None:
+    """Shift and spread; a slot says as much about the shift as it is certain of itself."""
+    own.shift = np.float32(own.shift + error * size * (certainty * certainty / p.level_readings))
+    if own.weeks > 1 and size > 0:
+        n: int = min(own.n + 1, 65_000)
+        own.n, weight = n, max(p.spread_share, 1 / n)
+        own.spread = np.float32(own.spread + weight * (min(off, float(size)) / size - own.spread))
+
+
+@compiled
+def _learn_hour(slot: Any, hour: Any, p: _Constants) -> None:
+    """Let a slot learn from an hour that is over; the first one is its mean and says nothing about deviations."""
+    n: int = min(hour.weeks, 254) + 1  # more than 255 would change nothing
+    weight, readings = max(p.slot_share, 1 / n), np.float32(hour.readings)
+    off = max(p.slot_share, 1 / max(n - 1, 1)) if hour.weeks > 0 else 0.0
+    slot.weeks = n
+    slot.mean = np.float32(hour.mean + weight * (hour.sum / readings - hour.mean))
+    slot.deviation = np.float32(hour.deviation + off * (hour.off / readings - hour.deviation))
+
+
 class Energy(Detector):
     """|√x − expected| / scale, by the hour of the week.
 
@@ -64,7 +146,7 @@ class Energy(Detector):
     """
 
     NAME = "energy"
-    BINS = 2 * WEEK_H + OWN_BINS  # hours of the week, stopped and running; and the sensor's own
+    BINS = BINS  # hours of the week, stopped and running; and the sensor's own
     Parameters = EnergyParameters
 
     def layout(self) -> np.dtype[np.void]:
@@ -74,77 +156,31 @@ class Energy(Detector):
     def warm_up(self) -> int:
         return int(self.parameters.history_weeks * WEEK_H * self.parameters.hour_readings)
 
-    def score(self, sensors: Ints, values: Floats, bins: Ints | None = None, fed: list[Ints] | None = None) -> Floats:
+    def score(self, sensors: Ints, values: Floats, bins: Ints | None = None) -> Floats:
+        """Scores of √x; what readings teach is kept with the sensor until the hour is over."""
         bins = np.zeros_like(sensors) if bins is None else bins
         slots, own_slots = self._rows(sensors * self.BINS + bins), np.arange(OWN_BINS, 0, -1)
-        own = self._rows((sensors + 1)[:, None] * self.BINS - own_slots)
-        self._changed[slots] = self._changed[own] = True
+        which, turns = np.unique(sensors, return_inverse=True)
+        own = self._rows((which + 1)[:, None] * self.BINS - own_slots)
+        mine = self.state[own].view(SENSOR)[:, 0]
         roots, scores = np.sign(values) * np.sqrt(np.abs(values)), np.zeros(len(values))
-        for rows in rounds(sensors) if fed is None else fed:
-            at = own[rows]
-            state = self.state[at].view(SENSOR)[:, 0]
-            begins = (state["bin"] != bins[rows]) | (state["readings"] >= self.parameters.hour_readings)
-            begins |= state["readings"] == 0
-            if begins.any():
-                self._learn_hours(sensors[rows][begins], state[begins])
-                state[begins] = self._new_hours(state[begins], bins[rows][begins], slots[rows][begins])
-            scores[rows] = self.step(state, roots[rows])
-            self.state[at] = state.view(SLOT).reshape(-1, OWN_BINS)
+        tables = self.state, slots, self._row_of, self._changed
+        _walk(mine, turns, sensors, bins, roots, scores, tables, self._constants)
+        self.state[own] = mine.view(SLOT).reshape(-1, OWN_BINS)
+        self._changed[slots] = self._changed[own] = True
         return scores
 
-    def step(self, state: State, values: Floats) -> Floats:
-        """Scores of √x; what they teach is kept with the sensor until the hour is over."""
-        p: EnergyParameters = self.parameters
-        size = np.abs(state["mean"])
-        share = np.maximum(p.floor, GAUSSIAN * state["spread"])
-        scale = np.maximum(GAUSSIAN * state["deviation"], share * size)
-        scale[scale == 0] = np.inf  # nothing is known yet, or nothing else than 0
-        expected = (1 + state["shift"]) * state["mean"]
-        error = values - expected
-        learnt = state["weeks"] >= p.history_weeks
-        scores = np.where(learnt, np.abs(error) / scale, 0.0)
-        bound = np.where(learnt, p.clip * scale, np.inf)
-        error = np.minimum(np.maximum(error, -bound), bound)
-        off = np.abs(error)
-        self._learn(state, error, off, size, share / scale)
-        state["sum"] += expected + error
-        state["off"] += off
-        state["readings"] += 1
-        return scores
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+        raise NotImplementedError("energy looks at two rows of state: see score")
 
-    def _learn(self, state: State, error: Floats, off: Floats, size: Floats, certainty: Floats) -> None:
-        """Shift and spread; a slot says as much about the shift as it is certain of itself."""
+    @cached_property
+    def _constants(self) -> _Constants:
         p: EnergyParameters = self.parameters
         day = 24 * p.hour_readings
-        state["shift"] += error * size * (certainty * certainty / (p.level_days * day))
-        seen = (state["weeks"] > 1) & (size > 0)
-        n = state["n"] = np.minimum(state["n"] + seen, 65_000)
-        weight = seen * np.maximum(1 / (p.spread_weeks * 7 * day), 1 / np.maximum(n, 1))
-        state["spread"] += weight * (np.minimum(off, size) / np.where(seen, size, 1.0) - state["spread"])
-
-    def _learn_hours(self, sensors: Ints, state: State) -> None:
-        """Let slots learn from the hours that are over."""
-        p: EnergyParameters = self.parameters
-        over = state["readings"] > 0
-        hour = state[over]
-        n = np.minimum(hour["weeks"], 254) + 1  # more than 255 would change nothing
-        known = hour["weeks"] > 0  # the first hour is the mean itself and says nothing about deviations
-        weight = np.maximum(1 / p.memory_weeks, 1 / n)
-        off = np.where(known, np.maximum(1 / p.memory_weeks, 1 / np.maximum(n - 1, 1)), 0.0)
-        slot = np.empty(len(hour), SLOT)
-        slot["weeks"] = n
-        slot["mean"] = hour["mean"] + weight * (hour["sum"] / hour["readings"] - hour["mean"])
-        slot["deviation"] = hour["deviation"] + off * (hour["off"] / hour["readings"] - hour["deviation"])
-        at = self._rows(sensors[over] * self.BINS + hour["bin"])
-        self.state[at], self._changed[at] = slot, True
-
-    def _new_hours(self, state: State, bins: Ints, slots: Ints) -> State:
-        """The state of sensors at the begin of an hour."""
-        slot = self.state[slots]
-        for name in ("weeks", "mean", "deviation"):
-            state[name] = slot[name]
-        state["readings"], state["sum"], state["off"], state["bin"] = 0, 0, 0, bins
-        return state
+        return _Constants(
+            p.hour_readings, p.history_weeks, 1 / p.memory_weeks, np.float32(p.level_days * day),
+            1 / (p.spread_weeks * 7 * day), np.float32(p.floor), np.float32(p.clip),
+        )  # fmt: skip
 
     @staticmethod
     def bin_of(hour_of_week: Ints, running: NDArray[np.bool_]) -> Ints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from factorylab.detectors.levels import Floats, Level, Rule
+from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector, Parameters, State
 
 
@@ -20,9 +20,9 @@ class OutOfRange(Detector):
     NAME = "range"
     Parameters = RangeParameters
 
-    def step(self, state: State, values: Floats) -> Floats:
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
         p: RangeParameters = self.parameters
-        return np.maximum(np.maximum(p.low - values, values - p.high), 0.0)
+        scores[:] = np.maximum(np.maximum(p.low - values, values - p.high), 0.0)
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         return (Rule(f"{prefix}_range", 1, (Level(0, "warning"),), hysteresis=0),)

@@ -15,7 +15,7 @@ from factorylab.core.messages import SENSOR_KINDS
 from factorylab.detectors.levels import Ints, Level, LevelDetector, Rule, Track
 from factorylab.detectors.rules import Columns, RuleSet, watches
 from factorylab.detectors.saved_state import VERSION, Part, PartState, decode, encode
-from factorylab.detectors.streaming import Detector, rounds
+from factorylab.detectors.streaming import Detector
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,10 @@ class PartitionDetectors:
         `columns` holds the kind's measures and `seq`, all of the length of `slots`.
         """
         events = []
-        fed = rounds(slots)
         for watch, levels in self._watches[kind]:
             scores = watch.measure(columns)
             if watch.detector is not None:
-                scores = watch.detector.score(slots, scores, watch.bins and watch.bins(columns), fed)
+                scores = watch.detector.score(slots, scores, watch.bins and watch.bins(columns))
             for level_detector in levels:
                 for row, level in level_detector.score(slots, scores):
                     events.append(Event(row, level_detector.rule, level, float(scores[row])))

@@ -1,19 +1,19 @@
-"""What detectors share: a state of constant size a sensor, and readings fed in rounds.
+"""What detectors share: a state of constant size a sensor, and a rule that is applied to one reading after the other.
 
-A round holds at most one reading of each sensor, so a step over a whole round is vectorised and yet exact and
-sequential for each sensor. Steps use nothing but IEEE additions, multiplications, divisions, square roots and
-comparisons, which give the same bits for one reading as for a thousand: where batches begin and end changes nothing.
+Rules use nothing but IEEE additions, multiplications, divisions, square roots and comparisons, in a fixed order, and
+see the readings in the order of the log: where batches begin and end changes nothing.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from factorylab.detectors.compiled import compiled
 from factorylab.detectors.levels import Floats, Ints, Rule
 
 State = NDArray[Any]  # a structured array, one row a sensor (or a sensor and bin)
@@ -25,22 +25,10 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def rounds(sensors: Ints) -> list[Ints]:
-    """Rows by how many rows of the same sensor come before them: the first of each sensor, the second, …"""
-    if not len(sensors):
-        return []
-    order = np.argsort(sensors, kind="stable")
-    in_order = sensors[order]
-    first = np.flatnonzero(np.r_[True, in_order[1:] != in_order[:-1]])
-    nth = np.arange(len(sensors)) - np.repeat(first, np.diff(np.r_[first, len(sensors)]))
-    by_nth = np.argsort(nth, kind="stable")
-    return np.split(order[by_nth], np.cumsum(np.bincount(nth))[:-1])
-
-
 class Detector(ABC):
     """Turns readings into scores; `rules` says which scores are worth an alert.
 
-    To add one: a subclass in a file of its own in this package, with `NAME`, `Parameters`, `step`, `rules` and, where
+    To add one: a subclass in a file of its own in this package, with `NAME`, `Parameters`, `walk`, `rules` and, where
     it has state, `layout`. It is then in the table of parameters, in `factorylab score`, and its state is saved;
     `rules.py` says where the factory uses it.
     """
@@ -63,11 +51,12 @@ class Detector(ABC):
         return np.dtype([])
 
     @abstractmethod
-    def step(self, state: State, values: Floats) -> Floats:
-        """Scores of one round; `state` (one row a reading) is changed in place, after scoring.
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+        """Score readings in their order: `scores[i]` of `values[i]`, whose sensor's state is `state[rows[i]]` and is
+        changed after scoring.
 
-        `values` has the shape (readings,), or (readings, channels) for several channels. A detector without state
-        gets all readings at once.
+        `values` has the shape (readings,), or (readings, channels) for several channels. Without state there are no
+        rows to look at.
         """
 
     @abstractmethod
@@ -79,22 +68,13 @@ class Detector(ABC):
         """Readings of a sensor that are only learnt from: it raises nothing yet."""
         return 0
 
-    def score(self, sensors: Ints, values: Floats, bins: Ints | None = None, fed: list[Ints] | None = None) -> Floats:
-        """Scores of readings in order.
-
-        With `bins` (0 ≤ bin < BINS) each sensor has a state per bin. `fed` are the rounds of `sensors`, where the
-        caller has them already.
-        """
-        if not self.state.dtype.itemsize:
-            return self.step(self.state, values)
-        rows_of = self._rows(sensors if bins is None else sensors * self.BINS + bins)
-        self._changed[rows_of] = True
-        scores = np.zeros(len(sensors))
-        for rows in rounds(sensors) if fed is None else fed:
-            at = rows_of[rows]
-            state = self.state[at]
-            scores[rows] = self.step(state, values[rows])
-            self.state[at] = state
+    def score(self, sensors: Ints, values: Floats, bins: Ints | None = None) -> Floats:
+        """Scores of readings in order. With `bins` (0 ≤ bin < BINS) each sensor has a state per bin."""
+        rows, scores = np.zeros(0, np.int64), np.zeros(len(values))
+        if self.state.dtype.itemsize:
+            rows = self._rows(sensors if bins is None else sensors * self.BINS + bins)
+            self._changed[rows] = True
+        self.walk(self.state, rows, np.ascontiguousarray(values, np.float64), scores)
         return scores
 
     def _rows(self, keys: Ints) -> Ints:
@@ -141,29 +121,35 @@ class Detector(ABC):
             self.state[at] = np.frombuffer(rows, layout)
 
 
-MOMENTS: list[tuple[str, str]] = [("n", "<i8"), ("mean", "<f8"), ("variance", "<f8")]
+MOMENTS: list[tuple[str, str]] = [("n", "<i8"), ("mean", "<f8"), ("variance", "<f8")]  # fields of a state
 
 
-def learn(state: State, values: Floats, alpha: float, clip: float, warm_up: int) -> None:
-    """One step of the exponentially weighted mean and variance in the fields of `MOMENTS` (West 1979, Finch 2009):
+class Moments(NamedTuple):
+    """How much was learnt of a sensor, its mean and its variance."""
+
+    n: int
+    mean: float
+    variance: float
+
+
+@compiled
+def learnt(known: Moments, value: float, alpha: float, clip: float, warm_up: int) -> Moments:
+    """One step of the exponentially weighted mean and variance (West 1979, Finch 2009):
 
         e = x − m; m += αe; s² = (1−α)(s² + αe²)
 
     α is 1/n until that falls below `alpha`, so the first readings weigh alike. After `warm_up` readings e is clipped
     to ±`clip` s: one wild reading must not widen the limits that are to catch the next (not while s is 0).
     """
-    state["n"] += 1
-    weight = np.maximum(alpha, 1 / state["n"])
-    error = values - state["mean"]
-    spread = np.sqrt(state["variance"])
-    bound = np.where((state["n"] > warm_up) & (spread > 0), clip * spread, np.inf)
-    error = np.minimum(np.maximum(error, -bound), bound)
-    state["mean"] += weight * error
-    state["variance"] = (1 - weight) * (state["variance"] + weight * error * error)
+    n, error, spread = known.n + 1, value - known.mean, np.sqrt(known.variance)
+    weight = max(alpha, 1 / n)
+    if n > warm_up and spread > 0:
+        error = min(max(error, -clip * spread), clip * spread)
+    return Moments(n, known.mean + weight * error, (1 - weight) * (known.variance + weight * error * error))
 
 
-def standardised(state: State, values: Floats, warm_up: int) -> Floats:
-    """(x − m) / s by the fields of `MOMENTS`; 0 until `warm_up` readings were learnt, and where s is 0."""
-    spread = np.sqrt(state["variance"])
-    known = (state["n"] >= max(warm_up, 1)) & (spread > 0)
-    return np.where(known, (values - state["mean"]) / np.where(known, spread, 1.0), 0.0)
+@compiled
+def standardised(known: Moments, value: float, warm_up: int) -> float:
+    """(x − m) / s; 0 until `warm_up` readings were learnt, and where s is 0."""
+    spread = np.sqrt(known.variance)
+    return float((value - known.mean) / spread) if known.n >= max(warm_up, 1) and spread > 0 else 0.0

@@ -5,12 +5,25 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from factorylab.detectors.levels import Floats, Level, Rule
+from factorylab.detectors.compiled import compiled
+from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector, Parameters, State
 
 
 class StuckParameters(Parameters):
     times: int = Field(10, ge=2, description="identical values in a row that raise it: noise never repeats so often")
+
+
+MOST = 1_000_000  # times that are counted: no episode is told apart by more
+
+
+@compiled
+def _walk(state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+    for i in range(len(rows)):
+        own = state[rows[i]]
+        times = (own.times if values[i] == own.last else 0) + 1
+        own.last, own.times = values[i], min(times, MOST)
+        scores[i] = times
 
 
 class Stuck(Detector):
@@ -22,11 +35,8 @@ class Stuck(Detector):
     def layout(self) -> np.dtype[np.void]:
         return np.dtype([("last", "<f8"), ("times", "<i4")])
 
-    def step(self, state: State, values: Floats) -> Floats:
-        times = np.where(values == state["last"], state["times"], 0) + 1
-        state["last"] = values
-        state["times"] = np.minimum(times, 1_000_000)
-        return times.astype(np.float64)
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+        _walk(state, rows, values, scores)
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         return (Rule(f"{prefix}_stuck", 1, (Level(self.parameters.times - 1, "warning"),), hysteresis=0),)

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from factorylab.detectors.levels import Floats, Level, Rule
+from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector, Parameters, State
 
 
@@ -29,8 +29,8 @@ class Threshold(Detector):
     NAME = "threshold"
     Parameters = ThresholdParameters
 
-    def step(self, state: State, values: Floats) -> Floats:
-        return values
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+        scores[:] = values
 
     def rules(self, prefix: str) -> tuple[Rule, ...]:
         p: ThresholdParameters = self.parameters

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import Field
 
+from factorylab.detectors.compiled import compiled
 from factorylab.detectors.levels import Floats, Ints, Level, Rule
 from factorylab.detectors.streaming import Detector, Parameters, State
 
@@ -52,6 +53,127 @@ class VibrationParameters(Parameters):
     dwell: int = Field(1, ge=1, description="windows in a row; the EWMA looks at several anyway")
 
 
+class _Constants(NamedTuple):
+    """What the loop needs to know, as plain numbers."""
+
+    baseline: int
+    fitted: int
+    usual_share: float
+    weight: float
+    clip: float
+    floor: float
+    wander: float
+    margin: float
+    least: float
+
+
+@compiled
+def _walk(state: State, rows: Ints, values: Floats, scores: Floats, p: _Constants) -> None:
+    for i in range(len(rows)):
+        own = state[rows[i]]
+        own.n += 1
+        if own.n <= p.fitted:
+            _fit(own, values[i], p)
+        else:
+            scores[i] = _judged(own, _distance(own, values[i], p), p)
+
+
+@compiled
+def _fit(own: Any, values: Floats, p: _Constants) -> None:
+    """Mean and covariance (in `matrix`) of the first windows; the last one makes of them what distances need."""
+    error, share = np.zeros(len(values)), 1 / own.n
+    for c in range(len(values)):
+        if own.n <= 2:  # the lower of two: a first knock is no mean
+            own.mean[c] = values[c] if own.n == 1 else min(own.mean[c], values[c])
+        bound = KNOCK * max(np.sqrt(own.matrix[c, c]), FIRST * abs(own.mean[c]))
+        error[c] = min(max(values[c] - own.mean[c], -bound), bound)
+        if own.n > 2:
+            own.mean[c] += error[c] / own.n
+        own.ewma[c] += max(p.weight, share) * (error[c] - own.ewma[c])
+        own.slow[c] += (own.ewma[c] * own.ewma[c] - own.slow[c]) / own.n
+    for c in range(len(values)):
+        for d in range(len(values)):
+            own.matrix[c, d] = (1 - share) * (own.matrix[c, d] + share * error[c] * error[d])
+    if own.n == p.fitted:
+        _settle(own, len(values), p)
+
+
+@compiled
+def _settle(own: Any, channels: int, p: _Constants) -> None:
+    """Variances, and W with W R Wᵀ = 1 for the shrunk correlations R."""
+    correlation, spread, kept = np.ones((channels, channels)), np.zeros(channels), p.fitted / (p.fitted + channels / 2)
+    for c in range(channels):
+        variance = own.matrix[c, c]
+        own.variance[c] = variance * (p.fitted / (p.fitted - 1))
+        own.slow[c] = p.wander * max(own.slow[c] - p.usual_share * own.variance[c], 0.0)
+        spread[c] = np.sqrt(variance) if variance > 0 else np.inf
+    for c in range(channels):
+        for d in range(channels):
+            if c != d:
+                correlation[c, d] = kept * (own.matrix[c, d] / spread[c] / spread[d])
+    root = inverse_root(correlation)
+    for c in range(channels):
+        for d in range(channels):
+            own.matrix[c, d] = root[c, d]
+
+
+@compiled
+def inverse_root(matrix: Floats) -> Floats:
+    """W with W A Wᵀ = 1 for a positive definite A of shape (p, p), by elimination.
+
+    Element by element, since a library's sums may differ in the last bit from one machine to the next.
+    """
+    size = len(matrix)
+    left, root = matrix.copy(), np.zeros((size, size))
+    for c in range(size):
+        root[c, c] = 1.0
+    for at in range(size):
+        for c in range(at + 1, size):
+            factor = left[c, at] / left[at, at]
+            for d in range(size):
+                root[c, d] -= factor * root[at, d]
+                left[c, d] -= factor * left[at, d]
+    for c in range(size):
+        scale = np.sqrt(left[c, c])
+        for d in range(size):
+            root[c, d] /= scale
+    return root
+
+
+@compiled
+def _distance(own: Any, values: Floats, p: _Constants) -> float:
+    age = own.n - (p.baseline if own.n > p.baseline else p.fitted)  # each part begins anew
+    weight = max(p.weight, 1 / age)
+    own.share = (1 - weight) * (1 - weight) * own.share + weight * weight
+    channels, turned, total = len(values), np.zeros(len(values)), 0.0
+    for c in range(channels):
+        lasting = p.floor * own.mean[c]
+        wander = max(lasting * lasting, own.slow[c])
+        bound = p.clip * np.sqrt(own.variance[c] + wander)
+        difference = min(max(values[c] - own.mean[c], -bound), bound)
+        own.ewma[c] += weight * (difference - own.ewma[c])
+        spread = np.sqrt(own.share * own.variance[c] + wander)
+        q = own.ewma[c] / spread if spread > 0 else 0.0
+        for d in range(channels):
+            turned[d] += own.matrix[d, c] * q
+    for c in range(channels):
+        total += turned[c] * turned[c]
+    return float(np.sqrt(total / channels))
+
+
+@compiled
+def _judged(own: Any, far: float, p: _Constants) -> float:
+    """The score; 0 while distances are held out, which only add to what is known of them."""
+    if own.n <= p.baseline:
+        share = 1 / max(own.n - p.fitted, 1)
+        error = far - own.far_mean
+        own.far_mean += share * error
+        own.far_variance = (1 - share) * (own.far_variance + share * error * error)
+        return 0.0
+    few = 1 + FEW / (p.baseline - p.fitted)
+    return float(far / max(own.far_mean + p.margin * few * np.sqrt(own.far_variance), p.least))
+
+
 class Vibration(Detector):
     """Distance of all features together from the healthy windows of the same load, in units of a limit that is learnt.
 
@@ -88,43 +210,15 @@ class Vibration(Detector):
         """Windows of the baseline that give means and correlations; the others are held out."""
         return int(self.parameters.baseline) * 3 // 5
 
-    def step(self, state: State, values: Floats) -> Floats:
-        values = values.reshape(len(values), self.channels)
-        state["n"] += 1
-        new, scores = state["n"] <= self.fitted, np.zeros(len(values))
-        if new.any():
-            state[new] = self._fit(state[new], values[new])
-        if not new.all():
-            known = state[~new]
-            far = self._distance(known, values[~new])
-            scores[~new] = self._judge(known, far)
-            state[~new] = known
-        return scores
+    def walk(self, state: State, rows: Ints, values: Floats, scores: Floats) -> None:
+        _walk(state, rows, values.reshape(len(values), self.channels), scores, self._learnt)
 
-    def _fit(self, state: State, values: Floats) -> State:
-        """Mean and covariance (in `matrix`) of the first windows; the last one makes of them what distances need."""
-        n = state["n"][:, None]
-        start = np.where(
-            n == 1, values, np.minimum(state["mean"], values)
-        )  # the lower of two: a first knock is no mean
-        state["mean"] = np.where(n <= 2, start, state["mean"])
-        spread = np.sqrt(np.diagonal(state["matrix"], axis1=1, axis2=2))
-        bound = KNOCK * np.maximum(spread, FIRST * np.abs(state["mean"]))
-        error = np.minimum(np.maximum(values - state["mean"], -bound), bound)
-        state["mean"] += np.where(n > 2, error / n, 0.0)
-        share = 1 / n[:, :, None]
-        state["matrix"] = (1 - share) * (state["matrix"] + share * error[:, :, None] * error[:, None, :])
-        state["ewma"] += np.maximum(self.parameters.weight, 1 / n) * (error - state["ewma"])
-        state["slow"] += (state["ewma"] * state["ewma"] - state["slow"]) / n
-        done = state["n"] == self.fitted
-        if done.any():
-            covariance = state["matrix"][done]
-            variance = np.diagonal(covariance, axis1=1, axis2=2)
-            state["variance"][done] = variance * (self.fitted / (self.fitted - 1))
-            slow = state["slow"][done] - self._usual_share * state["variance"][done]
-            state["slow"][done] = self.parameters.wander * np.maximum(slow, 0.0)
-            state["matrix"][done] = inverse_root(self._shrunk(covariance, np.sqrt(variance)))
-        return state
+    @cached_property
+    def _learnt(self) -> _Constants:
+        p: VibrationParameters = self.parameters
+        return _Constants(
+            p.baseline, self.fitted, self._usual_share, p.weight, p.clip, p.floor, p.wander, p.margin, p.least
+        )
 
     @cached_property
     def _usual_share(self) -> float:
@@ -135,38 +229,6 @@ class Vibration(Detector):
             shares.append((1 - weight) ** 2 * shares[-1] + weight**2)
         return sum(shares) / len(shares)
 
-    def _shrunk(self, covariance: Floats, spread: Floats) -> Floats:
-        scale = np.where(spread > 0, spread, np.inf)
-        kept = self.fitted / (self.fitted + self.channels / 2)
-        correlation = covariance / scale[:, :, None] / scale[:, None, :]
-        return np.asarray(np.where(np.eye(self.channels) > 0, 1.0, kept * correlation))
-
-    def _distance(self, state: State, values: Floats) -> Floats:
-        p: VibrationParameters = self.parameters
-        age = state["n"] - np.where(state["n"] > p.baseline, p.baseline, self.fitted)  # each part begins anew
-        weight = np.maximum(p.weight, 1 / age)
-        wander = np.maximum((p.floor * state["mean"]) ** 2, state["slow"])
-        bound = p.clip * np.sqrt(state["variance"] + wander)
-        difference = np.minimum(np.maximum(values - state["mean"], -bound), bound)
-        state["ewma"] += weight[:, None] * (difference - state["ewma"])
-        state["share"] = (1 - weight) * (1 - weight) * state["share"] + weight * weight
-        spread = np.sqrt(state["share"][:, None] * state["variance"] + wander)
-        q = state["ewma"] / np.where(spread > 0, spread, np.inf)
-        return root_mean_square(state["matrix"], q)
-
-    def _judge(self, state: State, far: Floats) -> Floats:
-        """Scores; 0 while distances are held out, which only add to what is known of them."""
-        p: VibrationParameters = self.parameters
-        held_out = state["n"] <= p.baseline
-        share = 1 / np.maximum(state["n"] - self.fitted, 1)
-        error = np.where(held_out, far - state["far_mean"], 0.0)
-        state["far_mean"] += share * error
-        grown = (1 - share) * (state["far_variance"] + share * error * error)
-        state["far_variance"] = np.where(held_out, grown, state["far_variance"])
-        few = 1 + FEW / (p.baseline - self.fitted)
-        limit = np.maximum(state["far_mean"] + p.margin * few * np.sqrt(state["far_variance"]), p.least)
-        return np.asarray(np.where(held_out, 0.0, far / limit))
-
     @classmethod
     def bin_of(cls, load_percent: Floats) -> Ints:
         """The bin of a load; what is above twice the rated load shares one."""
@@ -176,26 +238,3 @@ class Vibration(Detector):
         p: VibrationParameters = self.parameters
         levels = (Level(p.warning, "warning"), Level(p.critical, "critical"))
         return (Rule(f"{prefix}_change", 2, levels, p.hysteresis, p.dwell),)
-
-
-def inverse_root(matrices: Floats) -> Floats:
-    """W with W A Wᵀ = 1 for each positive definite A, by elimination; shape (…, p, p).
-
-    Element by element, since a library's sums may differ in the last bit from one machine to the next.
-    """
-    left, root = matrices.copy(), np.broadcast_to(np.eye(matrices.shape[-1]), matrices.shape).copy()
-    for at in range(matrices.shape[-1]):
-        factor = left[:, at + 1 :, at, None] / left[:, at, None, at, None]
-        root[:, at + 1 :] -= factor * root[:, at, None, :]
-        left[:, at + 1 :] -= factor * left[:, at, None, :]
-    return np.asarray(root / np.sqrt(np.diagonal(left, axis1=1, axis2=2))[:, :, None])
-
-
-def root_mean_square(matrices: Floats, vectors: Floats) -> Floats:
-    """√(|A v|² / p) for each A (p, p) and v (p), summed in a fixed order."""
-    turned, total = np.zeros_like(vectors), np.zeros(len(vectors))
-    for at in range(vectors.shape[1]):
-        turned += matrices[:, :, at] * vectors[:, at, None]
-    for at in range(vectors.shape[1]):
-        total += turned[:, at] * turned[:, at]
-    return np.asarray(np.sqrt(total / vectors.shape[1]))

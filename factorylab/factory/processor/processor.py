@@ -31,6 +31,7 @@ from factorylab.factory.processor.contest import OwnershipLost
 from factorylab.factory.processor.member import Member
 from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import Polls
+from factorylab.factory.processor.warm_up import warm_up
 from factorylab.factory.store.crash_points import reached
 
 POLL_S = 0.1
@@ -163,6 +164,7 @@ class Processor:
 
 def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     """Create what is missing in the database, then work."""
+    warm_up()
     wait_for_schema(config, logger, stop)
     if not stop:
         Processor(config, logger, stop).run()

@@ -13,7 +13,6 @@ from factorylab.detectors import detector_catalog
 from factorylab.detectors.partition_detectors import PartitionDetectors
 from factorylab.detectors.rules import Columns
 from factorylab.detectors.saved_state import Part, decode, encode
-from factorylab.detectors.streaming import rounds
 
 SENSORS, READINGS = 7, 4200
 Log = tuple[list[str], Columns]
@@ -195,10 +194,3 @@ def test_state_of_another_layout_is_refused() -> None:
     wide.score(np.zeros(5, np.int64), np.ones((5, 3)))
     with pytest.raises(ValueError, match="another layout"):
         detector_catalog.build("chart", channels=2).load(*wide.dump())
-
-
-def test_rounds_hold_each_sensor_once_and_in_order() -> None:
-    """Every row is in one round, no sensor is twice in a round, and its rows come in their order."""
-    sensors = np.array([3, 1, 3, 3, 2, 1])
-    assert [sorted(r.tolist()) for r in rounds(sensors)] == [[0, 1, 4], [2, 5], [3]]
-    assert rounds(np.array([], np.int64)) == []

@@ -48,7 +48,15 @@ class DeadProducer:
     def __init__(self, *, reports: bool) -> None:
         self._reports, self._out = reports, list[Callable[..., None]]()
 
-    def produce(self, _topic: str, value: bytes, *_: object, on_delivery: Callable[..., None], **__: object) -> None:
+    def produce(
+        self,
+        topic: str,
+        value: bytes,
+        key: bytes | None = None,
+        partition: int = -1,
+        on_delivery: Callable[..., None] = print,
+        headers: object = None,
+    ) -> None:
         if not self._reports:
             raise KafkaException(DEAD)
         self._out.append(on_delivery)
