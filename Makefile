@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: `make lab` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test test-unit lint docs start stop status logs notebook report clean
+.PHONY: help setup lab test test-unit bench lint docs start stop status logs notebook report clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,6 +34,9 @@ test: setup ## all tests, the notebooks included, against a real cluster
 
 test-unit: setup ## the tests that need nothing but this Python
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -p no:nbmake tests/unit tests/notebooks
+
+bench: setup ## how fast the whole path is, beside Kafka's own tools and a raw COPY; a quarter of an hour, on a quiet machine
+	@$(BIN)/python -m tests.measure.bench
 
 lint: setup ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -58,7 +58,7 @@ def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
     with SharedLab(settings, milestones(say)) as lab:
         while (rate := next_rate(plan, tried(trials))) is not None:
             say(f"trial {len(trials) + 1}: {rate:,g} readings/s for {plan.trial_s:g} s")
-            one = _carry_out(plan, rate, fleets, lab, say)
+            one = carry_out(plan, rate, fleets, lab, say)
             say(f"  {one.outcome}: {_words(one)}")
             trials.append(one)
             if one.outcome == "generator late" and fleets < plan.fleets_max:
@@ -91,7 +91,7 @@ def write(path: Path, found: Capacity) -> None:
     beside.replace(path)
 
 
-def _carry_out(plan: CapacityPlan, rate_per_s: float, fleets: int, lab: SharedLab, say: Say) -> Trial:
+def carry_out(plan: CapacityPlan, rate_per_s: float, fleets: int, lab: SharedLab, say: Say) -> Trial:
     judged = run(plan.trial(rate_per_s, fleets), say=say)
     forget(lab.endpoints, judged.folder.run_id)
     fired = [check for check in write_verdict(judged).fired if check.name not in ANSWERED]

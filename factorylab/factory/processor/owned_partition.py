@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -118,7 +119,7 @@ class Owned:
 
     def _scoring(self, taken: Intake, offsets: Ints, register: Register) -> Scoring:
         slots = self.detectors.slots(taken.names)
-        seqs = np.fromiter((reading.seq for reading in taken.readings), np.int64, len(taken.readings))
+        seqs = np.fromiter(map(attrgetter("seq"), taken.readings), np.int64, len(taken.readings))
         fresh = np.zeros(len(slots), bool)
         fresh[self.detectors.fresh(slots, seqs)] = True
         return Scoring(slots, self._sensor_ids(taken, slots, register), seqs, offsets, fresh)
