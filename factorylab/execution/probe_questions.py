@@ -37,7 +37,7 @@ def ends_of(broker: OneBroker, topic: str, views: Views | None) -> dict[int, int
     for partition, view in (views or {}).items():
         if view.leader == broker.number:
             with suppress(WaitTimeout):
-                ends |= broker.ends(topic, [partition])
+                ends[partition] = broker.own_end(topic, partition)
     return ends
 
 

@@ -46,6 +46,11 @@ FORMAT_S = 120
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 # Brokers live for minutes and share two cores with what they serve: the optimizing compiler costs more than it returns.
 FIRST_COMPILER = "-XX:TieredStopAtLevel=1"
+# What is called some twenty times is compiled, not two hundred times: in its first half minute a broker would be slow.
+SOON = (
+    "-XX:Tier0InvokeNotifyFreqLog=3", "-XX:Tier0BackedgeNotifyFreqLog=6", "-XX:Tier3InvocationThreshold=20",
+    "-XX:Tier3MinInvocationThreshold=10", "-XX:Tier3CompileThreshold=40", "-XX:Tier3BackEdgeThreshold=2000",
+)  # fmt: skip
 # JDK 25 names its adapters in the cache otherwise than it looks for them: it warns, and the start takes longer.
 AOT_OPTIONS = ("-XX:+IgnoreUnrecognizedVMOptions", "-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching")
 
@@ -71,7 +76,7 @@ class Kit:
 
     def _jvm(self) -> list[str]:
         return [
-            str(self.java), f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", FIRST_COMPILER, "-XX:+ExitOnOutOfMemoryError",
+            str(self.java), f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC", FIRST_COMPILER, *SOON, "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData", "-Djava.awt.headless=true", f"-Dlog4j2.configurationFile={LOGGING}",
             "-cp", os.pathsep.join(map(str, self.class_path)),
         ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from factorylab.factory.processor import offset_commits
 from factorylab.factory.processor.contest import Contests
 from factorylab.factory.processor.offset_commits import OffsetCommits
 from factorylab.factory.store.positions import At
@@ -28,7 +29,8 @@ class Client:
 
 
 @pytest.fixture
-def client() -> Any:
+def client(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(offset_commits, "EVERY_S", 0)
     return Client()
 
 
@@ -50,6 +52,19 @@ def test_while_a_commit_has_no_answer_only_the_latest_positions_are_kept(client:
     answer(commits)
     commits.send(consumer, {0, 1})
     assert len(client.asked) == 2, "nothing new, nothing to commit"
+
+
+def test_commits_come_at_their_pace(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is answered at once, the next commit waits for its time; a member that leaves does not."""
+    monkeypatch.setattr(offset_commits, "EVERY_S", 1000)
+    commits, consumer = OffsetCommits("t", Contests()), cast("Consumer", client)
+    for offset in (10, 20, 30):
+        commits.note(0, offset)
+        commits.send(consumer, {0})
+        answer(commits)
+    assert client.asked == [{0: 10}]
+    commits.send_last(consumer, {0})
+    assert client.asked == [{0: 10}, {0: 30}]
 
 
 def test_a_member_that_leaves_commits_what_waited_for_an_answer(client: Any) -> None:
