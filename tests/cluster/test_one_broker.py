@@ -36,3 +36,22 @@ def test_no_other_broker_answers_for_a_frozen_one(cluster: LocalCluster) -> None
     admin.wait_full_isr("alone", 60)
     for client in [admin, hasty, familiar, *brokers.values()]:
         client.close()
+
+
+def test_a_broker_tells_the_ends_of_what_it_leads(cluster: LocalCluster) -> None:
+    """They are those that anybody hears; of a partition that another one leads it tells none."""
+    bootstrap = cluster.endpoints.bootstrap
+    admin = Admin(bootstrap)
+    admin.create_topics(["ends"], Topology(profile="safe"))
+    admin.wait_full_isr("ends", 60)
+    ends = admin.ends("ends", range(3))
+    for view in admin.partitions("ends"):
+        for number in (1, 2, 3):
+            broker = OneBroker(bootstrap, number, deadline_s=0)
+            if number == view.leader:
+                assert broker.own_end("ends", view.partition) == ends[view.partition]
+            else:
+                with pytest.raises(WaitTimeout):
+                    broker.own_end("ends", view.partition)
+            broker.close()
+    admin.close()

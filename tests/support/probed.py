@@ -40,9 +40,9 @@ class FakeAdmin:
     def committed(self, group: str, topic: str) -> object:
         return self._give("committed")
 
-    def ends(self, topic: str, partitions: list[int]) -> dict[int, object]:
+    def own_end(self, topic: str, partition: int) -> object:
         self._give(f"broker-{self.number}")
-        return {p: self._give(f"end-{p}") for p in partitions}
+        return self._give(f"end-{partition}")
 
 
 def views(epochs: tuple[int, int] = (0, 1), leaders: tuple[int, int] = (1, 2)) -> list[PartitionView]:

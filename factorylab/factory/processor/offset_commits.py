@@ -33,7 +33,7 @@ class OffsetCommits:
         self._latest[partition] = next_offset
 
     def send(self, consumer: Consumer, owned: Collection[int]) -> None:
-        """Commit what was noted of partitions that are still `owned`, unless an answer is awaited or was just sent for."""
+        """Commit what was noted of partitions that are still `owned`, unless an answer is awaited or it is too soon."""
         if self._unanswered or time.monotonic() < self._next_s:
             return
         positions = [TopicPartition(self._topic, p, at) for p, at in self._latest.items() if p in owned]
