@@ -22,7 +22,7 @@ State = NDArray[Any]  # a structured array, one row a sensor (or a sensor and bi
 class Parameters(BaseModel):
     """Of one detector; each field is documented where it stands, with its source."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)  # a loop is compiled once a type
 
 
 class Detector(ABC):

@@ -28,7 +28,7 @@ from tests.support.labs import shell
 from tests.support.small_engine import small_engine
 
 RECORDS = 200
-SMALL_MB = 1900  # for the four images, their copy while they are loaded, and next to nothing else
+SMALL_MB = 2_200  # for the four images, their copy while they are loaded, and next to nothing else
 
 
 def containers(home: Path) -> dict[str, str]:
