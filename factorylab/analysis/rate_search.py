@@ -60,11 +60,11 @@ def next_rate(plan: CapacityPlan, trials: Sequence[Tried]) -> float | None:
     if not trials:
         return plan.start_per_s
     last = trials[-1]
-    if _open(plan, trials):
+    if _given_up(plan, trials):
         return None
     if last.outcome == "inconclusive" or _kept(trials, last.rate_per_s) is None:
         return last.rate_per_s
-    found = bracket(plan, trials)
+    found = _ends(trials)
     if found.kept_per_s is None or found.failed_per_s is None:
         return _outwards(found)
     return _inwards(plan, found.kept_per_s, found.failed_per_s) or _repeated(plan, found)
@@ -91,16 +91,21 @@ def _repeated(plan: CapacityPlan, found: Bracket) -> float | None:
 
 def bracket(plan: CapacityPlan, trials: Sequence[Tried]) -> Bracket:
     """What the trials say now."""
+    unfinished = "the search is not finished" if next_rate(plan, trials) is not None else ""
+    return msgspec.structs.replace(_ends(trials), open=_given_up(plan, trials) or unfinished)
+
+
+def _ends(trials: Sequence[Tried]) -> Bracket:
     rates = sorted({trial.rate_per_s for trial in trials})
     high = next((rate for rate in rates if _kept(trials, rate) is False), None)
     low = max((rate for rate in rates if _kept(trials, rate) and (high is None or rate < high)), default=None)
     votes = [trial.outcome for trial in trials if trial.rate_per_s == high]
     late = votes.count("generator late") > votes.count("not kept")
     kept, failed = _count(trials, low, kept=True), _count(trials, high, kept=False)
-    return Bracket(low, kept, high, failed, late, _open(plan, trials))
+    return Bracket(low, kept, high, failed, late)
 
 
-def _open(plan: CapacityPlan, trials: Sequence[Tried]) -> str:
+def _given_up(plan: CapacityPlan, trials: Sequence[Tried]) -> str:
     if rate := _stuck(trials):
         return f"{INCONCLUSIVE_MAX} trials of {rate:,g}/s were inconclusive"
     return f"the search ended after {len(trials)} trials" if len(trials) >= plan.trials_max else ""

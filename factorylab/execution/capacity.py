@@ -53,30 +53,36 @@ def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
     Raises:
         LabError: a trial could not be carried out.
     """
-    path, trials, fleets = path_of(settings.results), list[Trial](), 1
-    found = _result(plan, fleets, trials)
+    path, trials = path_of(settings.results), list[Trial]()
+    found = _result(plan, trials)
     with SharedLab(settings, milestones(say)) as lab:
-        while (rate := next_rate(plan, tried(trials))) is not None:
+        while (rate := next_rate(plan, tried(plan, trials))) is not None:
             say(f"trial {len(trials) + 1}: {rate:,g} readings/s for {plan.trial_s:g} s")
-            one = carry_out(plan, rate, fleets, lab, say)
-            say(f"  {one.outcome}: {_words(one)}")
-            trials.append(one)
-            if one.outcome == "generator late" and fleets < plan.fleets_max:
-                fleets = min(2 * fleets, plan.fleets_max)
-            found = _result(plan, fleets, trials)
+            trials.append(carry_out(plan, rate, fleets_for(plan, trials), lab, say))
+            say(f"  {trials[-1].outcome}: {_words(trials[-1])}")
+            found = _result(plan, trials)
             write(path, found)
     return found
 
 
-def tried(trials: Sequence[Trial]) -> list[Tried]:
-    """The trials as the search counts them."""
-    return [Tried(one.rate_per_s, one.outcome) for one in counted(trials)]
+def fleets_for(plan: CapacityPlan, trials: Sequence[Trial]) -> int:
+    """How many processes the sensors of the next trial are split over: twice as many after the generator was late."""
+    fleets = 1
+    for one in trials:
+        if one.outcome == "generator late" and one.fleets == fleets:
+            fleets = min(2 * fleets, plan.fleets_max)
+    return fleets
 
 
-def counted(trials: Sequence[Trial]) -> list[Trial]:
-    """Without those in which the generator was late with fewer processes than it was split over later."""
-    most = max((one.fleets for one in trials), default=1)
-    return [one for one in trials if one.outcome != "generator late" or one.fleets == most]
+def counted(trials: Sequence[Trial], fleets: int = 1) -> list[Trial]:
+    """Without those in which the generator was late with fewer processes than `fleets`, or than it had later."""
+    most = max((one.fleets for one in trials), default=fleets)
+    return [one for one in trials if one.outcome != "generator late" or one.fleets >= max(most, fleets)]
+
+
+def tried(plan: CapacityPlan, trials: Sequence[Trial]) -> list[Tried]:
+    """The trials as the search counts them: a rate for which the generator gets more processes is tried again."""
+    return [Tried(one.rate_per_s, one.outcome) for one in counted(trials, fleets_for(plan, trials))]
 
 
 def path_of(results: Path) -> Path:
@@ -101,11 +107,11 @@ def carry_out(plan: CapacityPlan, rate_per_s: float, fleets: int, lab: SharedLab
     return one
 
 
-def _result(plan: CapacityPlan, fleets: int, trials: list[Trial]) -> Capacity:
+def _result(plan: CapacityPlan, trials: list[Trial]) -> Capacity:
     return Capacity(
         plan=plan.model_dump(mode="json"),
-        fleets=fleets,
-        answer=bracket(plan, tried(trials)),
+        fleets=fleets_for(plan, trials),
+        answer=bracket(plan, tried(plan, trials)),
         trials=list(trials),
         commit=provenance.commit(),
         host=provenance.host(),

@@ -93,3 +93,8 @@ def test_an_end_that_does_not_hold_moves() -> None:
     lucky = iter(["kept"])
     found, _ = searched(lambda rate: "kept" if rate <= 30_000 else next(lucky, "not kept"))  # type: ignore[arg-type,return-value]
     assert found.kept_per_s is not None and found.kept_per_s <= 30_000 and found.kept == (3, 3)
+
+
+def test_an_unfinished_search_says_so() -> None:
+    """Until the rule is followed to its end, the answer so far is called unfinished."""
+    assert bracket(PLAN, [Tried(20_000, "kept")]).open == bracket(PLAN, []).open == "the search is not finished"
