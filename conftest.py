@@ -30,6 +30,7 @@ from tests.support.labs import LabOfTests
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
 RECORDED = "detectors"
+RECORDED_SEARCH = Path(__file__).parent / "tests/runs/capacity-20261130T000000Z.json"  # a search takes a quarter of an hour
 LAB_OF_TESTS = pytest.StashKey[LabOfTests]()
 HOUSE = pytest.StashKey[SharedLab]()
 ENDS = pytest.StashKey[ExitStack]()
@@ -43,6 +44,8 @@ def house_of_notebooks() -> Iterator[SharedLab]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("FACTORYLAB_HOME", str(home))
         patched.setenv("FACTORYLAB_RESULTS", str(home / "results"))
+        (home / "results").mkdir(parents=True)
+        shutil.copy(RECORDED_SEARCH, home / "results")
         faults = () if trouble() else build(PARTITION, {}).faults
         with SharedLab(load_settings(), quiet, faults) as house:
             yield house

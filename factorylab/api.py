@@ -19,9 +19,10 @@ from factorylab.history import run_folders
 from factorylab.scenarios.loading import scenario
 
 if TYPE_CHECKING:
+    from factorylab.analysis.capacity import Capacity
     from factorylab.audit.judged import JudgedRun
 
-__all__ = ["example_recording", "load", "run", "saved_runs", "scenario", "write_report"]
+__all__ = ["capacity", "example_recording", "load", "run", "saved_runs", "scenario", "write_report"]
 
 
 def load(run: str | Path) -> JudgedRun:
@@ -58,6 +59,23 @@ def write_report(shown: Sequence[JudgedRun]) -> Path:
     from factorylab.report import build
 
     return build(list(shown), load_settings().results / "report.html")
+
+
+def capacity(result: str = "", **parameters: object) -> Capacity:
+    """The search for the highest rate that is kept whose file is `result`; for "" the latest one, or a new one where
+    there is none; for "new" a new one, with these parameters of `CapacityPlan`.
+
+    Raises:
+        UsageError, ScenarioError: `result` is no search, or a parameter is unknown or wrong.
+        LabError: a trial could not be carried out.
+    """
+    from factorylab.analysis.capacity import latest, read
+    from factorylab.execution.capacity import search
+    from factorylab.scenarios.capacity import capacity_plan
+
+    plan, settings = capacity_plan(parameters), load_settings()
+    known = latest(settings.results) if result in {"", "new"} else Path(result)
+    return read(known) if known and result != "new" else search(plan, settings, print)
 
 
 EXAMPLE_DAYS = 15  # long enough to be replayed through two failures

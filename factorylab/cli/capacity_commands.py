@@ -18,7 +18,7 @@ from factorylab.core.exit_codes import INVALID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from factorylab.execution.capacity import Capacity
+    from factorylab.analysis.capacity import Capacity
     from factorylab.execution.notebook_run import Parameter
 
 Varied = Annotated[

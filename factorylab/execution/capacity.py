@@ -6,45 +6,25 @@ cannot offer with the most that are allowed bounds the search, and the answer sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from factorylab.analysis.rate_search import Bracket, Tried, bracket, next_rate
+from factorylab.analysis.capacity import Capacity, fleets_for, tried
+from factorylab.analysis.rate_search import bracket, next_rate
 from factorylab.analysis.rate_trial import Fired, Trial, trial
 from factorylab.audit.kept_verdict import write_verdict
 from factorylab.cluster.settings import Settings
 from factorylab.execution.perform import milestones, run
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history import provenance
-from factorylab.history.manifest import Host
 from factorylab.scenarios.capacity import CapacityPlan
 
 Say = Callable[[str], None]
 ANSWERED = ("kept_rate", "kept_per_s")
 """The checks of a rate that was not offered, or not kept: the trial's own outcome says so."""
-
-
-class Capacity(msgspec.Struct, kw_only=True):
-    """What a search found. `trials` are all of them, `fleets` is what the generator was split over at the end."""
-
-    plan: dict[str, Any]
-    fleets: int
-    answer: Bracket
-    trials: list[Trial]
-    commit: str
-    host: Host
-
-    @property
-    def gave_way(self) -> list[str]:
-        """What gave way first at the lowest rate that was not kept, and how that is known; empty where nothing did."""
-        return [f"{one.gave_way}: {'; '.join(one.evidence)}" for one in counted(self.trials) if self._failed(one)]
-
-    def _failed(self, one: Trial) -> bool:
-        return one.rate_per_s == self.answer.failed_per_s and one.outcome in {"not kept", "generator late"}
 
 
 def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
@@ -63,26 +43,6 @@ def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
             found = _result(plan, trials)
             write(path, found)
     return found
-
-
-def fleets_for(plan: CapacityPlan, trials: Sequence[Trial]) -> int:
-    """How many processes the sensors of the next trial are split over: twice as many after the generator was late."""
-    fleets = 1
-    for one in trials:
-        if one.outcome == "generator late" and one.fleets == fleets:
-            fleets = min(2 * fleets, plan.fleets_max)
-    return fleets
-
-
-def counted(trials: Sequence[Trial], fleets: int = 1) -> list[Trial]:
-    """Without those in which the generator was late with fewer processes than `fleets`, or than it had later."""
-    most = max((one.fleets for one in trials), default=fleets)
-    return [one for one in trials if one.outcome != "generator late" or one.fleets >= max(most, fleets)]
-
-
-def tried(plan: CapacityPlan, trials: Sequence[Trial]) -> list[Tried]:
-    """The trials as the search counts them: a rate for which the generator gets more processes is tried again."""
-    return [Tried(one.rate_per_s, one.outcome) for one in counted(trials, fleets_for(plan, trials))]
 
 
 def path_of(results: Path) -> Path:

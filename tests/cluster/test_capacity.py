@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from factorylab.analysis.capacity import Capacity
 from factorylab.audit.judged import load
 from factorylab.cluster.settings import load_settings
-from factorylab.execution.capacity import Capacity, search
+from factorylab.execution.capacity import search
 from factorylab.history import run_folders
 from factorylab.scenarios.capacity import CapacityPlan
 

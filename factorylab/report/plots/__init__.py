@@ -1,6 +1,7 @@
 """Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
-`views(run)`, `life(run)`, each a figure."""
+`views(run)`, `life(run)`, each a figure of a run; `capacity(found)` of a search."""
 
+from factorylab.report.plots.draw_capacity import capacity
 from factorylab.report.plots.draw_signals import compare, faults, windows
 from factorylab.report.plots.figures import (
     ack_gaps,
@@ -19,6 +20,6 @@ from factorylab.report.plots.recorded import detection
 from factorylab.report.plots.style import Picture, svg
 
 __all__ = [
-    "Picture", "ack_gaps", "blind", "compare", "detection", "drawn", "exposure", "faults", "latency", "life",
-    "load_curve", "save", "subject", "svg", "timeline", "views", "windows",
+    "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "exposure", "faults", "latency",
+    "life", "load_curve", "save", "subject", "svg", "timeline", "views", "windows",
 ]  # fmt: skip

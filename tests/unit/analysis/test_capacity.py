@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from factorylab.analysis.capacity import counted, fleets_for, tried
 from factorylab.analysis.rate_search import Outcome, Tried, next_rate
 from factorylab.analysis.rate_trial import Trial
-from factorylab.execution.capacity import counted, fleets_for, tried
 from factorylab.scenarios.capacity import CapacityPlan
 
 PLAN = CapacityPlan(fleets_max=3)
