@@ -44,7 +44,8 @@ def capacity(parameter: Given = None, vary: Varied = None, backend: OnBackend = 
     manage.check_free(settings.home)
     found = {}
     for words, plan in plans.items():
-        say(words)
+        if words:
+            say(words)
         found[words] = search(plan, settings, say)
     if as_json:
         typer.echo(msgspec.json.encode(list(found.values())).decode())
