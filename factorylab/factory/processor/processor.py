@@ -29,6 +29,7 @@ from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.batches import Batches
 from factorylab.factory.processor.contest import OwnershipLost
 from factorylab.factory.processor.member import Member
+from factorylab.factory.processor.outbox import printable
 from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import Polls
 from factorylab.factory.processor.warm_up import warm_up
@@ -164,7 +165,10 @@ class Processor:
 
 def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
     """Create what is missing in the database, then work."""
-    warm_up()
+    try:
+        warm_up()
+    except Exception as error:  # a bug in a detector is not dealt with here, but where real records meet it
+        logger.warning("warm_up", error=printable(error))
     wait_for_schema(config, logger, stop)
     if not stop:
         Processor(config, logger, stop).run()
