@@ -46,6 +46,10 @@ class Bracket(msgspec.Struct, frozen=True):
     open: str = ""
 
     def __str__(self) -> str:
+        return f"{self._words}; {self.open}" if self.open else self._words
+
+    @property
+    def _words(self) -> str:
         if self.kept_per_s is None:
             return f"No rate was kept, down to {self.failed_per_s or 0:,g} readings/s"
         below = f"{self.kept_per_s:,g} readings/s were kept ({self.kept[0]} of {self.kept[1]} trials)"

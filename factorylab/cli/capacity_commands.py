@@ -80,6 +80,6 @@ def show(found: Mapping[str, Capacity]) -> None:
             table.add_row(f"{t.rate_per_s:,g}", str(t.fleets), t.outcome, *numbers, t.run_id)
         Console(width=110).print(table)
     for words, one in found.items():
-        typer.echo(f"{words + ': ' if words else ''}{one.answer}{'; ' + one.answer.open if one.answer.open else ''}")
+        typer.echo(f"{words + ': ' if words else ''}{one.answer}")
         for line in one.gave_way:
             typer.echo(f"  {line}")
