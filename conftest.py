@@ -30,7 +30,7 @@ from tests.support.labs import LabOfTests
 os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other backends ask for them
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
 RECORDED = "detectors"
-RECORDED_SEARCH = Path(__file__).parent / "tests/runs/capacity-20261130T000000Z.json"  # a search takes a quarter of an hour
+RECORDED_SEARCH = Path(__file__).parent / "tests/runs/capacity-20261130T000000Z.json"  # a new one takes minutes
 LAB_OF_TESTS = pytest.StashKey[LabOfTests]()
 HOUSE = pytest.StashKey[SharedLab]()
 ENDS = pytest.StashKey[ExitStack]()
