@@ -23,6 +23,7 @@ $(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock bootstrap.lock
 	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@for file in $(VENV)/lib/python3*/site-packages/*factorylab*.pth; do echo ../../../.. > "$$file"; done  # ASCII: Python 3.11 in the C locale reads no other path
+	@$(BIN)/python -m factorylab.factory.processor.warm_up  # compiles the detectors, which no start of a lab should do
 	@touch $@
 	@echo "ready; next: make lab, or make notebook"
 
