@@ -19,6 +19,7 @@ PACKAGES = (
     "kafka-python",
     "psycopg2-binary",
     "msgspec",
+    "numba",
     "numpy",
     "pandas",
     "pyarrow",
