@@ -23,7 +23,7 @@ itself is INVALID for another reason; it decides nothing."""
 DECIDED: tuple[Outcome, ...] = ("kept", "not kept", "generator late")
 LEAST_PER_S = 100.0
 INCONCLUSIVE_MAX = 3  # trials of one rate
-DIGITS = 2  # of a rate that is tried: finer than any resolution that repeats could show
+DIGITS = 3  # of a rate that is tried: fine enough for the least resolution, 2 %
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ def next_rate(plan: CapacityPlan, trials: Sequence[Tried]) -> float | None:
 def _outwards(found: Bracket) -> float | None:
     """One of the ends is not known yet."""
     if found.failed_per_s is not None:
-        return _rounded(found.failed_per_s / 2) if found.failed_per_s >= 2 * LEAST_PER_S else None
+        return max(_rounded(found.failed_per_s / 2), LEAST_PER_S) if found.failed_per_s > LEAST_PER_S else None
     assert found.kept_per_s is not None
     return min(_rounded(2 * found.kept_per_s), RATE_MAX_PER_S) if found.kept_per_s < RATE_MAX_PER_S else None
 

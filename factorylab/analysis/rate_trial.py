@@ -7,7 +7,7 @@ trend: a backlog that grows is stored in time only as long as the trial is short
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 import pandas as pd
@@ -22,6 +22,7 @@ from factorylab.scenarios.capacity import MEASURED_STEPS
 
 GROWN_S = 0.3
 """Seconds of traffic that the lag may have grown by in the end. Commits are 0.2 s apart, which makes it a saw-tooth."""
+GENERATOR_LATE, NOT_KEPT = "kept_rate", "kept_per_s"  # the checks that a rate itself answers for
 PLACES = dict(zip(PARTS, ("generator", "brokers", "processors or store"), strict=True))
 
 
@@ -43,18 +44,29 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fired(msgspec.Struct, frozen=True):
-    """Names of the checks that fired in a trial, but for those that its rate answers for."""
+    """Names of the checks of a trial's verdict that were INVALID, and of those that failed."""
 
     invalid: Collection[str]
     failed: Collection[str]
 
 
 def trial(run: Run, latency_s: float, fired: Fired) -> Trial:
-    """Judge a run of `CapacityPlan.trial`. A generator that is late is an outcome, other INVALID checks make the trial
-    inconclusive."""
-    table = run.once(steps).tail(MEASURED_STEPS)
+    """Judge a run of `CapacityPlan.trial`. A generator that is late, while the rate settles in or later, is an outcome;
+    whatever else is INVALID makes the trial inconclusive."""
+    whole = run.once(steps).tail(1 + MEASURED_STEPS)
+    table = whole.tail(MEASURED_STEPS)
     slope = rates.slope_per_s(run.once(rates.total_lag), table["start_s"].min(), table["end_s"].max())
-    outcome, place, evidence = _judged(run, table, slope, latency_s, fired)
+    late = next((s for s in each(whole) if not s.kept), None)
+    invalid = sorted(set(fired.invalid) - ({GENERATOR_LATE} if late is not None else set()))
+    failed = sorted(set(fired.failed) - {NOT_KEPT})
+    if invalid:
+        outcome: Outcome = "inconclusive"
+        place, evidence = "", [f"INVALID: {', '.join(invalid)}"]
+    elif late is not None:
+        place, evidence = gave_way(run, late)
+        outcome, evidence = "generator late", [*evidence, cpu_use(run, late)]
+    else:
+        outcome, place, evidence = _judged(run, table, slope, latency_s, failed)
     return Trial(
         run_id=run.folder.run_id,
         rate_per_s=float(run.scenario.workload.steps_per_s[-1]),
@@ -71,22 +83,18 @@ def trial(run: Run, latency_s: float, fired: Fired) -> Trial:
 
 
 def _judged(
-    run: Run, table: pd.DataFrame, slope: float, latency_s: float, fired: Fired
+    run: Run, table: pd.DataFrame, slope: float, latency_s: float, failed: Sequence[str]
 ) -> tuple[Outcome, str, list[str]]:
-    """The outcome, what gave way, and how that is known."""
-    late = next((s for s in each(table) if not s.kept), None)
-    behind = next((s for s in each(table) if not s.keeps_up), None)
-    if fired.invalid:
-        return "inconclusive", "", [f"INVALID: {', '.join(sorted(fired.invalid))}"]
-    if late is not None or behind is not None:
-        step = behind if late is None else late
-        place, evidence = gave_way(run, step)
-        return "generator late" if late is not None else "not kept", place, [*evidence, cpu_use(run, step)]
+    """Of a rate that was offered: the outcome, what gave way, and how that is known."""
+    if behind := next((s for s in each(table) if not s.keeps_up), None):
+        place, evidence = gave_way(run, behind)
+        return "not kept", place, [*evidence, cpu_use(run, behind)]
     place, words = _slow(table, slope, latency_s)
     if words:
         return "not kept", place, [words, cpu_use(run, max(each(table), key=lambda s: s.p99_s))]
-    failed = [f"checks fired: {', '.join(sorted(fired.failed))}"] if fired.failed else []
-    return "not kept" if failed else "kept", "", failed
+    if failed:
+        return "not kept", "", [f"checks fired: {', '.join(failed)}"]
+    return "kept", "", []
 
 
 def _slow(table: pd.DataFrame, slope: float, latency_s: float) -> tuple[str, str]:
@@ -95,9 +103,8 @@ def _slow(table: pd.DataFrame, slope: float, latency_s: float) -> tuple[str, str
     parts = {part: float(getattr(step, f"{part}_p99_s")) for part in PARTS}
     if not step.p99_s <= latency_s:
         spelled = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in parts.items())
-        return PLACES[
-            max(parts, key=lambda part: parts[part])
-        ], f"p99 {step.p99_s:.2f} s, allowed {latency_s:g} s: {spelled}"
+        slowest = max(parts, key=lambda part: parts[part])
+        return PLACES[slowest], f"p99 {step.p99_s:.2f} s, allowed {latency_s:g} s: {spelled}"
     lasted_s = float(table["end_s"].max() - table["start_s"].min())
     if not slope * lasted_s <= GROWN_S * rate:
         grown = f"the lag grew by {slope:,.0f} records/s for {lasted_s:.0f} s"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from factorylab.analysis.capacity import Capacity, fleets_for, tried
+from factorylab.analysis.capacity import FILES, Capacity, fleets_for, tried
 from factorylab.analysis.rate_search import bracket, next_rate
 from factorylab.analysis.rate_trial import Fired, Trial, trial
 from factorylab.audit.kept_verdict import write_verdict
@@ -23,8 +23,6 @@ from factorylab.history import provenance
 from factorylab.scenarios.capacity import CapacityPlan
 
 Say = Callable[[str], None]
-ANSWERED = ("kept_rate", "kept_per_s")
-"""The checks of a rate that was not offered, or not kept: the trial's own outcome says so."""
 
 
 def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
@@ -47,7 +45,7 @@ def search(plan: CapacityPlan, settings: Settings, say: Say) -> Capacity:
 
 def path_of(results: Path) -> Path:
     """A new file under `results` for what a search finds."""
-    return results / f"capacity-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    return results / FILES.replace("*", f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
 
 
 def write(path: Path, found: Capacity) -> None:
@@ -60,7 +58,7 @@ def write(path: Path, found: Capacity) -> None:
 def carry_out(plan: CapacityPlan, rate_per_s: float, fleets: int, lab: SharedLab, say: Say) -> Trial:
     judged = run(plan.trial(rate_per_s, fleets), say=say)
     forget(lab.endpoints, judged.folder.run_id)
-    fired = [check for check in write_verdict(judged).fired if check.name not in ANSWERED]
+    fired = write_verdict(judged).fired
     invalid = [check.name for check in fired if check.verdict == "INVALID"]
     one = trial(judged, plan.latency_s, Fired(invalid, [check.name for check in fired if check.verdict != "INVALID"]))
     judged.release()

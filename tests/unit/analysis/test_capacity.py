@@ -29,4 +29,4 @@ def test_a_generator_that_is_late_with_all_its_processes_bounds_the_search() -> 
     trials = [trial(20_000, "kept", 1), *(trial(40_000, "generator late", fleets) for fleets in (1, 2, 3))]
     assert fleets_for(PLAN, trials) == 3
     assert [one.fleets for one in counted(trials)] == [1, 3]
-    assert next_rate(PLAN, tried(PLAN, trials)) == 28_000
+    assert next_rate(PLAN, tried(PLAN, trials)) == 28_300

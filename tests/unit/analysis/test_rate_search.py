@@ -42,6 +42,14 @@ def test_the_limit_lies_in_the_bracket(limit: float) -> None:
     assert len(trials) <= PLAN.trials_max
 
 
+@pytest.mark.parametrize("limit", [10_150, 11_400, 99_000, 101_000])
+def test_the_least_resolution_is_reached(limit: float) -> None:
+    """Rates are round numbers, and yet fine enough for ends that are 2 % apart."""
+    plan = CapacityPlan(resolution=0.02, trials_max=60)
+    found, _ = searched(lambda rate: "kept" if rate <= limit else "not kept", plan)
+    assert found.kept_per_s and found.failed_per_s and found.failed_per_s <= 1.02 * found.kept_per_s
+
+
 def test_a_limit_that_wavers_is_found_in_most_searches() -> None:
     """Where one trial in eight answers at random, nine of ten searches end within twice the resolution of the limit."""
     near = 0

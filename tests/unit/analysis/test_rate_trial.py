@@ -60,5 +60,9 @@ def test_other_checks_count(tmp_path: Path) -> None:
     """INVALID evidence decides nothing, a loss is no rate that is kept."""
     one = judged(tmp_path, nothing, Fired(["probe_alive"], []))
     assert (one.outcome, one.evidence) == ("inconclusive", ["INVALID: probe_alive"])
+    one = judged(tmp_path, nothing, Fired(["kept_rate"], []))
+    assert (one.outcome, one.evidence) == ("inconclusive", ["INVALID: kept_rate"]), "no step shows a late generator"
+    one = judged(tmp_path, not_offered(*STEP[100:300]), Fired(["kept_rate"], ["kept_per_s"]))
+    assert one.outcome == "generator late"
     one = judged(tmp_path, nothing, Fired([], ["lost_in_log"]))
     assert (one.outcome, one.evidence) == ("not kept", ["checks fired: lost_in_log"])
