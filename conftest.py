@@ -75,7 +75,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByGroup
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A process that runs beside the labs steps back; the first notebook opens the house."""
+    """A process without a lab steps back; the first notebook opens the house."""
     step_back(item)
     if not is_notebook(item):
         return

@@ -14,10 +14,13 @@ A test that runs on both backends lies in cluster/ and marks its other half as `
 
 With several processes, each test belongs to a group, and one process has a group at a time:
 
-labs      whatever has a cluster or a Docker engine: the session's lab, labs of single tests, notebooks. One at a time
-test_…    everything else, by file. A process that begins with one of these steps back (nice 19): it takes the time
-          that the labs leave, so that load does not decide what a lab's run measures
+cluster   labs of local processes: the session's, and those of single tests, one at a time
+engine    labs on a Docker engine, and after them the notebooks, which share a lab
+test_…    everything else, by file. A process that comes to one of these steps back (nice 19): it takes the time that
+          the labs leave, so that load does not decide what a lab's run measures
 quiet     what load could decide: alone, when all others have ended and their labs are gone
+
+So two labs are at work at a time, which is what two cores carry: each of them waits more than it computes.
 """
 
 from __future__ import annotations
@@ -33,11 +36,11 @@ from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
 QUIET = "quiet"
-LABS = "labs"
+CLUSTER, ENGINE = LABS = ("cluster", "engine")
 LEAST_PRIORITY = 19
 TESTS = Path(__file__).parent
 GROUP = pytest.StashKey[str]()
-STARTED = pytest.StashKey[bool]()
+STEPPED_BACK = pytest.StashKey[bool]()
 TEST_KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
@@ -76,7 +79,7 @@ def kind_of(item: pytest.Item) -> str:
 
 def rank(group: str) -> int:
     """The labs begin first, since they take longest."""
-    return {LABS: 0, QUIET: 2}.get(group, 1)
+    return 0 if group in LABS else 2 if group == QUIET else 1
 
 
 def is_notebook(item: pytest.Item) -> bool:
@@ -86,17 +89,19 @@ def is_notebook(item: pytest.Item) -> bool:
 def group_of(item: pytest.Item) -> str:
     if item.get_closest_marker(QUIET):
         return QUIET
-    if is_notebook(item) or item.get_closest_marker("compose") or item.get_closest_marker("cluster"):
-        return LABS
-    return item.path.stem
+    if is_notebook(item) or item.get_closest_marker("compose"):
+        return ENGINE
+    return CLUSTER if item.get_closest_marker("cluster") else item.path.stem
 
 
 def step_back(item: pytest.Item) -> None:
-    """Before a process's first test: where another process has the labs, this one and what it starts come after it."""
-    if hasattr(item.config, "workerinput") and STARTED not in item.config.stash:
-        item.config.stash[STARTED] = True
-        if item.stash[GROUP] != LABS and any(other.stash[GROUP] == LABS for other in item.session.items):
-            os.setpriority(os.PRIO_PROCESS, 0, LEAST_PRIORITY)
+    """Before the first test of a process that needs no lab: where others have labs, this process and what it starts
+    come after them. Nobody takes that back: labs come first in each process, and only what is quiet after it."""
+    if not hasattr(item.config, "workerinput") or item.stash[GROUP] in (*LABS, QUIET):
+        return
+    if STEPPED_BACK not in item.config.stash and any(other.stash[GROUP] in LABS for other in item.session.items):
+        item.config.stash[STEPPED_BACK] = True
+        os.setpriority(os.PRIO_PROCESS, 0, LEAST_PRIORITY)
 
 
 class ByGroup(LoadGroupScheduling):

@@ -11,6 +11,7 @@ from math import isnan
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 
 from factorylab.analysis.exposure import by_leader, exposure, worst_moment
 from factorylab.analysis.looks import unled
@@ -58,8 +59,12 @@ _MODULES = (
     run_times, fault_times, known_names, work_agrees, samples_agree, epochs_agree, undisturbed,
 )  # fmt: skip
 """Importing them registers their checks."""
+with_cheap_text = pd.option_context("mode.string_storage", "python")
+"""Text of frames as Python's strings: a verdict makes thousands of small frames, and with Arrow's their column names
+cost a third of its CPU time. The long columns of text are numbers of words, and not concerned."""
 
 
+@with_cheap_text
 def judge(run: Run) -> Verdict:
     """The verdict on a saved run.
 
@@ -110,6 +115,7 @@ def _verdict(run: Run) -> Verdict:
     )
 
 
+@with_cheap_text
 def checked(run: Run, *names: str) -> tuple[Evidence, list[Check]]:
     """The checks of these names, or all, and what they looked at: a verdict without all that is costly beside them."""
     return run_checks(run, _MODULES, names)

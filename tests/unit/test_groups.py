@@ -9,7 +9,7 @@ import pytest
 
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import load_settings
-from tests.groups import GROUP, LABS, LEAST_PRIORITY, QUIET, ByGroup, step_back
+from tests.groups import CLUSTER, ENGINE, GROUP, LEAST_PRIORITY, QUIET, ByGroup, step_back
 from tests.support.labs import LabOfTests
 
 
@@ -84,27 +84,30 @@ def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], pr
 
 
 @pytest.mark.parametrize(
-    ("groups", "process", "steps_back"),
+    ("groups", "ran", "process", "steps_back"),
     [
-        (["a", LABS], {"workerinput": {}}, True),
-        ([LABS, "a"], {"workerinput": {}}, False),
-        (["a", "b"], {"workerinput": {}}, False),
-        (["a", LABS], {}, False),
+        (["a", CLUSTER], ["a", "b"], {"workerinput": {}}, True),
+        (["a", ENGINE], ["a"], {"workerinput": {}}, True),
+        ([CLUSTER, "a"], [CLUSTER, "a", "b"], {"workerinput": {}}, True),
+        ([CLUSTER, "a"], [CLUSTER, ENGINE, QUIET], {"workerinput": {}}, False),
+        (["a", "b"], ["a", "b"], {"workerinput": {}}, False),
+        (["a", CLUSTER], ["a", CLUSTER], {}, False),
     ],
-    ids=["other tests beside labs", "the labs", "no labs", "one process for all"],
+    ids=["beside a cluster", "beside an engine", "after the labs", "the labs", "no labs", "one process for all"],
 )
 def test_whoever_runs_beside_labs_steps_back(
-    groups: list[str], process: dict[str, object], steps_back: bool, monkeypatch: pytest.MonkeyPatch
+    groups: list[str], ran: list[str], process: dict[str, object], steps_back: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that begins with other tests than those of labs gets the least priority, once, if another has labs."""
+    """A process that comes to tests without a lab gets the least priority, once, if any process has labs."""
     asked: list[int] = []
     monkeypatch.setattr(os, "setpriority", lambda _kind, _who, priority: asked.append(priority))
     config = SimpleNamespace(stash=pytest.Stash(), **process)
-    items = [SimpleNamespace(config=config, stash=pytest.Stash()) for _ in groups]
-    for item, group in zip(items, groups, strict=True):
+    session = SimpleNamespace(items=[SimpleNamespace(stash=pytest.Stash()) for _ in groups])
+    for item, group in zip(session.items, groups, strict=True):
         item.stash[GROUP] = group
-        item.session = SimpleNamespace(items=items)
-    for item in items:
+    for group in ran:
+        item = SimpleNamespace(config=config, stash=pytest.Stash(), session=session)
+        item.stash[GROUP] = group
         step_back(item)  # type: ignore[arg-type]
     assert asked == [LEAST_PRIORITY] * steps_back
 
