@@ -10,7 +10,7 @@ import pytest
 from factorylab.core.waiting import wait_until
 from tests.support.factory_runs import LONG_S, FactoryRun, assert_stored_once
 
-STEPS = 6
+STEPS = 4
 
 
 def owners(run: FactoryRun) -> list[str]:
