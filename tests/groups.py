@@ -14,13 +14,15 @@ A test that runs on both backends lies in cluster/ and marks its other half as `
 
 With several processes, each test belongs to a group, and one process has a group at a time:
 
-cluster   labs of local processes: the session's, and those of single tests, one at a time
-engine    labs on a Docker engine, and after them the notebooks, which share a lab
-test_…    everything else, by file. A process that comes to one of these steps back (nice 19): it takes the time that
-          the labs leave, so that load does not decide what a lab's run measures
-quiet     what load could decide: alone, when all others have ended and their labs are gone
+lab-engine     the labs on a Docker engine
+lab-notebooks  the notebooks, which share a lab
+lab-test_…     by file, what needs a lab of local processes: the process's own, or labs of single tests
+test_…         everything else, by file
+quiet          what load could decide: alone, when all others have ended and their labs are gone
 
-So two labs are at work at a time, which is what two cores carry: each of them waits more than it computes.
+The last process has no labs. It steps back (nice 19): it takes the time that the labs leave, so that it does not decide
+what a lab's run measures. The others begin with labs. Two labs at a time are what two cores carry: each waits more than
+it computes.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ from xdist.scheduler import LoadGroupScheduling
 from xdist.workermanage import WorkerController
 
 QUIET = "quiet"
-CLUSTER, ENGINE = LABS = ("cluster", "engine")
+LAB = "lab-"
+ENGINE, NOTEBOOKS = f"{LAB}engine", f"{LAB}notebooks"
 LEAST_PRIORITY = 19
 TESTS = Path(__file__).parent
 GROUP = pytest.StashKey[str]()
@@ -78,8 +81,12 @@ def kind_of(item: pytest.Item) -> str:
 
 
 def rank(group: str) -> int:
-    """The labs begin first, since they take longest."""
-    return 0 if group in LABS else 2 if group == QUIET else 1
+    """What takes longest begins first."""
+    return 0 if group in (ENGINE, NOTEBOOKS) else 1 if needs_lab(group) else 3 if group == QUIET else 2
+
+
+def needs_lab(group: str) -> bool:
+    return group.startswith(LAB)
 
 
 def is_notebook(item: pytest.Item) -> bool:
@@ -89,39 +96,52 @@ def is_notebook(item: pytest.Item) -> bool:
 def group_of(item: pytest.Item) -> str:
     if item.get_closest_marker(QUIET):
         return QUIET
-    if is_notebook(item) or item.get_closest_marker("compose"):
+    if item.get_closest_marker("compose"):
         return ENGINE
-    return CLUSTER if item.get_closest_marker("cluster") else item.path.stem
+    return NOTEBOOKS if is_notebook(item) else f"{LAB * bool(item.get_closest_marker('cluster'))}{item.path.stem}"
 
 
 def step_back(item: pytest.Item) -> None:
     """Before the first test of a process that needs no lab: where others have labs, this process and what it starts
     come after them. Nobody takes that back: labs come first in each process, and only what is quiet after it."""
-    if not hasattr(item.config, "workerinput") or item.stash[GROUP] in (*LABS, QUIET):
+    group, stash = item.stash[GROUP], item.config.stash
+    if not hasattr(item.config, "workerinput") or needs_lab(group) or group == QUIET or STEPPED_BACK in stash:
         return
-    if STEPPED_BACK not in item.config.stash and any(other.stash[GROUP] in LABS for other in item.session.items):
-        item.config.stash[STEPPED_BACK] = True
+    if any(needs_lab(other.stash[GROUP]) for other in item.session.items):
+        stash[STEPPED_BACK] = True
         os.setpriority(os.PRIO_PROCESS, 0, LEAST_PRIORITY)
 
 
 class ByGroup(LoadGroupScheduling):
-    """Groups go to whichever process is free, in the order of the tests; the quiet one to the last process left."""
+    """Groups go to whichever process is free and may have them, in the order of the tests."""
 
-    @property
-    def only_quiet_left(self) -> bool:
-        return list(self.workqueue) == [QUIET]
+    _without_labs: WorkerController | None = None
+
+    def schedule(self) -> None:
+        if self.collection is None and len(self.nodes) > 1:
+            self._without_labs = self.nodes[-1]
+        super().schedule()
+
+    def _next(self, node: WorkerController) -> str | None:
+        """The first group that a process may begin: the last that is left may begin any, also the quiet one."""
+        if self.nodes == [node]:
+            return next(iter(self.workqueue), None)
+        labs = node is not self._without_labs
+        return next((group for group in self.workqueue if group != QUIET and (labs or not needs_lab(group))), None)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if not self.only_quiet_left or self.nodes == [node]:
+        if group := self._next(node):
+            self.workqueue.move_to_end(group, last=False)
             super()._assign_work_unit(node)
 
     def _reschedule(self, node: WorkerController) -> None:
         """A process without work ends, and with it its labs, unless it is the last: that waits for the others."""
-        idle = self._pending_of(self.assigned_work[node]) <= 2
         others = [other for other in self.nodes if other is not node]
-        if not self.only_quiet_left or not others:
+        if self._next(node) or not self.workqueue or not others:
             super()._reschedule(node)
-        elif idle and not node.shutting_down and any(not other.shutting_down for other in others):
+            return
+        idle = self._pending_of(self.assigned_work[node]) <= 2
+        if idle and not node.shutting_down and any(not other.shutting_down for other in others):
             node.shutdown()
 
     def remove_node(self, node: WorkerController) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import load_settings
-from tests.groups import CLUSTER, ENGINE, GROUP, LEAST_PRIORITY, QUIET, ByGroup, step_back
+from tests.groups import ENGINE, GROUP, LAB, LEAST_PRIORITY, NOTEBOOKS, QUIET, ByGroup, needs_lab, step_back
 from tests.support.labs import LabOfTests
 
 
@@ -68,12 +68,15 @@ def group(name: str, count: int) -> list[str]:
         {QUIET: 2},
         {"a": 9, "b": 1},
         {"a": 1, "b": 1, "c": 1, "d": 1, QUIET: 1},
+        {ENGINE: 3, NOTEBOOKS: 2, f"{LAB}a": 4, f"{LAB}b": 1, "a": 5, "b": 9, QUIET: 1},
+        {ENGINE: 2, NOTEBOOKS: 2, QUIET: 1},
+        {ENGINE: 2},
     ],
     ids=str,
 )
 def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], processes: int) -> None:
     """Each test runs in one process, the tests of a group in the same one in their order, and the quiet ones when no
-    other process is left."""
+    other process is left. The last of several processes has no labs."""
     tests = [test for name, count in sizes.items() for test in group(name, count)]
     ran = run_all(tests, processes)
     assert sorted(test for test, _, _ in ran) == sorted(tests)
@@ -81,17 +84,19 @@ def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], pr
         mine = [(test, process) for test, process, _ in ran if test.endswith(f"@{name}")]
         assert [test for test, _ in mine] == group(name, count) and len({process for _, process in mine}) == 1
     assert {left for test, _, left in ran if test.endswith(f"@{QUIET}")} <= {1}
+    if 1 < processes <= len(sizes):  # of more processes than groups, the last ones end at once
+        assert not [test for test, process, _ in ran if process == str(processes - 1) and needs_lab(test.split("@")[1])]
 
 
 @pytest.mark.parametrize(
     ("groups", "ran", "process", "steps_back"),
     [
-        (["a", CLUSTER], ["a", "b"], {"workerinput": {}}, True),
+        (["a", f"{LAB}a"], ["a", "b"], {"workerinput": {}}, True),
         (["a", ENGINE], ["a"], {"workerinput": {}}, True),
-        ([CLUSTER, "a"], [CLUSTER, "a", "b"], {"workerinput": {}}, True),
-        ([CLUSTER, "a"], [CLUSTER, ENGINE, QUIET], {"workerinput": {}}, False),
+        ([f"{LAB}a", "a"], [f"{LAB}a", "a", "b"], {"workerinput": {}}, True),
+        ([f"{LAB}a", "a"], [f"{LAB}a", ENGINE, QUIET], {"workerinput": {}}, False),
         (["a", "b"], ["a", "b"], {"workerinput": {}}, False),
-        (["a", CLUSTER], ["a", CLUSTER], {}, False),
+        (["a", f"{LAB}a"], ["a", f"{LAB}a"], {}, False),
     ],
     ids=["beside a cluster", "beside an engine", "after the labs", "the labs", "no labs", "one process for all"],
 )
