@@ -38,7 +38,7 @@ from factorylab.core.vocabulary import ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.faults.kind import Need, ProcessState
 
-WATCH_S = 0.5  # a worker that ends sooner has not started
+WATCH_S = 0.5  # what of the standing factory ends sooner has not started
 STARTING = "three brokers and PostgreSQL"
 ATTACHING = "check of the lab that is up"
 
@@ -141,7 +141,8 @@ class Driver:
         return [Node(n.name, n.role, n.pid) for n in control.nodes(self.home)]
 
     def start(self, workers: Sequence[WorkerSpec]) -> None:
-        control.ask(self.home, control.Start([self.child(worker) for worker in workers], watch_s=WATCH_S))
+        """Whoever starts workers asks afterwards what has become of them."""
+        control.ask(self.home, control.Start([self.child(worker) for worker in workers]))
 
     def start_factory(self, workers: Sequence[WorkerSpec]) -> None:
         children = [msgspec.structs.replace(self.child(worker), outlives_driver=True) for worker in workers]

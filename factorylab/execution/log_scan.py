@@ -175,6 +175,7 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
         WaitTimeout: some of them cannot be read: nothing came for IDLE_S.
     """
     left = {p: end for p, (start, end) in spans.items() if end > start}
+    next_offset = {p: spans[p][0] for p in left}
     consumer = Consumer(
         {
             **client_config(bootstrap, "factorylab-final-read"),
@@ -197,13 +198,15 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
                     f"{topic} cannot be read as a whole, nothing came from partition {names} for {IDLE_S:g} s: {why};"
                     " 'factorylab status' and 'factorylab heal' show and repair what is broken"
                 )
-            records, errors = sorted_out(consumer.consume(BATCH, 0.5))
+            missing = sum(end - next_offset[p] for p, end in left.items())  # to ask for more is to wait for nothing
+            records, errors = sorted_out(consumer.consume(min(BATCH, missing), 0.5))
             why = errors[-1][0].str() if errors else why
             batch = [message for message in records if within(message, spans)]
             if batch:
                 idle_since_ns = now_ns()
                 yield batch
             for at in consumer.position([TopicPartition(topic, p) for p in left]):
+                next_offset[at.partition] = max(next_offset[at.partition], at.offset)
                 if at.offset >= left[at.partition]:
                     del left[at.partition]
     finally:

@@ -130,8 +130,8 @@ class Experiment:
             self._wait_for_readings()
             pause_until(time.monotonic() + backlog_s)
         self.crew.start_processors()
-        self._wait_for_group(START_S, self.crew.check)
         self.crew.start_probe()
+        self._wait_for_group(START_S, self.crew.check)
         wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
         if not backlog_s:
             self._start_fleets()

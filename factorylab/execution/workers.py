@@ -145,7 +145,8 @@ class Crew:
         self.cluster.start(workers)
 
     def probe_looks(self) -> bool:
-        """Whether the probe has written its first sample."""
+        """Whether the probe has written its first sample. Raises StartFailed where it has ended."""
+        self.check_own()
         begun = journal_path(self.run.journals, "probe").exists()
         return begun and any(isinstance(row, ProcessSample) for row in read_journal(self.run.journals, "probe"))
 

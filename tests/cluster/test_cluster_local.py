@@ -161,11 +161,11 @@ def test_workers_start_and_stop(cluster, tmp_path):
 
 
 def test_a_worker_that_cannot_start_is_reported(cluster, tmp_path, monkeypatch):
-    """A worker whose program is broken fails the start with its own words; an unknown one is refused."""
+    """A worker of the factory whose program is broken fails the start with its own words; an unknown one is refused."""
     monkeypatch.setattr(driver, "WATCH_S", 60)
     broken = WorkerSpec("fleet-8", "fleet", "no_such_module", {}, tmp_path / "fleet-8.log")
     with pytest.raises(StartFailed, match="No module named no_such_module"):
-        cluster.start([broken])
+        cluster.start_factory([broken])
     with pytest.raises(UsageError, match="no node 'fleet-99'"):
         cluster.exit_code("fleet-99")
 

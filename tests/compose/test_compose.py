@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from factorylab.audit.judged import load
-from factorylab.cluster import boot, control, driver, manage, ready
+from factorylab.cluster import boot, control, manage, ready
 from factorylab.cluster.base import Cut, Link, WorkerSpec
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.docker import engine, images, projects
@@ -291,13 +291,10 @@ def test_a_consumers_own_cut_spares_the_others(lab: ComposeCluster, journals: Pa
     lab.stop(["fleet-1"])
 
 
-def test_a_worker_that_ends_at_once_says_why(
-    lab: ComposeCluster, journals: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A configuration that is refused fails the start, with the container's last words."""
-    monkeypatch.setattr(driver, "WATCH_S", 60)
+def test_a_worker_that_ends_at_once_says_why(lab: ComposeCluster, journals: Path) -> None:
+    """A start that is watched fails where a configuration is refused, with the container's last words."""
     with pytest.raises(StartFailed, match="FACTORYLAB_RATE"):
-        lab.start([fleet(lab, journals, "fleet-2", RATE="never")])
+        control.ask(lab.home, control.Start([lab.child(fleet(lab, journals, "fleet-2", RATE="never"))], watch_s=60))
 
 
 def test_workers_write_as_nobody_special(lab: ComposeCluster, journals: Path) -> None:
