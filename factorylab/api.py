@@ -36,6 +36,28 @@ def load(run: str | Path) -> JudgedRun:
     return opened(run_folders.find(load_settings().results, str(run)).path)
 
 
+def runs_of(words: str) -> tuple[list[JudgedRun], dict[str, str]]:
+    """The runs that `words` name, separated by commas, and the conditions that stand behind "@": "broker_loss",
+    "batch-quick@target=controller", "1f2e3d,4c5b6a".
+
+    Raises:
+        UsageError: a word fits no run, or a condition has no "=".
+    """
+    from factorylab.audit.judged import load as opened
+    from factorylab.history.run_sets import find_all
+
+    sets, *given = words.split("@")
+    pairs = [condition.partition("=") for condition in given]
+    if wrong := [name for name, equals, word in pairs if not (name and equals and word)]:
+        raise UsageError(f"{words!r}: write @name=value, not @{wrong[0]}")
+    results = load_settings().results
+    folders = [
+        folder for word in ([sets] if Path(sets).exists() else sets.split(",")) for folder in find_all(results, word)
+    ]
+    by_path = {folder.path: folder for folder in folders}
+    return [opened(path) for path in by_path], {name: word for name, _, word in pairs}
+
+
 def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[JudgedRun]:
     """The runs that `words` (one word, or several) and `run_dir` name, or the latest finished one of each scenario.
 

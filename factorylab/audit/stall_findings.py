@@ -13,10 +13,10 @@ from factorylab.audit.model import findings
 from factorylab.audit.model.registry import Evidence
 from factorylab.audit.model.stall import Cause, Service, Stall, StallSum
 from factorylab.core.clock import NS
+from factorylab.core.vocabulary import COORDINATES
 from factorylab.history.saved_run import Run, each
 
 SESSION, BROKER_SESSION = "session.timeout.ms", "group.consumer.session.timeout.ms"
-COORDINATES = "coordinates the group"
 NEAR_S = 1.0  # callbacks come in polls, at most so long after what they tell
 
 

@@ -13,6 +13,7 @@ from factorylab.cli.runs_commands import AsJson, OnBackend, describe, judge, say
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, load_settings
 from factorylab.core.limits import ROUNDS_MAX
+from factorylab.history.batch_record import Planned
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
@@ -61,7 +62,7 @@ def batch(  # noqa: PLR0917 (typer's options)
     for number, run in _carried_out(jobs, left, settings):
         judged.append(run)
         path = str(run.folder.path.relative_to(settings.results))
-        done.append(batches.Planned(planned[number].entry, planned[number].round_no, path))
+        done.append(Planned(planned[number].entry, planned[number].round_no, path))
         record.write(done)
     raise typer.Exit(_close_batch(settings, judged, as_json=as_json))
 

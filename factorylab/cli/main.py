@@ -21,6 +21,7 @@ from factorylab.cli import (
     fault_commands,
     runs_commands,
     score_commands,
+    sets_commands,
     trace_commands,
     watch_commands,
     witness_commands,
@@ -65,6 +66,7 @@ app = typer.Typer(
 )
 cluster_commands.register(app)
 runs_commands.register(app)
+sets_commands.register(app)
 score_commands.register(app)
 batch_commands.register(app)
 capacity_commands.register(app)

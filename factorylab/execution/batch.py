@@ -14,7 +14,6 @@ import random
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from factorylab.core.errors import LabError, ScenarioError, UsageError
@@ -22,6 +21,8 @@ from factorylab.core.limits import ROUNDS_MAX, RUNS_MAX, Count, Whole
 from factorylab.core.spelling import NAME
 from factorylab.core.yaml_file import read_mapping
 from factorylab.execution.notebook_run import Job, Parameter
+from factorylab.history import batch_record
+from factorylab.history.batch_record import Planned
 from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.model import explain
 
@@ -44,14 +45,6 @@ class Batch(BaseModel):
     repeat: Whole = Field(default=1, ge=1, le=ROUNDS_MAX)
     seed: Count = 1
     runs: tuple[BatchRun, ...] = Field(min_length=1, max_length=RUNS_MAX)
-
-
-class Planned(msgspec.Struct, frozen=True):
-    """Repetition `round_no` of entry `entry`; `path` is its run's folder once it is done."""
-
-    entry: int
-    round_no: int
-    path: str = ""
 
 
 def load_batch(path: Path) -> Batch:
@@ -104,7 +97,7 @@ class Record:
     the file may have changed since."""
 
     def __init__(self, results: Path, batch: Batch) -> None:
-        self.path = results / f"batch-{batch.name}.json"
+        self.path = batch_record.path_of(results, batch.name)
 
     def done(self) -> list[Planned]:
         """Runs of an earlier attempt whose folders are still whole.
@@ -112,13 +105,10 @@ class Record:
         Raises:
             UsageError: the record is none.
         """
-        if not self.path.exists():
-            return []
         try:
-            known = msgspec.json.decode(self.path.read_bytes(), type=list[Planned])
-        except msgspec.DecodeError as error:
-            raise UsageError(f"{self.path} is not the record of a batch ({error}): leave out --resume") from None
-        return [p for p in known if (self.path.parent / p.path / "raw" / "seal.json").exists()]
+            return batch_record.read(self.path) if self.path.exists() else []
+        except UsageError as error:
+            raise UsageError(f"{error}: leave out --resume") from None
 
     def sort(self, planned: list[Planned], jobs: list[Job]) -> tuple[list[Planned], list[str]]:
         """Of the runs that are done those that the file still asks for, as it asks now, and the folders of the others.
@@ -141,10 +131,7 @@ class Record:
         return belonging, others
 
     def write(self, done: list[Planned]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_suffix(".part")
-        beside.write_bytes(msgspec.json.format(msgspec.json.encode(done), indent=2))
-        beside.replace(self.path)
+        batch_record.write(self.path, done)
 
 
 def _scenario_of(folder: RunFolder) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from factorylab.cluster.admin import Admin, GroupView, PartitionView
 from factorylab.core.errors import LabError, WaitTimeout
+from factorylab.core.vocabulary import CONTROLS, COORDINATES
 
 T = TypeVar("T")
 UNKNOWN_GROUP = GroupView("Unknown", ())
@@ -79,8 +80,8 @@ class Roles:
         leads = [p for p, view in self.views.items() if view.leader == broker]
         follows = [p for p, view in self.views.items() if broker in view.replicas and view.leader != broker]
         parts = [f"leads {_listed(leads)}", f"follows {_listed(follows)}"]
-        parts += ["coordinates the group"] if self.coordinator == broker else []
-        parts += ["is the active controller"] if self.controller == broker else []
+        parts += [COORDINATES] if self.coordinator == broker else []
+        parts += [CONTROLS] if self.controller == broker else []
         return "; ".join(parts)
 
 

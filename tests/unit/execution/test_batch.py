@@ -8,9 +8,10 @@ import pytest
 
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.execution import batch
-from factorylab.execution.batch import Batch, BatchRun, Planned, Record
+from factorylab.execution.batch import Batch, BatchRun, Record
 from factorylab.execution.notebook_run import Job
 from factorylab.history import run_folders
+from factorylab.history.batch_record import Planned
 from factorylab.scenarios.catalog import build
 
 THREE = Batch(

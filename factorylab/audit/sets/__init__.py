@@ -1,0 +1,1 @@
+"""Sets of runs: named quantities of each run, and what several runs say together."""

@@ -1,0 +1,42 @@
+"""Which runs a word on the command line names, where it may be several: a set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from factorylab.core.errors import UsageError
+from factorylab.history import batch_record
+from factorylab.history.run_folders import RunFolder, find, list_runs
+
+
+def find_all(results: Path, word: str) -> list[RunFolder]:
+    """The runs that `word` names, oldest first: a run (as `run_folders.find` has it), a scenario (all of its runs), a
+    batch by its record ("batch-quick", or the file's path), or a folder of runs.
+
+    Runs that did not finish are among them: whoever counts runs must say so.
+
+    Raises:
+        UsageError: nothing fits.
+    """
+    path = Path(word)
+    if (path / "raw" / "scenario.json").exists():
+        return [find(results, word)]
+    if path.is_dir():
+        return _below(path)
+    record = path if path.suffix == ".json" else results / f"{word}.json"
+    if record.match(batch_record.FILES) and record.is_file():
+        return [RunFolder(record.parent / item.path) for item in batch_record.read(record)]
+    of_scenario = [run for run in list_runs(results) if run.path.parent.name == word]
+    return of_scenario or [find(results, word)]
+
+
+def _below(folder: Path) -> list[RunFolder]:
+    """The runs in a folder, or in the folders of it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    files = [*folder.glob("*/raw/scenario.json"), *folder.glob("*/*/raw/scenario.json")]
+    if not files:
+        raise UsageError(f"{folder} is no run and has none in it; see 'factorylab runs'")
+    return sorted((RunFolder(file.resolve().parent.parent) for file in files), key=lambda run: run.path.name)
