@@ -21,6 +21,7 @@ from factorylab.core.errors import UsageError
 
 NOT_ASKED = "not asked"
 NO_FAULT = "no fault"
+IN_SECONDS = {"s": 1.0, "ms": 0.001}
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -79,6 +80,20 @@ def known(name: str) -> Quantity:
     near = get_close_matches(whole, [q.name for q in QUANTITIES], 3, 0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(q.name for q in QUANTITIES)}"
     raise UsageError(f"there is no quantity {name!r}: {hint}")
+
+
+def in_unit(quantity: Quantity, unit: str, text: str) -> float:
+    """How much one of `unit` is in that of the quantity; a count needs none.
+
+    Raises:
+        UsageError: it is not measured in that; `text` is what was typed.
+    """
+    if quantity.unit == "s" and unit in IN_SECONDS:
+        return IN_SECONDS[unit]
+    if quantity.unit != "s" and unit in {"", quantity.unit}:
+        return 1.0
+    wanted = "s or ms" if quantity.unit == "s" else f"{quantity.unit} or no unit"
+    raise UsageError(f"{text!r}: {quantity.name} is measured in {quantity.unit}: write {wanted}")
 
 
 def longest(spans: Iterable[Span]) -> Span | None:
