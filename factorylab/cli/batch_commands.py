@@ -1,30 +1,96 @@
-"""The command `batch`: many runs on one lab, their verdicts, and the report."""
+"""The commands that run something: `run`, one scenario, once or repeated, and `batch`, many runs on one lab."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import msgspec
 import typer
 
-from factorylab.cli.runs_commands import AsJson, OnBackend, describe, judge, say, say_verdict
+from factorylab.cli.runs_commands import AsJson, Given, OnBackend, describe, judge, parse_parameters, say, say_verdict
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, load_settings
+from factorylab.core.errors import UsageError
 from factorylab.core.limits import ROUNDS_MAX
+from factorylab.history import batch_record
 from factorylab.history.batch_record import Planned
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
+    from factorylab.execution.batch import Batch
     from factorylab.execution.notebook_run import Job
+    from factorylab.scenarios.model import Scenario
 
 WORST_FIRST = (1, 4, 3, 0)  # exit codes
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(batch)
+    """Add the commands of this module to the command line."""
+    for command in (run, batch):
+        app.command()(command)
+
+
+def run(  # noqa: PLR0917 (typer's options)
+    scenario: Annotated[str, typer.Argument(help="a name from 'factorylab scenarios', or a scenario's YAML file")],
+    parameter: Given = None,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster, topics and tables up")] = False,
+    repeat: Annotated[
+        int | None, typer.Option("--repeat", min=1, max=ROUNDS_MAX, help="so many runs on one lab, and their summary")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="with --repeat: keep the runs of an earlier attempt")
+    ] = False,
+    backend: OnBackend = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one scenario through its notebook and judge it; with --repeat several times."""
+    from factorylab.cluster import manage
+    from factorylab.execution.notebook_run import Job, execute
+
+    del backend  # the settings have it
+    if keep and repeat:
+        raise UsageError("--repeat drops what each run leaves in the lab: leave out --keep")
+    if resume and not repeat:
+        raise UsageError("--resume is for --repeat N")
+    settings = load_settings()
+    job = Job(scenario, parse_parameters(parameter or []))
+    wanted = job.scenario()  # refused before anything starts
+    folders.of_results(settings).check()
+    manage.check_free(settings.home)
+    if repeat:
+        _repeat(job, repeat, settings, resume=resume, as_json=as_json)
+    if keep:
+        _bring_up(settings, wanted)
+    folder = execute(job, settings, say)
+    verdict = judge(folder).verdict
+    say_verdict(verdict, folder, as_json=as_json)
+    if keep:
+        say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
+    raise typer.Exit(verdict.exit_code)
+
+
+def _bring_up(settings: Settings, wanted: Scenario) -> None:
+    from factorylab.cluster.backends import bring_up
+    from factorylab.execution.perform import milestones
+
+    bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
+
+
+def _repeat(job: Job, rounds: int, settings: Settings, *, resume: bool, as_json: bool) -> NoReturn:
+    """Run a job so many times, as a batch of its own that can be resumed, and print what the runs say together."""
+    from factorylab.audit.sets.run_set import by_cell
+    from factorylab.audit.sets.summary import default_names, summary, table
+    from factorylab.execution import batch as batches
+
+    wanted = batches.repeated(job)
+    say(f"{rounds} runs, kept as the batch {batch_record.path_of(settings.results, wanted.name).stem}")
+    judged = _finished(wanted, batches.plan(wanted, rounds), [job] * rounds, settings, resume=resume)
+    told = [summary(one, default_names([one])) for one in by_cell(judged, say=lambda _: None)]
+    text = msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else "\n\n".join(map(table, told))
+    typer.echo(text)
+    raise typer.Exit(_worst(judged))
 
 
 def batch(  # noqa: PLR0917 (typer's options)
@@ -38,7 +104,6 @@ def batch(  # noqa: PLR0917 (typer's options)
     as_json: AsJson = False,
 ) -> None:
     """Run all scenarios of a file, judge them and write the report."""
-    from factorylab.audit.judged import load
     from factorylab.execution import batch as batches
 
     del backend  # the settings have it
@@ -51,10 +116,21 @@ def batch(  # noqa: PLR0917 (typer's options)
             say(describe(job))
         return
     folders.of_results(settings).check()
-    record = batches.Record(settings.results, wanted)
+    judged = _finished(wanted, planned, jobs, settings, resume=resume)
+    raise typer.Exit(_close_batch(settings, judged, as_json=as_json))
+
+
+def _finished(
+    wanted: Batch, planned: list[Planned], jobs: list[Job], settings: Settings, *, resume: bool
+) -> list[JudgedRun]:
+    """All runs of a batch, those that are left carried out now; its record goes along with them."""
+    from factorylab.audit.judged import load
+    from factorylab.execution.batch import Record
+
+    record = Record(settings.results, wanted)
     done, others = record.sort(planned, jobs) if resume else ([], [])
     for path in others:
-        say(f"left out {path}: it matches no run in {file} any more; its folder stays")
+        say(f"left out {path}: the batch {wanted.name} does not ask for it any more; its folder stays")
     record.write(done)
     judged = [load(settings.results / item.path) for item in done]
     finished = {(item.entry, item.round_no) for item in done}
@@ -64,7 +140,7 @@ def batch(  # noqa: PLR0917 (typer's options)
         path = str(run.folder.path.relative_to(settings.results))
         done.append(Planned(planned[number].entry, planned[number].round_no, path))
         record.write(done)
-    raise typer.Exit(_close_batch(settings, judged, as_json=as_json))
+    return judged
 
 
 def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
@@ -101,5 +177,10 @@ def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) 
         for verdict in verdicts:
             typer.echo(one_line(verdict))
     say(f"report: {out}")
-    codes = {verdict.exit_code for verdict in verdicts}
+    return _worst(judged)
+
+
+def _worst(judged: list[JudgedRun]) -> int:
+    """The exit code of the worst run."""
+    codes = {run.verdict.exit_code for run in judged}
     return next(code for code in WORST_FIRST if code in codes)

@@ -1,4 +1,4 @@
-"""Commands about runs: scenarios, run, runs, show, replay, compare, report."""
+"""Commands about scenarios and saved runs: scenarios, runs, show, replay, report."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from factorylab.cluster import folders
 from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
-from factorylab.cluster.settings import Settings, choose_backend, load_settings
+from factorylab.cluster.settings import choose_backend, load_settings
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.history import run_folders
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
     from factorylab.audit.model.verdict import Verdict
     from factorylab.execution.notebook_run import Job, Parameter
-    from factorylab.scenarios.model import Scenario
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for machines")]
 _BACKENDS = ", ".join(f"{backend.nodes} ({name})" for name, backend in BACKENDS.items())
@@ -40,7 +38,7 @@ Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (scenarios, run, runs, show, replay, compare, report):
+    for command in (scenarios, runs, show, replay, report):
         app.command()(command)
 
 
@@ -59,40 +57,6 @@ def scenarios(as_json: AsJson = False) -> None:
         typer.echo(f"  {inspect.getdoc(SCENARIOS[name])}")
         for parameter in its:
             typer.echo(f"    {parameter.show()}")
-
-
-def run(
-    scenario: Annotated[str, typer.Argument(help="a name from 'factorylab scenarios', or a scenario's YAML file")],
-    parameter: Given = None,
-    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster, topics and tables up")] = False,
-    backend: OnBackend = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run one scenario through its notebook and judge it."""
-    from factorylab.cluster import manage
-    from factorylab.execution.notebook_run import Job, execute
-
-    del backend  # the settings have it
-    settings = load_settings()
-    job = Job(scenario, parse_parameters(parameter or []))
-    wanted = job.scenario()  # refused before anything starts
-    folders.of_results(settings).check()
-    manage.check_free(settings.home)
-    if keep:
-        _bring_up(settings, wanted)
-    folder = execute(job, settings, say)
-    verdict = judge(folder).verdict
-    say_verdict(verdict, folder, as_json=as_json)
-    if keep:
-        say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
-    raise typer.Exit(verdict.exit_code)
-
-
-def _bring_up(settings: Settings, wanted: Scenario) -> None:
-    from factorylab.cluster.backends import bring_up
-    from factorylab.execution.perform import milestones
-
-    bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
 
 
 def runs(as_json: AsJson = False) -> None:
@@ -149,16 +113,6 @@ def replay(run: Named, as_json: AsJson = False) -> None:
     if lacking := missing(folder.scenario()):
         say(f"{', '.join(lacking)}: {AGAIN}")
     raise typer.Exit(verdict.exit_code)
-
-
-def compare(run_a: Named, run_b: Named) -> None:
-    """Show the numbers of two runs side by side."""
-    from factorylab.audit.judged import load
-    from factorylab.audit.model.verdict import compare as side_by_side
-
-    results = load_settings().results
-    pair = [load(run_folders.find(results, word).path).verdict for word in (run_a, run_b)]
-    typer.echo(side_by_side(*pair).to_string())
 
 
 def report(

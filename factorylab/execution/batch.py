@@ -10,12 +10,15 @@ Repetitions are interleaved in random order (by `seed`), so that a slow hour of 
 
 from __future__ import annotations
 
+import json
 import random
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from factorylab.core import secret
 from factorylab.core.errors import LabError, ScenarioError, UsageError
 from factorylab.core.limits import ROUNDS_MAX, RUNS_MAX, Count, Whole
 from factorylab.core.spelling import NAME
@@ -25,6 +28,8 @@ from factorylab.history import batch_record
 from factorylab.history.batch_record import Planned
 from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.model import explain
+
+NAME_MAX, DIGITS = 60, 6
 
 
 class BatchRun(BaseModel):
@@ -41,7 +46,7 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, NAME] = Field(max_length=60)
+    name: Annotated[str, NAME] = Field(max_length=NAME_MAX)
     repeat: Whole = Field(default=1, ge=1, le=ROUNDS_MAX)
     seed: Count = 1
     runs: tuple[BatchRun, ...] = Field(min_length=1, max_length=RUNS_MAX)
@@ -77,6 +82,15 @@ def _problem(entry: BatchRun, batch_file: Path) -> str:
     except LabError as error:
         return str(error)
     return ""
+
+
+def repeated(job: Job) -> Batch:
+    """A batch of one scenario; its name tells repetitions of other parameters apart."""
+    wanted = job.scenario()
+    shown = secret.masked(wanted.model_dump(mode="json"))
+    digest = sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:DIGITS]
+    name = f"{wanted.name[: NAME_MAX - DIGITS - 1]}_{digest}"
+    return Batch(name=name, runs=(BatchRun(scenario=job.name, parameters=dict(job.parameters)),))
 
 
 def plan(batch: Batch, repeat: int | None = None) -> list[Planned]:
