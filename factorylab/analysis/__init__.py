@@ -1,6 +1,6 @@
 """What a run's history shows: frames in, frames out, no state, no drawing."""
 
-from factorylab.analysis.alerting import alert_latency, allowed_s, blind_over_time, blind_time, waits, waits_over_time
+from factorylab.analysis.alerting import alert_latency, blind_over_time, blind_time, waits, waits_over_time
 from factorylab.analysis.exposure import by_leader as exposure_by_leader
 from factorylab.analysis.exposure import exposure
 from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated
@@ -9,6 +9,7 @@ from factorylab.analysis.limit import limit
 from factorylab.analysis.offered_load import offered_load
 from factorylab.analysis.outages import outages
 from factorylab.analysis.partitioned import acks_kept_and_lost, clients_saw, views, watched_partition
+from factorylab.analysis.periods import allowed_s
 from factorylab.analysis.rates import lag, stages, throughput, total_lag
 from factorylab.analysis.recovery import recovery
 from factorylab.analysis.service import ack_gaps, fault_windows

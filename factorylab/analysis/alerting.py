@@ -13,9 +13,7 @@ its batch was*.
     blind       a machine is blind from a reading that waits longer until its next reading is due. Where the sensor
                 itself left numbers out, a reading speaks for its share of the time alone
 
-Periods. A reading belongs to the time *after* the faults where it was sent after the last healing, to the time *before*
-them where it was stored, or already late, when the first was injected, and else to the time *during* them. Without a
-fault all are before.
+To which period a reading belongs, before, during or after the faults: see `periods`.
 
 What crosses a limit and returns between two readings is seen by nobody: blind times are known to one reading
 interval at each end. A reading whose transaction was not journaled (its processor was killed just then) waits until
@@ -25,41 +23,22 @@ the next one of its partition.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis.latency import Commits
+from factorylab.analysis.periods import PERIODS, allowed_s, fault_span, period
 from factorylab.analysis.quantiles import at_ranks
 from factorylab.analysis.readings import Ints, Mask, Readings
-from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError
 from factorylab.core.scratch import Numbers, array, chunks
 from factorylab.history.saved_run import Run
 
-ALLOWED_S = 1.0  # what the baseline promises of 99 of 100 readings, and is checked for
 ENOUGH = 100  # of fewer values the 99th percentile is the largest
 NEEDED = ("sensors", "sends", "rows", "commits", "phases")
-PERIODS = ("before", "during", "after")
 EVERY = slice(None)
-_NEVER = np.iinfo(np.int64).max
-
-
-def allowed_s(run: Run) -> float:
-    """The longest wait of an alert that counts as in time."""
-    return run.scenario.objectives.latency_p99_s or ALLOWED_S
-
-
-def fault_span(run: Run) -> tuple[int, int] | None:
-    """From the first injection to the last healing, or to the run's end without one (monotonic ns); None: no fault."""
-    windows = fault_windows(run)
-    if windows.empty:
-        return None
-    healed = bool((windows["healed_ns"] > 0).all())
-    last = windows["healed_ns"].max() if healed else max(run.phases.values())
-    return int(windows["injected_ns"].min()), int(last)
 
 
 @dataclass(frozen=True)
@@ -90,17 +69,8 @@ class Waits:
         return until
 
     def period(self, part: slice) -> Ints:
-        """Of some of them: the index in PERIODS, −1 before the steady state (the rule: this module's docstring)."""
-        first, last = self._span
-        t_ns = self.t_ns[part]
-        settled_ns = t_ns + (np.minimum(self.wait_s[part], allowed_s(self.run)) * NS).astype(np.int64)
-        found = (settled_ns > first).astype(np.int8) + (t_ns >= last)
-        found[t_ns < self.run.t0_ns] = -1
-        return found
-
-    @cached_property
-    def _span(self) -> tuple[int, int]:
-        return fault_span(self.run) or (_NEVER, _NEVER)
+        """Of some of them: the index in PERIODS, −1 before the steady state."""
+        return period(self.run, self.t_ns[part], self.wait_s[part])
 
 
 def waits(run: Run, readings: Readings | None = None) -> Waits:

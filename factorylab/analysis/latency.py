@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.periods import PERIODS, period
 from factorylab.analysis.places import offset_of, partition_of
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.core.clock import NS
@@ -55,7 +56,12 @@ class Commits:
 
 
 def measured(run: Run, readings: Readings) -> Iterator[dict[str, Ints]]:
-    """The columns of `latencies` by the chunk, in the order of the log."""
+    """COLUMNS of `latencies` by the chunk, in the order of the log."""
+    return (found for _, _, found in _measured(run, readings))
+
+
+def _measured(run: Run, readings: Readings) -> Iterator[tuple[Ints, Ints, dict[str, Ints]]]:
+    """The same behind the places and the keys of the readings."""
     commits, log = Commits(run), readings.log
     for part in chunks(len(log)):
         key = log.key[part]
@@ -72,15 +78,32 @@ def measured(run: Run, readings: Readings) -> Iterator[dict[str, Ints]]:
         for name, times in (("kafka_s", (sent, acked)), ("pipeline_s", (acked, committed))):
             found[name] = np.subtract(*times[::-1]) / NS
             found[name][untold] = np.nan
-        yield found
+        yield log.place[part][record[kept]], key, found
 
 
 def latencies(run: Run, readings: Readings | None = None) -> pd.DataFrame:
-    """One row for each stored reading of known commit, from the steady state on: t_s (intended), latency_s, and its
-    parts generator_s, kafka_s and pipeline_s. The last two are NaN without an acknowledgement; a consumer may be
-    quicker than one, so pipeline_s can be a little below zero."""
-    parts = list(measured(run, readings or Readings(run)))
-    return pd.DataFrame({name: np.concatenate([np.empty(0), *(part[name] for part in parts)]) for name in COLUMNS})
+    """One row for each stored reading of known commit, from the steady state on.
+
+    Columns, in seconds: t_s (intended, since the steady state), latency_s, and its parts generator_s, kafka_s and
+    pipeline_s. The last two are NaN without an acknowledgement; a consumer may be quicker than one, so pipeline_s can
+    be a little below zero. And where it belongs: partition, sensor (its number in the table `sensors`), and period,
+    "before", "during" or "after" the faults (see `periods`). p99 of partition 1 during the fault, of what was stored:
+
+        latencies(run).query("partition == 1 and period == 'during'")["latency_s"].quantile(0.99)
+    """
+    readings = readings or Readings(run)
+    parts = [_with_origin(run, readings, *found) for found in _measured(run, readings)]
+    names = {**dict.fromkeys(COLUMNS, np.float64), "partition": np.int32, "sensor": np.int32, "period": np.int8}
+    frame = pd.DataFrame(
+        {name: np.concatenate([np.empty(0, kind), *(part[name] for part in parts)]) for name, kind in names.items()}
+    )
+    return frame.assign(period=pd.Categorical.from_codes(frame["period"].to_numpy(), pd.Index(PERIODS), ordered=True))
+
+
+def _with_origin(run: Run, readings: Readings, places: Ints, key: Ints, found: dict[str, Ints]) -> dict[str, Ints]:
+    due_ns = readings.sent("t_intended_ns")[key]
+    origin = {"partition": partition_of(places).astype(np.int32), "sensor": readings.named(key)[0].astype(np.int32)}
+    return {**found, **origin, "period": period(run, due_ns, found["latency_s"])}
 
 
 def spread(run: Run, readings: Readings) -> dict[str, Numbers]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from math import isfinite
 
-from factorylab.analysis.alerting import Waits, alert_latency, allowed_s, blind_time, fault_span, waits
+from factorylab.analysis.alerting import Waits, alert_latency, blind_time, waits
+from factorylab.analysis.periods import allowed_s, fault_span
 from factorylab.audit.model.findings import Alerting, AlertLatency, Blind
 from factorylab.audit.model.registry import Evidence
 from factorylab.core.errors import LabError

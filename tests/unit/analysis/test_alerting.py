@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from factorylab.analysis import alert_latency, blind_over_time, blind_time, waits
-from factorylab.analysis.alerting import ALLOWED_S, ENOUGH
+from factorylab.analysis.alerting import ENOUGH
+from factorylab.analysis.periods import ALLOWED_S
 from factorylab.audit.alert_findings import alerting
 from factorylab.audit.model.findings import Blind
 from factorylab.audit.model.registry import Evidence
