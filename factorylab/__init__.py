@@ -16,7 +16,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from factorylab import analysis
-    from factorylab.api import capacity, example_recording, load, run, saved_runs, scenario, write_report
+    from factorylab.api import (
+        capacity,
+        compare,
+        conditions,
+        example_recording,
+        load,
+        load_all,
+        quantities,
+        run,
+        saved_runs,
+        scenario,
+        summarize,
+        write_report,
+    )
     from factorylab.detectors import evaluation as scoring
     from factorylab.execution.controls import campaign, crash, detection
     from factorylab.operations import sensor_preview as signals
@@ -25,8 +38,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "analysis", "campaign", "capacity", "crash", "detection", "example_recording", "load", "plot", "run", "saved_runs",
-    "scenario", "scoring", "signals", "tables", "write_report",
+    "analysis", "campaign", "capacity", "compare", "conditions", "crash", "detection", "example_recording", "load",
+    "load_all", "plot", "quantities", "run", "saved_runs", "scenario", "scoring", "signals", "summarize", "tables",
+    "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -40,8 +54,12 @@ _MODULES = {
     "tables": "factorylab.report.summary_tables",
 }
 _FUNCTIONS = dict.fromkeys(
-    ("capacity", "example_recording", "load", "run", "saved_runs", "scenario", "write_report"), "factorylab.api"
-)
+    (
+        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run",
+        "saved_runs", "scenario", "summarize", "write_report",
+    ),
+    "factorylab.api",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

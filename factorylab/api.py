@@ -8,7 +8,7 @@ run = lab.run(lab.scenario("broker_loss", target="controller"))
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,17 @@ from factorylab.history import run_folders
 from factorylab.scenarios.loading import scenario
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from factorylab.analysis.capacity import Capacity
     from factorylab.audit.judged import JudgedRun
 
-__all__ = ["capacity", "example_recording", "load", "run", "saved_runs", "scenario", "write_report"]
+    Runs = str | Iterable[JudgedRun]
+
+__all__ = [
+    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run", "saved_runs",
+    "scenario", "summarize", "write_report",
+]  # fmt: skip
 
 
 def load(run: str | Path) -> JudgedRun:
@@ -54,8 +61,81 @@ def runs_of(words: str) -> tuple[list[JudgedRun], dict[str, str]]:
     folders = [
         folder for word in ([sets] if Path(sets).exists() else sets.split(",")) for folder in find_all(results, word)
     ]
-    by_path = {folder.path: folder for folder in folders}
-    return [opened(path) for path in by_path], {name: word for name, _, word in pairs}
+    paths = sorted({folder.path for folder in folders}, key=lambda path: path.name)
+    return [opened(path) for path in paths], {name: word for name, _, word in pairs}
+
+
+def load_all(runs: str) -> list[JudgedRun]:
+    """All finished runs that `runs` names, as `factorylab summary` takes it ("broker_loss@target=controller"), oldest
+    first. Nothing is read of them but their conditions, where these are asked for; each is judged when asked for its
+    verdict.
+
+    Raises:
+        UsageError: none fits.
+    """
+    from factorylab.audit.sets.conditions import declared, fits, met
+
+    named, wanted = runs_of(runs)
+    found = [run for run in named if run.folder.sealed]
+    found = [run for run in found if fits(declared(run) | met(run), wanted)] if wanted else found
+    if not found:
+        raise UsageError(f"no finished run is {runs!r}; see 'factorylab runs'")
+    return found
+
+
+def quantities(runs: Runs) -> pd.DataFrame:
+    """The quantities of several runs (words as for `load_all`, or runs) as numbers, one row for each run and quantity:
+    see `audit.sets.frames.quantities_of`."""
+    from factorylab.audit.sets.frames import quantities_of
+
+    return quantities_of(_opened(runs))
+
+
+def conditions(runs: Runs) -> pd.DataFrame:
+    """Under which conditions several runs were made, one row a run: see `audit.sets.frames.conditions_of`."""
+    from factorylab.audit.sets.frames import conditions_of
+
+    return conditions_of(_opened(runs))
+
+
+def summarize(runs: Runs, *names: str) -> pd.DataFrame:
+    """Median, interval, range and censoring of each quantity (or those of `names`) by scenario and parameters: see
+    `audit.sets.frames.summary_frame`."""
+    from factorylab.audit.sets.frames import summary_frame
+    from factorylab.audit.sets.run_set import by_cell
+    from factorylab.audit.sets.summary import default_names, summary
+
+    return summary_frame(summary(one, names or default_names([one])) for one in by_cell(_opened(runs), say=_nothing))
+
+
+def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> pd.DataFrame:
+    """Runs B against runs A, each of one experiment, quantity by quantity: see `audit.sets.frames.comparison_frame`.
+    `margin` is as on the command line ("10%", "recovery 1 s").
+
+    Raises:
+        UsageError: runs of several experiments, a run in both, or an unknown quantity.
+    """
+    from factorylab.audit.sets import margins
+    from factorylab.audit.sets.compare import compare as compared
+    from factorylab.audit.sets.compare import label
+    from factorylab.audit.sets.frames import comparison_frame
+    from factorylab.audit.sets.run_set import by_cell
+    from factorylab.audit.sets.summary import default_names
+
+    sets = [by_cell(_opened(runs), say=_nothing) for runs in (a, b)]
+    if wrong := next((found for found in sets if len(found) > 1), None):
+        raise UsageError(f"runs of several experiments: {'; '.join(map(label, wrong))}")
+    (one,), (other,) = sets
+    allowed = margins.parsed([margin] if isinstance(margin, str) else margin)
+    return comparison_frame(compared(one, other, names or default_names([one, other]), allowed))
+
+
+def _opened(runs: Runs) -> list[JudgedRun]:
+    return load_all(runs) if isinstance(runs, str) else list(runs)
+
+
+def _nothing(text: str) -> None:
+    """Where no progress is to be shown."""
 
 
 def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[JudgedRun]:
