@@ -110,11 +110,12 @@ def _compare(
         Result(compared(one, other, asked.names(one, other), rules[0]), decide(rules[1], one, other))
         for one, other in pairs(_by_cell(*a), _by_cell(*b))
     ]
+    one_each = len(a[0]) == len(b[0]) == 1
     if asked.as_json:
         typer.echo(_json(results))
     else:
-        typer.echo("\n\n".join(map(_told, results)) if len(a[0]) * len(b[0]) > 1 else _one_each(a[0], b[0], results))
-    raise typer.Exit(_exit_code(results))
+        typer.echo(_one_each(a[0], b[0], results) if one_each else "\n\n".join(map(_told, results)))
+    raise typer.Exit(_exit_code(results, may_be_empty=one_each))
 
 
 def _told(result: Result) -> str:
@@ -133,12 +134,12 @@ def _one_each(a: list[JudgedRun], b: list[JudgedRun], results: list[Result]) -> 
     return "\n".join([table, *(gate_line(gate) for result in results for gate in result.gates)])
 
 
-def _exit_code(results: list[Result]) -> int:
+def _exit_code(results: list[Result], *, may_be_empty: bool) -> int:
     decisions = {gate.decision for result in results for gate in result.gates}
     if "fails" in decisions:
         return FAILED
     empty = any(not side.runs for result in results for side in (result.comparison.a, result.comparison.b))
-    return INVALID if empty or "undecided" in decisions else 0
+    return INVALID if (empty and not may_be_empty) or "undecided" in decisions else 0
 
 
 def _check_same(word: str, asked: Asked) -> None:

@@ -21,12 +21,12 @@ def find_all(results: Path, word: str) -> list[RunFolder]:
     path = Path(word)
     if (path / "raw" / "scenario.json").exists():
         return [find(results, word)]
-    if path.is_dir():
-        return _below(path)
     record = path if path.suffix == ".json" else results / f"{word}.json"
     if record.match(batch_record.FILES) and record.is_file():
         return [RunFolder(record.parent / item.path) for item in batch_record.read(record)]
     of_scenario = [run for run in list_runs(results) if run.path.parent.name == word]
+    if not of_scenario and path.is_dir():
+        return _below(path)
     return of_scenario or [find(results, word)]
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.measure.survival_numbers > tests/support/survival.json
 
-It needs an environment with lifelines, which is no dependency of the lab. Samples are of Weibull's distribution, cut off
+It needs an environment with lifelines, no dependency of the lab. Samples are of Weibull's distribution, cut off
 at a common time, and in part also censored at random.
 """
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-HEAVY = ("pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka")
+HEAVY = ("pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka", "scipy")

@@ -72,13 +72,21 @@ class Null:
     """The mean score of `n_a` of the scores, over their assignments."""
 
     def __init__(self, scored: Floats, n_a: int) -> None:
-        self.exact = comb(len(scored), n_a) <= EXACT_MAX
+        self.exact = comb(len(scored), n_a) <= EXACT_MAX or 1 in {n_a, len(scored) - n_a}
+        self._means = np.sort(self._of_assignments(scored, n_a))
+        self._same = SAME * max(float(np.abs(scored).max()), 1.0)
+
+    def _of_assignments(self, scored: Floats, n_a: int) -> Floats:
+        """Enumerated or drawn by scipy, which takes no sample of one value: that is each of them in turn."""
+        if n_a == 1:
+            return scored
+        if len(scored) - n_a == 1:
+            return np.asarray((scored.sum() - scored) / n_a)
         drawn = stats.permutation_test(
             (scored[:n_a], scored[n_a:]), _mean_of_first, vectorized=True, alternative="two-sided",
             n_resamples=EXACT_MAX if self.exact else RESAMPLES, rng=np.random.default_rng(SEED),
         )  # fmt: skip
-        self._means = np.sort(drawn.null_distribution)
-        self._same = SAME * max(float(np.abs(scored).max()), 1.0)
+        return np.asarray(drawn.null_distribution)
 
     def tails(self, means: Floats) -> tuple[Floats, Floats]:
         """For mean scores of A: p of B below A and of B above A. What was observed counts as one of those drawn."""

@@ -29,6 +29,7 @@ from factorylab.core.errors import UsageError
 
 Decision = Literal["fails", "undecided", "holds"]
 FORM = re.compile(r"\s*(?P<name>[a-z][a-z0-9_.]*)\s*(?P<sign>[<>])\s*(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>\S*)\s*")
+SHOWN = 5  # runs that are named
 HOW = "write it as 'recovery > 1.2x', 'recovery > 12 s' or 'lost > 0'"
 
 
@@ -104,7 +105,7 @@ def _decide_relative(gate: Gate, a: RunSet, b: RunSet, p: float, tests: int) -> 
     samples = [one.sample(gate.name) for one in (a, b)]
     of_a, of_b = map(median, samples)
     sides = zip("AB", (of_a, of_b), (a, b), strict=True)
-    words = "; ".join(f"{side}: median {of:,.3f} ({_seen(one.values(gate.name))})" for side, of, one in sides)
+    words = "; ".join(f"{side}: median {_number(of)} ({_seen(one.values(gate.name))})" for side, of, one in sides)
     words += f"; p = {p:.3g}"
     if p <= ALPHA:
         return Decided(gate.text, "fails", f"shown. {words}")
@@ -121,19 +122,23 @@ def _decide_absolute(gate: Gate, b: RunSet) -> Decided:
     seen = {run.run_id: run.values[gate.name] for run in b.runs if gate.name in run.values}
     beyond = [run for run, value in seen.items() if _surely_beyond(gate, value)]
     if beyond:
-        return Decided(gate.text, "fails", f"in {len(beyond)} of {len(b.runs)} runs: {', '.join(beyond[:5])}")
+        return Decided(gate.text, "fails", f"in {len(beyond)} of {len(b.runs)} runs: {', '.join(beyond[:SHOWN])}")
     open_ones = [run for run, value in seen.items() if value.censored]
     values = b.values(gate.name)
     if not values or any(value.value is None for value in values):
         return Decided(gate.text, "undecided", f"not observed in every run ({_seen(values)})")
     if open_ones:
-        return Decided(gate.text, "undecided", f"only a lower bound is known in {', '.join(open_ones[:5])}")
-    return Decided(gate.text, "holds", f"in all {len(values)} runs")
+        return Decided(gate.text, "undecided", f"only a lower bound is known in {', '.join(open_ones[:SHOWN])}")
+    return Decided(gate.text, "holds", f"in all runs (n={len(values)})")
 
 
 def _surely_beyond(gate: Gate, value: Value) -> bool:
     """A lower bound is surely above a limit, never surely below."""
     return value.value is not None and gate.beyond(value.value) and (gate.above or not value.censored)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.3f}" if isfinite(value) else "not known"
 
 
 def _seen(values: Sequence[Value]) -> str:

@@ -32,8 +32,14 @@ def by_hand(a: Sample, b: Sample) -> tuple[float, float]:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [(Sample.of(A), Sample.of(B)), (Sample.of(TIED_A), Sample.of(TIED_B)), (CENSORED_A, CENSORED_B)],
-    ids=["distinct", "tied", "censored"],
+    [
+        (Sample.of(A), Sample.of(B)),
+        (Sample.of(TIED_A), Sample.of(TIED_B)),
+        (CENSORED_A, CENSORED_B),
+        (Sample.of([5]), Sample.of(TIED_B)),
+        (Sample.of(TIED_B), Sample.of([5])),
+    ],
+    ids=["distinct", "tied", "censored", "one against several", "several against one"],
 )
 def test_every_assignment_is_counted(a: Sample, b: Sample) -> None:
     """p is the share of all assignments of the scores that are as extreme: the same as by hand, whatever the values."""
@@ -176,7 +182,7 @@ def observed(values: np.typing.NDArray[np.float64]) -> Observed:
 
 
 def test_exchangeable_runs_give_few_false_alarms() -> None:
-    """Forty runs of one law, four quantities, ties and gaps among them: no more splits than 5 of 100, but for chance."""
+    """Forty runs of one law, four quantities with ties and gaps: 5 of 100 splits and no more, but for chance."""
     table = np.random.default_rng(4).gamma(9, size=(4, 40))
     table[1] = table[1].round()
     table[2, 3:7] = np.nan

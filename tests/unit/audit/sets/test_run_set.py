@@ -1,0 +1,95 @@
+"""From saved runs to sets: their quantities, conditions and cells, and what is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.sets.conditions import declared, fits
+from factorylab.audit.sets.quantities import QUANTITIES, known, quantities
+from factorylab.audit.sets.run_set import RunSet, by_cell
+from factorylab.core.errors import UsageError
+from tests.support.histories import broker_loss, healthy, scenario
+
+
+def silent(text: str) -> None:
+    del text
+
+
+def sets(*runs: JudgedRun, **wanted: str) -> list[RunSet]:
+    return by_cell(runs, wanted, silent)
+
+
+@pytest.fixture(scope="module")
+def lost_broker(tmp_path_factory: pytest.TempPathFactory) -> JudgedRun:
+    return broker_loss(tmp_path_factory.mktemp("runs")).saved()
+
+
+def test_quantities_are_the_verdicts_numbers(lost_broker: JudgedRun) -> None:
+    """Each number is that of the verdict, with its parts, its unit and its censoring."""
+    verdict = lost_broker.verdict
+    found = quantities(lost_broker, verdict)
+    assert verdict.counts and verdict.latency and verdict.service
+    assert found["recovery"].value == found["recovery.0"].value == verdict.recovery[0].recovery.seconds
+    assert {found[f"ack_gap.{g.partition}"].value for g in verdict.ack_gaps} == {
+        g.gap.seconds for g in verdict.ack_gaps
+    }
+    assert found["ack_gap"].value == max(g.gap.seconds for g in verdict.ack_gaps)
+    assert (found["offered"].value, found["latency_p99"].value) == (verdict.counts.offered, verdict.latency.p99_s)
+    assert found["acks_stalled"].value == max(s.acks.seconds for s in verdict.service.sums)
+    assert found["offered_per_s"].value == pytest.approx(lost_broker.scenario.workload.rate_per_s, rel=0.02)
+    assert {known(name).name for name in found} == {quantity.name for quantity in QUANTITIES}
+
+
+def test_what_was_not_measured_says_why(tmp_path: Path) -> None:
+    """Without a fault there is no recovery; a rate that was not asked for, and counts of an older history, say so."""
+    history = healthy(tmp_path)
+    history.made_of["schema_version"] = 5
+    run = history.run()
+    found = quantities(run, run.verdict)
+    whys = {name: found[name].missing for name in ("recovery", "acks_stalled", "kept_per_s", "due", "lost")}
+    assert whys == {
+        "recovery": "no fault",
+        "acks_stalled": "no fault",
+        "kept_per_s": "not asked",
+        "due": "not recorded",
+        "lost": "",
+    }
+
+
+def test_repetitions_differ_in_nothing_that_was_declared(tmp_path: Path) -> None:
+    """Runs with another seed or objective are repetitions; another rate makes another cell."""
+    same = [healthy(tmp_path, scenario(workload={"rate_per_s": 100, "sensors": 6, "seed": n})).saved() for n in (1, 2)]
+    strict = healthy(tmp_path, scenario(objectives={"latency_p99_s": 5})).saved()
+    other = healthy(tmp_path, scenario(workload={"rate_per_s": 50, "sensors": 6})).saved()
+    assert [len(found.runs) for found in sets(*same, strict, other)] == [3, 1]
+
+
+def test_what_is_no_evidence_is_left_out_and_counted(tmp_path: Path) -> None:
+    """An INVALID run and one that did not finish are counted by their ids, and their numbers are in no sample."""
+    good, bad, cut = (healthy(tmp_path).saved() for _ in range(3))
+    (bad.folder.logs / "late.log").write_text("x")
+    (cut.folder.raw / "seal.json").unlink()
+    (found,) = sets(good, bad, cut)
+    assert found.left_out == {bad.folder.run_id: "INVALID", cut.folder.run_id: "not finished"}
+    assert [run.run_id for run in found.runs] == [good.folder.run_id] and len(found.sample("offered")) == 1
+
+
+def test_runs_are_chosen_by_their_conditions(tmp_path: Path, lost_broker: JudgedRun) -> None:
+    """A condition picks the runs that have it, by the end of its name; one that no run has is refused."""
+    runs = (lost_broker, healthy(tmp_path).saved())
+    (found,) = sets(*runs, target=lost_broker.scenario.faults[0].target)
+    assert [run.run_id for run in found.runs] == [lost_broker.folder.run_id]
+    assert found.runs[0].met["faults.0.roles"].startswith("leader")
+    with pytest.raises(UsageError, match="no run has roles nobody"):
+        sets(*runs, roles="nobody")
+
+
+def test_a_condition_is_named_clearly(lost_broker: JudgedRun) -> None:
+    """The end of a name that several conditions share is refused with all of them."""
+    conditions = declared(lost_broker)
+    assert fits(conditions, {"rate_per_s": "100.0"}) and not fits(conditions, {"rate_per_s": "7"})
+    with pytest.raises(UsageError, match="write one of them whole"):
+        fits({"faults.0.kind": "kill", "faults.1.kind": "kill"}, {"kind": "kill"})
