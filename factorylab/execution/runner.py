@@ -22,6 +22,7 @@ from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
+from factorylab.cluster.kafka_version import kafka_version
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.core.clock import ClockStamp, stamp
 from factorylab.core.errors import EnvironmentUnfit, JournalFull, LabError, WaitTimeout, refused
@@ -299,7 +300,7 @@ class Experiment:
             started_wall_ns=self.started.wall_ns,
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
-            versions=provenance.versions(),
+            versions=provenance.versions() | {"kafka": kafka_version(self.cluster.log_files())},
             host=provenance.host(),
             seed=self.scenario.workload.seed,
             topics={
