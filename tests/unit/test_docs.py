@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from factorylab.audit.judge import judge
 from factorylab.audit.model.registry import CHECKS
+from factorylab.audit.sets.quantities import QUANTITIES
 from factorylab.cli.main import app
 from factorylab.cluster.settings import Settings
 from factorylab.core.sources import FILE_VARIABLE
@@ -133,6 +134,17 @@ def test_audit_page_has_every_check() -> None:
     table = text[text.index("| check |") : text.index("The worst wins")]
     first_cells = re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
     assert judge and {name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)} == {c.name for c in CHECKS}
+
+
+def test_comparing_page_has_every_quantity() -> None:
+    """The table of docs/comparing.md names exactly the quantities that runs have, each with its unit."""
+    text = (ROOT / "docs/comparing.md").read_text()
+    rows = re.findall(
+        r"^\| (`[^|]+) \| ([^|]+) \|", text[text.index("| quantity |") : text.index("## Compare")], re.MULTILINE
+    )
+    told = {name: units for names, units in rows for name in re.findall(r"`(\w+)`", names)}
+    assert told.keys() == {quantity.name for quantity in QUANTITIES}
+    assert [q.name for q in QUANTITIES if q.unit not in told[q.name]] == []
 
 
 @every_page
