@@ -122,6 +122,7 @@ class Experiment:
         self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.topic = self.admin.identity(self.names.sensors)
+        self.kafka = kafka_version(self.cluster.log_files())
         self.config = {
             "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self.admin.broker_config(1),
@@ -300,7 +301,7 @@ class Experiment:
             started_wall_ns=self.started.wall_ns,
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
-            versions=provenance.versions() | {"kafka": kafka_version(self.cluster.log_files())},
+            versions=provenance.versions() | {"kafka": self.kafka},
             host=provenance.host(),
             seed=self.scenario.workload.seed,
             topics={
