@@ -11,6 +11,7 @@ from factorylab.cli.runs_commands import AsJson, say
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
 from factorylab.core.exit_codes import FAILED, INVALID
+from factorylab.history.run_folders import list_runs
 
 if TYPE_CHECKING:
     from factorylab.analysis.statistics.difference import Margin
@@ -58,8 +59,10 @@ def summary(
     from factorylab.audit.sets.summary import summary as summed
     from factorylab.audit.sets.summary import table
 
-    asked = _asked(quantity, every, as_json)
-    sets = [one for word in runs or [str(load_settings().results)] for one in _by_cell(*_named(word))]
+    asked, results = _asked(quantity, every, as_json), load_settings().results
+    if not runs and not list_runs(results):
+        raise UsageError("no runs yet: 'factorylab run baseline' makes one")
+    sets = [one for word in runs or [str(results)] for one in _by_cell(*_named(word))]
     told = [summed(one, asked.names(one)) for one in sets]
     typer.echo(_json(told) if as_json else "\n\n".join(map(table, told)))
 

@@ -19,7 +19,9 @@ def kafka_version(logs: Iterable[LogFile]) -> str:
 
 
 def _last_told(log: LogFile) -> str:
-    """ "" where the log does not say."""
+    """What the broker of a log wrote last; nothing where it did not, or has no log yet."""
+    if not log.path.is_file():
+        return ""
     with log.path.open(encoding="utf-8", errors="replace") as lines:
         told = [fits[1] for line in lines if "Kafka version" in line and (fits := TOLD.search(line))]
     return told[-1] if told else ""

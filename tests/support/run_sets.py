@@ -28,7 +28,6 @@ def run_set(
     runs = tuple(
         Repetition(
             f"{name}{i}",
-            "broker_loss",
             i,
             {quantity: _value(of[i]) for quantity, of in values.items()},
             met[i] if met else {},

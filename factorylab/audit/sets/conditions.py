@@ -43,6 +43,11 @@ def fits(conditions: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(conditions.get(_whole_name(conditions, name)) == word for name, word in wanted.items())
 
 
+def among(conditions: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those that are wanted whose names are among the conditions."""
+    return {name: word for name, word in wanted.items() if _whole_name(conditions, name) in conditions}
+
+
 def _whole_name(conditions: Mapping[str, str], name: str) -> str:
     found = [known for known in conditions if known.endswith(f".{name}")]
     if name not in conditions and len(found) > 1:

@@ -9,10 +9,9 @@ from functools import cached_property
 from factorylab.analysis.statistics.sample import Sample
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
-from factorylab.audit.model.verdict import Verdict
 from factorylab.audit.sets import conditions
 from factorylab.audit.sets.quantities import Value, quantities
-from factorylab.core.errors import UsageError
+from factorylab.core.errors import ScenarioError, UsageError
 
 Cell = Mapping[str, str]
 Say = Callable[[str], None]
@@ -24,7 +23,6 @@ class Repetition:
     """One run that counts."""
 
     run_id: str
-    title: str
     began_ns: int
     values: Mapping[str, Value]
     met: Mapping[str, str]
@@ -66,36 +64,46 @@ class RunSet:
 
 
 def by_cell(runs: Iterable[JudgedRun], wanted: Mapping[str, str] | None = None, say: Say = print) -> list[RunSet]:
-    """The runs with the `wanted` conditions, sorted into sets of one cell each; progress goes to `say`.
+    """The runs with the `wanted` conditions, sorted into sets of one cell each. Progress goes to `say`, and so do runs
+    whose scenario cannot be read.
 
     Raises:
-        UsageError, ScenarioError: no run has the conditions, or a run's scenario cannot be read.
+        UsageError: no run has the conditions.
     """
-    found: dict[tuple[tuple[str, str], ...], tuple[str, list[Repetition], dict[str, str]]] = {}
+    found: dict[tuple[tuple[str, str], ...], list[tuple[str, str, Repetition | str]]] = {}
     for run in runs:
-        verdict = _verdict(run, say)
-        counts = verdict is not None and verdict.verdict != INVALID
-        has = conditions.met(run) if counts else {}
-        if wanted and not conditions.fits(conditions.declared(run) | has, wanted):
-            continue
-        _, counted, left_out = found.setdefault(tuple(conditions.cell(run).items()), (run.scenario.title, [], {}))
-        if verdict is not None and counts:
-            values, began_ns = quantities(run, verdict), run.manifest.started_wall_ns
-            counted.append(Repetition(run.folder.run_id, run.scenario.title, began_ns, values, has))
-        else:
-            left_out[run.folder.run_id] = INVALID if verdict else NOT_FINISHED
+        try:
+            if (taken := _taken(run, wanted or {}, say)) is not None:
+                key = tuple(conditions.cell(run).items())
+                found.setdefault(key, []).append((run.folder.run_id, run.scenario.title, taken))
+        except ScenarioError as error:
+            say(f"left out: {error}")
         run.release()
     if not found:
-        raise UsageError(f"no run has {' and '.join(f'{k} {v}' for k, v in (wanted or {}).items()) or 'come so far'}")
-    return [
-        RunSet(title, dict(cell), tuple(sorted(counted, key=lambda run: run.began_ns)), left_out)
-        for cell, (title, counted, left_out) in found.items()
-    ]
+        words = " and ".join(f"{name} {word}" for name, word in (wanted or {}).items())
+        raise UsageError(f"no run has {words}" if words else "no run can be read")
+    return [_set(dict(key), members) for key, members in found.items()]
 
 
-def _verdict(run: JudgedRun, say: Say) -> Verdict | None:
-    """None for a run that did not finish."""
-    if not run.folder.sealed:
+def _set(cell: Cell, members: list[tuple[str, str, Repetition | str]]) -> RunSet:
+    counted = sorted((one for _, _, one in members if isinstance(one, Repetition)), key=lambda run: run.began_ns)
+    left_out = {run_id: why for run_id, _, why in members if isinstance(why, str)}
+    return RunSet(members[0][1], cell, tuple(counted), left_out)
+
+
+def _taken(run: JudgedRun, wanted: Mapping[str, str], say: Say) -> Repetition | str | None:
+    """The run as one that counts, or why it is left out; None where it has not the conditions. What was declared is
+    looked at first: to judge a run takes a second."""
+    declared = conditions.declared(run)
+    if not conditions.fits(declared, conditions.among(declared, wanted)):
         return None
-    say(f"judging {run.folder.path.name}")
-    return verdict_of(run)
+    if run.folder.sealed:
+        say(f"judging {run.folder.path.name}")
+    verdict = verdict_of(run) if run.folder.sealed else None
+    if verdict is None or verdict.verdict == INVALID:  # nobody knows what it met
+        return (INVALID if verdict else NOT_FINISHED) if conditions.fits(declared, wanted) else None
+    has = conditions.met(run)
+    if not conditions.fits(declared | has, wanted):
+        return None
+    values = quantities(run, verdict)
+    return Repetition(run.folder.run_id, run.manifest.started_wall_ns, values, has)

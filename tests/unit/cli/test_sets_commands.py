@@ -45,6 +45,12 @@ def test_a_summary_of_all_runs(call: Call, saved: tuple[Run, Run]) -> None:
     assert told["conditions"][saved[1].folder.run_id]["backend"] == "handmade"
 
 
+def test_before_the_first_run_there_is_a_hint(call: Call, nothing_starts: Path) -> None:
+    """Without any run `summary` says how to make one."""
+    code, _, err = call("summary")
+    assert code == 2 and "no runs yet" in err and not list(nothing_starts.iterdir())
+
+
 def test_compare_puts_two_runs_side_by_side(call: Call, saved: tuple[Run, Run]) -> None:
     """One run each: the numbers of both, and no test."""
     code, out, _ = call("compare", "whole", "lossy")

@@ -93,3 +93,15 @@ def test_a_condition_is_named_clearly(lost_broker: JudgedRun) -> None:
     assert fits(conditions, {"rate_per_s": "100.0"}) and not fits(conditions, {"rate_per_s": "7"})
     with pytest.raises(UsageError, match="write one of them whole"):
         fits({"faults.0.kind": "kill", "faults.1.kind": "kill"}, {"kind": "kill"})
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """A damaged scenario is told of, and the other runs are there; with damaged ones alone there is no set."""
+    whole, damaged = (healthy(tmp_path).saved() for _ in range(2))
+    (damaged.folder.raw / "scenario.json").write_text("{")
+    said: list[str] = []
+    (found,) = by_cell([damaged, whole], say=said.append)
+    assert [run.run_id for run in found.runs] == [whole.folder.run_id]
+    assert any(damaged.folder.path.name in text and "left out" in text for text in said)
+    with pytest.raises(UsageError, match="no run can be read"):
+        sets(damaged)
