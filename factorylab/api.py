@@ -8,7 +8,7 @@ run = lab.run(lab.scenario("broker_loss", target="controller"))
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +105,7 @@ def summarize(runs: Runs, *names: str) -> pd.DataFrame:
     from factorylab.audit.sets.run_set import by_cell
     from factorylab.audit.sets.summary import default_names, summary
 
-    return summary_frame(summary(one, names or default_names([one])) for one in by_cell(_opened(runs), say=_nothing))
+    return summary_frame(summary(one, names or default_names([one])) for one in by_cell(_opened(runs), say=_quiet))
 
 
 def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> 
     from factorylab.audit.sets.run_set import by_cell
     from factorylab.audit.sets.summary import default_names
 
-    sets = [by_cell(_opened(runs), say=_nothing) for runs in (a, b)]
+    sets = [by_cell(_opened(runs), say=_quiet) for runs in (a, b)]
     if wrong := next((found for found in sets if len(found) > 1), None):
         raise UsageError(f"runs of several experiments: {'; '.join(map(label, wrong))}")
     (one,), (other,) = sets
@@ -134,7 +134,7 @@ def _opened(runs: Runs) -> list[JudgedRun]:
     return load_all(runs) if isinstance(runs, str) else list(runs)
 
 
-def _nothing(text: str) -> None:
+def _quiet(text: str) -> None:
     """Where no progress is to be shown."""
 
 
@@ -156,11 +156,20 @@ def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Pat
     return [load(folder.path) for folder in folders]
 
 
-def write_report(shown: Sequence[JudgedRun]) -> Path:
-    """Write the runs to `results/report.html`, one file that opens offline."""
+def write_report(shown: Sequence[JudgedRun], say: Callable[[str], None] | None = None) -> Path:
+    """Write the runs to `results/report.html`, one file that opens offline, with what all runs of the same scenarios
+    and parameters say together. Progress goes to `say`."""
+    from factorylab.audit.judged import load as opened
+    from factorylab.audit.sets.conditions import cell
+    from factorylab.audit.sets.run_set import by_cell
     from factorylab.report import build
 
-    return build(list(shown), load_settings().results / "report.html")
+    results, names = load_settings().results, {run.folder.path.parent.name for run in shown}
+    alike = {folder.path for folder in run_folders.list_runs(results) if folder.path.parent.name in names}
+    others = [opened(path) for path in sorted(alike - {run.folder.path for run in shown})]
+    cells = [cell(run) for run in shown]
+    sets = [one for one in by_cell([*shown, *others], say=say or _quiet) if one.cell in cells] if others else []
+    return build(list(shown), results / "report.html", sets)
 
 
 def capacity(result: str = "", **parameters: object) -> Capacity:

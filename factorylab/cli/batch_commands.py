@@ -165,12 +165,13 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
 def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) -> int:
     """Write the report, print the summary; the exit code of the worst run."""
     from factorylab.audit.model.verdict import one_line
+    from factorylab.audit.sets.run_set import by_cell
     from factorylab.report import build
 
     verdicts = [run.verdict for run in judged]
     out = settings.results / "report.html"
     say("writing the report")
-    build(judged, out)
+    build(judged, out, by_cell(judged, say=lambda _: None))
     if as_json:
         typer.echo(msgspec.json.encode(verdicts).decode())
     else:

@@ -122,7 +122,7 @@ def report(
     from factorylab.api import saved_runs, write_report
 
     shown = saved_runs(run or [])
-    say(f"report of {len(shown)} run(s): {write_report(shown)}")
+    say(f"report of {len(shown)} run(s): {write_report(shown, say)}")
 
 
 def parse_parameters(given: list[str]) -> dict[str, Parameter]:

@@ -123,7 +123,7 @@ def default_names(sets: Iterable[RunSet], every: bool = False) -> list[str]:
 
 def table(told: Summary) -> str:
     """One cell as text."""
-    frame = pd.DataFrame([_words(row) for row in told.rows])
+    frame = pd.DataFrame(words(told))
     return "\n".join([headline(told), *varies(told.varies), frame.to_string(index=False) if len(frame) else ""])
 
 
@@ -140,6 +140,12 @@ def varies(found: dict[str, dict[str, int]]) -> list[str]:
     return [f"  {name}: {', '.join(f'{word} ({n})' for word, n in words.items())}" for name, words in found.items()]
 
 
+def words(told: Summary) -> list[dict[str, str]]:
+    """One row a quantity, as text under its headings."""
+    censored = any(row.mean is not None for row in told.rows)
+    return [_words(row) | ({"restricted mean": _mean(row)} if censored else {}) for row in told.rows]
+
+
 def _words(row: Row) -> dict[str, str]:
     return {
         "quantity": row.quantity,
@@ -150,7 +156,13 @@ def _words(row: Row) -> dict[str, str]:
         "range": f"{number(row.least)} … {number(row.most)}" if row.least is not None and row.most is not None else "–",
         "censored": str(row.censored),
         "not observed": ", ".join(f"{n} {why}" for why, n in row.missing.items()) or "0",
-    } | ({"restricted mean": f"{number(row.mean)} ± {number(row.mean_error or 0)}"} if row.mean is not None else {})
+    }
+
+
+def _mean(row: Row) -> str:
+    if row.mean is None or row.mean_error is None or row.until is None:
+        return "–"
+    return f"{number(row.mean)} ± {number(row.mean_error)} (up to {number(row.until)})"
 
 
 def _interval(row: Row) -> str:

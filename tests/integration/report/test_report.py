@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import factorylab as lab
 from factorylab.audit.judged import load
+from factorylab.audit.sets.run_set import by_cell
 from factorylab.history.saved_run import Run
 from factorylab.report import build
 from tests.support.histories import broker_loss, consumer_loss, healthy
@@ -82,3 +84,29 @@ def test_a_run_that_did_not_finish_is_reported(tmp_path: Path) -> None:
     (run.folder.history / "sends.parquet").unlink()
     page = Page(build([run], tmp_path / "report.html").read_text())
     assert "INVALID" in page.words and "did not finish" in page.words and page.images == 0
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of the words alone."""
+    monkeypatch.setattr("factorylab.report.plots.drawn", lambda run: {})
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_repetitions_stand_in_front(tmp_path: Path) -> None:
+    """Two runs of one scenario show what they say together, once; a single one does not."""
+    pair, single = [broker_loss(tmp_path).saved() for _ in range(2)], healthy(tmp_path).saved()
+    sets = by_cell([*pair, single], say=lambda text: None)
+    page = Page(build([pair[0]], tmp_path / "report.html", sets).read_text())
+    assert page.words.count("Repetitions") == 1 and "2 runs" in page.words and "handmade: 1 run" not in page.words
+    assert "Repetitions" not in Page(build([single], tmp_path / "report.html").read_text()).words
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_the_report_of_one_run_knows_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`write_report` shows the runs that were asked for, and sums up all of the same scenario and parameters."""
+    monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path))
+    monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
+    runs = [healthy(tmp_path).saved() for _ in range(3)]
+    words = Page(lab.write_report(runs[:1]).read_text()).words
+    assert "3 runs" in words and runs[1].folder.run_id not in words
