@@ -43,7 +43,7 @@ class Observed:
 @dataclass(frozen=True)
 class Alarms:
     """`alarms` of `splits` showed a difference in any quantity, `of` says in which how often. `halves` and `turns` are
-    the corrected p of each quantity in the order of time."""
+    the p of each quantity in the order of time, corrected for all of both."""
 
     runs: int
     splits: int
@@ -81,15 +81,9 @@ def false_alarms(observed: Mapping[str, Observed], splits: int = SPLITS) -> Alar
     firsts = _random_halves(runs, splits)
     found = np.stack([_split_p(one, firsts) for one in varying.values()], axis=1)
     shown = np.array([holm(row) for row in found]) <= 1 - CONFIDENCE
-    first, turn = np.arange(runs) < runs // 2, np.arange(runs) % 2 == 0
-    return Alarms(
-        runs,
-        splits,
-        int(shown.any(axis=1).sum()),
-        dict(zip(varying, shown.sum(axis=0).tolist(), strict=True)),
-        _ordered_p(varying, first),
-        _ordered_p(varying, turn),
-    )
+    halves, turns = _ordered_p(varying, np.arange(runs) < runs // 2, np.arange(runs) % 2 == 0)
+    of = dict(zip(varying, shown.sum(axis=0).tolist(), strict=True))
+    return Alarms(runs, splits, int(shown.any(axis=1).sum()), of, halves, turns)
 
 
 def _varies(one: Observed) -> bool:
@@ -115,7 +109,11 @@ def _split_p(one: Observed, firsts: NDArray[np.bool_]) -> Floats:
     return found
 
 
-def _ordered_p(observed: Mapping[str, Observed], first: NDArray[np.bool_]) -> dict[str, float]:
-    tested = {name: permutation(one.sample(first), one.sample(~first)) for name, one in observed.items()}
-    known = {name: test.p for name, test in tested.items() if test}
-    return dict(zip(known, holm(list(known.values())), strict=True))
+def _ordered_p(observed: Mapping[str, Observed], *firsts: NDArray[np.bool_]) -> list[dict[str, float]]:
+    """For each way to cut the runs in two: p of each quantity, corrected for all quantities and ways."""
+    tested = [
+        {name: test.p for name, one in observed.items() if (test := permutation(one.sample(first), one.sample(~first)))}
+        for first in firsts
+    ]
+    corrected = iter(holm([p for found in tested for p in found.values()]))
+    return [{name: next(corrected) for name in found} for found in tested]

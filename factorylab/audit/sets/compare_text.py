@@ -26,7 +26,7 @@ def _words(row: Compared, margin: bool) -> dict[str, str]:
         "A": _middle(row.a),
         "B": _middle(row.b),
         "B vs A": _effect(row) if shown else row.answer,
-        "interval of B − A": bounds(row.interval) if row.interval else "–",
+        "interval of B − A": bounds(row.interval) if row.interval and row.p is not None else "–",
         "p": "–" if row.p is None else f"{row.p:.3g}" + ("" if row.p_exact else " (drawn)"),
         "corrected": "–" if row.p_corrected is None else f"{row.p_corrected:.3g}",
     }
