@@ -165,7 +165,5 @@ def pairs(of_a: Iterable[RunSet], of_b: Iterable[RunSet]) -> list[tuple[RunSet, 
 
 def label(one: RunSet) -> str:
     """A set in a few words."""
-    targets = [
-        f"{name.rsplit('.', 1)[1]} {word}" for name, word in one.cell.items() if name.endswith((".kind", ".target"))
-    ]
-    return f"{' '.join([one.title, *targets])} ({len(one.runs)} runs)"
+    unlike = ", ".join(f"{name} {word}" for name, word in one.unlike.items())
+    return f"{one.title}{f' ({unlike})' * bool(unlike)}, n={len(one.runs)}"

@@ -41,14 +41,16 @@ def conditions_of(runs: Iterable[JudgedRun]) -> pd.DataFrame:
 
 
 def summary_frame(told: Iterable[Summary]) -> pd.DataFrame:
-    """One row for each cell and quantity: title, quantity, unit, runs, invalid, n, censored, median, low and high of
-    its interval with confidence, least, most, mean (restricted to until) and mean_error."""
+    """One row for each cell and quantity: title, cell (what tells it from others of this title), quantity, unit, runs,
+    invalid, n, censored, median, low and high of its interval with confidence, least, most, mean (restricted to until)
+    and mean_error."""
     return pd.DataFrame([_summed(one, row) for one in told for row in one.rows])
 
 
 def _summed(one: Summary, row: Row) -> dict[str, object]:
     return {
-        **{"title": one.title, "quantity": row.quantity, "unit": row.unit},
+        **{"title": one.title, "cell": ", ".join(f"{name} {word}" for name, word in one.unlike.items())},
+        **{"quantity": row.quantity, "unit": row.unit},
         **{"runs": len(one.runs), "invalid": len(one.invalid), "n": row.n, "censored": row.censored},
         **{"median": _nan(row.median), **_bounds(row.interval), "least": _nan(row.least), "most": _nan(row.most)},
         **{"mean": _nan(row.mean), "mean_error": _nan(row.mean_error), "until": _nan(row.until)},

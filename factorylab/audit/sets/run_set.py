@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from factorylab.analysis.statistics.sample import Sample
@@ -30,12 +30,14 @@ class Repetition:
 
 @dataclass(frozen=True)
 class RunSet:
-    """Runs of one cell, in the order of time; `left_out` says why by run id."""
+    """Runs of one cell, in the order of time; `left_out` says why by run id. `unlike` is what tells the cell from
+    others of the same title that were named with it."""
 
     title: str
     cell: Cell
     runs: tuple[Repetition, ...]
     left_out: Mapping[str, str]
+    unlike: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -82,7 +84,15 @@ def by_cell(runs: Iterable[JudgedRun], wanted: Mapping[str, str] | None = None, 
     if not found:
         words = " and ".join(f"{name} {word}" for name, word in (wanted or {}).items())
         raise UsageError(f"no run has {words}" if words else "no run can be read")
-    return [_set(dict(key), members) for key, members in found.items()]
+    sets = [_set(dict(key), members) for key, members in found.items()]
+    return [
+        replace(one, unlike=_unlike(one, [other.cell for other in sets if other.title == one.title])) for one in sets
+    ]
+
+
+def _unlike(one: RunSet, cells: list[Cell]) -> Cell:
+    """What of its cell is not the same in all of these."""
+    return {name: word for name, word in one.cell.items() if any(other.get(name) != word for other in cells)}
 
 
 def _set(cell: Cell, members: list[tuple[str, str, Repetition | str]]) -> RunSet:

@@ -53,9 +53,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell: `runs` that count, and how many were left out as INVALID or not finished."""
+    """One cell: `runs` that count, and how many were left out as INVALID or not finished. `unlike`: what tells it from
+    others of the same title that were named with it."""
 
     title: str
+    unlike: dict[str, str]
     cell: dict[str, str]
     runs: list[str]
     invalid: list[str]
@@ -73,6 +75,7 @@ def summary(found: RunSet, names: Iterable[str]) -> Summary:
     """
     return Summary(
         title=found.title,
+        unlike=dict(found.unlike),
         cell=dict(found.cell),
         runs=[run.run_id for run in found.runs],
         invalid=[run for run, why in found.left_out.items() if why == INVALID],
@@ -123,8 +126,8 @@ def default_names(sets: Iterable[RunSet], every: bool = False) -> list[str]:
 
 def table(told: Summary) -> str:
     """One cell as text."""
-    frame = pd.DataFrame(words(told))
-    return "\n".join([headline(told), *varies(told.varies), frame.to_string(index=False) if len(frame) else ""])
+    rows = [pd.DataFrame(words(told)).to_string(index=False)] if told.rows else []
+    return "\n".join([headline(told), *varies(told.varies), *rows])
 
 
 def headline(told: Summary) -> str:
@@ -132,7 +135,8 @@ def headline(told: Summary) -> str:
     left = [f"{len(told.invalid)} INVALID left out"] if told.invalid else []
     left += [f"{len(told.not_finished)} not finished"] if told.not_finished else []
     count = f"{len(told.runs)} run{'s' if len(told.runs) != 1 else ''}"
-    return ", ".join([f"{told.title}: {count}", *left])
+    unlike = f" ({', '.join(f'{name} {word}' for name, word in told.unlike.items())})" if told.unlike else ""
+    return ", ".join([f"{told.title}{unlike}: {count}", *left])
 
 
 def varies(found: dict[str, dict[str, int]]) -> list[str]:

@@ -10,6 +10,7 @@ from factorylab.audit.judged import JudgedRun
 from factorylab.audit.sets.conditions import declared, fits
 from factorylab.audit.sets.quantities import QUANTITIES, known, quantities
 from factorylab.audit.sets.run_set import RunSet, by_cell
+from factorylab.audit.sets.summary import headline, summary
 from factorylab.core.errors import UsageError
 from tests.support.histories import broker_loss, healthy, scenario
 
@@ -64,7 +65,10 @@ def test_repetitions_differ_in_nothing_that_was_declared(tmp_path: Path) -> None
     same = [healthy(tmp_path, scenario(workload={"rate_per_s": 100, "sensors": 6, "seed": n})).saved() for n in (1, 2)]
     strict = healthy(tmp_path, scenario(objectives={"latency_p99_s": 5})).saved()
     other = healthy(tmp_path, scenario(workload={"rate_per_s": 50, "sensors": 6})).saved()
-    assert [len(found.runs) for found in sets(*same, strict, other)] == [3, 1]
+    slow, fast = sets(*same, strict, other)
+    assert (len(slow.runs), len(fast.runs)) == (3, 1)
+    assert (slow.unlike, fast.unlike) == ({"workload.rate_per_s": "100.0"}, {"workload.rate_per_s": "50.0"})
+    assert headline(summary(fast, [])) == "handmade (workload.rate_per_s 50.0): 1 run"
 
 
 def test_what_is_no_evidence_is_left_out_and_counted(tmp_path: Path) -> None:

@@ -129,9 +129,9 @@ def test_sets_of_several_experiments_are_paired_by_what_was_declared() -> None:
     again = RunSet("broker_loss", {**CELL, "faults.0.kind": "pause"}, (), {"d": "INVALID"})
     assert pairs([kill], [pause]) == [(kill, pause)]
     assert pairs([kill, pause], [again]) == [(pause, again)]
-    with pytest.raises(UsageError, match="kind kill") as refused:
+    with pytest.raises(UsageError, match="none of which is in both") as refused:
         pairs([kill, kill], [pause])
-    assert "@name=value" in str(refused.value)
+    assert "@name=value" in str(refused.value) and "broker_loss, n=1" in str(refused.value)
 
 
 def test_the_usual_quantities_are_those_that_were_observed() -> None:
