@@ -1,8 +1,8 @@
 """Two sets of runs against each other: each quantity tested, with its effect and an interval.
 
 A difference is *shown* where the permutation test rejects at 1 − CONFIDENCE after Holm's correction over all quantities
-that were tested; intervals are of one quantity each and not corrected. With a margin two sets are *the same* in a
-quantity where two one-sided tests show that they differ by less, corrected in the same way. What is neither is "~".
+that were tested; intervals are of one quantity each and not corrected. Two sets are *within the margin* in a quantity
+where two one-sided tests show that they differ by less, corrected in the same way.
 """
 
 from __future__ import annotations

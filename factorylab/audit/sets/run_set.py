@@ -39,11 +39,6 @@ class RunSet:
     left_out: Mapping[str, str]
     unlike: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def names(self) -> list[str]:
-        """The quantities that any of the runs has."""
-        return list(dict.fromkeys(name for run in self.runs for name in run.values))
-
     def values(self, name: str) -> list[Value]:
         """A quantity in each run."""
         absent = Value(None, missing="not observed")
