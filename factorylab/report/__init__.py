@@ -13,7 +13,7 @@ from factorylab.audit.sets import summary as repetitions
 from factorylab.audit.sets.run_set import RunSet
 from factorylab.audit.sets.summary import default_names, summary
 from factorylab.history.unfinished import broken_off, not_judged
-from factorylab.report.page import section
+from factorylab.report.page import section, spreads
 
 __all__ = ["build"]
 
@@ -26,9 +26,11 @@ def build(runs: list[JudgedRun], out: Path, sets: Iterable[RunSet] = ()) -> Path
         lstrip_blocks=True,
     )  # fmt: skip
     whole = [run for run in runs if not broken_off(run.folder)]
+    several = [one for one in sets if len(one.runs) > 1]
     text = pages.get_template("report.html.j2").render(
         sections=[section(run, out) for run in whole],
-        repeated=[summary(one, default_names([one])) for one in sets if len(one.runs) > 1],
+        repeated=[summary(one, default_names([one])) for one in several],
+        spreads=spreads(several),
         repetitions=repetitions,
         unjudged={run.folder.run_id: not_judged(run.folder) for run in runs if run not in whole},
         not_recorded=NOT_RECORDED,

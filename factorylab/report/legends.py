@@ -71,3 +71,9 @@ LEGENDS = {
         "how long the step lasted.",
     ),
 }
+
+SPREAD = (
+    "Each mark is a run, a triangle one whose end was not seen: its value is a lower bound. The tick is the median, "
+    "the bar its interval, from five runs on. Whether two sets differ is for the test in factorylab compare."
+)
+"""How to read the figure of several runs."""

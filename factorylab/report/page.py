@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
 from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers, stalls
 from factorylab.audit.model.wording import explanation_text
+from factorylab.audit.sets.run_set import RunSet
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.report import plots, reproduce
-from factorylab.report.legends import LEGENDS
+from factorylab.report.legends import LEGENDS, SPREAD
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.references import missing
+
+SPREAD_OF = ("recovery", "latency_p99")
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,15 @@ def _manifest(run: JudgedRun) -> Manifest | None:
 
 def _pictures(run: JudgedRun) -> list[EmbeddedFigure]:
     return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
+
+
+def spreads(sets: Sequence[RunSet]) -> list[EmbeddedFigure]:
+    """What several runs show, drawn, for the quantities of SPREAD_OF that were observed."""
+    observed = [name for name in SPREAD_OF if any(len(one.sample(name)) for one in sets)]
+    return [
+        _picture(plots.svg(plots.spread_of_sets(sets, name)), f"{name}: every run, its median and interval", SPREAD)
+        for name in observed
+    ]
 
 
 def _picture(svg: str, alt: str, how_to_read: str) -> EmbeddedFigure:

@@ -1,8 +1,10 @@
 """Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
-`views(run)`, `life(run)`, each a figure of a run; `capacity(found)` of a search."""
+`views(run)`, `life(run)`, each a figure of a run; `spread(runs, quantity)` of several runs; `capacity(found)` of a
+search."""
 
 from factorylab.report.plots.draw_capacity import capacity
 from factorylab.report.plots.draw_signals import compare, faults, windows
+from factorylab.report.plots.draw_spread import spread, spread_of_sets
 from factorylab.report.plots.figures import (
     ack_gaps,
     blind,
@@ -21,5 +23,5 @@ from factorylab.report.plots.style import Picture, svg
 
 __all__ = [
     "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "exposure", "faults", "latency",
-    "life", "load_curve", "save", "subject", "svg", "timeline", "views", "windows",
+    "life", "load_curve", "save", "spread", "spread_of_sets", "subject", "svg", "timeline", "views", "windows",
 ]  # fmt: skip

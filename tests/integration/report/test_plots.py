@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
+from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run
 from factorylab.report import plots
 from factorylab.report.plots.style import FAULT_FILL
@@ -20,6 +21,7 @@ from tests.support.histories import (
     network_partition,
     scenario,
 )
+from tests.support.run_sets import missing, over, run_set
 
 FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind]
 
@@ -123,3 +125,14 @@ def test_the_load_curve_marks_where_it_falls_behind(tmp_path: Path) -> None:
     history["commits"]["t_ns"] += (history["commits"]["t_ns"] - at_ns(12)).clip(lower=0) // 2
     legend = plots.load_curve(history.run()).axes[0].get_legend()
     assert legend is not None and {"keeps up", "falls behind"} <= {text.get_text() for text in legend.get_texts()}
+
+
+def test_every_run_has_its_mark() -> None:
+    """The spread has a mark for each value, another one for lower bounds, and the interval from five values on."""
+    many, few = run_set("a", recovery=[9, 10, 11, 12, 13, over(30)]), run_set("b", recovery=[5, 6])
+    (ax,) = plots.spread_of_sets([many, few, run_set("c", recovery=[missing()])], "recovery").axes
+    marks = {(line.get_marker(), len(line.get_xdata())) for line in ax.lines if line.get_marker() in {"o", ">"}}
+    assert marks == {("o", 5), (">", 1), ("o", 2)} and len(ax.get_yticks()) == 2
+    assert sum(line.get_label() == "interval of the median" for line in ax.lines) == 1
+    with pytest.raises(UsageError, match="no run observed blind"):
+        plots.spread_of_sets([many], "blind")

@@ -98,6 +98,7 @@ def test_repetitions_stand_in_front(tmp_path: Path) -> None:
     pair, single = [broker_loss(tmp_path).saved() for _ in range(2)], healthy(tmp_path).saved()
     sets = by_cell([*pair, single], say=lambda text: None)
     page = Page(build([pair[0]], tmp_path / "report.html", sets).read_text())
+    assert page.images == page.described == 2
     assert page.words.count("Repetitions") == 1 and "2 runs" in page.words and "handmade: 1 run" not in page.words
     assert "Repetitions" not in Page(build([single], tmp_path / "report.html").read_text()).words
 

@@ -1,0 +1,59 @@
+"""The figure of several runs: each value of a quantity, with the median and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from factorylab.analysis.statistics.location import median, median_interval
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.sets.compare import label
+from factorylab.audit.sets.quantities import known
+from factorylab.audit.sets.run_set import RunSet, by_cell
+from factorylab.core.errors import UsageError
+from factorylab.report.plots.style import BLACK, BLUE, ORANGE, Picture, settled, styled
+
+BESIDE = 0.22  # the interval stands so much above its runs, of a row's height
+
+
+def spread(runs: Iterable[JudgedRun], quantity: str) -> Picture:
+    """A row for each scenario with its parameters, a mark for each run.
+
+    Raises:
+        UsageError: the quantity is unknown, or no run observed it.
+    """
+    return spread_of_sets(by_cell(runs, say=lambda _: None), quantity)
+
+
+def spread_of_sets(sets: Sequence[RunSet], quantity: str) -> Picture:
+    """The same of sets."""
+    unit, shown = known(quantity).unit, [one for one in sets if len(one.sample(quantity))]
+    if not shown:
+        raise UsageError(f"no run observed {quantity}")
+    with styled():
+        picture = Picture(figsize=(8, 1.3 + 0.55 * len(shown)))
+        ax = picture.subplots()
+        for row, one in enumerate(shown):
+            _row(ax, row, one, quantity)
+        ax.set_yticks(range(len(shown)), [label(one) for one in shown])
+        ax.set(ylim=(len(shown) - 0.4, -0.6), xlabel=unit, title=f"{quantity}: {known(quantity).means}")
+        ax.set_xlim(left=0)
+        marks, words = ax.get_legend_handles_labels()
+        named = dict(zip(words, marks, strict=True))
+        picture.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)
+        return settled(picture)
+
+
+def _row(ax: Axes, row: int, one: RunSet, quantity: str) -> None:
+    sample, interval = one.sample(quantity), median_interval(one.sample(quantity))
+    for marked, mark, fill, words in ((False, "o", BLUE, "a run"), (True, ">", ORANGE, "lower bound of a run")):
+        values = sample.values[sample.censored == marked]
+        if len(values):
+            ax.plot(values, np.full(len(values), row), mark, color=BLACK, markerfacecolor=fill, alpha=0.8, label=words)
+    if interval is not None and np.isfinite(interval.low):
+        end = interval.high if np.isfinite(interval.high) else sample.values.max()
+        ax.plot([interval.low, end], [row - BESIDE] * 2, color=BLACK, linewidth=2.5, label="interval of the median")
+    if np.isfinite(median(sample)):
+        ax.plot([median(sample)], [row - BESIDE], "|", color=BLACK, markersize=11, markeredgewidth=2, label="median")
