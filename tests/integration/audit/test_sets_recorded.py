@@ -12,7 +12,7 @@ from factorylab.audit.sets.run_set import by_cell
 from factorylab.audit.sets.summary import default_names, summary
 from tests.support.recorded_runs import unpack
 
-NAMES = ("broker_loss", "consumer_loss", "database_loss", "acked_loss", "schema_1", "schema_4")
+NAMES = ("broker_loss", "consumer_loss", "database_loss", "schema_1")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.audit.judged import JudgedRun
-from factorylab.audit.sets.conditions import declared, fits
+from factorylab.audit.sets.conditions import cell, declared, fits
 from factorylab.audit.sets.quantities import QUANTITIES, known, quantities
 from factorylab.audit.sets.run_set import RunSet, by_cell
 from factorylab.audit.sets.summary import headline, summary
@@ -62,13 +62,19 @@ def test_what_was_not_measured_says_why(tmp_path: Path) -> None:
 
 def test_repetitions_differ_in_nothing_that_was_declared(tmp_path: Path) -> None:
     """Runs with another seed or objective are repetitions; another rate makes another cell."""
-    same = [healthy(tmp_path, scenario(workload={"rate_per_s": 100, "sensors": 6, "seed": n})).saved() for n in (1, 2)]
-    strict = healthy(tmp_path, scenario(objectives={"latency_p99_s": 5})).saved()
-    other = healthy(tmp_path, scenario(workload={"rate_per_s": 50, "sensors": 6})).saved()
-    slow, fast = sets(*same, strict, other)
-    assert (len(slow.runs), len(fast.runs)) == (3, 1)
-    assert (slow.unlike, fast.unlike) == ({"workload.rate_per_s": "100.0"}, {"workload.rate_per_s": "50.0"})
-    assert headline(summary(fast, [])) == "handmade (workload.rate_per_s 50.0): 1 run"
+    load = {"rate_per_s": 100, "sensors": 6}
+    made = [{"workload": load}, {"workload": {**load, "seed": 2}}, {"objectives": {"latency_p99_s": 5}}]
+    first, *others = (cell(healthy(tmp_path, scenario(**changes)).run()) for changes in made)
+    assert others == [first, first]
+    assert cell(healthy(tmp_path, scenario(workload={**load, "rate_per_s": 50})).run()) != first
+
+
+def test_cells_of_one_scenario_say_what_tells_them_apart(tmp_path: Path) -> None:
+    """Two rates of one scenario are two sets, each with its own in the headline."""
+    slow, fast = (healthy(tmp_path, scenario(workload={"rate_per_s": rate, "sensors": 6})) for rate in (20, 40))
+    found = sets(slow.saved(), fast.saved())
+    assert [one.unlike for one in found] == [{"workload.rate_per_s": "20.0"}, {"workload.rate_per_s": "40.0"}]
+    assert "handmade (workload.rate_per_s 40.0): " in headline(summary(found[1], []))
 
 
 def test_what_is_no_evidence_is_left_out_and_counted(tmp_path: Path) -> None:
