@@ -13,7 +13,12 @@ NOT_OF_THE_CELL = ("workload.seed", "objectives.", "expect")
 
 
 def declared(run: Run) -> dict[str, str]:
-    """The scenario, by dotted names: "faults.0.target", "workload.rate_per_s", …"""
+    """The scenario in words, by dotted names: "faults.0.target", "workload.rate_per_s", …"""
+    return {name: str(value) for name, value in declared_values(run).items()}
+
+
+def declared_values(run: Run) -> dict[str, object]:
+    """The same as values: numbers, texts, truth values, None, and lists as texts."""
     return dict(_flat(run.scenario.model_dump(mode="json")))
 
 
@@ -55,13 +60,13 @@ def _whole_name(conditions: Mapping[str, str], name: str) -> str:
     return found[0] if name not in conditions and found else name
 
 
-def _flat(value: object, name: str = "") -> Iterator[tuple[str, str]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         items = [(str(key), inner) for key, inner in value.items()]
     elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
         items = [(str(number), inner) for number, inner in enumerate(value)]
     else:
-        yield name, str(value)
+        yield name, str(value) if isinstance(value, list) else value
         return
     for key, inner in items:
         yield from _flat(inner, f"{name}.{key}" if name else key)

@@ -10,7 +10,7 @@ import pandas as pd
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.sets.compare import Compared, Comparison
-from factorylab.audit.sets.conditions import declared, met
+from factorylab.audit.sets.conditions import declared_values, met
 from factorylab.audit.sets.quantities import known, quantities
 from factorylab.audit.sets.run_set import INVALID
 from factorylab.audit.sets.summary import Bounds, Row, Summary
@@ -35,9 +35,9 @@ def quantities_of(runs: Iterable[JudgedRun]) -> pd.DataFrame:
 
 def conditions_of(runs: Iterable[JudgedRun]) -> pd.DataFrame:
     """One row a run, by its id; one column for each condition, declared ("workload.rate_per_s") or met
-    ("faults.0.roles"), as text. NaN where a run has no such condition."""
-    rows = {run.folder.run_id: declared(run) | met(run) for run in runs}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("run")
+    ("faults.0.roles"). What was declared as a number is one; NaN where a run has no such condition."""
+    rows = {run.folder.run_id: {**declared_values(run), **met(run)} for run in runs}
+    return pd.DataFrame.from_dict(rows, orient="index").infer_objects().rename_axis("run")
 
 
 def summary_frame(told: Iterable[Summary]) -> pd.DataFrame:

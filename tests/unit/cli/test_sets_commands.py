@@ -124,7 +124,7 @@ def test_notebooks_get_numbers(
     assert values.loc[("lossy", "lost"), "value"] == 2.0 and values["value"].dtype == float
     recovery = values.loc[("whole", "recovery")]
     assert np.isnan(recovery["value"]) and recovery["missing"] == "no fault"
-    assert lab.conditions("whole")["workload.rate_per_s"].item() == "100.0"
+    assert lab.conditions("whole")["workload.rate_per_s"].item() == 100.0
     assert lab.summarize("lossy", "lost")["median"].item() == 2.0
     compared = lab.compare("whole", "lossy", "lost", margin="lost 1")
     assert (compared["difference"].item(), compared["answer"].item()) == (2.0, "~")
