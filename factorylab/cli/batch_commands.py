@@ -145,6 +145,7 @@ def _finished(
 
 def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
     """Run the jobs that are left, one after the other on one lab; each with its number as soon as it is judged."""
+    from factorylab.audit.model.verdict import one_line
     from factorylab.execution.notebook_run import execute
     from factorylab.execution.perform import milestones
     from factorylab.execution.shared_lab import SharedLab, forget
@@ -157,7 +158,8 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
             folder = execute(jobs[number], settings, say)
             run = judge(folder)
-            say_verdict(run.verdict, folder, as_json=False)
+            say(one_line(run.verdict))
+            say(f"  {folder.path}")
             yield number, run
             forget(lab.endpoints, folder.run_id)
 

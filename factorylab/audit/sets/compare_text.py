@@ -52,8 +52,9 @@ def _effect(row: Compared) -> str:
 
 def _how(found: Comparison) -> list[str]:
     n_a, n_b = len(found.a.runs), len(found.b.runs)
+    count = "1 quantity was" if found.tested == 1 else f"{found.tested} quantities were"
     lines = [
-        f"A and B: medians. {found.tested} quantities were tested. ~: no difference is shown at {ALPHA:.0%}, corrected "
+        f"A and B: medians. {count} tested. ~: no difference is shown at {ALPHA:.0%}, corrected "
         "for all of them by Holm. Intervals are of one quantity each, not corrected.",
     ]
     if found.tested and not found.can_show:
