@@ -59,7 +59,8 @@ def _how(found: Comparison) -> list[str]:
     ]
     if found.tested and not found.can_show:
         least = f"{n_a} + {n_b} runs give no p below {found.smallest_p:.2g}"
-        lines.append(f"So few runs can show nothing: {least}, times {found.tested}. Repeat, or name fewer with -q.")
+        fewer = ", or name fewer quantities with -q" if found.tested > 1 else ""
+        lines.append(f"So few runs can show nothing: {least}, times {found.tested}. Repeat{fewer}.")
     return lines
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -181,3 +182,16 @@ def test_repetitions_go_on_where_they_were_broken_off(
 def test_repetitions_that_mean_nothing_are_refused(call: Call, nothing_starts: Path, words: tuple[str, ...]) -> None:
     """A lab is not kept between repetitions, and only repetitions are resumed: refused before anything starts."""
     assert call("run", "baseline", *words)[0] == 2 and not list(nothing_starts.iterdir())
+
+
+def test_what_goes_on_is_no_result(
+    saved: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While runs are carried out, each verdict is told on standard error: standard output is for what `--json` asks."""
+    monkeypatch.setattr("factorylab.execution.shared_lab.SharedLab", MagicMock())
+    monkeypatch.setattr("factorylab.execution.shared_lab.forget", MagicMock())
+    monkeypatch.setattr("factorylab.execution.notebook_run.execute", lambda job, settings, say: saved[0].folder)
+    monkeypatch.setattr(batch_commands, "judge", lambda folder: saved[0])
+    done = list(batch_commands._carried_out([Job("baseline", {})], [0], MagicMock()))
+    said = capsys.readouterr()
+    assert len(done) == 1 and said.out == "" and "PASS" in said.err
