@@ -1,25 +1,21 @@
 """What the brokers' own logs say about the partitions of `sensor-data`: who began to lead where, what was cut off.
 
 Only lines of a few known shapes are read (Kafka 4: state.change.logger, ReplicaFetcherThread, UnifiedLog, LogManager,
-ReplicationControlManager). The brokers write UTC; the run's workers wrote both clocks, so a line has a monotonic time
-too.
+ReplicationControlManager).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 import msgspec
-import numpy as np
 
+from factorylab.analysis.log_lines import log_lines, stamped
 from factorylab.history.saved_run import Run
 
 Kind = Literal["leader", "truncated", "unclean", "created", "expired", "retention"]
-_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3})Z?\s+[A-Z]+\s+.*? - (.*)$")
 _OF_LOG = r"\[UnifiedLog partition=(?P<place>\S+-\d+), dir=[^]]*\] "
 _SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
     ("leader", re.compile(
@@ -61,50 +57,41 @@ class LogEvent(msgspec.Struct, frozen=True):
     text: str
 
 
-def understood(line: str) -> tuple[Kind, re.Match[str], str] | None:
-    """The shape of a line, its match and its time of day; None for a line that says nothing of partitions."""
-    if not (stamped := _STAMP.match(line)):
-        return None
+def understood(line: str) -> tuple[Kind, re.Match[str]] | None:
+    """The shape of a line and its match; None for a line that says nothing of partitions."""
+    told = stamped(line)
+    return _shape(told[1]) if told else None
+
+
+def _shape(text: str) -> tuple[Kind, re.Match[str]] | None:
     for kind, shape in _SHAPES:
-        if found := shape.search(stamped[2]):
-            return kind, found, stamped[1]
+        if found := shape.search(text):
+            return kind, found
     return None
 
 
 def events(run: Run) -> list[LogEvent]:
     """All that the brokers logged about the run's `sensor-data`, by time; empty where their logs were not kept."""
     topic = run.manifest.topics.get("sensor-data", "sensor-data")
-    apart_ns = _wall_ahead_ns(run)
-    found = [e for path in sorted(run.folder.logs.glob("broker-*.log")) for e in _of(path, topic, apart_ns)]
-    return sorted(found, key=lambda e: (e.t_ns, e.node, e.partition, e.offset))
+    return sorted(_of(run, topic), key=lambda e: (e.t_ns, e.node, e.partition, e.offset))
 
 
-def _of(path: Path, topic: str, apart_ns: int) -> Iterator[LogEvent]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            told = understood(line.rstrip("\n")) if topic in line else None
-            if told is None:
-                continue
-            kind, found, time = told
-            name, _, partition = found["place"].rpartition("-")
-            if name != topic:
-                continue
-            numbers = found.groupdict()
-            wall = datetime.fromisoformat(time.replace(",", ".").replace(" ", "T") + "+00:00")
-            wall_ns = round(wall.timestamp() * 1000) * 1_000_000
-            yield LogEvent(
-                t_ns=wall_ns - apart_ns,
-                time=time[11:],
-                node=path.stem,
-                kind=kind,
-                partition=int(partition),
-                epoch=int(numbers.get("epoch") or -1),
-                offset=int(numbers.get("offset") or -1),
-                text=_LEFT_OUT.sub("…", found[0])[:LONGEST],
-            )
-
-
-def _wall_ahead_ns(run: Run) -> int:
-    """By how much the wall clock is ahead of the monotonic one: the middle of what the workers wrote down."""
-    workers = run.workers
-    return int(np.median((workers["wall_ns"] - workers["t_ns"]).to_numpy())) if len(workers) else 0
+def _of(run: Run, topic: str) -> Iterator[LogEvent]:
+    for line in log_lines(run, lambda line: topic in line):
+        if (shape := _shape(line.text)) is None:
+            continue
+        kind, found = shape
+        name, _, partition = found["place"].rpartition("-")
+        if name != topic:
+            continue
+        numbers = found.groupdict()
+        yield LogEvent(
+            t_ns=line.t_ns,
+            time=line.time[11:],
+            node=line.node,
+            kind=kind,
+            partition=int(partition),
+            epoch=int(numbers.get("epoch") or -1),
+            offset=int(numbers.get("offset") or -1),
+            text=_LEFT_OUT.sub("…", found[0])[:LONGEST],
+        )

@@ -13,6 +13,7 @@ from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run
 
 BLIND_S = 2.0  # an answer takes at most 1 s and is written for 0.5 s more; on recorded runs the longest gap is 0.7 s
+OLDEST_ANSWER_S = 1.5  # so a sample says what held up to so long before it was written
 
 Spans = Sequence[tuple[int, int]]
 """Stretches of time, from and to in ns."""

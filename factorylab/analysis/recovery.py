@@ -42,7 +42,7 @@ def recovery(run: Run, service: ServiceTimes | None = None, stood: pd.DataFrame 
         reacted_ns = service.sending_ends_ns if detection is None else detection
         unseen = bool(fault.node.startswith("broker") and unled(run, begun, reacted_ns))
         back = _back_s(until_whole(fault.fault, windows, stood, run.t0_ns), (at - run.t0_ns) / NS)
-        caught_up = _caught_up_s(run, lags, (at - run.t0_ns) / NS)
+        caught_up = caught_up_s(lags, (at - run.t0_ns) / NS, LAG_FLOOR_S * run.scenario.workload.rate_per_s)
         rows.append(
             {
                 "fault": fault.fault,
@@ -89,13 +89,13 @@ def _back_s(ended: pd.DataFrame, at_s: float) -> tuple[float, bool]:
     return max(float(ended["end_s"].max()) - at_s, 0.0), bool(ended["open"].any())
 
 
-def _caught_up_s(run: Run, lags: pd.DataFrame, at_s: float) -> tuple[float, bool]:
-    """(seconds, censored) until the lag is healthy for good; 0 where it never left its band. NaN where there is nothing
-    to compare, or where it may have left its band unseen."""
+def caught_up_s(lags: pd.DataFrame, at_s: float, floor_records: float) -> tuple[float, bool]:
+    """(seconds, censored) from `at_s` until a lag (t_s, lag_records) is healthy for good; 0 where it never left its
+    band. NaN where there is nothing to compare, or where it may have left its band unseen."""
     steady, later = lags[lags["t_s"].between(0, at_s)], lags[lags["t_s"] > at_s]
     if steady.empty or later.empty:
         return float("nan"), False
-    band = max(2 * float(steady["lag_records"].quantile(0.99)), LAG_FLOOR_S * run.scenario.workload.rate_per_s)
+    band = max(2 * float(steady["lag_records"].quantile(0.99)), floor_records)
     t_s, high = later["t_s"].to_numpy(), (later["lag_records"] > band).to_numpy()
     if not high.any():
         return float("nan") if np.diff(t_s, prepend=at_s).max() > BLIND_S else 0.0, False

@@ -8,14 +8,16 @@ Which chain a partition goes through depends on what it had to do with the victi
     LEADER_LOST     the victim led it
     FOLLOWER_LOST   the victim was in its ISR, and another broker led: with acks=all, and for all readers, the high
                     watermark waits
+    BYSTANDER       the victim had no copy of it: what its processor waits for is its alerts' topic, or its group
     MEMBER_LOST     the victim was the processor that owned it
     STORE_LOST      the victim was the database
 
 `controller_election` is there only where the victim was the active controller, and then comes *before* `fencing`: the
-new controller grants the dead broker a full new session. A broker that is cut off from its peers and not from the
-controllers is never fenced: the leader takes it out of the ISR itself. The phases of HEALING follow where a broker
-comes back. A stall that goes through two chains (a broker's death, then a group whose session ran out) has the phases
-of both, in the order of time.
+new controller grants the dead broker a full new session. A broker that ends in order (SIGTERM) hands over before it is
+silent, and is not fenced by a session. One that is cut off from its peers, and not from the controllers, is not fenced
+either: the leader takes it out of the ISR itself. The phases of HEALING come in where a fault is healed. A stall that
+goes through two chains (a broker's death, then a group whose session ran out) has the phases of both, in the order of
+time.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Literal, NamedTuple
 
 Moment = Literal[
     "injected", "silent", "controller_elected", "fenced", "leader_elected", "isr_shrunk", "first_ack", "first_read",
-    "first_commit", "drained", "healed", "isr_full", "removed", "assigned", "store_back",
+    "begun", "first_commit", "drained", "healed", "isr_full", "removed", "assigned", "store_back",
 ]  # fmt: skip
 Owner = Literal["broker", "producer", "consumer", "topic", "lab"]
 
@@ -78,7 +80,10 @@ CONSUMER_DISCOVERY = Phase(
 )
 """Until the consumer's first poll with records of the partition. Where it finds the leader before the producer does,
 it reads what was acknowledged before the fault: this phase then begins with `leader_elected`."""
-FIRST_COMMIT = Phase("first_commit", "first_read", "first_commit")
+DELIVERY = Phase("delivery", "first_read", "begun")
+"""Until the transaction of that poll begins: its alerts and dead letters must be acknowledged first. They go through
+topics of their own, which the fault may have hit as well."""
+FIRST_COMMIT = Phase("first_commit", "begun", "first_commit")
 DRAIN = Phase("drain", "first_commit", "drained")
 """Until the partition's lag is back in its band of the steady state."""
 
@@ -93,16 +98,17 @@ RECONNECT = Phase("reconnect", "store_back", "first_commit")
 
 HEAL = Phase("heal", "silent", "healed", (HOLD,))
 ISR_FULL = Phase("isr_full", "healed", "isr_full")
+VICTIM_RETURN = Phase("victim_return", "healed", "first_ack")
+"""Where the victim came back before it was given up: until the partition acknowledges, or stores, again."""
+UNEXPLAINED = "unexplained"
+"""No phase: nothing that was seen ends here."""
 
-LEADER_LOST = (
-    SILENCE, CONTROLLER_ELECTION, FENCING, LEADER_ELECTION, CLIENT_DISCOVERY, CONSUMER_DISCOVERY, FIRST_COMMIT, DRAIN,
-)  # fmt: skip
-FOLLOWER_LOST = (
-    SILENCE, CONTROLLER_ELECTION, FENCING, ISR_SHRINK, CLIENT_DISCOVERY, CONSUMER_DISCOVERY, FIRST_COMMIT, DRAIN,
-)  # fmt: skip
-MEMBER_LOST = (SILENCE, MEMBER_REMOVAL, ASSIGNMENT, FIRST_POLL, GROUP_FIRST_COMMIT, DRAIN)
-STORE_LOST = (SILENCE, STORE_AWAY, RECONNECT, DRAIN)
-HEALING = (HEAL, ISR_FULL)
-PHASES = {
-    phase.name: phase for chain in (LEADER_LOST, FOLLOWER_LOST, MEMBER_LOST, STORE_LOST, HEALING) for phase in chain
-}
+_SERVED_AGAIN = (CLIENT_DISCOVERY, CONSUMER_DISCOVERY, DELIVERY, FIRST_COMMIT)
+LEADER_LOST = (SILENCE, CONTROLLER_ELECTION, FENCING, LEADER_ELECTION, *_SERVED_AGAIN)
+FOLLOWER_LOST = (SILENCE, CONTROLLER_ELECTION, FENCING, ISR_SHRINK, *_SERVED_AGAIN)
+BYSTANDER = (SILENCE, CONTROLLER_ELECTION, FENCING, CONSUMER_DISCOVERY, DELIVERY, FIRST_COMMIT)
+MEMBER_LOST = (SILENCE, MEMBER_REMOVAL, ASSIGNMENT, FIRST_POLL, GROUP_FIRST_COMMIT)
+STORE_LOST = (SILENCE, STORE_AWAY, RECONNECT)
+HEALING = (HEAL, ISR_FULL, VICTIM_RETURN)
+CHAINS = (LEADER_LOST, FOLLOWER_LOST, BYSTANDER, MEMBER_LOST, STORE_LOST, HEALING, (DRAIN,))
+PHASES = {phase.name: phase for chain in CHAINS for phase in chain}

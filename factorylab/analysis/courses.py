@@ -1,0 +1,158 @@
+"""Which phases a stall may have gone through, and the marks of them that were seen."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+import pandas as pd
+
+from factorylab.analysis.group_marks import of_commit, of_group, store_back
+from factorylab.analysis.marks import Mark, Victims, ends_in_order, first_look, of_fault, victims, was_controller
+from factorylab.analysis.partition_marks import PartitionHistory
+from factorylab.analysis.rates import lag
+from factorylab.analysis.recovery import LAG_FLOOR_S, caught_up_s
+from factorylab.analysis.stall_cut import Course
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.stall_phases import (
+    BYSTANDER,
+    CLIENT_DISCOVERY,
+    CONTROLLER_ELECTION,
+    DRAIN,
+    FENCING,
+    FOLLOWER_LOST,
+    HEAL,
+    ISR_FULL,
+    LEADER_LOST,
+    MEMBER_LOST,
+    SILENCE,
+    STORE_LOST,
+    Moment,
+    Phase,
+)
+
+
+class Lasting(NamedTuple):
+    """A phase, the marks that begin and end it, and whether it had not ended when it was last watched."""
+
+    phase: str
+    begun: Mark
+    ended: Mark
+    open: bool
+
+
+class Courses:
+    """Of all stalls of a run."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._victims: dict[int, Victims] = {}
+        self._of_fault: dict[int, list[Mark]] = {}
+        self._histories: dict[int, PartitionHistory] = {}
+
+    def victims(self, fault: int) -> Victims:
+        if fault not in self._victims:
+            self._victims[fault] = victims(self._run, fault)
+        return self._victims[fault]
+
+    def history(self, partition: int) -> PartitionHistory:
+        if partition not in self._histories:
+            self._histories[partition] = PartitionHistory(self._run, partition)
+        return self._histories[partition]
+
+    def marks_of_fault(self, fault: int) -> list[Mark]:
+        if fault not in self._of_fault:
+            self._of_fault[fault] = of_fault(self._run, self.victims(fault))
+        return self._of_fault[fault]
+
+    def of(self, fault: int, partition: int, service: str, span: tuple[int, int], found: pd.DataFrame) -> Course:
+        """The course of a stall from `span[0]` to `span[1]`; `found`: all of the run, as `stalls` has them."""
+        hit = self.victims(fault)
+        same = found[(found["fault"] == fault) & (found["partition"] == partition)]
+        acks = _overlapping(same[same["service"] == "acks"], self._run, span) if service == "stores" else []
+        marks = [*self.marks_of_fault(fault), *self.of_partition(hit, partition), *acks]
+        if service == "stores":
+            marks += [*of_group(self._run, hit, partition), *of_commit(self._run, partition, span[1])]
+            marks += [mark] if hit.database and (mark := store_back(self._run, hit)) else []
+        chain = self._without(self.chain(hit, partition, service), hit, partition)
+        if service == "stores" and not acks:
+            chain = tuple(phase for phase in chain if phase != CLIENT_DISCOVERY)
+        earlier = same[(same["service"] == service) & (same["end_s"] * NS + self._run.t0_ns <= span[0] + 1)]
+        since_ns = round(earlier["end_s"].max() * NS) + self._run.t0_ns if len(earlier) else hit.intended_ns - 1
+        closing: Moment = "first_ack" if service == "acks" else "first_commit"
+        return Course(_up_to(chain, closing), closing, marks, since_ns)
+
+    def of_partition(self, hit: Victims, partition: int) -> list[Mark]:
+        """Elections where the victim led, and shrinks of the ISR where it followed."""
+        chain = self.chain(hit, partition, "acks")
+        if chain is LEADER_LOST:
+            return self.history(partition).elections(hit.intended_ns)
+        return self.history(partition).shrinks(hit) if chain is FOLLOWER_LOST else []
+
+    def chain(self, hit: Victims, partition: int, service: str) -> tuple[Phase, ...]:
+        """What the victims were to the partition when the fault began."""
+        if hit.brokers:
+            before = self.history(partition).before(hit.intended_ns)
+            if before.leader in hit.brokers:
+                return LEADER_LOST
+            return FOLLOWER_LOST if before.isr & hit.brokers else BYSTANDER
+        if service == "acks":
+            return (SILENCE,)
+        return STORE_LOST if hit.database else MEMBER_LOST
+
+    def _without(self, chain: tuple[Phase, ...], hit: Victims, partition: int) -> tuple[Phase, ...]:
+        """The chain without what is known not to have been in it."""
+        left_out = [] if was_controller(self._run, hit) else [CONTROLLER_ELECTION]
+        by_leader = self.history(partition).shrunk_by_leader(hit.intended_ns)
+        if ends_in_order(self._run, hit) or (chain is FOLLOWER_LOST and by_leader):
+            left_out.append(FENCING)
+        return tuple(phase for phase in chain if phase not in left_out)
+
+    def afterwards(self, fault: int, partition: int, last: Mark, still_open: bool) -> list[Lasting]:
+        """What came after: HEAL and ISR_FULL (of a broker that had a copy), and DRAIN from the end of the last stall.
+
+        A healing or a full ISR that was not seen is open until the end of the run. Without a row for DRAIN the backlog
+        was not seen to leave its band of the steady state, or `last` is the end of a stall that was still open.
+        """
+        hit, marks = self.victims(fault), {mark.moment: mark for mark in self.marks_of_fault(fault)}
+        end = Mark("drained", self._run.last_ns, "")
+        silent, healed, found = marks.get("silent"), marks.get("healed"), list[Lasting]()
+        if silent:
+            found.append(Lasting(HEAL.name, silent, healed or end, healed is None))
+        if healed and self.chain(hit, partition, "acks") in (LEADER_LOST, FOLLOWER_LOST):
+            full = self.history(partition).full(healed.t_ns)
+            found.append(Lasting(ISR_FULL.name, healed, full or end, full is None))
+        return found if still_open else [*found, *self._drain(hit, partition, last)]
+
+    def _drain(self, hit: Victims, partition: int, last: Mark) -> list[Lasting]:
+        looks = self._lags[self._lags["partition"] == partition]
+        at_s = (hit.intended_ns - self._run.t0_ns) / NS
+        floor = LAG_FLOOR_S * self._run.scenario.workload.rate_per_s / self._run.scenario.topology.partitions
+        lasted_s, censored = caught_up_s(looks, at_s, floor)
+        t_ns = round((at_s + lasted_s) * NS) + self._run.t0_ns if lasted_s > 0 else 0
+        if t_ns <= last.t_ns:
+            return []
+        seen = first_look(looks, looks["t_ns"] >= t_ns - 1, "drained", "probe, lag")
+        return [Lasting(DRAIN.name, last, seen or Mark("drained", t_ns, "probe, lag"), censored)]
+
+    @cached_property
+    def _lags(self) -> pd.DataFrame:
+        found = lag(self._run).sort_values(["partition", "t_s"], kind="stable")
+        return found.assign(t_ns=(found["t_s"] * NS).round().astype("int64") + self._run.t0_ns)
+
+
+def _overlapping(acks: pd.DataFrame, run: Run, span: tuple[int, int]) -> list[Mark]:
+    """The ends of the stalls of acks that overlap with one of stores."""
+    t0_ns = run.t0_ns
+    return [
+        Mark("first_ack", round(one.end_s * NS) + t0_ns, "the first acknowledgement after")
+        for one in each(acks[~acks["open"].astype(bool)])
+        if one.start_s * NS + t0_ns < span[1] and one.end_s * NS + t0_ns > span[0]
+    ]
+
+
+def _up_to(chain: tuple[Phase, ...], closing: Moment) -> tuple[Phase, ...]:
+    """The phases up to the one that ends the stall."""
+    ends = [phase.ends for phase in chain]
+    return chain[: ends.index(closing) + 1] if closing in ends else chain
