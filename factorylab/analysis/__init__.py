@@ -1,6 +1,8 @@
 """What a run's history shows: frames in, frames out, no state, no drawing."""
 
 from factorylab.analysis.alerting import alert_latency, blind_over_time, blind_time, waits, waits_over_time
+from factorylab.analysis.anatomy import anatomy
+from factorylab.analysis.contradictions import contradictions
 from factorylab.analysis.exposure import by_leader as exposure_by_leader
 from factorylab.analysis.exposure import exposure
 from factorylab.analysis.intervals import assignments, isr, leadership, rebalances, under_replicated
@@ -17,9 +19,9 @@ from factorylab.analysis.stalls import stalled, stalls
 from factorylab.analysis.steps import steps
 
 __all__ = [
-    "ack_gaps", "acks_kept_and_lost", "alert_latency", "allowed_s", "assignments", "blind_over_time", "blind_time",
-    "clients_saw", "exposure", "exposure_by_leader", "fault_windows", "isr", "lag", "latencies", "leadership",
-    "limit", "offered_load", "outages", "over_time", "parts_over_time", "rebalances", "recovery", "stages", "stalled",
-    "stalls", "steps", "throughput", "total_lag", "under_replicated", "views", "waits", "waits_over_time",
-    "watched_partition",
+    "ack_gaps", "acks_kept_and_lost", "alert_latency", "allowed_s", "anatomy", "assignments", "blind_over_time",
+    "blind_time", "clients_saw", "contradictions", "exposure", "exposure_by_leader", "fault_windows", "isr", "lag",
+    "latencies", "leadership", "limit", "offered_load", "outages", "over_time", "parts_over_time", "rebalances",
+    "recovery", "stages", "stalled", "stalls", "steps", "throughput", "total_lag", "under_replicated", "views",
+    "waits", "waits_over_time", "watched_partition",
 ]  # fmt: skip

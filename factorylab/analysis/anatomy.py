@@ -6,13 +6,14 @@ boundary is taken from.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from factorylab.analysis.anatomy_settings import effective, governing
-from factorylab.analysis.courses import Courses, Lasting
+from factorylab.analysis.courses import Courses, Lasting, span_of
 from factorylab.analysis.marks import Mark
 from factorylab.analysis.stall_cut import Piece, cut
 from factorylab.analysis.stalls import NO_FAULT, stalls
@@ -22,7 +23,8 @@ from factorylab.scenarios.stall_phases import UNEXPLAINED
 
 NO_STALL = -1
 """The number of a stall, of phases that lie outside of all of them."""
-STALL_START, STALL_END = "the last before", "the first after"
+BEFORE = {"acks": "the last acknowledgement before", "stores": "the last transaction before"}
+AFTER = {"acks": "the first acknowledgement after", "stores": "the first transaction after"}
 DTYPES = {
     "stall": "int64", "fault": "int64", "kind": "str", "victim": "str", "partition": "int64", "service": "str",
     "cause": "str", "phase": "str", "start_s": "float64", "end_s": "float64", "stalled_s": "float64",
@@ -56,19 +58,29 @@ def anatomy(run: Run) -> pd.DataFrame:
 def _anatomy(run: Run) -> pd.DataFrame:
     found, courses, rows = stalls(run), Courses(run), list[dict[str, Any]]()
     for number, stall in enumerate(each(found)):
-        span = (round(stall.start_s * NS) + run.t0_ns, round(stall.end_s * NS) + run.t0_ns)
-        if stall.fault == NO_FAULT:
-            pieces = [Piece(UNEXPLAINED, *span, stall.open, None, None)]
-        else:
-            course = courses.of(stall.fault, stall.partition, stall.service, span, found)
-            looked = courses.history(stall.partition).looked(*span)
-            pieces = cut(*span, stall.open, course, looked)
-        rows += [_row(run, courses, number, stall, piece) for piece in _named(pieces)]
+        for fault, pieces in _parts(run, courses, stall, found):
+            rows += [_row(run, courses, number, stall._replace(fault=fault), piece) for piece in _named(pieces)]
     rows += [row for stall in each(_last_of_each(found)) for row in _afterwards(run, courses, stall)]
     frame = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     of_stalls = frame[frame["stall"] != NO_STALL]
     frame.loc[of_stalls.groupby("stall")["stalled_s"].idxmax(), "slowest"] = True
     return frame
+
+
+def _parts(run: Run, courses: Courses, stall: Any, found: pd.DataFrame) -> Iterator[tuple[int, list[Piece]]]:
+    """The pieces of a stall, by the fault that they are about."""
+    if stall.fault == NO_FAULT:
+        yield NO_FAULT, [Piece(UNEXPLAINED, *span_of(run, stall), stall.open, None, None)]
+        return
+    parts = courses.parts(stall)
+    for part, after in zip(parts, [*parts[1:], None], strict=True):
+        looked = courses.history(stall.partition).looked(part.start_ns, part.end_ns)
+        course = courses.of(stall, part, found)
+        pieces = cut(part.start_ns, part.end_ns, stall.open or after is not None, course, looked)
+        if after is not None:  # its own end is not known: the next fault came first
+            ended = Mark("injected", part.end_ns, f"fault {after.fault} begins")
+            pieces[-1] = pieces[-1]._replace(open=False, ended=ended)
+        yield part.fault, pieces
 
 
 def _named(pieces: list[Piece]) -> list[Piece]:
@@ -83,8 +95,8 @@ def _named(pieces: list[Piece]) -> list[Piece]:
 
 
 def _row(run: Run, courses: Courses, number: int, stall: Any, piece: Piece) -> dict[str, Any]:
-    begun = piece.begun or Mark("injected", piece.start_ns, STALL_START)
-    ended = piece.ended or Mark("first_ack", piece.end_ns, "" if piece.open else STALL_END)
+    begun = piece.begun or Mark("injected", piece.start_ns, BEFORE[stall.service])
+    ended = piece.ended or Mark("first_ack", piece.end_ns, "" if piece.open else AFTER[stall.service])
     inside = {"start_s": (piece.start_ns - run.t0_ns) / NS, "end_s": (piece.end_ns - run.t0_ns) / NS}
     inside["stalled_s"] = (piece.end_ns - piece.start_ns) / NS
     return _lasting(run, courses, stall, Lasting(piece.phase, begun, ended, piece.open)) | {

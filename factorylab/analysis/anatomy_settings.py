@@ -25,22 +25,33 @@ NOT_RECORDED = "not recorded"
 
 
 def governing(run: Run, hit: Victims, phase: str, begun: Moment) -> Setting | None:
-    """The most decisive setting of a phase that began with a moment, or of the first of several that were not told
-    apart; None for work that takes as long as it takes."""
+    """The most decisive setting of a phase that began with a moment; of several that were not told apart, the one that
+    allows the most time. None for work that takes as long as it takes."""
     if (phase, begun) == (ISR_SHRINK.name, FENCING.ends):  # the controller takes out whom it fences
         return None
-    for name in phase.split("+"):
-        declared = PHASES.get(name)
-        if declared is None or not declared.governed_by:
-            continue
-        if declared is MEMBER_REMOVAL and run.scenario.clients.protocol == "consumer":
-            return GROUP_SESSION
-        if not _connections_end(run, hit) and declared is CLIENT_DISCOVERY:
-            return PRODUCER_SOCKET
-        if not _connections_end(run, hit) and declared is CONSUMER_DISCOVERY:
-            return CONSUMER_SOCKET
-        return declared.governed_by[0]
-    return None
+    names = phase.split("+")
+    if FENCING.name in names:
+        names = [name for name in names if name != ISR_SHRINK.name]
+    found = [setting for name in names if (setting := _decisive(run, hit, name))]
+    return max(found, key=lambda setting: _number(effective(run, hit, setting)), default=None)
+
+
+def _decisive(run: Run, hit: Victims, name: str) -> Setting | None:
+    declared = PHASES.get(name)
+    if declared is None or not declared.governed_by:
+        return None
+    if declared is MEMBER_REMOVAL and run.scenario.clients.protocol == "consumer":
+        return GROUP_SESSION
+    if not _connections_end(run, hit) and declared in (CLIENT_DISCOVERY, CONSUMER_DISCOVERY):
+        return PRODUCER_SOCKET if declared is CLIENT_DISCOVERY else CONSUMER_SOCKET
+    return declared.governed_by[0]
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return -1
 
 
 def _connections_end(run: Run, hit: Victims) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -12,7 +12,9 @@ from factorylab.analysis.marks import Mark, Victims, ends_in_order, first_look, 
 from factorylab.analysis.partition_marks import PartitionHistory
 from factorylab.analysis.rates import lag
 from factorylab.analysis.recovery import LAG_FLOOR_S, caught_up_s
+from factorylab.analysis.service import fault_windows
 from factorylab.analysis.stall_cut import Course
+from factorylab.analysis.stalls import STALL_S
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 from factorylab.scenarios.stall_phases import (
@@ -31,6 +33,14 @@ from factorylab.scenarios.stall_phases import (
     Moment,
     Phase,
 )
+
+
+class Part(NamedTuple):
+    """From `start_ns` to `end_ns` a stall is about `fault`."""
+
+    fault: int
+    start_ns: int
+    end_ns: int
 
 
 class Lasting(NamedTuple):
@@ -66,22 +76,52 @@ class Courses:
             self._of_fault[fault] = of_fault(self._run, self.victims(fault))
         return self._of_fault[fault]
 
-    def of(self, fault: int, partition: int, service: str, span: tuple[int, int], found: pd.DataFrame) -> Course:
-        """The course of a stall from `span[0]` to `span[1]`; `found`: all of the run, as `stalls` has them."""
-        hit = self.victims(fault)
-        same = found[(found["fault"] == fault) & (found["partition"] == partition)]
-        acks = _overlapping(same[same["service"] == "acks"], self._run, span) if service == "stores" else []
-        marks = [*self.marks_of_fault(fault), *self.of_partition(hit, partition), *acks]
-        if service == "stores":
-            marks += [*of_group(self._run, hit, partition), *of_commit(self._run, partition, span[1])]
+    def parts(self, stall: Any) -> list[Part]:
+        """The stall in parts, one for each fault that began in it and hit the partition: what holds it up is then that
+        fault's as well."""
+        span, windows = span_of(self._run, stall), fault_windows(self._run)
+        later = {}
+        for fault in sorted(set(windows["fault"]) - {stall.fault}):
+            hit = self.victims(fault)
+            concerned = self.chain(hit, stall.partition, stall.service) not in (BYSTANDER, (SILENCE,))
+            if concerned and span[0] < hit.intended_ns < span[1]:
+                later[hit.intended_ns] = fault
+        starts = [span[0], *sorted(later)]
+        faults = [stall.fault, *(later[t_ns] for t_ns in sorted(later))]
+        return [Part(*part) for part in zip(faults, starts, [*starts[1:], span[1]], strict=True)]
+
+    def of(self, stall: Any, part: Part, found: pd.DataFrame) -> Course:
+        """The course of a part of a stall; `found`: all of the run, as `stalls` has them."""
+        hit, span = self.victims(part.fault), span_of(self._run, stall)
+        mine = found[found["partition"] == stall.partition]
+        stores = stall.service == "stores"
+        acks = self._first_acks(part.fault, mine, span) if stores else []
+        marks = [*self.marks_of_fault(part.fault), *self.of_partition(hit, stall.partition), *acks]
+        if stores:
+            marks += [*of_group(self._run, hit, stall.partition), *of_commit(self._run, stall.partition, span[1])]
             marks += [mark] if hit.database and (mark := store_back(self._run, hit)) else []
-        chain = self._without(self.chain(hit, partition, service), hit, partition)
-        if service == "stores" and not acks:
+        chain = self._without(self.chain(hit, stall.partition, stall.service), hit, stall.partition)
+        if stores and not acks:
             chain = tuple(phase for phase in chain if phase != CLIENT_DISCOVERY)
-        earlier = same[(same["service"] == service) & (same["end_s"] * NS + self._run.t0_ns <= span[0] + 1)]
-        since_ns = round(earlier["end_s"].max() * NS) + self._run.t0_ns if len(earlier) else hit.intended_ns - 1
-        closing: Moment = "first_ack" if service == "acks" else "first_commit"
-        return Course(_up_to(chain, closing), closing, marks, since_ns)
+        closing: Moment = "first_commit" if stores else "first_ack"
+        before = mine[(mine["service"] == stall.service) & (mine["fault"] != part.fault)]
+        follows = bool((abs(before["end_s"] - stall.start_s) < 1e-9).any())
+        fresh = part.start_ns <= self._by_ns(part.fault) or (follows and hit.intended_ns <= part.start_ns)
+        return Course(_up_to(chain, closing), closing, marks, fresh)
+
+    def _by_ns(self, fault: int) -> float:
+        """A stall that began later did not begin with the fault."""
+        marks = self.marks_of_fault(fault)
+        return STALL_S * NS + next((m.t_ns for m in marks if m.moment == "silent"), self.victims(fault).intended_ns)
+
+    def _first_acks(self, fault: int, mine: pd.DataFrame, span: tuple[int, int]) -> list[Mark]:
+        """The ends of those stalls of acks that began with the fault and overlap with one of stores."""
+        found = []
+        for one in each(mine[(mine["service"] == "acks") & ~mine["open"].astype(bool)]):
+            start_ns, end_ns = span_of(self._run, one)
+            if start_ns <= self._by_ns(fault) and start_ns < span[1] and end_ns > span[0]:
+                found.append(Mark("first_ack", end_ns, "the first acknowledgement after"))
+        return found
 
     def of_partition(self, hit: Victims, partition: int) -> list[Mark]:
         """Elections where the victim led, and shrinks of the ISR where it followed."""
@@ -142,14 +182,9 @@ class Courses:
         return found.assign(t_ns=(found["t_s"] * NS).round().astype("int64") + self._run.t0_ns)
 
 
-def _overlapping(acks: pd.DataFrame, run: Run, span: tuple[int, int]) -> list[Mark]:
-    """The ends of the stalls of acks that overlap with one of stores."""
-    t0_ns = run.t0_ns
-    return [
-        Mark("first_ack", round(one.end_s * NS) + t0_ns, "the first acknowledgement after")
-        for one in each(acks[~acks["open"].astype(bool)])
-        if one.start_s * NS + t0_ns < span[1] and one.end_s * NS + t0_ns > span[0]
-    ]
+def span_of(run: Run, stall: Any) -> tuple[int, int]:
+    """Beginning and end of a row of `stalls`, ns."""
+    return round(stall.start_s * NS) + run.t0_ns, round(stall.end_s * NS) + run.t0_ns
 
 
 def _up_to(chain: tuple[Phase, ...], closing: Moment) -> tuple[Phase, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+import pandas as pd
+
 from factorylab.analysis.control_log import control_events
 from factorylab.analysis.intervals import assignments
 from factorylab.analysis.marks import Mark, Victims, first_look, logged
@@ -67,14 +70,25 @@ def of_commit(run: Run, partition: int, t_ns: int) -> list[Mark]:
 
 
 def store_back(run: Run, hit: Victims) -> Mark | None:
-    """The database answers again, as the probe's connection and write show, else its process runs again."""
-    answers = run.database.sort_values("t_ns", kind="stable")
-    if len(answers):
-        good, t_ns = answers["answer"] == "ok", answers["t_ns"]
-        source = "probe, connection"
-    else:
-        answers = run.processes[run.processes["name"] == "database"].sort_values("t_ns", kind="stable")
-        good, t_ns = answers["status"] == "running", answers["t_ns"]
-        source = "probe, process"
-    bad = (~good & (t_ns > hit.intended_ns)).cummax()
-    return first_look(answers, good & bad, "store_back", source)
+    """The database answers a connection and a write again, or a stopped one runs again: the first that was seen."""
+    samples = run.processes[run.processes["name"] == "database"]
+    found = [_good_again(run, hit, run.database, run.database["answer"] == "ok", "probe, connection")]
+    if hit.kind == "pause" or run.database.empty:
+        found.append(_good_again(run, hit, samples, samples["status"] == "running", "probe, process"))
+    return min((mark for mark in found if mark), key=lambda mark: mark.t_ns, default=None)
+
+
+def _good_again(run: Run, hit: Victims, samples: pd.DataFrame, good: pd.Series[bool], source: str) -> Mark | None:
+    """A sample has the time at which it was asked for, and was answered before the next. None was good before the
+    healing began."""
+    order = samples["t_ns"].argsort(kind="stable")
+    t_ns, fine = samples["t_ns"].to_numpy()[order], good.to_numpy()[order]
+    bad = np.flatnonzero(~fine & (t_ns > hit.intended_ns))
+    after = np.flatnonzero(fine & (t_ns > t_ns[bad[0]])) if len(bad) else bad
+    if not len(after):
+        return None
+    last_bad_ns, answered_ns = int(t_ns[after[0] - 1]), int(t_ns[min(after[0] + 1, len(t_ns) - 1)])
+    steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "healing")]
+    healing_ns = int(steps["t_ns"].min()) if len(steps) else last_bad_ns
+    since_ns = healing_ns if last_bad_ns < healing_ns < answered_ns else last_bad_ns
+    return Mark("store_back", answered_ns, source, early_ns=answered_ns - since_ns)

@@ -43,67 +43,94 @@ class Piece(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What a stall may have gone through: the chain of phases, without those that are known not to be in it, what ended
-    it, the marks of its fault, and from when on they count."""
+    """What a stall may have gone through: the chain of phases, without those that are known not to be in it, what ends
+    it, and the marks of its fault. `fresh`: it began with the fault; else the partition was served in between, and only
+    what lies in the stall tells about it."""
 
     chain: tuple[Phase, ...]
     closing: Moment
     marks: Sequence[Mark]
-    since_ns: int
+    fresh: bool
 
 
 def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bool) -> list[Piece]:
     """The pieces of one stall. `looked`: the probe saw leader and ISR in it, so what it did not see did not happen."""
-    marks = [m for m in _telling(course, end_ns) if m.t_ns > course.since_ns]
-    given_up = any(m.moment in GIVEN_UP and m.t_ns <= end_ns for m in marks)
-    back = next((m for m in marks if m.moment == "healed" and m.t_ns < end_ns), None)
-    chain = course.chain if given_up or back is None else (SILENCE, HEAL, VICTIM_RETURN._replace(ends=course.closing))
-    if chain is not course.chain:
-        marks = [m for m in marks if m.moment in ("injected", "silent", "healed")]
-    names = _Names(chain, {m.moment for m in course.marks} | {"injected"})
+    course, explained = _settled(course, end_ns, still_open, looked)
+    names = _Names(course)
     at, begun, pieces = start_ns, None, list[Piece]()
-    for mark in marks:
-        if mark.t_ns <= start_ns:
-            names.pass_by(mark.moment)
-            begun = mark
-        elif mark.t_ns < end_ns:
-            pieces.append(Piece(names.pass_by(mark.moment), at, mark.t_ns, False, begun, mark))
-            at, begun = mark.t_ns, mark
-    explained = given_up or back is not None or still_open or not looked or names.at_work
-    last = names.pass_by(course.closing) if explained else UNEXPLAINED
+    for mark in _telling(course, start_ns, end_ns):
+        name = names.pass_by(mark.moment, known=course.fresh or begun is not None)
+        if mark.t_ns > start_ns:
+            pieces.append(Piece(name, at, mark.t_ns, False, begun, mark))
+            at = mark.t_ns
+        begun = mark
+    known = begun is not None and (course.fresh or explained or names.at_work)
+    last = names.pass_by(course.closing, known=known and (explained or names.at_work))
     return [*pieces, Piece(last, at, end_ns, still_open, begun, None)]
 
 
-def _telling(course: Course, end_ns: int) -> list[Mark]:
+def _settled(course: Course, end_ns: int, still_open: bool, looked: bool) -> tuple[Course, bool]:
+    """The course with what can be told apart, and whether it says how the stall ended: the system went on without the
+    victim, the victim came back before that, or it cannot be known."""
+    marks = [m for m in course.marks if not _too_late(m, course, end_ns)]
+    blurred = len(marks) < len(course.marks)
+    went_on = [m for m in marks if m.moment in GIVEN_UP]
+    before = any(m.t_ns <= end_ns for m in went_on)
+    back = course.fresh and any(m.moment == "healed" and m.t_ns < end_ns for m in marks)
+    if back and not before and not blurred and any(phase.ends in GIVEN_UP for phase in course.chain):
+        chain = (SILENCE, HEAL, VICTIM_RETURN._replace(ends=course.closing))
+        return course._replace(chain=chain, marks=marks), True
+    unknown = still_open or blurred or (not looked and not went_on)
+    return course._replace(marks=marks), before or unknown
+
+
+def _too_late(mark: Mark, course: Course, end_ns: int) -> bool:
+    """Was it seen only after something that it must have come before, though it may have happened in time?"""
+    order = [phase.ends for phase in course.chain]
+    if mark.moment not in order:
+        return False
+    later = {m.moment: m.t_ns for m in course.marks if m.moment in order[order.index(mark.moment) + 1 :]}
+    by_ns = min([*later.values(), end_ns])
+    return mark.t_ns - mark.early_ns < by_ns < mark.t_ns
+
+
+def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:
     """The marks that cut this stall, in order: those of its chain, of the group, and the healing where it came before
-    the system had gone on without the victim."""
-    own = {phase.ends for phase in course.chain} - {course.closing} | {"injected"}
-    gone_on = min((m.t_ns for m in course.marks if m.moment in GIVEN_UP), default=end_ns)
-    found = [m for m in course.marks if m.moment in own | OF_THE_GROUP]
-    found += [m for m in course.marks if m.moment == "healed" and m.t_ns < gone_on and "store_back" not in own]
-    return ordered(found)
+    the system had gone on without the victim. The poll of what ended it counts however early it was."""
+    own = {phase.ends for phase in course.chain} - {course.closing} | {"injected"} | OF_THE_GROUP
+    gone_on = min((m.t_ns for m in course.marks if m.moment in (*GIVEN_UP, "first_ack")), default=end_ns)
+    if course.fresh and "store_back" not in own:
+        own |= {"healed"} if any(m.moment == "healed" and m.t_ns < gone_on for m in course.marks) else set()
+    found = [m for m in course.marks if m.moment in own and m.t_ns < end_ns]
+    return ordered([m for m in found if course.fresh or m.t_ns > start_ns or m.moment == "first_read"])
 
 
 class _Names:
-    """The name of each piece, in the order of time; `seen` are the moments that have a mark at all."""
+    """The name of each piece, in the order of time."""
 
-    def __init__(self, chain: tuple[Phase, ...], seen: set[Moment]) -> None:
-        self._chain, self._seen, self._at = chain, seen, -1
+    def __init__(self, course: Course) -> None:
+        self._chain, self._at = course.chain, -1
+        self._seen = {m.moment for m in course.marks} | {"injected"}
+        self._healed = False
 
     @property
     def at_work(self) -> bool:
         """Was a moment of the clients' own work passed?"""
         return self._at >= 0 and self._chain[self._at].ends in ("first_read", "begun")
 
-    def pass_by(self, moment: Moment) -> str:
+    def pass_by(self, moment: Moment, *, known: bool) -> str:
+        """The name of what a moment ends, UNEXPLAINED where it is not `known` what began it."""
         if moment == "injected":
             return BEFORE
+        self._healed |= moment == "healed"
         if moment in OF_THE_GROUP and ASSIGNMENT not in self._chain:
-            self._chain, self._at = MEMBER_LOST, 0
+            self._chain, self._at, known = MEMBER_LOST, 0, True
         places = [i for i, phase in enumerate(self._chain) if phase.ends == moment]
         if not places:
             return _BY_END[moment].name
         (at,) = places
         unseen = [phase.name for phase in self._chain[self._at + 1 : at] if phase.ends not in self._seen]
         self._at = max(self._at, at)
-        return "+".join([*unseen, self._chain[at].name])
+        if not known:
+            return UNEXPLAINED
+        return "+".join([*([] if self._healed else unseen), self._chain[at].name])

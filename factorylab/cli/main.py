@@ -13,6 +13,7 @@ import typer
 import typer.core
 
 from factorylab.cli import (
+    anatomy_commands,
     batch_commands,
     capacity_commands,
     cluster_commands,
@@ -75,6 +76,7 @@ database_commands.register(app)
 dead_letters_commands.register(app)
 trace_commands.register(app)
 witness_commands.register(app)
+anatomy_commands.register(app)
 watch_commands.register(app)
 
 

@@ -1,6 +1,6 @@
 """Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
-`views(run)`, `life(run)`, each a figure of a run; `spread(runs, quantity)` of several runs; `capacity(found)` of a
-search."""
+`views(run)`, `life(run)`, `waterfall(run)`, each a figure of a run; `spread(runs, quantity)` of several runs;
+`capacity(found)` of a search."""
 
 from factorylab.report.plots.draw_capacity import capacity
 from factorylab.report.plots.draw_signals import compare, faults, windows
@@ -20,8 +20,10 @@ from factorylab.report.plots.figures import (
 )
 from factorylab.report.plots.recorded import detection
 from factorylab.report.plots.style import Picture, svg
+from factorylab.report.plots.waterfall import waterfall
 
 __all__ = [
     "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "exposure", "faults", "latency",
-    "life", "load_curve", "save", "spread", "spread_of_sets", "subject", "svg", "timeline", "views", "windows",
+    "life", "load_curve", "save", "spread", "spread_of_sets", "subject", "svg", "timeline", "views", "waterfall",
+    "windows",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ from factorylab.audit.model.verdict import NOT_RECORDED
 from factorylab.history.saved_run import each
 from factorylab.report.plots import draw, draw_readings
 from factorylab.report.plots.style import Picture, settled, styled, svg
+from factorylab.report.plots.waterfall import waterfall
 from factorylab.scenarios.model import Fault
 
 ONE_WAY = {"both": "", "in": ", inbound only", "out": ", outbound only"}
@@ -199,6 +200,7 @@ def drawn(run: JudgedRun) -> dict[str, str]:
     """Every figure that fits the run as SVG by name, drawn once; the same bytes for the same history."""
     if run not in _DRAWN:
         kinds = {"timeline": timeline, "latency": latency, "ack_gaps": ack_gaps}
+        kinds |= {"waterfall": waterfall} if len(analysis.anatomy(run)) else {}
         kinds |= {"load_curve": load_curve} if run.scenario.workload.steps_per_s else {}
         kinds |= {"views": views} if len(run.views) else {}
         kinds |= {"exposure": exposure} if run.verdict.exposure else {}
