@@ -51,11 +51,15 @@ def anatomy(run: Run) -> pd.DataFrame:
                what governs it (as "broker broker.session.timeout.ms"), and its effective value as text
     begun_by, ended_by
                the evidence of both moments
+
+    Raises:
+        UsageError: the run was interrupted: what its end would have told is not there.
     """
     return run.once(_anatomy).copy()
 
 
 def _anatomy(run: Run) -> pd.DataFrame:
+    _ = run.manifest  # refuses what was interrupted
     found, courses, rows = stalls(run), Courses(run), list[dict[str, Any]]()
     for number, stall in enumerate(each(found)):
         for fault, pieces in _parts(run, courses, stall, found):

@@ -31,7 +31,11 @@ class Contradiction(NamedTuple):
 
 def contradictions(run: Run) -> list[Contradiction]:
     """All that were found: moments of a fault out of order, elections that the probe saw before they were logged, and a
-    clock that was set during the run."""
+    clock that was set during the run.
+
+    Raises:
+        UsageError: the run was interrupted.
+    """
     courses, found = Courses(run), list[Contradiction]()
     error_s = clock_error_ns(run) / NS
     if error_s > CLOCK_S and len(run.workers):

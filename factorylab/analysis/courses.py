@@ -144,8 +144,9 @@ class Courses:
     def _without(self, chain: tuple[Phase, ...], hit: Victims, partition: int) -> tuple[Phase, ...]:
         """The chain without what is known not to have been in it."""
         left_out = [] if was_controller(self._run, hit) else [CONTROLLER_ELECTION]
-        by_leader = self.history(partition).shrunk_by_leader(hit.intended_ns)
-        if ends_in_order(self._run, hit) or (chain is FOLLOWER_LOST and by_leader):
+        if ends_in_order(self._run, hit):  # it is silent only after it handed over
+            left_out += [SILENCE, FENCING]
+        elif chain is FOLLOWER_LOST and self.history(partition).shrunk_by_leader(hit.intended_ns):
             left_out.append(FENCING)
         return tuple(phase for phase in chain if phase not in left_out)
 
@@ -188,6 +189,8 @@ def span_of(run: Run, stall: Any) -> tuple[int, int]:
 
 
 def _up_to(chain: tuple[Phase, ...], closing: Moment) -> tuple[Phase, ...]:
-    """The phases up to the one that ends the stall."""
+    """The phases up to the one that ends the stall; of a chain that has none, those that are not the clients' work."""
     ends = [phase.ends for phase in chain]
-    return chain[: ends.index(closing) + 1] if closing in ends else chain
+    if closing in ends:
+        return chain[: ends.index(closing) + 1]
+    return tuple(phase for phase in chain if phase.ends not in ("first_read", "begun", "first_commit"))

@@ -57,6 +57,8 @@ def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bo
     """The pieces of one stall. `looked`: the probe saw leader and ISR in it, so what it did not see did not happen."""
     course, explained = _settled(course, end_ns, still_open, looked)
     names = _Names(course)
+    if _polled_before(course):
+        names.pass_by("first_read", known=True)
     at, begun, pieces = start_ns, None, list[Piece]()
     for mark in _telling(course, start_ns, end_ns):
         name = names.pass_by(mark.moment, known=course.fresh or begun is not None)
@@ -73,7 +75,7 @@ def _settled(course: Course, end_ns: int, still_open: bool, looked: bool) -> tup
     """The course with what can be told apart, and whether it says how the stall ended: the system went on without the
     victim, the victim came back before that, or it cannot be known."""
     marks = [m for m in course.marks if not _too_late(m, course, end_ns)]
-    blurred = len(marks) < len(course.marks)
+    blurred = any(m.moment in GIVEN_UP for m in set(course.marks) - set(marks))
     went_on = [m for m in marks if m.moment in GIVEN_UP]
     before = any(m.t_ns <= end_ns for m in went_on)
     back = course.fresh and any(m.moment == "healed" and m.t_ns < end_ns for m in marks)
@@ -102,7 +104,15 @@ def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:
     if course.fresh and "store_back" not in own:
         own |= {"healed"} if any(m.moment == "healed" and m.t_ns < gone_on for m in course.marks) else set()
     found = [m for m in course.marks if m.moment in own and m.t_ns < end_ns]
+    if _polled_before(course):
+        found = [m for m in found if m.moment != "first_read"]
     return ordered([m for m in found if course.fresh or m.t_ns > start_ns or m.moment == "first_read"])
+
+
+def _polled_before(course: Course) -> bool:
+    """Had the fault not begun yet when what ended the stall was polled?"""
+    moments = {m.moment: m.t_ns for m in course.marks if m.moment in ("injected", "first_read")}
+    return course.fresh and len(moments) == 2 and moments["first_read"] < moments["injected"]
 
 
 class _Names:
@@ -127,7 +137,7 @@ class _Names:
             self._chain, self._at, known = MEMBER_LOST, 0, True
         places = [i for i, phase in enumerate(self._chain) if phase.ends == moment]
         if not places:
-            return _BY_END[moment].name
+            return _BY_END[moment].name if known else UNEXPLAINED
         (at,) = places
         unseen = [phase.name for phase in self._chain[self._at + 1 : at] if phase.ends not in self._seen]
         self._at = max(self._at, at)

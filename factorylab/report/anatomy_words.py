@@ -49,6 +49,22 @@ def lines(run: JudgedRun, partition: int | None = None) -> list[str]:
     return found[:-1] if found[-1] == "" else found
 
 
+def slowest(run: JudgedRun) -> list[dict[str, str]]:
+    """A row a stall: its slowest phase, how long that took, and the setting that governs it."""
+    found = anatomy(run)
+    return [
+        {
+            "partition": str(row.partition),
+            "nothing": "acknowledged" if row.service == "acks" else "stored",
+            "from": f"{row.start_s:.1f} s",
+            "slowest phase": row.phase.replace("+", " + "),
+            "took": f"{'> ' * row.open}{row.stalled_s:.3f} s",
+            "governed by": f"{row.setting} = {row.value}" if row.setting else "",
+        }
+        for row in each(found[found["slowest"]])
+    ]
+
+
 def _frame(run: JudgedRun, partition: int | None) -> pd.DataFrame:
     check_partition(run, partition)
     frame = anatomy(run)

@@ -17,6 +17,7 @@ from factorylab.audit.sets.run_set import RunSet
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.report import plots, reproduce
+from factorylab.report.anatomy_words import slowest
 from factorylab.report.legends import LEGENDS, SPREAD
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.references import missing
@@ -49,6 +50,8 @@ class Section:
     exposure: str
     alerting: list[dict[str, str]]
     stalls: list[dict[str, str]]
+    slowest: list[dict[str, str]]
+    contradictions: list[str]
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
@@ -75,6 +78,8 @@ def section(run: JudgedRun, out: Path) -> Section:
         exposure=exposure_words(verdict),
         alerting=alerting(verdict) if verdict.alerting else [],
         stalls=stalls(verdict) if verdict.service and verdict.service.stalls else [],
+        slowest=slowest(run) if whole else [],
+        contradictions=[found.text for found in analysis.contradictions(run)] if whole else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),

@@ -86,10 +86,10 @@ def _phases(ax: Axes, frame: pd.DataFrame, title: str) -> None:
             textcoords="offset points", va="center", fontsize=7.5,
         )  # fmt: skip
     first = ~frame["stall"].duplicated()
-    for row in np.flatnonzero(first.to_numpy()):
-        ax.axhline(row - 0.5, color="#999999", linewidth=0.8)
-        words = "without an acknowledgement" if frame["service"].iloc[row] == "acks" else "nothing stored"
-        ax.annotate(words, (1, row), xycoords=("axes fraction", "data"), ha="right", va="center", fontsize=7.5)
+    for place in np.flatnonzero(first.to_numpy()).tolist():
+        ax.axhline(place - 0.5, color="#999999", linewidth=0.8)
+        words = "no acks" if frame["service"].iloc[place] == "acks" else "no stores"
+        ax.annotate(words, (1.005, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.5)
     ax.set_yticks(range(len(frame)), [phase.replace("+", " +\n") for phase in frame["phase"]])
     ax.tick_params(axis="y", labelsize=7)
     ax.set(title=title)

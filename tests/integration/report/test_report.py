@@ -38,7 +38,7 @@ def test_nothing_is_fetched_from_elsewhere(page: Page, results: Path) -> None:
     for link in page.links:
         inline = link.startswith(("data:image/", "#"))
         assert inline or (results / link).exists(), link[:80]
-    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 16
+    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 18
 
 
 def test_inner_links_lead_somewhere(page: Page) -> None:
@@ -49,7 +49,7 @@ def test_inner_links_lead_somewhere(page: Page) -> None:
 
 def test_every_figure_is_described(page: Page) -> None:
     """Each image has a text for those who do not see it."""
-    assert page.images == page.described == 16
+    assert page.images == page.described == 18
 
 
 def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
