@@ -11,6 +11,7 @@ from factorylab.analysis.group_marks import of_commit, of_group, store_back
 from factorylab.analysis.marks import Mark, Victims, ends_in_order, first_look, of_fault, victims, was_controller
 from factorylab.analysis.partition_marks import PartitionHistory
 from factorylab.analysis.rates import lag
+from factorylab.analysis.readings import Readings
 from factorylab.analysis.recovery import LAG_FLOOR_S, caught_up_s
 from factorylab.analysis.service import fault_windows
 from factorylab.analysis.stall_cut import Course
@@ -95,7 +96,8 @@ class Courses:
         hit, span = self.victims(part.fault), span_of(self._run, stall)
         mine = found[found["partition"] == stall.partition]
         stores = stall.service == "stores"
-        acks = self._first_acks(part.fault, mine, span) if stores else []
+        waits = self._all_acknowledge or self.role(hit, stall.partition) is not FOLLOWER_LOST
+        acks = self._first_acks(part.fault, mine, span) if stores and waits else []
         marks = [*self.marks_of_fault(part.fault), *self.of_partition(hit, stall.partition), *acks]
         if stores:
             marks += [*of_group(self._run, hit, stall.partition), *of_commit(self._run, stall.partition, span[1])]
@@ -125,21 +127,30 @@ class Courses:
 
     def of_partition(self, hit: Victims, partition: int) -> list[Mark]:
         """Elections where the victim led, and shrinks of the ISR where it followed."""
-        chain = self.chain(hit, partition, "acks")
-        if chain is LEADER_LOST:
+        role = self.role(hit, partition)
+        if role is LEADER_LOST:
             return self.history(partition).elections(hit.intended_ns)
-        return self.history(partition).shrinks(hit) if chain is FOLLOWER_LOST else []
+        return self.history(partition).shrinks(hit) if role is FOLLOWER_LOST else []
+
+    def role(self, hit: Victims, partition: int) -> tuple[Phase, ...]:
+        """The chain of what the victims were to the partition when the fault began."""
+        if not hit.brokers:
+            return STORE_LOST if hit.database else MEMBER_LOST
+        before = self.history(partition).before(hit.intended_ns)
+        if before.leader in hit.brokers:
+            return LEADER_LOST
+        return FOLLOWER_LOST if before.isr & hit.brokers else BYSTANDER
 
     def chain(self, hit: Victims, partition: int, service: str) -> tuple[Phase, ...]:
-        """What the victims were to the partition when the fault began."""
-        if hit.brokers:
-            before = self.history(partition).before(hit.intended_ns)
-            if before.leader in hit.brokers:
-                return LEADER_LOST
-            return FOLLOWER_LOST if before.isr & hit.brokers else BYSTANDER
-        if service == "acks":
+        """The chain of one service: acks need no group and no store, and with acks=1 no follower."""
+        role = self.role(hit, partition)
+        if service == "acks" and role in (STORE_LOST, MEMBER_LOST):
             return (SILENCE,)
-        return STORE_LOST if hit.database else MEMBER_LOST
+        return BYSTANDER if service == "acks" and role is FOLLOWER_LOST and not self._all_acknowledge else role
+
+    @cached_property
+    def _all_acknowledge(self) -> bool:
+        return Readings(self._run).acks in {"all", "-1"}
 
     def _without(self, chain: tuple[Phase, ...], hit: Victims, partition: int) -> tuple[Phase, ...]:
         """The chain without what is known not to have been in it."""
@@ -161,7 +172,7 @@ class Courses:
         silent, healed, found = marks.get("silent"), marks.get("healed"), list[Lasting]()
         if silent:
             found.append(Lasting(HEAL.name, silent, healed or end, healed is None))
-        if healed and self.chain(hit, partition, "acks") in (LEADER_LOST, FOLLOWER_LOST):
+        if healed and self.role(hit, partition) in (LEADER_LOST, FOLLOWER_LOST):
             full = self.history(partition).full(healed.t_ns)
             found.append(Lasting(ISR_FULL.name, healed, full or end, full is None))
         return found if still_open else [*found, *self._drain(hit, partition, last)]

@@ -78,10 +78,10 @@ def _settled(course: Course, end_ns: int, still_open: bool, looked: bool) -> tup
     blurred = any(m.moment in GIVEN_UP for m in set(course.marks) - set(marks))
     went_on = [m for m in marks if m.moment in GIVEN_UP]
     before = any(m.t_ns <= end_ns for m in went_on)
-    back = course.fresh and any(m.moment == "healed" and m.t_ns < end_ns for m in marks)
+    back = course.fresh and any(m.moment == "healed" and m.t_ns - m.early_ns < end_ns for m in marks)
     if back and not before and not blurred and any(phase.ends in GIVEN_UP for phase in course.chain):
-        chain = (SILENCE, HEAL, VICTIM_RETURN._replace(ends=course.closing))
-        return course._replace(chain=chain, marks=marks), True
+        returned = course._replace(chain=(SILENCE, HEAL, VICTIM_RETURN._replace(ends=course.closing)))
+        return returned._replace(marks=[m for m in marks if not _too_late(m, returned, end_ns)]), True
     unknown = still_open or blurred or (not looked and not went_on)
     return course._replace(marks=marks), before or unknown
 
@@ -91,9 +91,8 @@ def _too_late(mark: Mark, course: Course, end_ns: int) -> bool:
     order = [phase.ends for phase in course.chain]
     if mark.moment not in order:
         return False
-    later = {m.moment: m.t_ns for m in course.marks if m.moment in order[order.index(mark.moment) + 1 :]}
-    by_ns = min([*later.values(), end_ns])
-    return mark.t_ns - mark.early_ns < by_ns < mark.t_ns
+    later = [m.t_ns for m in course.marks if m.moment in order[order.index(mark.moment) + 1 :]]
+    return any(mark.t_ns - mark.early_ns < by_ns < mark.t_ns for by_ns in [*later, end_ns])
 
 
 def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:

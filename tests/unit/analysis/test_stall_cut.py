@@ -86,6 +86,12 @@ def test_a_victim_that_came_back_before_it_was_given_up() -> None:
     ]  # fmt: skip
 
 
+def test_a_healing_that_was_noted_after_the_end_may_have_ended_it() -> None:
+    """The injector noted the healing just after the acks were back, and had begun it before: not told apart."""
+    noted = Mark("healed", round(15.1 * NS), "fault step 'healed'", early_ns=round(0.2 * NS))
+    assert pieces([*marks(injected=5.9, silent=6.2), noted])[-1] == ("heal+victim_return", 6.2, 15)
+
+
 def test_a_healing_after_the_election_cuts_nothing() -> None:
     """Once another leads, it is the client's turn, whether the victim is back or not."""
     seen = marks(injected=5.9, silent=6.2, fenced=12, leader_elected=12.1, healed=13)
