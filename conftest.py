@@ -31,6 +31,7 @@ os.environ.setdefault("FACTORYLAB_BACKEND", "local")  # the tests of the other b
 PARTITION = "network_partition"  # its lab must be able to cut nodes off, where this machine can do that
 RECORDED = "detectors"
 RECORDED_SEARCH = Path(__file__).parent / "tests/runs/capacity-20261130T000000Z.json"  # a new one takes minutes
+RECORDED_RUN = Path(__file__).parent / "tests/runs/broker_loss.zip"  # for the notebook that shows a saved run
 LAB_OF_TESTS = pytest.StashKey[LabOfTests]()
 HOUSE = pytest.StashKey[SharedLab]()
 ENDS = pytest.StashKey[ExitStack]()
@@ -46,6 +47,7 @@ def house_of_notebooks() -> Iterator[SharedLab]:
         patched.setenv("FACTORYLAB_RESULTS", str(home / "results"))
         (home / "results").mkdir(parents=True)
         shutil.copy(RECORDED_SEARCH, home / "results")
+        shutil.unpack_archive(RECORDED_RUN, home / "results" / RECORDED_RUN.stem)
         faults = () if trouble() else build(PARTITION, {}).faults
         with SharedLab(load_settings(), quiet, faults) as house:
             yield house

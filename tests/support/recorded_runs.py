@@ -5,8 +5,9 @@
 
 `schema_N` are runs of older versions of the history, which are still judged; the others are of the current one.
 
-Of the brokers' logs, which are large, only the lines that `broker_log` understands are kept, without the folders in
-them; the logs of other processes are left out. The run is sealed anew after that, and nothing else in raw/ is touched.
+Of the brokers' logs, which are large, only the lines that `broker_log` and `control_log` understand are kept, without
+the folders in them; the logs of other processes are left out. The run is sealed anew after that, and nothing else in
+raw/ is touched.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from factorylab.analysis import broker_log
+from factorylab.analysis import broker_log, control_log
 from factorylab.audit.judged import load
 from factorylab.audit.kept_verdict import write_verdict
 from factorylab.history import run_folders
@@ -51,7 +52,8 @@ def thin(run: RunFolder) -> None:
     """Keep of the logs what the audit reads, and seal the rest."""
     for log in run.logs.iterdir():
         lines = log.read_text(errors="replace").splitlines()
-        kept = [re.sub(r"(dir=| in )/[^] ]*", r"\1data", line) + "\n" for line in lines if broker_log.understood(line)]
+        told = [line for line in lines if broker_log.understood(line) or control_log.understood(line)]
+        kept = [re.sub(r"(dir=| in )/[^] ]*", r"\1data", line) + "\n" for line in told]
         log.write_text("".join(kept)) if log.name.startswith("broker-") else log.unlink()
     run_folders.seal(run)
 

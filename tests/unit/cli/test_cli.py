@@ -21,7 +21,7 @@ __all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtur
 
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
-            "replay", "summary", "compare", "report", "capacity", "trace", "watch", "witness",
+            "replay", "summary", "compare", "report", "anatomy", "capacity", "trace", "watch", "witness",
             "dead-letters")  # fmt: skip
 
 
