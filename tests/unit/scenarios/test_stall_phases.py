@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from factorylab.scenarios.stall_phases import CHAINS, PHASES, Moment, Phase
+from factorylab.scenarios.stall_phases import CHAINS, PHASES, UNEXPLAINED, Moment, Phase
+from tests.support.places import ROOT
 
 
 def test_a_name_is_one_phase() -> None:
@@ -25,6 +26,12 @@ def test_the_moments_of_a_chain_are_told_apart(chain: tuple[Phase, ...]) -> None
 def test_each_moment_begins_or_ends_a_phase() -> None:
     """No moment is declared for nothing, and each phase is between declared ones."""
     assert {m for phase in PHASES.values() for m in (phase.begins, phase.ends)} == set(get_args(Moment))
+
+
+def test_the_documentation_has_each_phase() -> None:
+    """docs/anatomy.md explains every phase that a report may name."""
+    text = (ROOT / "docs/anatomy.md").read_text()
+    assert [name for name in (*PHASES, UNEXPLAINED) if f"`{name}`" not in text] == []
 
 
 def test_settings_are_named_as_kafka_names_them() -> None:
