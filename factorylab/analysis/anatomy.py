@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from factorylab.analysis.aftermath import Lasting, aftermath
 from factorylab.analysis.anatomy_settings import effective, governing
-from factorylab.analysis.courses import Courses, Lasting, span_of
+from factorylab.analysis.courses import Courses, span_of
 from factorylab.analysis.marks import Mark
 from factorylab.analysis.stall_cut import Piece, cut
 from factorylab.analysis.stalls import NO_FAULT, stalls
@@ -64,7 +65,8 @@ def _anatomy(run: Run) -> pd.DataFrame:
     for number, stall in enumerate(each(found)):
         for fault, pieces in _parts(run, courses, stall, found):
             rows += [_row(run, courses, number, stall._replace(fault=fault), piece) for piece in _named(pieces)]
-    rows += [row for stall in each(_last_of_each(found)) for row in _afterwards(run, courses, stall)]
+    for stall in each(_last_of_each(found)):
+        rows += [_lasting(run, courses, stall, one) for one in aftermath(run, courses, stall)]
     frame = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     of_stalls = frame[frame["stall"] != NO_STALL]
     frame.loc[of_stalls.groupby("stall")["stalled_s"].idxmax(), "slowest"] = True
@@ -132,10 +134,3 @@ def _last_of_each(found: pd.DataFrame) -> pd.DataFrame:
     """The last stall of each fault and partition."""
     mine = found[found["fault"] != NO_FAULT].sort_values("end_s", kind="stable")
     return mine.drop_duplicates(["fault", "partition"], keep="last").sort_values(["fault", "partition"])
-
-
-def _afterwards(run: Run, courses: Courses, stall: Any) -> list[dict[str, Any]]:
-    """How long the fault held, how long the ISR then took to be full, and how long the backlog took."""
-    last = Mark("first_commit", round(stall.end_s * NS) + run.t0_ns, "the end of the last stall")
-    lasting = courses.afterwards(stall.fault, stall.partition, last, stall.open)
-    return [_lasting(run, courses, stall, one) for one in lasting]

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from factorylab.analysis.group_marks import of_commit, of_group, store_back
-from factorylab.analysis.marks import Mark, Victims, ends_in_order, first_look, of_fault, victims, was_controller
+from factorylab.analysis.marks import Mark, Victims, ends_in_order, of_fault, victims, was_controller
 from factorylab.analysis.partition_marks import PartitionHistory
-from factorylab.analysis.rates import lag
 from factorylab.analysis.readings import Readings
-from factorylab.analysis.recovery import LAG_FLOOR_S, caught_up_s
 from factorylab.analysis.service import fault_windows
 from factorylab.analysis.stall_cut import Course
 from factorylab.analysis.stalls import STALL_S
@@ -22,11 +20,8 @@ from factorylab.scenarios.stall_phases import (
     BYSTANDER,
     CLIENT_DISCOVERY,
     CONTROLLER_ELECTION,
-    DRAIN,
     FENCING,
     FOLLOWER_LOST,
-    HEAL,
-    ISR_FULL,
     LEADER_LOST,
     MEMBER_LOST,
     SILENCE,
@@ -42,15 +37,6 @@ class Part(NamedTuple):
     fault: int
     start_ns: int
     end_ns: int
-
-
-class Lasting(NamedTuple):
-    """A phase, the marks that begin and end it, and whether it had not ended when it was last watched."""
-
-    phase: str
-    begun: Mark
-    ended: Mark
-    open: bool
 
 
 class Courses:
@@ -160,38 +146,6 @@ class Courses:
         elif chain is FOLLOWER_LOST and self.history(partition).shrunk_by_leader(hit.intended_ns):
             left_out.append(FENCING)
         return tuple(phase for phase in chain if phase not in left_out)
-
-    def afterwards(self, fault: int, partition: int, last: Mark, still_open: bool) -> list[Lasting]:
-        """What came after: HEAL and ISR_FULL (of a broker that had a copy), and DRAIN from the end of the last stall.
-
-        A healing or a full ISR that was not seen is open until the end of the run. Without a row for DRAIN the backlog
-        was not seen to leave its band of the steady state, or `last` is the end of a stall that was still open.
-        """
-        hit, marks = self.victims(fault), {mark.moment: mark for mark in self.marks_of_fault(fault)}
-        end = Mark("drained", self._run.last_ns, "")
-        silent, healed, found = marks.get("silent"), marks.get("healed"), list[Lasting]()
-        if silent:
-            found.append(Lasting(HEAL.name, silent, healed or end, healed is None))
-        if healed and self.role(hit, partition) in (LEADER_LOST, FOLLOWER_LOST):
-            full = self.history(partition).full(healed.t_ns)
-            found.append(Lasting(ISR_FULL.name, healed, full or end, full is None))
-        return found if still_open else [*found, *self._drain(hit, partition, last)]
-
-    def _drain(self, hit: Victims, partition: int, last: Mark) -> list[Lasting]:
-        looks = self._lags[self._lags["partition"] == partition]
-        at_s = (hit.intended_ns - self._run.t0_ns) / NS
-        floor = LAG_FLOOR_S * self._run.scenario.workload.rate_per_s / self._run.scenario.topology.partitions
-        lasted_s, censored = caught_up_s(looks, at_s, floor)
-        t_ns = round((at_s + lasted_s) * NS) + self._run.t0_ns if lasted_s > 0 else 0
-        if t_ns <= last.t_ns:
-            return []
-        seen = first_look(looks, looks["t_ns"] >= t_ns - 1, "drained", "probe, lag")
-        return [Lasting(DRAIN.name, last, seen or Mark("drained", t_ns, "probe, lag"), censored)]
-
-    @cached_property
-    def _lags(self) -> pd.DataFrame:
-        found = lag(self._run).sort_values(["partition", "t_s"], kind="stable")
-        return found.assign(t_ns=(found["t_s"] * NS).round().astype("int64") + self._run.t0_ns)
 
 
 def span_of(run: Run, stall: Any) -> tuple[int, int]:

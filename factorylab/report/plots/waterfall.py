@@ -92,6 +92,6 @@ def _phases(ax: Axes, frame: pd.DataFrame, title: str) -> None:
         ax.annotate(words, (1.005, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.5)
     ax.set_yticks(range(len(frame)), [phase.replace("+", " +\n") for phase in frame["phase"]])
     ax.tick_params(axis="y", labelsize=7)
-    ax.set(title=title)
+    ax.set(title=title, ylabel="phase")
     ax.grid(visible=False, axis="y")
     ax.set_ylim(len(frame) - 0.4, -0.6)

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import pytest
 
+from factorylab import analysis
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run
 from factorylab.report import plots
@@ -23,7 +24,7 @@ from tests.support.histories import (
 )
 from tests.support.run_sets import missing, over, run_set
 
-FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind]
+FIGURES = [plots.timeline, plots.latency, plots.ack_gaps, plots.blind, plots.waterfall]
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +137,26 @@ def test_every_run_has_its_mark() -> None:
     assert sum(line.get_label() == "interval of the median" for line in ax.lines) == 1
     with pytest.raises(UsageError, match="no run observed blind"):
         plots.spread_of_sets([many], "blind")
+
+
+def test_a_waterfall_has_a_row_a_phase_and_hatches_the_slowest(run: Run) -> None:
+    """The rows of a partition are its phases in order, as long as the frame says; one of each stall is hatched."""
+    mine = analysis.anatomy(run).query("partition == 0 and stall >= 0")
+    (ax,) = plots.waterfall(run, 0).axes
+    assert [label.get_text().replace(" +\n", "+") for label in ax.get_yticklabels()] == mine["phase"].tolist()
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx(mine["stalled_s"].tolist(), abs=1e-6)
+    assert [bool(bar.get_hatch()) for bar in ax.patches] == mine["slowest"].tolist()
+
+
+def test_a_waterfall_of_all_partitions_shows_the_longest_of_each_service(run: Run) -> None:
+    """A panel for each partition that stalled, with one stall of acks and one of stores."""
+    axes = plots.waterfall(run).axes
+    assert [ax.get_title(loc="left") for ax in axes] == [f"Partition {p}: phases of its stalls" for p in range(3)]
+    assert all({"no acks", "no stores"} <= {text.get_text() for text in ax.texts} for ax in axes)
+
+
+def test_a_waterfall_says_where_nothing_stalled_and_refuses_no_partition(run: Run, tmp_path: Path) -> None:
+    """An empty figure says so in words; a partition that the topic has not is an error that names those it has."""
+    assert [text.get_text() for text in plots.waterfall(healthy(tmp_path).run()).texts] == ["no partition stalled"]
+    with pytest.raises(UsageError, match="no partition 3: its partitions are 0 to 2"):
+        plots.waterfall(run, 3)
