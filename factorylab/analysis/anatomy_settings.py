@@ -38,7 +38,7 @@ def governing(run: Run, hit: Victims, phase: str, begun: Moment) -> Setting | No
 
 def _decisive(run: Run, hit: Victims, name: str) -> Setting | None:
     declared = PHASES.get(name)
-    if declared is None or not declared.governed_by:
+    if declared is None or not declared.governed_by or (hit.at_once and HOLD in declared.governed_by):
         return None
     if declared is MEMBER_REMOVAL and run.scenario.clients.protocol == "consumer":
         return GROUP_SESSION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from factorylab.scenarios.stall_phases import (
     FOLLOWER_LOST,
     LEADER_LOST,
     MEMBER_LOST,
+    MEMBER_REMOVAL,
     SILENCE,
     STORE_LOST,
     Moment,
@@ -95,7 +97,21 @@ class Courses:
         before = mine[(mine["service"] == stall.service) & (mine["fault"] != part.fault)]
         follows = bool((abs(before["end_s"] - stall.start_s) < 1e-9).any())
         fresh = part.start_ns <= self._by_ns(part.fault) or (follows and hit.intended_ns <= part.start_ns)
-        return Course(_up_to(chain, closing), closing, marks, fresh)
+        missed = self._missed(hit, stall.partition, marks)
+        if missed and MEMBER_REMOVAL in chain:  # it came back as the same member
+            chain = tuple(phase for phase in chain if phase != MEMBER_REMOVAL)
+        return Course(_up_to(chain, closing), closing, marks, fresh, missed)
+
+    def _missed(self, hit: Victims, partition: int, marks: Sequence[Mark]) -> bool:
+        """Had all to wait for the victim? The partition had no leader, or none was removed from the group, and it went
+        to the victim again."""
+        first = {mark.moment: mark for mark in sorted(marks, key=lambda m: m.t_ns, reverse=True)}
+        if "healed" not in first:
+            return False
+        if hit.processors:
+            back = {f"callback of {name}" for name in hit.processors}
+            return "removed" not in first and "assigned" in first and first["assigned"].source in back
+        return self.history(partition).leaderless(hit.intended_ns, first["healed"].t_ns)
 
     def _by_ns(self, fault: int) -> float:
         """A stall that began later did not begin with the fault."""

@@ -33,7 +33,7 @@ class Mark(NamedTuple):
 
 class Victims(NamedTuple):
     """Whom a fault hit: brokers by number, processors by name, and whether the database; `kind` is that of the fault,
-    `intended_ns` when it was begun."""
+    `intended_ns` when it was begun, `at_once`: it undoes itself, as a restart does."""
 
     fault: int
     kind: str
@@ -42,6 +42,7 @@ class Victims(NamedTuple):
     database: bool
     intended_ns: int
     on_network: bool
+    at_once: bool
 
     @property
     def names(self) -> str:
@@ -63,6 +64,7 @@ def victims(run: Run, fault: int) -> Victims:
         database="database" in nodes,
         intended_ns=int(mine["injected_ns" if at_step else "intended_ns"].min()),
         on_network=declared is not None and declared.on_network,
+        at_once=declared is not None and declared.declared.undoes_itself,
     )
 
 
@@ -104,7 +106,12 @@ def of_fault(run: Run, hit: Victims) -> list[Mark]:
 
 
 def _silent(run: Run, hit: Victims) -> Mark | None:
-    """The fault took effect on all its nodes: the injector's own evidence, or a link that the probe saw broken."""
+    """The fault took effect on all its nodes: the injector's own evidence, or a link that the probe saw broken. What is
+    started again at once was dead before the injection was noted."""
+    if hit.at_once:
+        windows = fault_windows(run)
+        t_ns = int(windows.loc[windows["fault"] == hit.fault, "injected_ns"].max())
+        return Mark("silent", t_ns, "fault step 'injected'", early_ns=t_ns - hit.intended_ns)
     steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "evidence")]
     times = steps.groupby("node", observed=True)["t_ns"].min()
     seen = [int(times.max())] if len(times) else []
@@ -119,7 +126,11 @@ def _silent(run: Run, hit: Victims) -> Mark | None:
 
 
 def _healed(run: Run, hit: Victims) -> Mark | None:
-    """All its nodes were healed."""
+    """All its nodes were healed; what is started again at once, when it was seen to run."""
+    if hit.at_once:
+        steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "evidence")]
+        t_ns = int(steps["t_ns"].max()) if len(steps) else -1
+        return Mark("healed", t_ns, "fault step 'evidence'", early_ns=t_ns - hit.intended_ns) if len(steps) else None
     windows = fault_windows(run)
     healed = windows.loc[windows["fault"] == hit.fault, "healed_ns"]
     if not (healed > 0).all():

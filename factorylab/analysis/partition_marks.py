@@ -45,6 +45,11 @@ class PartitionHistory:
         """Did the probe see the partition's state in between?"""
         return bool(self._looks["t_ns"].between(from_ns, until_ns).any())
 
+    def leaderless(self, from_ns: int, until_ns: int) -> bool:
+        """Was the probe told in between that there is no leader?"""
+        looks = self._looks[self._looks["t_ns"].between(from_ns, until_ns)]
+        return bool(((looks["leader"] < 0) & (looks["epoch"] >= 0)).any())
+
     def elections(self, after_ns: int) -> list[Mark]:
         """Each new leader epoch after a moment: by its leader's line, else by the first look that shows it."""
         epoch = self.before(after_ns).epoch

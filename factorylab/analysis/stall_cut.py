@@ -45,12 +45,13 @@ class Piece(NamedTuple):
 class Course(NamedTuple):
     """What a stall may have gone through: the chain of phases, without those that are known not to be in it, what ends
     it, and the marks of its fault. `fresh`: it began with the fault; else the partition was served in between, and only
-    what lies in the stall tells about it."""
+    what lies in the stall tells about it. `in_want`: nobody could take the victim's place before it was healed."""
 
     chain: tuple[Phase, ...]
     closing: Moment
     marks: Sequence[Mark]
     fresh: bool
+    in_want: bool = False
 
 
 def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bool) -> list[Piece]:
@@ -96,12 +97,10 @@ def _too_late(mark: Mark, course: Course, end_ns: int) -> bool:
 
 
 def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:
-    """The marks that cut this stall, in order: those of its chain, of the group, and the healing where it came before
-    the system had gone on without the victim. The poll of what ended it counts however early it was."""
+    """The marks that cut this stall, in order: those of its chain, of the group, and the healing where all waited for
+    it. The poll of what ended it counts however early it was."""
     own = {phase.ends for phase in course.chain} - {course.closing} | {"injected"} | OF_THE_GROUP
-    gone_on = min((m.t_ns for m in course.marks if m.moment in (*GIVEN_UP, "first_ack")), default=end_ns)
-    if course.fresh and "store_back" not in own:
-        own |= {"healed"} if any(m.moment == "healed" and m.t_ns < gone_on for m in course.marks) else set()
+    own |= {HEAL.ends} if course.fresh and course.in_want else set()
     found = [m for m in course.marks if m.moment in own and m.t_ns < end_ns]
     if _polled_before(course):
         found = [m for m in found if m.moment != "first_read"]

@@ -124,6 +124,33 @@ def test_a_broker_that_hands_over_is_not_fenced(tmp_path: Path) -> None:
     assert analysis.contradictions(run) == []
 
 
+def test_a_restarted_leader_is_waited_for_to_the_end_of_its_session(tmp_path: Path) -> None:
+    """Killed and started at once: it runs again after a second, and its partition waits for the fencing even so."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "restart", "target": "leader:0", "hold_s": 6}]))
+    h.fault("broker-1", 6, 12, kind="restart", target="leader:0")
+    h["faults"].loc[h["faults"]["step"] == "injected", "t_ns"] = at_ns(6.3)
+    h["faults"].loc[h["faults"]["step"] == "evidence", "t_ns"] = at_ns(7)
+    stall(h, 6, 9, (0,))
+    run = logs(h, broker_2=[line.fenced(8.8, 1), line.leads(8.9, 2, 0, 1, "2")]).run()
+    assert phases(run) == ["silence", "fencing", "leader_election", "client_discovery"]
+    found = analysis.anatomy(run)
+    back = found[(found["phase"] == "heal") & (found["partition"] == 0)].iloc[0]
+    assert back["lasted_s"] == pytest.approx(0.7) and back["setting"] == ""
+
+
+def test_a_partition_without_a_leader_waits_for_the_healing(tmp_path: Path) -> None:
+    """Nobody could lead while the victim was dead, as the probe was told: its return comes before the election."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "kill", "target": "leader:0", "hold_s": 2}]))
+    h.fault("broker-1", 6, 8, target="leader:0")
+    looks = h["partitions"]
+    none = (looks["partition"] == 0) & looks["t_ns"].between(at_ns(6.2), at_ns(8.6))
+    looks.loc[none, ["leader", "epoch"]] = [-1, 1]
+    looks.loc[(looks["partition"] == 0) & (looks["t_ns"] > at_ns(8.6)), "epoch"] = 2
+    stall(h, 6, 9, (0,))
+    run = logs(h, broker_1=[line.leads(8.5, 1, 0, 2, "1")]).run()
+    assert phases(run) == ["heal", "leader_election", "client_discovery"]
+
+
 def test_a_lost_member_is_removed_assigned_and_replaced(tmp_path: Path) -> None:
     """The stores of its partition wait for the coordinator's line, the callback, the poll and the transaction."""
     h = logs(consumer_loss(tmp_path), broker_3=[line.removed(10.9, "processor-1")])
