@@ -131,8 +131,9 @@ class _Names:
         if moment == "injected":
             return BEFORE
         self._healed |= moment == "healed"
+        known |= moment in OF_THE_GROUP
         if moment in OF_THE_GROUP and ASSIGNMENT not in self._chain:
-            self._chain, self._at, known = MEMBER_LOST, 0, True
+            self._chain, self._at = MEMBER_LOST, 0
         places = [i for i, phase in enumerate(self._chain) if phase.ends == moment]
         if not places:
             return _BY_END[moment].name if known else UNEXPLAINED

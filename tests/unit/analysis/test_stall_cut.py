@@ -129,6 +129,14 @@ def test_a_session_that_ran_out_beside_a_brokers_death_is_told() -> None:
     ]  # fmt: skip
 
 
+def test_a_living_members_partition_waits_for_the_rebalance() -> None:
+    """Its stall begins when the dead member is removed: until it is assigned again, whoever was silent before."""
+    seen = marks(injected=1, silent=1.1, removed=6, assigned=6.5, first_read=6.8)
+    assert [name for name, _, _ in pieces(seen, MEMBER_LOST, "first_commit", fresh=False)] == [
+        "assignment", "first_poll", "group_first_commit",
+    ]  # fmt: skip
+
+
 def test_a_batch_that_waits_for_its_alerts_is_a_delivery() -> None:
     """Polled before the stall, stored at its end: the transaction could not begin."""
     seen = marks(first_read=5.95, begun=14.9)
