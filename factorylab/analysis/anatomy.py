@@ -20,7 +20,7 @@ from factorylab.analysis.stall_cut import Piece, cut
 from factorylab.analysis.stalls import NO_FAULT, stalls
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
-from factorylab.scenarios.stall_phases import UNEXPLAINED
+from factorylab.scenarios.stall_phases import LEADER_LOST, UNEXPLAINED
 
 NO_STALL = -1
 """The number of a stall, of phases that lie outside of all of them."""
@@ -125,7 +125,8 @@ def _lasting(run: Run, courses: Courses, stall: Any, piece: Lasting) -> dict[str
     if stall.fault != NO_FAULT:
         hit = courses.victims(stall.fault)
         row |= {"kind": hit.kind, "victim": hit.names}
-        if setting := governing(run, hit, piece.phase, begun.moment):
+        led = courses.role(hit, stall.partition) is LEADER_LOST
+        if setting := governing(run, hit, piece, led=led):
             row |= {"setting": f"{setting.owner} {setting.name}", "value": effective(run, hit, setting)}
     return row
 

@@ -58,7 +58,7 @@ def _out_of_order(run: Run, courses: Courses, fault: int, partition: int) -> Ite
     marks = [*courses.marks_of_fault(fault), *courses.of_partition(hit, partition)]
     orderly = ends_in_order(run, hit)
     for one, other in combinations(_firsts(marks, chain), 2):
-        handed_over = orderly and one.moment == "silent"
+        handed_over = orderly and {one.moment, other.moment} & {"silent", "controller_elected"}
         if not handed_over and other.t_ns + other.late_ns < one.t_ns - one.early_ns:
             words = [f"{m.moment} at {(m.t_ns - run.t0_ns) / NS:.3f} s ({m.source})" for m in (other, one)]
             yield Contradiction(fault, partition, f"{words[0]} before {words[1]}")

@@ -158,7 +158,7 @@ class Courses:
         """The chain without what is known not to have been in it."""
         left_out = [] if was_controller(self._run, hit) else [CONTROLLER_ELECTION]
         if ends_in_order(self._run, hit):  # it is silent only after it handed over
-            left_out += [SILENCE, FENCING]
+            left_out += [SILENCE, FENCING, CONTROLLER_ELECTION]
         elif chain is FOLLOWER_LOST and self.history(partition).shrunk_by_leader(hit.intended_ns):
             left_out.append(FENCING)
         return tuple(phase for phase in chain if phase not in left_out)

@@ -124,6 +124,18 @@ def test_a_broker_that_hands_over_is_not_fenced(tmp_path: Path) -> None:
     assert analysis.contradictions(run) == []
 
 
+def test_an_active_controller_that_hands_over_is_no_election_to_wait_for(tmp_path: Path) -> None:
+    """It elects the new leaders itself before it ends; that another controller comes later delays nobody."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "terminate", "target": "leader:0", "hold_s": 6}]))
+    h.fault("broker-1", 6, 12, kind="terminate", target="leader:0")
+    h["faults"].loc[h["faults"]["step"] == "intended", "evidence"] = CONTROLLER
+    h["faults"].loc[h["faults"]["step"] == "evidence", "t_ns"] = at_ns(9)
+    stall(h, 6, 7.5, (0,))
+    run = logs(h, broker_2=[line.leads(6.2, 2, 0, 1, "2"), line.active(8.9, 2)]).run()
+    assert phases(run)[-2:] == ["leader_election", "client_discovery"]
+    assert analysis.contradictions(run) == []
+
+
 def test_a_restarted_leader_is_waited_for_to_the_end_of_its_session(tmp_path: Path) -> None:
     """Killed and started at once: it runs again after a second, and its partition waits for the fencing even so."""
     h = healthy(tmp_path, scenario(faults=[{"kind": "restart", "target": "leader:0", "hold_s": 6}]))
