@@ -159,7 +159,7 @@ class Courses:
         left_out = [] if was_controller(self._run, hit) else [CONTROLLER_ELECTION]
         if ends_in_order(self._run, hit):  # it is silent only after it handed over
             left_out += [SILENCE, FENCING, CONTROLLER_ELECTION]
-        elif chain is FOLLOWER_LOST and self.history(partition).shrunk_by_leader(hit.intended_ns):
+        elif chain is FOLLOWER_LOST and self.history(partition).shrunk_by_leader(hit):
             left_out.append(FENCING)
         return tuple(phase for phase in chain if phase not in left_out)
 

@@ -85,9 +85,10 @@ class PartitionHistory:
     def _isr_lines(self, after_ns: int) -> list[ControlEvent]:
         return [e for e in self._events if e.kind in ("leader", "isr") and e.t_ns > after_ns]
 
-    def shrunk_by_leader(self, after_ns: int) -> bool:
-        """Did the leader itself say that a follower lags too far behind?"""
-        return any(e.kind == "shrinking" and e.t_ns > after_ns for e in self._events)
+    def shrunk_by_leader(self, hit: Victims) -> bool:
+        """Did the leader itself say, before the victims were out, that a follower lags too far behind?"""
+        out_ns = min((mark.t_ns for mark in self.shrinks(hit)), default=0)
+        return any(e.kind == "shrinking" and hit.intended_ns < e.t_ns <= out_ns for e in self._events)
 
     def full(self, after_ns: int) -> Mark | None:
         """The first moment after this one at which all replicas were in sync."""

@@ -98,10 +98,13 @@ def _too_late(mark: Mark, course: Course, end_ns: int) -> bool:
 
 def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:
     """The marks that cut this stall, in order: those of its chain, of the group, and the healing where all waited for
-    it. The poll of what ended it counts however early it was."""
+    it. The poll of what ended it counts however early it was; what the group did while there was nothing new to read
+    held nobody up."""
     own = {phase.ends for phase in course.chain} - {course.closing} | {"injected"} | OF_THE_GROUP
     own |= {HEAL.ends} if course.fresh and course.in_want else set()
     found = [m for m in course.marks if m.moment in own and m.t_ns < end_ns]
+    acked_ns = max((m.t_ns for m in found if m.moment == "first_ack"), default=0)
+    found = [m for m in found if m.moment not in OF_THE_GROUP or m.t_ns > acked_ns]
     if _polled_before(course):
         found = [m for m in found if m.moment != "first_read"]
     return ordered([m for m in found if course.fresh or m.t_ns > start_ns or m.moment == "first_read"])

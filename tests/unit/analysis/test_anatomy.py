@@ -112,6 +112,14 @@ def test_another_broker_that_was_the_controller_costs_no_election(tmp_path: Path
     assert "controller_election" not in phases(h.run())
 
 
+def test_a_controller_that_was_frozen_fences_nobody(tmp_path: Path) -> None:
+    """What it writes before it hears of its successor is no fencing: here the real one comes later."""
+    h = lost(tmp_path)
+    h.logs["broker-2"].insert(0, line.active(-3, 2))
+    h.logs["broker-3"].append(line.fenced(7, 1))
+    assert row(h.run(), "fencing")["end_s"] == pytest.approx(8.9)
+
+
 def test_a_broker_that_hands_over_is_not_fenced(tmp_path: Path) -> None:
     """After a SIGTERM the election needs no session; the process is gone later."""
     fault = {"kind": "terminate", "target": "leader:0", "hold_s": 6}

@@ -137,6 +137,16 @@ def test_a_living_members_partition_waits_for_the_rebalance() -> None:
     ]  # fmt: skip
 
 
+def test_a_session_that_ran_out_while_nothing_was_acknowledged_held_nobody_up() -> None:
+    """A group that loses a member before the first acknowledgement has nothing to read: the producer is slow."""
+    chain = tuple(phase for phase in LEADER_LOST if phase != CONTROLLER_ELECTION)
+    seen = marks(injected=6, silent=6.1, fenced=9, leader_elected=9.1, removed=10, assigned=10.1, first_ack=14)
+    assert pieces([*seen, *marks(first_read=14.1, begun=14.2)], chain, "first_commit")[-4:] == [
+        ("client_discovery", 9.1, 14), ("consumer_discovery", 14, 14.1), ("delivery", 14.1, 14.2),
+        ("first_commit", 14.2, 15),
+    ]  # fmt: skip
+
+
 def test_a_batch_that_waits_for_its_alerts_is_a_delivery() -> None:
     """Polled before the stall, stored at its end: the transaction could not begin."""
     seen = marks(first_read=5.95, begun=14.9)
