@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from factorylab.analysis.control_log import control_events
 from factorylab.analysis.group_marks import of_commit, of_group, store_back
-from factorylab.analysis.marks import Mark, Victims, ends_in_order, of_fault, victims, was_controller
+from factorylab.analysis.marks import Mark, Victims, ends_in_order, logged, of_fault, victims, was_controller
 from factorylab.analysis.partition_marks import PartitionHistory
 from factorylab.analysis.readings import Readings
 from factorylab.analysis.service import fault_windows
@@ -23,9 +24,11 @@ from factorylab.scenarios.stall_phases import (
     CONTROLLER_ELECTION,
     FENCING,
     FOLLOWER_LOST,
+    ISR_EXPANSION,
     LEADER_LOST,
     MEMBER_LOST,
     MEMBER_REMOVAL,
+    REPLICA_BACK,
     SILENCE,
     STORE_LOST,
     Moment,
@@ -97,10 +100,23 @@ class Courses:
         before = mine[(mine["service"] == stall.service) & (mine["fault"] != part.fault)]
         follows = bool((abs(before["end_s"] - stall.start_s) < 1e-9).any())
         fresh = part.start_ns <= self._by_ns(part.fault) or (follows and hit.intended_ns <= part.start_ns)
+        if not fresh and (back := self._replica_back(hit, stall.partition, span)):
+            kept = [m for m in marks if m.moment in ("first_read", "begun")]
+            expansion = ISR_EXPANSION._replace(ends="first_read" if stores else closing)
+            chain = (expansion, *REPLICA_BACK[1:])
+            return Course(_up_to(chain, closing), closing, [back, *kept], fresh=True)
         missed = self._missed(hit, stall.partition, marks)
         if missed and MEMBER_REMOVAL in chain:  # it came back as the same member
             chain = tuple(phase for phase in chain if phase != MEMBER_REMOVAL)
         return Course(_up_to(chain, closing), closing, marks, fresh, missed)
+
+    def _replica_back(self, hit: Victims, partition: int, span: tuple[int, int]) -> Mark | None:
+        """The victim's return, where the stall began with it and ended with the ISR full again, both by the logs."""
+        near_ns = STALL_S * NS
+        lines = [e for e in control_events(self._run) if e.kind == "unfenced" and e.broker in hit.brokers]
+        back = [logged(self._run, "unfenced", e) for e in lines if abs(e.t_ns - span[0]) <= near_ns]
+        full = [self.history(partition).full(mark.t_ns) for mark in back]
+        return back[0] if any(mark and abs(mark.t_ns - span[1]) <= near_ns for mark in full) else None
 
     def _missed(self, hit: Victims, partition: int, marks: Sequence[Mark]) -> bool:
         """Had all to wait for the victim? The partition had no leader, or none was removed from the group, and it went

@@ -106,23 +106,16 @@ def of_fault(run: Run, hit: Victims) -> list[Mark]:
 
 
 def _silent(run: Run, hit: Victims) -> Mark | None:
-    """The fault took effect on all its nodes: the injector's own evidence, or a link that the probe saw broken. What is
-    started again at once was dead before the injection was noted."""
-    if hit.at_once:
-        windows = fault_windows(run)
-        t_ns = int(windows.loc[windows["fault"] == hit.fault, "injected_ns"].max())
-        return Mark("silent", t_ns, "fault step 'injected'", early_ns=t_ns - hit.intended_ns)
+    """The fault took effect on all its nodes, by the injector's own evidence. What is started again at once was dead
+    before the injection was noted; a cut was made by then, and is seen once a connection fails."""
+    windows = fault_windows(run)
+    done_ns = int(windows.loc[windows["fault"] == hit.fault, "injected_ns"].max())
     steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "evidence")]
-    times = steps.groupby("node", observed=True)["t_ns"].min()
-    seen = [int(times.max())] if len(times) else []
-    if hit.on_network:
-        nodes = {f"broker-{b}" for b in hit.brokers} | hit.processors
-        links = run.reach[~run.reach["ok"].astype(bool) & (run.reach["t_ns"] > hit.intended_ns)]
-        seen += links.loc[links["source"].isin(nodes) | links["target"].isin(nodes), "t_ns"].tolist()[:1]
-    if not seen:
-        return None
-    return Mark("silent", min(seen), "probe, links" if len(seen) > 1 else "fault step 'evidence'",
-                early_ns=min(seen) - hit.intended_ns)  # fmt: skip
+    seen_ns = int(steps.groupby("node", observed=True)["t_ns"].min().max()) if len(steps) else None
+    if hit.at_once or (hit.on_network and seen_ns is not None):
+        late_ns = 0 if hit.at_once else (seen_ns or done_ns) - done_ns
+        return Mark("silent", done_ns, "fault step 'injected'", done_ns - hit.intended_ns, late_ns)
+    return Mark("silent", seen_ns, "fault step 'evidence'", seen_ns - hit.intended_ns) if seen_ns else None
 
 
 def _healed(run: Run, hit: Victims) -> Mark | None:

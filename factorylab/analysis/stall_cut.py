@@ -23,7 +23,7 @@ from factorylab.scenarios.stall_phases import (
     Phase,
 )
 
-GIVEN_UP: tuple[Moment, ...] = ("leader_elected", "isr_shrunk", "assigned", "store_back")
+GIVEN_UP: tuple[Moment, ...] = ("leader_elected", "isr_shrunk", "assigned", "store_back", "unfenced")
 """What shows that the system went on without the victim, or has it back: what comes after is the clients' turn."""
 BEFORE = "before_fault"
 OF_THE_GROUP = {MEMBER_REMOVAL.ends, ASSIGNMENT.ends}
@@ -100,7 +100,7 @@ def _telling(course: Course, start_ns: int, end_ns: int) -> list[Mark]:
     """The marks that cut this stall, in order: those of its chain, of the group, and the healing where all waited for
     it. The poll of what ended it counts however early it was; what the group did while there was nothing new to read
     held nobody up."""
-    own = {phase.ends for phase in course.chain} - {course.closing} | {"injected"} | OF_THE_GROUP
+    own = {phase.ends for phase in course.chain} - {course.closing} | {"injected", "unfenced"} | OF_THE_GROUP
     own |= {HEAL.ends} if course.fresh and course.in_want else set()
     found = [m for m in course.marks if m.moment in own and m.t_ns < end_ns]
     acked_ns = max((m.t_ns for m in found if m.moment == "first_ack"), default=0)
@@ -131,8 +131,8 @@ class _Names:
 
     def pass_by(self, moment: Moment, *, known: bool) -> str:
         """The name of what a moment ends, UNEXPLAINED where it is not `known` what began it."""
-        if moment == "injected":
-            return BEFORE
+        if moment in ("injected", "unfenced"):
+            return BEFORE if moment == "injected" else UNEXPLAINED
         self._healed |= moment == "healed"
         known |= moment in OF_THE_GROUP
         if moment in OF_THE_GROUP and ASSIGNMENT not in self._chain:

@@ -11,6 +11,7 @@ Which chain a partition goes through depends on what it had to do with the victi
     BYSTANDER       the victim had no copy of it: what its processor waits for is its alerts' topic, or its group
     MEMBER_LOST     the victim was the processor that owned it
     STORE_LOST      the victim was the database
+    REPLICA_BACK    the victim is back, and about to be in sync again
 
 `controller_election` is there only where the victim was the active controller, and then comes *before* `fencing`: the
 new controller grants the dead broker a full new session. A broker that ends in order (SIGTERM) hands over before it is
@@ -26,7 +27,7 @@ from typing import Literal, NamedTuple
 
 Moment = Literal[
     "injected", "silent", "controller_elected", "fenced", "leader_elected", "isr_shrunk", "first_ack", "first_read",
-    "begun", "first_commit", "drained", "healed", "isr_full", "removed", "assigned", "store_back",
+    "begun", "first_commit", "drained", "healed", "unfenced", "isr_full", "removed", "assigned", "store_back",
 ]  # fmt: skip
 Owner = Literal["broker", "producer", "consumer", "topic", "lab"]
 
@@ -100,6 +101,10 @@ HEAL = Phase("heal", "silent", "healed", (HOLD,))
 ISR_FULL = Phase("isr_full", "healed", "isr_full")
 VICTIM_RETURN = Phase("victim_return", "healed", "first_ack")
 """Where the victim came back before it was given up: until the partition acknowledges, or stores, again."""
+ISR_EXPANSION = Phase("isr_expansion", "unfenced", "first_ack")
+"""A stall of its own, after the victim came back: leaders ask the controller to take it into the ISR, and until that
+is answered their high watermark waits for it already (KIP-497). It lasts as long as a leader's connection to the
+controller is of no use: after a cut, one to the former controller."""
 UNEXPLAINED = "unexplained"
 """No phase: nothing that was seen ends here."""
 
@@ -110,5 +115,6 @@ BYSTANDER = (SILENCE, CONTROLLER_ELECTION, FENCING, CONSUMER_DISCOVERY, DELIVERY
 MEMBER_LOST = (SILENCE, MEMBER_REMOVAL, ASSIGNMENT, FIRST_POLL, GROUP_FIRST_COMMIT)
 STORE_LOST = (SILENCE, STORE_AWAY, RECONNECT)
 HEALING = (HEAL, ISR_FULL, VICTIM_RETURN)
-CHAINS = (LEADER_LOST, FOLLOWER_LOST, BYSTANDER, MEMBER_LOST, STORE_LOST, HEALING, (DRAIN,))
+REPLICA_BACK = (ISR_EXPANSION, DELIVERY, FIRST_COMMIT)
+CHAINS = (LEADER_LOST, FOLLOWER_LOST, BYSTANDER, MEMBER_LOST, STORE_LOST, HEALING, REPLICA_BACK, (DRAIN,))
 PHASES = {phase.name: phase for chain in CHAINS for phase in chain}
