@@ -88,7 +88,8 @@ class Courses:
         mine = found[found["partition"] == stall.partition]
         stores = stall.service == "stores"
         waits = self._all_acknowledge or self.role(hit, stall.partition) is not FOLLOWER_LOST
-        acks = self._first_acks(part.fault, mine, span) if stores and waits else []
+        unacked = self._unacked(part.fault, mine, span) if stores and waits else []
+        acks = [Mark("first_ack", end_ns, "the first acknowledgement after") for _, end_ns in unacked]
         marks = [*self.marks_of_fault(part.fault), *self.of_partition(hit, stall.partition), *acks]
         if stores:
             marks += [*of_group(self._run, hit, stall.partition), *of_commit(self._run, stall.partition, span[1])]
@@ -99,7 +100,8 @@ class Courses:
         closing: Moment = "first_commit" if stores else "first_ack"
         before = mine[(mine["service"] == stall.service) & (mine["fault"] != part.fault)]
         follows = bool((abs(before["end_s"] - stall.start_s) < 1e-9).any())
-        fresh = part.start_ns <= self._by_ns(part.fault) or (follows and hit.intended_ns <= part.start_ns)
+        waiting = any(start_ns <= part.start_ns < end_ns for start_ns, end_ns in unacked)
+        fresh = waiting or part.start_ns <= self._by_ns(part.fault) or (follows and hit.intended_ns <= part.start_ns)
         if not fresh and (back := self._replica_back(hit, stall.partition, span)):
             kept = [m for m in marks if m.moment in ("first_read", "begun")]
             expansion = ISR_EXPANSION._replace(ends="first_read" if stores else closing)
@@ -134,14 +136,13 @@ class Courses:
         marks = self.marks_of_fault(fault)
         return STALL_S * NS + next((m.t_ns for m in marks if m.moment == "silent"), self.victims(fault).intended_ns)
 
-    def _first_acks(self, fault: int, mine: pd.DataFrame, span: tuple[int, int]) -> list[Mark]:
-        """The ends of those stalls of acks that began with the fault and overlap with one of stores."""
-        found = []
-        for one in each(mine[(mine["service"] == "acks") & ~mine["open"].astype(bool)]):
-            start_ns, end_ns = span_of(self._run, one)
-            if start_ns <= self._by_ns(fault) and start_ns < span[1] and end_ns > span[0]:
-                found.append(Mark("first_ack", end_ns, "the first acknowledgement after"))
-        return found
+    def _unacked(self, fault: int, mine: pd.DataFrame, span: tuple[int, int]) -> list[tuple[int, int]]:
+        """Those stalls of acks that began with the fault and overlap with one of stores."""
+        spans = [
+            span_of(self._run, one) for one in each(mine[(mine["service"] == "acks") & ~mine["open"].astype(bool)])
+        ]
+        by_ns = self._by_ns(fault)
+        return [(start, end) for start, end in spans if start <= by_ns and start < span[1] and end > span[0]]
 
     def of_partition(self, hit: Victims, partition: int) -> list[Mark]:
         """Elections where the victim led, and shrinks of the ISR where it followed."""

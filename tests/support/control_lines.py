@@ -36,6 +36,14 @@ def leaving(second: float, broker: int) -> str:
     return at(second, f"{_CONTROL}BrokerHeartbeatManager - {text}")
 
 
+def unfenced(second: float, broker: int) -> str:
+    return at(
+        second,
+        f"{_CONTROL}BrokerHeartbeatManager - [QuorumController id=2] The request from broker {broker} to unfence has "
+        "been granted because it has caught up with the offset of its register broker record 231.",
+    )
+
+
 def leads(second: float, broker: int, partition: int, epoch: int, isr: str) -> str:
     return at(
         second,

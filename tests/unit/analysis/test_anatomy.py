@@ -210,6 +210,27 @@ def test_a_database_is_away_until_it_answers(tmp_path: Path) -> None:
     assert (away["setting"], away["value"]) == ("lab hold_s", "6") and 12 <= away["end_s"] <= 12.5
 
 
+@pytest.mark.parametrize(("back_s", "phase"), [(12.99, "isr_expansion"), (11, "unexplained")])
+def test_a_replica_that_comes_back_may_stall_its_partition_again(tmp_path: Path, back_s: float, phase: str) -> None:
+    """From when it is counted alive until the ISR is full again; had it been alive for long, that explains nothing."""
+    h = lost(tmp_path)
+    stall(h, 13, 15, (2,))
+    h.logs["broker-2"].append(line.unfenced(back_s, 1))
+    h.logs["broker-3"].append(line.goes_on(15.05, 3, 2, 0, "3,1"))
+    assert phases(h.run(), 2)[-1] == phase
+
+
+def test_acks_that_are_still_missing_hold_up_a_second_stall_of_stores(tmp_path: Path) -> None:
+    """The consumer found the new leader first and stored what was left: it then waits for the producer."""
+    h = lost(tmp_path)
+    stall(h, 6, 12, (0,))
+    kept = h["commits"].query(f"partition == 0 and t_ns >= {at_ns(12)}").index[0]
+    h["commits"].loc[kept, "t_ns"] = at_ns(10)
+    found = analysis.anatomy(h.run()).query("partition == 0 and service == 'stores' and stall >= 0")
+    second = found[found["stall"] == found["stall"].max()]
+    assert second["phase"].iloc[0] == "client_discovery" and second["lasted_s"].iloc[0] > second["stalled_s"].iloc[0]
+
+
 def test_a_fault_that_was_never_healed_stays_open(tmp_path: Path) -> None:
     """Its healing is open, so its length has no upper bound, and nothing is said of a full ISR."""
     h = lost(tmp_path)

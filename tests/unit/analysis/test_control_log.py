@@ -20,12 +20,6 @@ IMMEDIATE = line.at(
     "[quorum-controller-3-event-handler] org.apache.kafka.controller.BrokerHeartbeatManager - [QuorumController id=3] "
     "Unfenced broker 2 has requested and been granted an immediate shutdown.",
 )
-UNFENCED = line.at(
-    2,
-    "[quorum-controller-2-event-handler] org.apache.kafka.controller.BrokerHeartbeatManager - [QuorumController id=2] "
-    "The request from broker 3 to unfence has been granted because it has caught up with the offset of its register "
-    "broker record 231.",
-)
 LEADERLESS = line.at(
     2,
     "[quorum-controller-1-event-handler] org.apache.kafka.controller.QuorumController - [QuorumController id=1] In the "
@@ -51,7 +45,7 @@ def logged(folder: Path, logs: dict[str, list[str]]) -> History:
         (line.fenced(2, 3), "fenced", 3, -1, -1, ()),
         (line.leaving(2, 2), "leaving", 2, -1, -1, ()),
         (IMMEDIATE, "leaving", 2, -1, -1, ()),
-        (UNFENCED, "unfenced", 3, -1, -1, ()),
+        (line.unfenced(2, 3), "unfenced", 3, -1, -1, ()),
         (line.leads(2, 1, 0, 1, "1"), "leader", -1, 0, 1, (1,)),
         (line.goes_on(2, 1, 1, 0, "3,1"), "isr", -1, 1, 0, (1, 3)),
         (UPDATED, "isr", -1, 2, -1, (2, 3)),
