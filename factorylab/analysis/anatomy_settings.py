@@ -9,9 +9,11 @@ from factorylab.analysis.client_log import Client, trouble
 from factorylab.analysis.marks import Victims
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.stall_phases import (
+    ASSIGNMENT,
     CLIENT_DISCOVERY,
     CONSUMER_DISCOVERY,
     FENCING,
+    GROUP_HEARTBEAT,
     GROUP_SESSION,
     HOLD,
     ISR_SHRINK,
@@ -43,8 +45,8 @@ def _decisive(run: Run, hit: Victims, name: str, ended_ns: int) -> Setting | Non
     declared = PHASES.get(name)
     if declared is None or not declared.governed_by or (hit.at_once and HOLD in declared.governed_by):
         return None
-    if declared is MEMBER_REMOVAL and run.scenario.clients.protocol == "consumer":
-        return GROUP_SESSION
+    if declared in (MEMBER_REMOVAL, ASSIGNMENT) and run.scenario.clients.protocol == "consumer":
+        return GROUP_SESSION if declared is MEMBER_REMOVAL else GROUP_HEARTBEAT
     if declared in (CLIENT_DISCOVERY, CONSUMER_DISCOVERY):
         return _of_client(run, hit, declared, ended_ns)
     return declared.governed_by[0]

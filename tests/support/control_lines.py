@@ -70,3 +70,9 @@ def goes_on(second: float, broker: int, partition: int, epoch: int, isr: str) ->
 def removed(second: float, member: str) -> str:
     who = f"{member}-a62ac8a6-fa40-4dc7-9f1d-3b9b795777df"
     return at(second, f"{_GROUP}Member {who} in group {GROUP} has failed, removing it from the group.")
+
+
+def removed_by_session(second: float) -> str:
+    """With the protocol `consumer`: a member without a name."""
+    text = f"[GroupId {GROUP}] Member dEsuJLQpShKDjHfPiJ+aew fenced from the group because the member session expired."
+    return at(second, f"{_GROUP}{text}")

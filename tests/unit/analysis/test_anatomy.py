@@ -187,6 +187,17 @@ def test_a_lost_member_is_removed_assigned_and_replaced(tmp_path: Path) -> None:
     assert row(run, "assignment", 1, "stores")["ended_by"] == "callback of processor-0"
 
 
+def test_the_brokers_set_the_session_of_a_new_protocol(tmp_path: Path) -> None:
+    """With KIP-848 the group's session and heartbeat govern, which are the brokers', and any removed member counts."""
+    h = logs(consumer_loss(tmp_path, clients={"protocol": "consumer"}))
+    h.logs["broker-3"] = [line.removed_by_session(10.9)]
+    h["group"].loc[h["group"]["t_ns"] == at_ns(11.01), "t_ns"] = at_ns(10.95)
+    run = h.run()
+    found = row(run, "member_removal", 1, "stores")
+    assert found["end_s"] == pytest.approx(10.9) and found["setting"] == "broker group.consumer.session.timeout.ms"
+    assert row(run, "assignment", 1, "stores")["setting"] == "broker group.consumer.heartbeat.interval.ms"
+
+
 def test_the_members_that_the_probe_saw_stand_in_for_the_log(tmp_path: Path) -> None:
     """Without the coordinator's line the removal lies between two looks of the probe, and its error says so."""
     h = consumer_loss(tmp_path)
