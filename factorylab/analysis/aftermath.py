@@ -28,8 +28,9 @@ def aftermath(run: Run, courses: Courses, last: Any) -> list[Lasting]:
     """HEAL and ISR_FULL (of a broker that had a copy) of the fault of a row of `stalls`, the last of that fault and
     partition, and DRAIN from its end.
 
-    A healing or a full ISR that was not seen is open until the end of the run. There is no DRAIN where the backlog was
-    not seen to leave its band of the steady state, or where the stall is open itself.
+    A healing or a full ISR that was not seen is open until the end of the run. There is no ISR_FULL where no replica
+    was missing, and no DRAIN where the backlog was not seen to leave its band of the steady state, or where the stall
+    is open itself.
     """
     hit, marks = courses.victims(last.fault), {mark.moment: mark for mark in courses.marks_of_fault(last.fault)}
     end = Mark("drained", run.last_ns, "")
@@ -37,8 +38,8 @@ def aftermath(run: Run, courses: Courses, last: Any) -> list[Lasting]:
     if silent:
         found.append(Lasting(HEAL.name, silent, healed or end, healed is None))
     if healed and courses.role(hit, last.partition) in (LEADER_LOST, FOLLOWER_LOST):
-        full = courses.history(last.partition).full(healed.t_ns)
-        found.append(Lasting(ISR_FULL.name, healed, full or end, full is None))
+        short, full = courses.history(last.partition).refilled(hit.intended_ns, healed.t_ns)
+        found += [Lasting(ISR_FULL.name, healed, full or end, full is None)] if short else []
     stood = Mark("first_commit", span_of(run, last)[1], "the end of the last stall")
     return found if last.open else [*found, *_drain(run, hit, last.partition, stood)]
 

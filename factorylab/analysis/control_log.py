@@ -14,12 +14,13 @@ import msgspec
 from factorylab.analysis.log_lines import LogLine, log_lines, stamped
 from factorylab.history.saved_run import Run
 
-Kind = Literal["active", "fenced", "unfenced", "leaving", "leader", "isr", "shrinking", "removed"]
+Kind = Literal["active", "fenced", "registered", "unfenced", "leaving", "leader", "isr", "shrinking", "removed"]
 _OF = r"(?P<place>\S+-\d+)"
 _ISR = r"ISR \[(?P<isr>[\d, ]*)\]"
 _SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
     ("active", re.compile(r"\[QuorumController id=(?P<broker>\d+)\] Becoming the active controller at epoch \d+")),
     ("fenced", re.compile(r"Fencing broker (?P<broker>\d+) at epoch \d+ because its session has timed out")),
+    ("registered", re.compile(r"Registering a new incarnation of broker (?P<broker>\d+)\. Previous incarnation ID")),
     ("unfenced", re.compile(r"The request from broker (?P<broker>\d+) to unfence has been granted")),
     ("leaving", re.compile(
         r"nfenced broker (?P<broker>\d+) has requested and been granted an? (?:controlled|immediate) shutdown"
@@ -35,7 +36,16 @@ _SHAPES: list[tuple[Kind, re.Pattern[str]]] = [
         r"\[GroupId (?P<group>\S+)\] Member (?P<member>\S+) fenced from the group because the member session expired"
     )),
 ]  # fmt: skip
-_MARKS = ("ctive controller", "encing broker", "unfence", "shutdown", "ISR ", "has failed", "session expired")
+_MARKS = (
+    "ctive controller",
+    "encing broker",
+    "new incarnation of",
+    "unfence",
+    "shutdown",
+    "ISR ",
+    "has failed",
+    "session expired",
+)
 
 
 class ControlEvent(msgspec.Struct, frozen=True):

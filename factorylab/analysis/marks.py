@@ -99,7 +99,7 @@ def of_fault(run: Run, hit: Victims) -> list[Mark]:
     events = [e for e in control_events(run) if e.t_ns > hit.intended_ns]
     if was_controller(run, hit):
         found += [logged(run, "controller_elected", e) for e in events if e.kind == "active"][:1]
-    fenced = {e.broker: e for e in reversed(events) if e.broker in hit.brokers and _of_the_active(run, e)}
+    fenced = {e.broker: e for e in reversed(events) if e.broker in hit.brokers and _ends_session(run, e)}
     if len(fenced) == len(hit.brokers) and fenced:
         found.append(logged(run, "fenced", max(fenced.values(), key=lambda e: e.t_ns)))
     return [mark for mark in found if mark is not None]
@@ -133,10 +133,11 @@ def _healed(run: Run, hit: Victims) -> Mark | None:
     return Mark("healed", t_ns, "fault step 'healed'", early_ns=t_ns - int(steps["t_ns"].min()) if len(steps) else 0)
 
 
-def _of_the_active(run: Run, event: ControlEvent) -> bool:
-    """Is it a fencing by the controller that was active? One that was frozen goes on fencing until it hears of it."""
+def _ends_session(run: Run, event: ControlEvent) -> bool:
+    """Did the active controller fence a broker, or take in a restarted one once its session was over? A controller that
+    was frozen goes on fencing until it hears of its successor."""
     active = [e for e in control_events(run) if e.kind == "active" and e.t_ns <= event.t_ns]
-    return event.kind == "fenced" and (not active or active[-1].node == event.node)
+    return event.kind in ("fenced", "registered") and (not active or active[-1].node == event.node)
 
 
 def was_controller(run: Run, hit: Victims) -> bool:
@@ -151,7 +152,7 @@ def was_controller(run: Run, hit: Victims) -> bool:
 def ends_in_order(run: Run, hit: Victims) -> bool:
     """Did a victim hand over before it ended, by the controller's log or by its kind, and was it not fenced?"""
     later = [e for e in control_events(run) if e.t_ns > hit.intended_ns and e.broker in hit.brokers]
-    if any(_of_the_active(run, e) for e in later):
+    if any(e.kind == "fenced" and _ends_session(run, e) for e in later):
         return False
     return hit.kind == "terminate" or any(e.kind == "leaving" for e in later)
 

@@ -83,21 +83,32 @@ class PartitionHistory:
         return found
 
     def _isr_lines(self, after_ns: int) -> list[ControlEvent]:
-        return [e for e in self._events if e.kind in ("leader", "isr") and e.t_ns > after_ns]
+        """What leaders said of the ISR; not what a restarted broker says of the epoch that it led before."""
+        epoch = self.before(after_ns).epoch
+        later = [e for e in self._events if e.t_ns > after_ns]
+        return [e for e in later if e.kind == "isr" or (e.kind == "leader" and e.epoch > epoch)]
 
     def shrunk_by_leader(self, hit: Victims) -> bool:
         """Did the leader itself say, before the victims were out, that a follower lags too far behind?"""
         out_ns = min((mark.t_ns for mark in self.shrinks(hit)), default=0)
         return any(e.kind == "shrinking" and hit.intended_ns < e.t_ns <= out_ns for e in self._events)
 
+    def refilled(self, since_ns: int, healed_ns: int) -> tuple[bool, Mark | None]:
+        """Was a replica missing from the ISR since a fault began, and when were all in sync again after its healing?"""
+        lines, looks = self._isr_lines(since_ns), self._looks
+        short = [e.t_ns for e in lines if len(e.isr) < self._replication]
+        if not lines:
+            missing = looks["isr"].map(len).lt(self._replication) & (looks["leader"] >= 0) & (looks["t_ns"] > since_ns)
+            short = looks.loc[missing, "t_ns"].tolist()[:1]
+        return bool(short), self.full(max(healed_ns, *short)) if short else None
+
     def full(self, after_ns: int) -> Mark | None:
         """The first moment after this one at which all replicas were in sync."""
-        lines = [e for e in self._isr_lines(after_ns) if len(e.isr) == self._replication]
-        if lines:
-            return logged(self._run, "isr_full", lines[0])
-        looks = self._looks
-        whole = looks["isr"].map(len).eq(self._replication) & (looks["t_ns"] > after_ns)
-        return first_look(looks, whole, "isr_full", "probe")
+        whole = [e for e in self._isr_lines(after_ns) if len(e.isr) == self._replication]
+        if whole:
+            return logged(self._run, "isr_full", whole[0])
+        complete = self._looks["isr"].map(len).eq(self._replication) & (self._looks["t_ns"] > after_ns)
+        return first_look(self._looks, complete, "isr_full", "probe")
 
     def first_seen(self) -> list[tuple[int, int]]:
         """(epoch, when the probe saw it first) of each epoch."""

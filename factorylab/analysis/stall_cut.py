@@ -78,13 +78,27 @@ def _settled(course: Course, end_ns: int, still_open: bool, looked: bool) -> tup
     marks = [m for m in course.marks if not _too_late(m, course, end_ns)]
     blurred = any(m.moment in GIVEN_UP for m in set(course.marks) - set(marks))
     went_on = [m for m in marks if m.moment in GIVEN_UP]
-    before = any(m.t_ns <= end_ns for m in went_on)
-    back = course.fresh and any(m.moment == "healed" and m.t_ns - m.early_ns < end_ns for m in marks)
+    served_ns = min((m.t_ns for m in marks if m.moment == "first_ack"), default=end_ns)
+    before = any(m.t_ns <= served_ns for m in went_on)
+    back = course.fresh and any(m.moment == "healed" and m.t_ns - m.early_ns < served_ns for m in marks)
     if back and not before and not blurred and any(phase.ends in GIVEN_UP for phase in course.chain):
-        returned = course._replace(chain=(SILENCE, HEAL, VICTIM_RETURN._replace(ends=course.closing)))
+        returned = course._replace(chain=_of_return(course, acked=served_ns < end_ns))
         return returned._replace(marks=[m for m in marks if not _too_late(m, returned, end_ns)]), True
     unknown = still_open or blurred or (not looked and not went_on)
-    return course._replace(marks=marks), before or unknown
+    return course._replace(marks=marks), any(m.t_ns <= end_ns for m in went_on) or unknown
+
+
+def _of_return(course: Course, *, acked: bool) -> tuple[Phase, ...]:
+    """The chain of a victim that came back before it was given up: to the first acknowledgement, where that was before
+    the end, and then the consumer's part."""
+    ends: Moment = "first_ack" if acked else course.closing
+    after = [i for i, phase in enumerate(course.chain) if phase.ends == ends]
+    return (
+        SILENCE,
+        HEAL,
+        VICTIM_RETURN._replace(ends=ends),
+        *course.chain[after[0] + 1 if after else len(course.chain) :],
+    )
 
 
 def _too_late(mark: Mark, course: Course, end_ns: int) -> bool:

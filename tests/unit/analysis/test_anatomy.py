@@ -151,11 +151,24 @@ def test_a_restarted_leader_is_waited_for_to_the_end_of_its_session(tmp_path: Pa
     h["faults"].loc[h["faults"]["step"] == "injected", "t_ns"] = at_ns(6.3)
     h["faults"].loc[h["faults"]["step"] == "evidence", "t_ns"] = at_ns(7)
     stall(h, 6, 9, (0,))
-    run = logs(h, broker_2=[line.fenced(8.8, 1), line.leads(8.9, 2, 0, 1, "2")]).run()
+    stall(h, 6, 8, (2,))
+    lines = [line.registered(8.8, 1), line.leads(8.9, 2, 0, 1, "2")]
+    run = logs(h, broker_2=lines, broker_3=[line.goes_on(8.9, 3, 2, 0, "3")]).run()
     assert phases(run) == ["silence", "fencing", "leader_election", "client_discovery"]
+    assert phases(run, 2) == ["silence", "heal", "victim_return"], "it copies what it follows before that"
     found = analysis.anatomy(run)
     back = found[(found["phase"] == "heal") & (found["partition"] == 0)].iloc[0]
     assert back["lasted_s"] == pytest.approx(0.7) and back["setting"] == ""
+
+
+def test_a_broker_that_says_its_old_epoch_again_fills_no_isr(tmp_path: Path) -> None:
+    """What a restarted broker says of the epoch that it led before is no full ISR: that comes with the new leader."""
+    h = lost(tmp_path)
+    h.logs["broker-1"] = [line.leads(12.5, 1, 0, 0, "1,2")]
+    h.logs["broker-2"].append(line.goes_on(13.5, 2, 0, 1, "1,2"))
+    found = analysis.anatomy(h.run())
+    full = found[(found["phase"] == "isr_full") & (found["partition"] == 0)].iloc[0]
+    assert full["end_s"] == pytest.approx(13.5)
 
 
 def test_a_partition_without_a_leader_waits_for_the_healing(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def logged(folder: Path, logs: dict[str, list[str]]) -> History:
     [
         (line.active(2, 2), "active", 2, -1, -1, ()),
         (line.fenced(2, 3), "fenced", 3, -1, -1, ()),
+        (line.registered(2, 3), "registered", 3, -1, -1, ()),
         (line.leaving(2, 2), "leaving", 2, -1, -1, ()),
         (IMMEDIATE, "leaving", 2, -1, -1, ()),
         (line.unfenced(2, 3), "unfenced", 3, -1, -1, ()),
