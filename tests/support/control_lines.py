@@ -40,8 +40,8 @@ def registered(second: float, broker: int) -> str:
     return at(
         second,
         f"{_CONTROL}ClusterControlManager - [QuorumController id=2] Registering a new incarnation of broker {broker}. "
-        "Previous incarnation ID was 8EVYQ6W4T4OFs0c2M9gEnw; new incarnation ID is AVZrxMB2S0WFG-GbzlLbuw. Generated 11 "
-        "record(s) to clean up previous incarnations. Broker epoch will become 114.",
+        "Previous incarnation ID was 8EVYQ6W4T4OFs0c2M9gEnw; new incarnation ID is AVZrxMB2S0WFG-GbzlLbuw. Generated "
+        "11 record(s) to clean up previous incarnations. Broker epoch will become 114.",
     )
 
 
