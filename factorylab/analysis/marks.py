@@ -100,7 +100,7 @@ def of_fault(run: Run, hit: Victims) -> list[Mark]:
     if was_controller(run, hit):
         found += [logged(run, "controller_elected", e) for e in events if e.kind == "active"][:1]
     fenced = {e.broker: e for e in reversed(events) if e.broker in hit.brokers and _ends_session(run, e)}
-    if len(fenced) == len(hit.brokers) and fenced:
+    if len(fenced) == len(hit.brokers) and fenced and not ends_in_order(run, hit):
         found.append(logged(run, "fenced", max(fenced.values(), key=lambda e: e.t_ns)))
     return [mark for mark in found if mark is not None]
 

@@ -64,12 +64,12 @@ def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bo
     for mark in _telling(course, start_ns, end_ns):
         name = names.pass_by(mark.moment, known=course.fresh or begun is not None)
         if mark.t_ns > start_ns:
-            pieces.append(Piece(name, at, mark.t_ns, False, begun, mark))
+            pieces.append(Piece(name, at, mark.t_ns, False, names.began(name, mark.moment, mark.t_ns, begun), mark))
             at = mark.t_ns
         begun = mark
     known = begun is not None and (course.fresh or explained or names.at_work)
     last = names.pass_by(course.closing, known=known and (explained or names.at_work))
-    return [*pieces, Piece(last, at, end_ns, still_open, begun, None)]
+    return [*pieces, Piece(last, at, end_ns, still_open, names.began(last, course.closing, end_ns, begun), None)]
 
 
 def _settled(course: Course, end_ns: int, still_open: bool, looked: bool) -> tuple[Course, bool]:
@@ -135,8 +135,9 @@ class _Names:
 
     def __init__(self, course: Course) -> None:
         self._chain, self._at = course.chain, -1
+        self._marks = course.marks
         self._seen = {m.moment for m in course.marks} | {"injected"}
-        self._healed = False
+        self._healed = self._switched = False
 
     @property
     def at_work(self) -> bool:
@@ -150,7 +151,7 @@ class _Names:
         self._healed |= moment == "healed"
         known |= moment in OF_THE_GROUP
         if moment in OF_THE_GROUP and ASSIGNMENT not in self._chain:
-            self._chain, self._at = MEMBER_LOST, 0
+            self._chain, self._at, self._switched = MEMBER_LOST, 0, True
         places = [i for i, phase in enumerate(self._chain) if phase.ends == moment]
         if not places:
             return _BY_END[moment].name if known else UNEXPLAINED
@@ -160,3 +161,14 @@ class _Names:
         if not known:
             return UNEXPLAINED
         return "+".join([*([] if self._healed else unseen), self._chain[at].name])
+
+    def began(self, name: str, moment: Moment, t_ns: int, last: Mark | None) -> Mark | None:
+        """The mark that began what a moment ended: the nearest before it in the chain, whatever else was seen between;
+        where the chain has none, the `last` that was passed."""
+        order = [phase.ends for phase in self._chain]
+        if name in (BEFORE, UNEXPLAINED) or self._switched or moment not in order:
+            return last
+        before = {
+            m.moment: m for m in ordered(self._marks) if m.moment in order[: order.index(moment)] and m.t_ns <= t_ns
+        }
+        return max(before.values(), key=lambda m: order.index(m.moment), default=last)

@@ -139,7 +139,8 @@ def test_an_active_controller_that_hands_over_is_no_election_to_wait_for(tmp_pat
     h["faults"].loc[h["faults"]["step"] == "intended", "evidence"] = CONTROLLER
     h["faults"].loc[h["faults"]["step"] == "evidence", "t_ns"] = at_ns(9)
     stall(h, 6, 7.5, (0,))
-    run = logs(h, broker_2=[line.leads(6.2, 2, 0, 1, "2"), line.active(8.9, 2)]).run()
+    later = [line.active(8.9, 2), line.registered(14, 1)]
+    run = logs(h, broker_2=[line.leads(6.2, 2, 0, 1, "2"), *later]).run()
     assert phases(run)[-2:] == ["leader_election", "client_discovery"]
     assert analysis.contradictions(run) == []
 

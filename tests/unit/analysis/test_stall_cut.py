@@ -137,6 +137,15 @@ def test_a_living_members_partition_waits_for_the_rebalance() -> None:
     ]  # fmt: skip
 
 
+def test_a_phase_began_with_the_one_before_it_in_its_chain() -> None:
+    """A batch that waits for its alerts spans the fencing: of that it took a part, and its poll began the delivery."""
+    chain = tuple(phase for phase in BYSTANDER if phase != CONTROLLER_ELECTION)
+    seen = marks(injected=1, silent=1.1, first_read=5.9, fenced=9, begun=14)
+    found = cut(6 * NS, 15 * NS, False, Course(chain, "first_commit", seen, fresh=False), looked=True)
+    began = {piece.phase: piece.begun.moment for piece in found if piece.begun}
+    assert began == {"fencing": "silent", "delivery": "first_read", "first_commit": "begun"}
+
+
 def test_a_session_that_ran_out_while_nothing_was_acknowledged_held_nobody_up() -> None:
     """A group that loses a member before the first acknowledgement has nothing to read: the producer is slow."""
     chain = tuple(phase for phase in LEADER_LOST if phase != CONTROLLER_ELECTION)
