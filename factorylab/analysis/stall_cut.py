@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from factorylab.analysis.intervals import SAME_REBALANCE_S
 from factorylab.analysis.marks import Mark, ordered
+from factorylab.core.clock import NS
 from factorylab.scenarios.stall_phases import (
     ASSIGNMENT,
     CHAINS,
@@ -57,7 +59,7 @@ class Course(NamedTuple):
 def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bool) -> list[Piece]:
     """The pieces of one stall. `looked`: the probe saw leader and ISR in it, so what it did not see did not happen."""
     course, explained = _settled(course, end_ns, still_open, looked)
-    names = _Names(course)
+    names = _Names(course, start_ns)
     if _polled_before(course):
         names.pass_by("first_read", known=True)
     at, begun, pieces = start_ns, None, list[Piece]()
@@ -133,11 +135,12 @@ def _polled_before(course: Course) -> bool:
 class _Names:
     """The name of each piece, in the order of time."""
 
-    def __init__(self, course: Course) -> None:
+    def __init__(self, course: Course, start_ns: int) -> None:
         self._chain, self._at = course.chain, -1
         self._marks = course.marks
         self._seen = {m.moment for m in course.marks} | {"injected"}
         self._healed = self._switched = False
+        self._fresh, self._start_ns = course.fresh, start_ns
 
     @property
     def at_work(self) -> bool:
@@ -171,4 +174,6 @@ class _Names:
         before = {
             m.moment: m for m in ordered(self._marks) if m.moment in order[: order.index(moment)] and m.t_ns <= t_ns
         }
-        return max(before.values(), key=lambda m: order.index(m.moment), default=last)
+        found = max(before.values(), key=lambda m: order.index(m.moment), default=last)
+        older = found is not None and found.t_ns < self._start_ns - SAME_REBALANCE_S * NS  # it was of another rebalance
+        return None if older and moment in OF_THE_GROUP and not self._fresh else found

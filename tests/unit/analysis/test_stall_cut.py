@@ -156,6 +156,14 @@ def test_a_session_that_ran_out_while_nothing_was_acknowledged_held_nobody_up() 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("removed_s", "began"), [(5.5, "removed"), (1.5, None)])
+def test_a_removal_of_long_ago_began_no_assignment(removed_s: float, began: str | None) -> None:
+    """Another rebalance, as when the member came back, has a beginning of its own: that of the stall."""
+    seen = marks(injected=1, silent=1.1, removed=removed_s, assigned=6.5)
+    first = cut(6 * NS, 15 * NS, False, Course(MEMBER_LOST, "first_commit", seen, fresh=False), looked=True)[0]
+    assert first.phase == "assignment" and (first.begun and first.begun.moment) == began
+
+
 def test_a_batch_that_waits_for_its_alerts_is_a_delivery() -> None:
     """Polled before the stall, stored at its end: the transaction could not begin."""
     seen = marks(first_read=5.95, begun=14.9)
