@@ -73,9 +73,10 @@ LEGENDS = {
     "waterfall": Legend(
         "The phases of each partition's longest stalls, one below the other, each where it lies in time",
         "A row is a phase of a stall, as long as the part of the stall that it took; the rows of a stall add up to it. "
-        "Hatched is the slowest phase of its stall. The thin line at a bar's end is the error of that boundary: it may "
-        "lie as much earlier, since the probe looks five times a second; where there is none, a log or a client noted "
-        "the moment. Names joined by + are phases that no evidence told apart, and > is a phase that had not ended "
+        "On the right, what the partition lacked: acknowledgements (acks) or transactions (stores). "
+        "Hatched is the slowest phase of its stall. The thin line at a bar's end is its error: the phase may have been "
+        "as much shorter, since the probe looks five times a second; where there is none, logs or clients noted both "
+        "moments. Names joined by + are phases that no evidence told apart, and > is a phase that had not ended "
         "when it was last watched.",
     ),
 }

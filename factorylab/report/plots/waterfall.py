@@ -88,8 +88,9 @@ def _phases(ax: Axes, frame: pd.DataFrame, title: str) -> None:
     first = ~frame["stall"].duplicated()
     for place in np.flatnonzero(first.to_numpy()).tolist():
         ax.axhline(place - 0.5, color="#999999", linewidth=0.8)
-        words = "no acks" if frame["service"].iloc[place] == "acks" else "no stores"
-        ax.annotate(words, (1.005, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.5)
+        ax.annotate(
+            frame["service"].iloc[place], (1.005, place), xycoords=("axes fraction", "data"), va="center", fontsize=7.5
+        )
     ax.set_yticks(range(len(frame)), [phase.replace("+", " +\n") for phase in frame["phase"]])
     ax.tick_params(axis="y", labelsize=7)
     ax.set(title=title, ylabel="phase")
