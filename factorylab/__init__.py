@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         example_recording,
         load,
         load_all,
+        predict,
         quantities,
         run,
         saved_runs,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "analysis", "campaign", "capacity", "compare", "conditions", "crash", "detection", "example_recording", "load",
-    "load_all", "plot", "quantities", "run", "saved_runs", "scenario", "scoring", "signals", "summarize", "tables",
-    "write_report",
+    "load_all", "plot", "predict", "quantities", "run", "saved_runs", "scenario", "scoring", "signals", "summarize",
+    "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -55,7 +56,7 @@ _MODULES = {
 }
 _FUNCTIONS = dict.fromkeys(
     (
-        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run",
+        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities", "run",
         "saved_runs", "scenario", "summarize", "write_report",
     ),
     "factorylab.api",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
+from factorylab.execution.perform import predict as foretold
 from factorylab.execution.perform import run
 from factorylab.history import run_folders
 from factorylab.scenarios.loading import scenario
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
     from factorylab.analysis.capacity import Capacity
     from factorylab.audit.judged import JudgedRun
+    from factorylab.scenarios.model import Scenario
 
     Runs = str | Iterable[JudgedRun]
 
 __all__ = [
-    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run", "saved_runs",
-    "scenario", "summarize", "write_report",
+    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities", "run",
+    "saved_runs", "scenario", "summarize", "write_report",
 ]  # fmt: skip
 
 
@@ -136,6 +138,22 @@ def _opened(runs: Runs) -> list[JudgedRun]:
 
 def _quiet(text: str) -> None:
     """Where no progress is to be shown."""
+
+
+def predict(wanted: Scenario, run_dir: str | Path = "") -> pd.DataFrame:
+    """What the faults of a scenario will cost, by the settings in force; of a finished run, what was written down
+    before it began. A row for each quantity and case, as text: fault, victim, quantity, of, predicted, because.
+
+    Raises:
+        UsageError: `run_dir` names no run.
+    """
+    from factorylab.analysis.predicted import kept_prediction
+    from factorylab.analysis.predicted_words import expectations
+    from factorylab.history.saved_run import Run
+
+    settings = load_settings()
+    kept = kept_prediction(Run(run_folders.find(settings.results, str(run_dir)))) if run_dir else None
+    return expectations(kept or foretold(wanted, settings))
 
 
 def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[JudgedRun]:

@@ -20,6 +20,7 @@ from factorylab.cli import (
     database_commands,
     dead_letters_commands,
     fault_commands,
+    predict_commands,
     runs_commands,
     score_commands,
     sets_commands,
@@ -72,6 +73,7 @@ score_commands.register(app)
 batch_commands.register(app)
 capacity_commands.register(app)
 fault_commands.register(app)
+predict_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)
 trace_commands.register(app)

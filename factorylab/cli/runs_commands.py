@@ -87,11 +87,18 @@ def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
 
 def show(run: Named) -> None:
     """Show the verdict of a run on one screen."""
+    from factorylab.analysis.predicted_words import compared
     from factorylab.audit.judged import load
     from factorylab.audit.model.verdict import panel
 
     folder = run_folders.find(load_settings().results, run)
-    typer.echo(panel(load(folder.path).verdict))
+    loaded = load(folder.path)
+    typer.echo(panel(loaded.verdict))
+    if shown := compared(loaded):
+        typer.echo("\npredicted before the run, measured afterwards:")
+    for row in shown:
+        measured = f", measured {row['measured']}" if row["measured"] else ""
+        typer.echo(f"  {row['outcome']:<14} {row['quantity']} ({row['of']}): {row['predicted']}{measured}")
     typer.echo(f"\nfolder: {folder.path}")
 
 

@@ -16,6 +16,7 @@ from factorylab.scenarios.model import Scenario
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
+    from factorylab.scenarios.prediction.structures import Prediction
 
 Say = Callable[[str], None]
 
@@ -67,6 +68,7 @@ def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bo
 
     if unheeded := left_out():
         say(unheeded)
+    foretell(wanted, folder, settings)
     cluster = bring_up(settings, faults=wanted.faults, progress=milestones(say))
     try:
         perform(wanted, folder, cluster, settings.home, say)
@@ -75,6 +77,26 @@ def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bo
         raise
     cluster.close(keep=keep)
     return load(folder.path)
+
+
+def predict(wanted: Scenario, settings: Settings) -> Prediction:
+    """What the faults of a scenario will cost on the lab of `settings`, by the settings in force. Nothing is started.
+
+    Raises:
+        EnvironmentUnfit: the lab that is up runs on another backend.
+    """
+    from factorylab.cluster.backends import choose
+    from factorylab.execution.effective_settings import effective
+    from factorylab.scenarios.prediction.predict import predict as computed
+
+    backend = choose(settings, lambda line: None)
+    return computed(wanted, effective(wanted.clients, backend, settings.home), backend)
+
+
+def foretell(wanted: Scenario, folder: RunFolder, settings: Settings) -> None:
+    """Write the prediction into the folder of a run that has not begun. It is sealed with the rest."""
+    if wanted.faults:
+        folder.prediction.write_bytes(predict(wanted, settings).encoded())
 
 
 def milestones(say: Say) -> Callable[[str, int, int], None]:

@@ -263,6 +263,12 @@ def paths_of(config: Sourced) -> tuple[Path, ...]:
     return tuple(value for _, value in config if isinstance(value, Path))
 
 
+def own_settings(clients: Clients) -> dict[str, dict[str, str]]:
+    """What the scenario itself sets of producers and consumers, in librdkafka's names."""
+    producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
+    return {"producer": producer, "consumer": dict(clients.consumer)}
+
+
 def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     """The scenario's client settings as .properties files, as a user would give them; returns the folder to use.
 
@@ -272,9 +278,8 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     Raises:
         UsageError: a secret is not given.
     """
-    producer = {"acks": clients.acks, "enable.idempotence": str(clients.idempotent).lower(), **clients.producer}
     folder = run.raw
-    for name, settings in (("producer", producer), ("consumer", clients.consumer)):
+    for name, settings in own_settings(clients).items():
         real = resolved(settings, f"clients.{name}")
         shown = run.masked(real)
         (run.raw / f"{name}.properties").write_text(dumps(shown, timestamp=None))

@@ -1,7 +1,7 @@
 """A run's folder: create, seal, load, list. The truth is inside, never in the name.
 
 results/<scenario>/<utc>-<6 hex>/
-    raw/      scenario.json manifest.json history/*.parquet logs/   sealed: SHA-256 of each file in seal.json
+    raw/      scenario.json prediction.json manifest.json history/*.parquet logs/   sealed by seal.json, SHA-256s
     derived/  verdict.json verdict.key figures/ notebook.ipynb      may be made again at any time
 """
 
@@ -56,6 +56,11 @@ class RunFolder:
     @property
     def logs(self) -> Path:
         return self.raw / "logs"
+
+    @property
+    def prediction(self) -> Path:
+        """What the faults were expected to cost, written before anything began; a run without faults has none."""
+        return self.raw / "prediction.json"
 
     @property
     def journals(self) -> Path:

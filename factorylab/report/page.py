@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from factorylab import analysis
+from factorylab.analysis.predicted_words import compared
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
 from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers, stalls
@@ -52,6 +53,7 @@ class Section:
     stalls: list[dict[str, str]]
     slowest: list[dict[str, str]]
     contradictions: list[str]
+    predicted: list[dict[str, str]]
     steps: list[dict[str, str]]
     threats: list[str]
     command: str | None
@@ -80,6 +82,7 @@ def section(run: JudgedRun, out: Path) -> Section:
         stalls=stalls(verdict) if verdict.service and verdict.service.stalls else [],
         slowest=slowest(run) if whole else [],
         contradictions=[found.text for found in analysis.contradictions(run)] if whole else [],
+        predicted=compared(run) if whole else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),
         command=reproduce.command(run.scenario),

@@ -15,6 +15,7 @@ from factorylab import analysis
 from factorylab.analysis import rates
 from factorylab.analysis.latency import latencies
 from factorylab.analysis.partitioned import SILENT_S
+from factorylab.analysis.predicted_words import COMPARED, compared
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model import verdict
 from factorylab.core.clock import NS
@@ -91,6 +92,11 @@ def wrapped(frame: pd.DataFrame) -> Styler:
 def stalls(run: JudgedRun) -> Styler:
     """When which partition stood still, whose fault it was, and what held it up: `analysis.stalls` as text."""
     return wrapped(pd.DataFrame(verdict.stalls(run.verdict)).set_index("partition"))
+
+
+def predicted(run: JudgedRun) -> Styler:
+    """What was predicted before the run began against what was measured: `analysis.predicted` as text."""
+    return wrapped(pd.DataFrame(compared(run), columns=list(COMPARED)).set_index("quantity"))
 
 
 def alerting(run: JudgedRun) -> pd.DataFrame:

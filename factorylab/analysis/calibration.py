@@ -1,0 +1,86 @@
+"""How often predictions held: over many runs, by scenario, quantity and role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from factorylab.analysis.predicted import kept_prediction, predicted
+from factorylab.core.errors import LabError
+from factorylab.history.run_folders import RunFolder
+from factorylab.history.saved_run import Run
+
+CONFIDENCE = 0.95
+ENOUGH = 5
+"""Of fewer values no spread is told."""
+KEYS = ["scenario", "model", "fault", "victim", "quantity", "role"]
+COLUMNS = [
+    *KEYS, "runs", "inside", "share", "share_low", "share_high", "not_observed", "low_s", "high_s", "width_s",
+    "spread_s", "width_by_spread",
+]  # fmt: skip
+
+
+def observations(folders: Iterable[RunFolder], say: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
+    """The rows of `predicted` of each finished run that has a prediction, with run, scenario, model, fault as its kind
+    and target, and victim: whether it was the active controller. What cannot be read is said, and left out."""
+    found = []
+    for folder in folders:
+        if not (folder.sealed and folder.prediction.is_file()):
+            continue
+        try:
+            found.append(_of(Run(folder)))
+        except LabError as error:
+            say(f"{folder.path.name} is left out: {error}")
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _of(run: Run) -> pd.DataFrame:
+    told = kept_prediction(run)
+    rows = predicted(run, told)
+    names = {f.fault: f"{f.kind} {f.target}" for f in told.faults} if told else {}
+    return rows.assign(
+        run=run.folder.run_id,
+        scenario=run.scenario.name,
+        model=told.model if told else 0,
+        fault=rows["fault"].map(names),
+    )
+
+
+def calibration(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row for each scenario, fault, victim, quantity and role of `observations`.
+
+    runs: those in which it was observed; inside: of these, how many lay within; share with its exact binomial interval
+    (Clopper–Pearson, 95 %); width_s: the mean width of the intervals; spread_s: the range of the measured values that
+    holds 95 % of them (below 5 values NaN); width_by_spread: how much wider the intervals are.
+    """
+    if rows.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    told = rows[rows["outcome"] != "no prediction"]
+    groups = [(key, mine) for key, mine in told.groupby(KEYS, sort=True)]
+    return pd.DataFrame([(*key, *_row(mine)) for key, mine in groups], columns=COLUMNS)
+
+
+def _row(rows: pd.DataFrame) -> tuple[object, ...]:
+    seen = rows[rows["outcome"].isin(["inside", "outside"])]
+    inside = int((seen["outcome"] == "inside").sum())
+    share = inside / len(seen) if len(seen) else float("nan")
+    width, spread = float((rows["high_s"] - rows["low_s"]).mean()), _spread(seen.loc[~seen["censored"], "measured_s"])
+    return (
+        len(seen), inside, share, *binomial(inside, len(seen)), len(rows) - len(seen), float(rows["low_s"].mean()),
+        float(rows["high_s"].mean()), width, spread, width / spread if spread > 0 else float("nan"),
+    )  # fmt: skip
+
+
+def binomial(inside: int, n: int) -> tuple[float, float]:
+    """The exact interval (Clopper–Pearson) of a share of `inside` of `n`; (0, 1) of none."""
+    if not n:
+        return 0.0, 1.0
+    found = stats.binomtest(inside, n).proportion_ci(CONFIDENCE, method="exact")
+    return float(found.low), float(found.high)
+
+
+def _spread(values: pd.Series[float]) -> float:
+    return float(np.ptp(np.quantile(values, [0.025, 0.975]))) if len(values) >= ENOUGH else float("nan")

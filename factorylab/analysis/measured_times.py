@@ -1,0 +1,58 @@
+"""The times that a prediction speaks of, measured: a value for each quantity and role, none where it was not seen."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from factorylab.analysis.recovery import recovery
+from factorylab.analysis.service import ServiceTimes, fault_windows, longest_gap
+from factorylab.analysis.victim_roles import VictimRoles
+from factorylab.core.clock import NS
+from factorylab.history.saved_run import Run
+
+
+class Measured(NamedTuple):
+    """`censored`: it did not end while it was watched, so that the truth is more than `value_s`."""
+
+    value_s: float
+    censored: bool
+
+
+Key = tuple[str, str]
+"""Name of the quantity, role of the partitions."""
+
+
+def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
+    """Of fault number `fault`: longest_ack_gap and longest_store_gap, each the longest of the partitions of a role, and
+    recovery, the longest of its victims."""
+    windows = fault_windows(run)
+    mine = windows[windows["fault"] == fault]
+    if mine.empty:
+        return {}
+    service = run.once(ServiceTimes)
+    begun, ends = int(mine["intended_ns"].min()), _next_ns(run, fault)
+    found: dict[Key, Measured] = {}
+    for role, partitions in roles.partitions.items():
+        for name, kind in (("longest_ack_gap", "acks"), ("longest_store_gap", "stores")):
+            gaps = [_gap(service, kind, partition, begun, ends) for partition in partitions]
+            if gaps:
+                found[name, role] = max(gaps)
+    back = run.once(recovery)
+    back = back[back["fault"] == fault]
+    found["recovery", "any"] = Measured(float(back["recovery_s"].max()), bool(back["recovery_censored"].any()))
+    return found
+
+
+def _next_ns(run: Run, fault: int) -> int:
+    """When the next fault began; the end of the run where there is none."""
+    windows = fault_windows(run)
+    begun = windows.loc[windows["fault"] == fault, "intended_ns"].min()
+    later = windows.loc[windows["intended_ns"] > begun, "intended_ns"]
+    return int(later.min()) if len(later) else run.last_ns
+
+
+def _gap(service: ServiceTimes, kind: str, partition: int, begun: int, ends: int) -> Measured:
+    wanted = service.wanted_until_ns(kind, partition)
+    until = min(ends, service.sending_ends_ns if kind == "acks" else service.drain_ends_ns)
+    gap = longest_gap(service.of(kind)[partition], begun, until, wanted)
+    return Measured(max(gap.end_ns - max(gap.start_ns, begun), 0) / NS, gap.censored)

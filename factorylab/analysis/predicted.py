@@ -1,0 +1,83 @@
+"""Predicted against measured: for each quantity of the case that was real, whether the truth lies in the interval."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+import pandas as pd
+
+from factorylab.analysis.measured_times import Key, Measured, measured_times
+from factorylab.analysis.victim_roles import VictimRoles, victim_roles
+from factorylab.core.errors import UsageError
+from factorylab.history.saved_run import Run
+from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Prediction, Quantity
+
+Outcome = Literal["inside", "outside", "not observed", "no prediction"]
+NO_PREDICTION: Outcome = "no prediction"
+COLUMNS = ["fault", "victim", "quantity", "role", "low_s", "high_s", "measured_s", "censored", "outcome", "why"]
+
+
+def kept_prediction(run: Run) -> Prediction | None:
+    """What was written before the run began; None where nothing was.
+
+    Raises:
+        UsageError: the file is no prediction.
+    """
+    path = run.folder.prediction
+    if not path.is_file():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Prediction)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{run.folder.path.name}/raw/{path.name} is no prediction: {error}") from None
+
+
+def predicted(run: Run, prediction: Prediction | None = None) -> pd.DataFrame:
+    """One row for each quantity that the run's own prediction, or this one, speaks of; empty without one.
+
+    Columns fault, victim, quantity, role, low_s, high_s (NaN: open-ended or none), measured_s, censored, outcome, and
+    why: the formula, or why there is no prediction.
+    """
+    told = prediction or kept_prediction(run)
+    rows = [row for fault in (told.faults if told else ()) for row in _rows(run, fault)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def real_case(fault: FaultPrediction, roles: VictimRoles) -> Case | None:
+    """The case of the roles that the victim really had; None where it cannot be told."""
+    if len(fault.cases) == 1:
+        return fault.cases[0]
+    fits = [case for case in fault.cases if case.controller in {None, roles.controller}]
+    return fits[0] if roles.known and fits else None
+
+
+def _rows(run: Run, fault: FaultPrediction) -> list[tuple[object, ...]]:
+    roles = victim_roles(run, fault.fault)
+    case = real_case(fault, roles)
+    if case is None:
+        why = fault.why_not or "the victim's roles were not observed"
+        word: Outcome = NO_PREDICTION if fault.why_not else "not observed"
+        return [(fault.fault, "", "any", "any", *[float("nan")] * 3, False, word, why)]
+    times = measured_times(run, fault.fault, roles)
+    return [_row(fault.fault, case.victim, quantity, times) for quantity in case.quantities]
+
+
+def _row(fault: int, victim: str, quantity: Quantity, times: dict[Key, Measured]) -> tuple[object, ...]:
+    found = times.get((quantity.name, quantity.role), Measured(float("nan"), censored=False))
+    low, high = (float("nan") if value is None else value for value in (quantity.low_s, quantity.high_s))
+    why = quantity.why_not or quantity.formula
+    return (fault, victim, quantity.name, quantity.role, low, high, *found, outcome(quantity, found), why)
+
+
+def outcome(quantity: Quantity, found: Measured) -> Outcome:
+    """Where the truth lies. What did not end is outside once it is longer than predicted, and inside of what has no
+    end; before that it says nothing."""
+    if quantity.low_s is None:
+        return NO_PREDICTION
+    if found.value_s != found.value_s:
+        return "not observed"
+    high = float("inf") if quantity.high_s is None else quantity.high_s
+    if found.censored and found.value_s <= high:
+        return "inside" if quantity.high_s is None and found.value_s >= quantity.low_s else "not observed"
+    return "inside" if quantity.low_s <= found.value_s <= high else "outside"

@@ -1,0 +1,50 @@
+"""Predictions as text, before and after: the same words on the command line, in notebooks and in the report."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from factorylab.analysis.predicted import NO_PREDICTION, predicted
+from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.prediction.structures import Prediction
+
+COMPARED = ("quantity", "of", "fault", "predicted", "measured", "outcome", "because")
+
+
+def expectations(prediction: Prediction) -> pd.DataFrame:
+    """A row for each quantity of each case: fault, victim, quantity, of (which partitions), predicted and because (the
+    formula, or why there is no prediction)."""
+    rows = []
+    for fault in prediction.faults:
+        name = f"{fault.kind} {fault.target}"
+        for case in fault.cases:
+            rows += [
+                (name, case.victim, q.name, q.role, interval_words(q.low_s, q.high_s), q.why_not or q.formula)
+                for q in case.quantities
+            ]
+        if not fault.cases:
+            rows.append((name, "", "any", "any", NO_PREDICTION, fault.why_not))
+    return pd.DataFrame(rows, columns=["fault", "victim", "quantity", "of", "predicted", "because"])
+
+
+def compared(run: Run) -> list[dict[str, str]]:
+    """Predicted against measured, a row for each quantity; empty for a run without a prediction."""
+    rows = []
+    for row in each(predicted(run)):
+        fault = f"{row.fault}, {row.victim}" if row.victim else str(row.fault)
+        measured = "" if math.isnan(row.measured_s) else f"{'> ' if row.censored else ''}{row.measured_s:.2f} s"
+        words = interval_words(row.low_s, row.high_s)
+        rows.append(
+            dict(zip(COMPARED, (row.quantity, row.role, fault, words, measured, row.outcome, row.why), strict=True))
+        )
+    return rows
+
+
+def interval_words(low_s: float | None, high_s: float | None) -> str:
+    """An interval in words; None and NaN: without a model, or without an end."""
+    low, high = (math.nan if bound is None else bound for bound in (low_s, high_s))
+    if math.isnan(low):
+        return NO_PREDICTION
+    return f"> {low:.1f} s, open-ended" if math.isnan(high) else f"{low:.1f}–{high:.1f} s"

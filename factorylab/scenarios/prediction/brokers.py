@@ -1,0 +1,129 @@
+"""The rows of a prediction for a broker: the phases of its outage, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from factorylab.scenarios.prediction import clients, controllers
+from factorylab.scenarios.prediction.outages import STEPS_DOWN_S, Outage
+from factorylab.scenarios.prediction.situation import Situation, drawn, no_model
+from factorylab.scenarios.prediction.structures import Quantity, Role
+from factorylab.scenarios.stall_phases import (
+    BROKER_SESSION,
+    CLIENT_DISCOVERY,
+    CONTROLLER_ELECTION,
+    FENCING,
+    HEARTBEAT,
+    HOLD,
+    LEADER_ELECTION,
+    QUORUM_ELECTION,
+    QUORUM_FETCH,
+    Setting,
+)
+
+ACKS, STORES, RECOVERY = "longest_ack_gap", "longest_store_gap", "recovery"
+LATE_ALERT = 0.3
+LATE_ALERT_S = (0.5, 4.5)
+"""A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may meet the new
+leader of a partition of alerts late. Measured, 1 of 5 deaths, 3.3 s."""
+UNSEEN_S = 0.5
+"""A shorter stall counts as none (analysis.stalls.STALL_S)."""
+QUORUM: tuple[Setting, ...] = (QUORUM_FETCH, QUORUM_ELECTION)
+SESSION: tuple[Setting, ...] = (BROKER_SESSION, HEARTBEAT)
+
+
+def silent(outage: Callable[[Situation], Outage]) -> Callable[[Situation], list[Quantity]]:
+    """The rows for a broker that goes without a word."""
+
+    def rows(s: Situation) -> list[Quantity]:
+        out = outage(s)
+        return [*_phases(s, out), *_acks(s, out), *_stores(s, out)]
+
+    return rows
+
+
+def _deciding(s: Situation) -> tuple[Setting, ...]:
+    return (*(QUORUM if s.controller else ()), *SESSION)
+
+
+def _source(s: Situation) -> str:
+    return controllers.GRANTED_SOURCE if s.controller else controllers.SESSION_SOURCE
+
+
+def _phases(s: Situation, out: Outage) -> list[Quantity]:
+    """Until there is a new leader; nothing where the broker may be back before that."""
+    if not s.fault.declared.ends_process and s.fault.hold_s < float(out.new_leader.max()):
+        return []
+    waits = np.maximum(out.led - out.new_leader, 0)
+    found = [
+        drawn(FENCING.name, "any", out.fenced - out.elected, controllers.formula(s), SESSION, _source(s)),
+        drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, "U(0.01, 0.1 s)", (), "measured"),
+        drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE),
+    ]
+    if s.controller:
+        words = "fetch time-out − U(0, 0.5 s) + votes; after a split vote once more the election time-out"
+        source = controllers.CONTROLLER_SOURCE
+        found.insert(0, drawn(CONTROLLER_ELECTION.name, "any", out.elected, words, QUORUM, source))
+    return found
+
+
+def _acks(s: Situation, out: Outage) -> list[Quantity]:
+    led = drawn(ACKS, "led", out.led, out.led_formula, (*_deciding(s), *out.led_inputs), _source(s))
+    if s.acks == "all":
+        words = out.followed_formula
+        return [led, drawn(ACKS, "followed", out.followed, words, (*_deciding(s), HOLD), _source(s))]
+    alone = f"acks={s.acks}: the leader answers alone; what it answers for cannot be read until the ISR has shrunk"
+    if s.fault.on_network and s.fault.away_from == "brokers" and s.fault.kind != "disconnect":
+        return [
+            nothing("led", "the isolated leader goes on answering, and what it answers for is lost"),
+            nothing("followed", alone),
+        ]
+    return [led, nothing("followed", alone)]
+
+
+def nothing(role: Role, why: str) -> Quantity:
+    """No stall that counts."""
+    return Quantity(
+        name=ACKS, role=role, low_s=0, high_s=UNSEEN_S, formula=why, source="a shorter stall counts as none"
+    )
+
+
+def _stores(s: Situation, out: Outage) -> list[Quantity]:
+    rows: tuple[tuple[str, Role], ...] = ((STORES, "led"), (STORES, "followed"), (RECOVERY, "any"))
+    if why := _put_out(s, out):
+        return [no_model(name, role, why) for name, role in rows]
+    stored = (np.maximum(out.read, out.led) if s.acks == "all" else out.read) + clients.commits(s)
+    late = np.where(s.draws.chance(LATE_ALERT), s.draws.between(*LATE_ALERT_S), 0)
+    seconds = (stored, out.followed + clients.commits(s), stored + late)
+    words = (
+        f"{out.led_formula}; then the consumer finds the leader, validates its offset, fetches and commits",
+        f"the high watermark waits: {out.followed_formula}",
+        "the longest of these; a batch may wait for the producer of its alerts",
+    )
+    inputs = (*_deciding(s), *out.led_inputs)
+    return [drawn(*row, of, text, inputs, clients.SOURCE) for row, of, text in zip(rows, seconds, words, strict=True)]
+
+
+def _put_out(s: Situation, out: Outage) -> str:
+    """Why nothing can be said of what the group does; empty where its members outlast the stall."""
+    session_s, longest_s = s.s(s.session), float(out.fenced.max()) + clients.SCAN_S
+    if s.kip_848 or session_s > longest_s:
+        return ""
+    return (
+        f"{s.session.name} is {session_s:g} s, and for up to {longest_s:.1f} s no heartbeat may be answered: members "
+        "may be put out of the group, or not; that depends on where their commits wait"
+    )
+
+
+def stopped(s: Situation) -> list[Quantity]:
+    """SIGTERM: its leaderships move first, and it leaves the ISR with a word."""
+    moves = s.draws.between(*STEPS_DOWN_S)
+    words, source = "a controlled shutdown moves each leadership: U(0.05, 2.2 s)", "measured; no timer governs it"
+    return [
+        drawn(ACKS, "led", moves, words, (), source),
+        drawn(ACKS, "followed", moves * 0.5, "the ISR shrinks with the shutdown", (), source),
+        no_model(STORES, "led", "no model of a consumer whose leader moves while it lives"),
+        no_model(RECOVERY, "any", "no model of a consumer whose leader moves while it lives"),
+    ]

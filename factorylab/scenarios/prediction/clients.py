@@ -1,0 +1,70 @@
+"""How soon clients go on once the cluster is whole again: librdkafka's timers, and what was measured of them.
+
+*One request after the other*: a broker answers the requests of a connection in their order, so a metadata request that
+is sent behind a produce request with acks=all waits as long as that one does. It is answered at the moment the
+partition's high watermark moves again, and then names the new leader. So a producer that is stuck on the brokers that
+live knows the new leader at once, and only one with a free connection asks too early, and again at its next scan.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from factorylab.scenarios.prediction.draws import Floats
+from factorylab.scenarios.prediction.situation import Situation
+from factorylab.scenarios.stall_phases import CONSUMER_REFRESH, CONSUMER_SOCKET, PRODUCER_REFRESH, PRODUCER_SOCKET
+
+SCAN_S = 1.0
+"""librdkafka's main thread looks for leaders that are down, and for requests that timed out, once a second
+(rd_kafka_topic_scan_all, rd_kafka_broker_timeout_scan)."""
+ASKED_EARLY = 0.4
+"""How often a producer with a free connection asked just before the election: measured, 2 of 5 deaths."""
+FOLLOW_ON_S = (0.02, 0.2)
+"""From the election, or the shrunk ISR, to the next acknowledgement of a client that knows: linger, a request, a host
+that is busy then. Measured, 0.03–0.15 s (n = 10)."""
+RETRY_S = (0.05, 0.35)
+"""After a request that timed out: connect again (reconnect.backoff.ms, 100 ms −25 … +50 %) and send anew."""
+FETCH_AGAIN_S = (0.9, 1.25)
+"""A consumer that knows the new leader validates its offset there (OffsetForLeaderEpoch, tried every 500 ms) and waits
+out fetch.error.backoff.ms (500 ms) before it fetches. Measured with the scan before it: 1.3–2.1 s (n = 6)."""
+COMMIT_S = (0.05, 0.25)
+"""From the first records to the end of their transaction, batch.wait included: measured, 0.1–0.2 s."""
+SOURCE = "librdkafka 2.16: leaders and time-outs are looked at once a second; the rest is measured"
+
+
+def follows_on(s: Situation) -> Floats:
+    """From the shrunk ISR to the first acknowledgement, where the leader lives."""
+    return s.draws.between(*FOLLOW_ON_S)
+
+
+def finds_leader(s: Situation) -> Floats:
+    """From the election to the first acknowledgement, where the old leader's connection is broken."""
+    return follows_on(s) + np.where(s.draws.chance(ASKED_EARLY), s.draws.between(0, SCAN_S), 0)
+
+
+def gives_request_up(s: Situation) -> Floats:
+    """From a leader's silence to the producer's going elsewhere: its request must time out first. An idempotent
+    producer drains a partition before it moves it."""
+    return s.s(PRODUCER_SOCKET) + s.draws.between(0, SCAN_S) + s.draws.between(*RETRY_S)
+
+
+def hears_of_leader(s: Situation, of: Literal["producer", "consumer"] = "producer") -> Floats:
+    """From the election to a client's next regular metadata request."""
+    return s.draws.between(0, s.s(PRODUCER_REFRESH if of == "producer" else CONSUMER_REFRESH))
+
+
+def reads_again(s: Situation) -> Floats:
+    """From the election to a consumer's first records, where the old leader's connection is broken."""
+    return s.draws.between(0, SCAN_S) + s.draws.between(*FETCH_AGAIN_S)
+
+
+def gives_fetch_up(s: Situation) -> Floats:
+    """From a leader's silence to a consumer's going elsewhere: its fetch must time out first."""
+    wait_s = float(s.settings.get("consumer", "fetch.wait.max.ms").value) / 1000
+    return s.s(CONSUMER_SOCKET) + wait_s + s.draws.between(0, SCAN_S) + s.draws.between(*FETCH_AGAIN_S)
+
+
+def commits(s: Situation) -> Floats:
+    return s.draws.between(*COMMIT_S)

@@ -1,0 +1,57 @@
+"""When the controllers act: a new active one, and the end of a silent broker's session (Kafka 4.3, KRaft)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from factorylab.scenarios.prediction.draws import Floats
+from factorylab.scenarios.prediction.situation import Situation
+from factorylab.scenarios.stall_phases import BROKER_SESSION, HEARTBEAT, QUORUM_ELECTION, QUORUM_FETCH
+
+CHECKS = 8
+"""The active controller looks for sessions that are over eight times a session (QuorumController, periodic task
+maybeFenceStaleBroker), and fences one broker each time."""
+FETCH_WAIT_S = 0.5
+"""A voter's fetch is answered after this long at the latest (KafkaRaftClient.MAX_FETCH_WAIT_MS), so its last answer
+was up to so old when the leader died."""
+VOTE_S = (0.02, 0.2)
+"""Votes, and the new controller's activation. Measured, 0.05–0.2 s."""
+SPLIT_VOTE = 0.15
+"""Both voters fetch from the same leader and are answered together, so that they may time out together and vote for
+themselves. Measured, 1 of 9 elections; after that they wait for the random election time-out."""
+LATE_CHECK_S = (0.01, 0.3)
+"""The eighth check after the activation falls on the session's end and is a little late, so that it fences. Measured,
+9.0–9.3 s after the election with a session of 9 s (n = 6)."""
+ELECTED_S = (0.01, 0.1)
+"""From the fencing to the new leader's taking over: one metadata record. Measured, below 0.1 s."""
+CONTROLLER_SOURCE = "KafkaRaftClient: fetch time-out, pre-vote, random election time-out; share of split votes measured"
+SESSION_SOURCE = "BrokerHeartbeatManager, QuorumController: heartbeat period, session, a check each eighth of it"
+GRANTED_SOURCE = "BrokerHeartbeatManager: a controller that becomes active grants every broker a full new session"
+
+
+def election(s: Situation) -> Floats:
+    """From the silence of the active controller to the activation of another."""
+    times_out = s.s(QUORUM_FETCH) - s.draws.between(0, min(FETCH_WAIT_S, s.s(QUORUM_FETCH)))
+    period_s = s.s(QUORUM_ELECTION)
+    one, other = (s.draws.between(period_s, 2 * period_s) for _ in range(2))
+    again = np.where(s.draws.chance(SPLIT_VOTE), np.minimum(one, other), 0)
+    return times_out + again + s.draws.between(*VOTE_S)
+
+
+def session_end(s: Situation, *, still_heard: bool = False) -> Floats:
+    """From the silence (of a controller: from the activation of the next) to the fencing of the broker.
+
+    `still_heard`: its next heartbeat arrives, and only the answer does not, as with a cut of what comes in.
+    """
+    session_s, period_s = s.s(BROKER_SESSION), s.s(HEARTBEAT)
+    if s.controller:
+        return session_s + s.draws.between(*LATE_CHECK_S)
+    last_heard = s.draws.between(0, period_s) if still_heard else -s.draws.between(0, period_s)
+    return session_s + last_heard + s.draws.between(0, session_s / CHECKS)
+
+
+def formula(s: Situation) -> str:
+    """The sum that `session_end` draws, in words."""
+    if s.controller:
+        return "session + U(0.01, 0.3 s), from the activation of the next controller"
+    return "session − U(0, heartbeat) + U(0, session/8)"

@@ -1,0 +1,109 @@
+"""From a scenario and the settings in force to its prediction: a case for each combination of the victim's roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from factorylab.scenarios.model import Fault, Scenario
+from factorylab.scenarios.prediction import brokers, groups, outages, stores
+from factorylab.scenarios.prediction.draws import COVERAGE, DRAWS, SEED, Draws
+from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
+from factorylab.scenarios.prediction.situation import Situation
+from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
+
+MODEL = 1
+"""Raised when a formula changes: predictions of different models are not counted together."""
+Formula = Callable[[Situation], list[Quantity]]
+FORMULAS: Mapping[str, Mapping[str, Formula]] = {
+    "broker": {
+        "kill": brokers.silent(outages.killed),
+        "restart": brokers.silent(outages.killed),
+        "pause": brokers.silent(outages.frozen),
+        "partition": brokers.silent(outages.cut_off),
+        "disconnect": brokers.silent(outages.cut_off),
+        "terminate": brokers.stopped,
+    },
+    "processor": {
+        **dict.fromkeys(("kill", "restart", "pause", "partition", "disconnect"), groups.gone),
+        "terminate": groups.left,
+    },
+    "database": dict.fromkeys(stores.ANSWERS_S, stores.away),
+}
+NO_FORMULA = {
+    "slow": "how long a slow node keeps others waiting depends on its load",
+    "restart": "no model of a database that is restarted at once",
+    "partition": "no model of a database that is cut off",
+    "disconnect": "no model of a database that is cut off",
+}
+APART_S = 20.0
+"""What a fault does may last so long beyond its healing; another one that begins sooner overlaps with it."""
+
+
+def predict(scenario: Scenario, settings: EffectiveSettings, backend: str) -> Prediction:
+    """What each fault of the scenario will cost, by these settings. The same input gives the same prediction.
+
+    Raises:
+        UsageError: a setting's value is no number of milliseconds.
+    """
+    faults = [_of(number, fault, scenario, settings) for number, fault in enumerate(scenario.faults)]
+    return Prediction(
+        model=MODEL,
+        scenario=scenario.title,
+        backend=backend,
+        coverage=COVERAGE,
+        draws=DRAWS,
+        seed=SEED,
+        inputs=_inputs(faults, settings),
+        faults=faults,
+    )
+
+
+def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettings) -> FaultPrediction:
+    told = FaultPrediction(fault=number, kind=fault.kind, target=fault.target, hold_s=fault.hold_s)
+    formula = FORMULAS[fault.hits].get(fault.kind)
+    if why := _why_not(number, fault, scenario):
+        return msgspec.structs.replace(told, why_not=why)
+    if formula is None:
+        return msgspec.structs.replace(told, why_not=NO_FORMULA[fault.kind])
+    cases = [
+        Case(controller=role, quantities=formula(Situation(fault, scenario, settings, Draws(), controller=bool(role))))
+        for role in _controllers(fault)
+    ]
+    return msgspec.structs.replace(told, cases=cases)
+
+
+def _controllers(fault: Fault) -> tuple[bool | None, ...]:
+    """Whether the victim is the active controller; None: it cannot be, or it makes no difference."""
+    if fault.hits != "broker" or fault.kind == "terminate":
+        return (None,)
+    return (True,) if fault.target == "controller" else (False, True)
+
+
+def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
+    """Why no formula fits; empty where one may."""
+    ends_s = fault.at_s + fault.hold_s
+    others = [other for at, other in enumerate(scenario.faults) if at != number]
+    if any(o.at_s < ends_s + APART_S and fault.at_s < o.at_s + o.hold_s + APART_S for o in others):
+        return "another fault begins before the effects of this one are surely over: no model of both together"
+    if fault.target.startswith("followers:") and scenario.topology.replication > 2:
+        return "it stops two of three nodes: without a majority nobody is fenced and nobody elected until one is back"
+    if fault.step:
+        return "a processor at a step of its work may have stored the batch, or not"
+    if fault.until_replaced:
+        return "it is held until it is replaced, which is not known beforehand"
+    if fault.wipe:
+        return "no model of a broker that copies everything anew"
+    return ""
+
+
+def _inputs(faults: list[FaultPrediction], settings: EffectiveSettings) -> list[Input]:
+    names = sorted({name for f in faults for case in f.cases for row in case.quantities for name in row.inputs})
+    found = []
+    for owner, name in (text.split(" ", 1) for text in names):
+        for side in DEFAULTS:
+            if side == owner:
+                given = settings.get(side, name)
+                found.append(Input(owner, name, given.value, given.source))
+    return found
