@@ -21,6 +21,7 @@ from factorylab.scenarios.loading import scenario
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.io.formats.style import Styler
 
     from factorylab.analysis.capacity import Capacity
     from factorylab.audit.judged import JudgedRun
@@ -140,9 +141,9 @@ def _quiet(text: str) -> None:
     """Where no progress is to be shown."""
 
 
-def predict(wanted: Scenario, run_dir: str | Path = "") -> pd.DataFrame:
+def predict(wanted: Scenario, run_dir: str | Path = "") -> Styler:
     """What the faults of a scenario will cost, by the settings in force; of a finished run, what was written down
-    before it began. A row for each quantity and case, as text: fault, victim, quantity, of, predicted, because.
+    before it began, if anything was. A row for each quantity and case, as text: fault, victim, quantity, of, predicted, because.
 
     Raises:
         UsageError: `run_dir` names no run.
@@ -150,10 +151,13 @@ def predict(wanted: Scenario, run_dir: str | Path = "") -> pd.DataFrame:
     from factorylab.analysis.predicted import kept_prediction
     from factorylab.analysis.predicted_words import expectations
     from factorylab.history.saved_run import Run
+    from factorylab.report.summary_tables import wrapped
 
     settings = load_settings()
-    kept = kept_prediction(Run(run_folders.find(settings.results, str(run_dir)))) if run_dir else None
-    return expectations(kept or foretold(wanted, settings))
+    folder = run_folders.find(settings.results, str(run_dir)) if run_dir else None
+    if folder and folder.sealed:
+        return wrapped(expectations(kept_prediction(Run(folder))))
+    return wrapped(expectations(foretold(wanted, settings)))
 
 
 def saved_runs(words: str | Path | Sequence[str | Path] = (), run_dir: str | Path = "") -> list[JudgedRun]:

@@ -13,11 +13,11 @@ from factorylab.scenarios.prediction.structures import Prediction
 COMPARED = ("quantity", "of", "fault", "predicted", "measured", "outcome", "because")
 
 
-def expectations(prediction: Prediction) -> pd.DataFrame:
+def expectations(prediction: Prediction | None) -> pd.DataFrame:
     """A row for each quantity of each case: fault, victim, quantity, of (which partitions), predicted and because (the
     formula, or why there is no prediction)."""
     rows = []
-    for fault in prediction.faults:
+    for fault in prediction.faults if prediction else ():
         name = f"{fault.kind} {fault.target}"
         for case in fault.cases:
             rows += [
