@@ -143,7 +143,8 @@ def _quiet(text: str) -> None:
 
 def predict(wanted: Scenario, run_dir: str | Path = "") -> Styler:
     """What the faults of a scenario will cost, by the settings in force; of a finished run, what was written down
-    before it began, if anything was. A row for each quantity and case, as text: fault, victim, quantity, of, predicted, because.
+    before it began, if anything was. A row for each quantity and case, as text: fault, victim, quantity, of,
+    predicted, because.
 
     Raises:
         UsageError: `run_dir` names no run.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from factorylab.analysis.partitioned import acks_kept_and_lost
 from factorylab.analysis.recovery import recovery
 from factorylab.analysis.service import ServiceTimes, fault_windows, longest_gap
 from factorylab.analysis.victim_roles import VictimRoles
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run
+
+LOST_BIN_S = 0.1
 
 
 class Measured(NamedTuple):
@@ -23,8 +26,8 @@ Key = tuple[str, str]
 
 
 def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
-    """Of fault number `fault`: longest_ack_gap and longest_store_gap, each the longest of the partitions of a role, and
-    recovery, the longest of its victims."""
+    """Of fault number `fault`: longest_ack_gap and longest_store_gap, each the longest of the partitions of a role,
+    recovery, the longest of its victims; and lost_until, the last lost acknowledgement of what the victim led."""
     windows = fault_windows(run)
     mine = windows[windows["fault"] == fault]
     if mine.empty:
@@ -37,10 +40,21 @@ def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measur
             gaps = [_gap(service, kind, partition, begun, ends) for partition in partitions]
             if gaps:
                 found[name, role] = max(gaps)
+    if "led" in roles.partitions and (lost := _lost_until(run, roles.partitions["led"], begun)):
+        found["lost_until", "led"] = lost
     back = run.once(recovery)
     back = back[back["fault"] == fault]
     found["recovery", "any"] = Measured(float(back["recovery_s"].max()), bool(back["recovery_censored"].any()))
     return found
+
+
+def _lost_until(run: Run, partitions: list[int], begun: int) -> Measured | None:
+    """From the fault to the last acknowledgement of a reading that is not in the log; None where none was lost."""
+    ends = []
+    for partition in partitions:
+        bins = acks_kept_and_lost(run, partition, LOST_BIN_S)
+        ends += [float(t_s) + LOST_BIN_S for t_s in bins.loc[bins["lost_per_s"] > 0, "t_s"].tail(1)]
+    return Measured(max(ends) - (begun - run.t0_ns) / NS, censored=False) if ends else None
 
 
 def _next_ns(run: Run, fault: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from factorylab.scenarios.prediction import clients, controllers
-from factorylab.scenarios.prediction.outages import STEPS_DOWN_S, Outage
+from factorylab.scenarios.prediction.outages import HEALED_S, STEPS_DOWN_S, Outage
 from factorylab.scenarios.prediction.situation import Situation, drawn, no_model
 from factorylab.scenarios.prediction.structures import Quantity, Role
 from factorylab.scenarios.stall_phases import (
@@ -18,12 +18,13 @@ from factorylab.scenarios.stall_phases import (
     HEARTBEAT,
     HOLD,
     LEADER_ELECTION,
+    PRODUCER_REFRESH,
     QUORUM_ELECTION,
     QUORUM_FETCH,
     Setting,
 )
 
-ACKS, STORES, RECOVERY = "longest_ack_gap", "longest_store_gap", "recovery"
+ACKS, STORES, RECOVERY, LOST = "longest_ack_gap", "longest_store_gap", "recovery", "lost_until"
 LATE_ALERT = 0.3
 LATE_ALERT_S = (0.5, 4.5)
 """A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may meet the new
@@ -60,8 +61,9 @@ def _phases(s: Situation, out: Outage) -> list[Quantity]:
     found = [
         drawn(FENCING.name, "any", out.fenced - out.elected, controllers.formula(s), SESSION, _source(s)),
         drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, "U(0.01, 0.1 s)", (), "measured"),
-        drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE),
     ]
+    if not _answers_alone(s):
+        found.append(drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE))
     if s.controller:
         words = "fetch time-out − U(0, 0.5 s) + votes; after a split vote once more the election time-out"
         source = controllers.CONTROLLER_SOURCE
@@ -75,12 +77,24 @@ def _acks(s: Situation, out: Outage) -> list[Quantity]:
         words = out.followed_formula
         return [led, drawn(ACKS, "followed", out.followed, words, (*_deciding(s), HOLD), _source(s))]
     alone = f"acks={s.acks}: the leader answers alone; what it answers for cannot be read until the ISR has shrunk"
-    if s.fault.on_network and s.fault.away_from == "brokers" and s.fault.kind != "disconnect":
-        return [
-            nothing("led", "the isolated leader goes on answering, and what it answers for is lost"),
-            nothing("followed", alone),
-        ]
+    if _answers_alone(s):
+        led = nothing("led", "the isolated leader goes on answering alone, until the producer hears of the new one")
+        return [led, nothing("followed", alone), _lost(s, out)]
     return [led, nothing("followed", alone)]
+
+
+def _answers_alone(s: Situation) -> bool:
+    """Does a leader that is cut off from its peers go on confirming to clients that reach it?"""
+    return s.acks != "all" and s.fault.kind == "partition" and s.fault.away_from == "brokers"
+
+
+def _lost(s: Situation, out: Outage) -> Quantity:
+    """Until when what is acknowledged is lost: the producer stays with the isolated leader until it hears of another.
+    On a topic of one partition it asks nobody else."""
+    healed = s.fault.hold_s + s.draws.between(*HEALED_S)
+    hears = healed if s.scenario.topology.partitions == 1 else out.new_leader + clients.hears_of_leader(s)
+    words = "the election + U(0, refresh), or the healing; with one partition the healing, whatever the refresh"
+    return drawn(LOST, "led", np.minimum(hears, healed), words, (*_deciding(s), PRODUCER_REFRESH, HOLD), clients.SOURCE)
 
 
 def nothing(role: Role, why: str) -> Quantity:

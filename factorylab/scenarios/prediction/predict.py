@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from factorylab.scenarios.model import Fault, Scenario
-from factorylab.scenarios.prediction import brokers, groups, outages, stores
+from factorylab.scenarios.prediction import brokers, groups, majority, outages, stores
 from factorylab.scenarios.prediction.draws import COVERAGE, DRAWS, SEED, Draws
 from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
 from factorylab.scenarios.prediction.situation import Situation
@@ -31,11 +31,13 @@ FORMULAS: Mapping[str, Mapping[str, Formula]] = {
     },
     "database": dict.fromkeys(stores.ANSWERS_S, stores.away),
 }
+OF_TWO: Mapping[str, Formula] = {"kill": majority.away, "pause": majority.away}
 NO_FORMULA = {
+    "terminate": "no model of two nodes that are stopped in order",
     "slow": "how long a slow node keeps others waiting depends on its load",
-    "restart": "no model of a database that is restarted at once",
-    "partition": "no model of a database that is cut off",
-    "disconnect": "no model of a database that is cut off",
+    "restart": "no model of a database, or of two nodes, that are restarted at once",
+    "partition": "no model of a database, or of two nodes, that are cut off",
+    "disconnect": "no model of a database, or of two nodes, that are cut off",
 }
 APART_S = 20.0
 """What a fault does may last so long beyond its healing; another one that begins sooner overlaps with it."""
@@ -62,7 +64,7 @@ def predict(scenario: Scenario, settings: EffectiveSettings, backend: str) -> Pr
 
 def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettings) -> FaultPrediction:
     told = FaultPrediction(fault=number, kind=fault.kind, target=fault.target, hold_s=fault.hold_s)
-    formula = FORMULAS[fault.hits].get(fault.kind)
+    formula = _formula(fault, scenario)
     if why := _why_not(number, fault, scenario):
         return msgspec.structs.replace(told, why_not=why)
     if formula is None:
@@ -74,9 +76,14 @@ def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettin
     return msgspec.structs.replace(told, cases=cases)
 
 
+def _formula(fault: Fault, scenario: Scenario) -> Formula | None:
+    two = fault.target.startswith("followers:") and scenario.topology.replication > 2
+    return OF_TWO.get(fault.kind) if two else FORMULAS[fault.hits].get(fault.kind)
+
+
 def _controllers(fault: Fault) -> tuple[bool | None, ...]:
     """Whether the victim is the active controller; None: it cannot be, or it makes no difference."""
-    if fault.hits != "broker" or fault.kind == "terminate":
+    if fault.hits != "broker" or fault.kind == "terminate" or fault.target.startswith("followers:"):
         return (None,)
     return (True,) if fault.target == "controller" else (False, True)
 
@@ -87,8 +94,6 @@ def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     others = [other for at, other in enumerate(scenario.faults) if at != number]
     if any(o.at_s < ends_s + APART_S and fault.at_s < o.at_s + o.hold_s + APART_S for o in others):
         return "another fault begins before the effects of this one are surely over: no model of both together"
-    if fault.target.startswith("followers:") and scenario.topology.replication > 2:
-        return "it stops two of three nodes: without a majority nobody is fenced and nobody elected until one is back"
     if fault.step:
         return "a processor at a step of its work may have stored the batch, or not"
     if fault.until_replaced:

@@ -23,15 +23,14 @@ DEFAULTS: dict[Side, dict[str, str]] = {
     },
     "producer": {
         "socket.timeout.ms": "60000",
+        "request.timeout.ms": "30000",
         "topic.metadata.refresh.interval.ms": "300000",
-        "reconnect.backoff.max.ms": "10000",
         "enable.idempotence": "false",
         "acks": "all",
     },
     "consumer": {
         "socket.timeout.ms": "60000",
         "topic.metadata.refresh.interval.ms": "300000",
-        "reconnect.backoff.max.ms": "10000",
         "fetch.wait.max.ms": "500",
         "session.timeout.ms": "45000",
         "heartbeat.interval.ms": "3000",
