@@ -31,6 +31,7 @@ LATE_ALERT_S = (0.5, 4.5)
 leader of a partition of alerts late. Measured, 1 of 5 deaths, 3.3 s."""
 UNSEEN_S = 0.5
 """A shorter stall counts as none (analysis.stalls.STALL_S)."""
+ROLES: tuple[Role, ...] = ("led", "followed")
 QUORUM: tuple[Setting, ...] = (QUORUM_FETCH, QUORUM_ELECTION)
 SESSION: tuple[Setting, ...] = (BROKER_SESSION, HEARTBEAT)
 
@@ -72,6 +73,8 @@ def _phases(s: Situation, out: Outage) -> list[Quantity]:
 
 
 def _acks(s: Situation, out: Outage) -> list[Quantity]:
+    if s.acks == "0":
+        return [no_model(ACKS, role, "acks=0: nobody confirms anything") for role in ROLES]
     led = drawn(ACKS, "led", out.led, out.led_formula, (*_deciding(s), *out.led_inputs), _source(s))
     if s.acks == "all":
         words = out.followed_formula

@@ -22,7 +22,7 @@ __all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtur
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
             "replay", "summary", "compare", "report", "anatomy", "capacity", "trace", "watch", "witness",
-            "dead-letters")  # fmt: skip
+            "dead-letters", "predict")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -53,6 +53,10 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
         (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
         (["run", "recorded_machine", "-p", "source=none.csv"], ["none.csv", "cannot be read"]),
         (["run"], ["Missing argument"]),
+        (["predict", "broker_loss", "-p", "session=3"], ["no parameter session", "hold_s"]),
+        (["predict", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["predict"], ["name a scenario", "--calibration"]),
+        (["predict", "broker_loss", "--calibration"], ["name a scenario", "--calibration"]),
         (["run", "baseline", "--speed"], ["No such option"]),
         (["batch", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
         (["batch", "experiments/quick.yaml", "--repeat", "0"], ["--repeat", "equal to 1"]),

@@ -1,0 +1,218 @@
+"""Predicted against measured, on histories whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from factorylab.analysis.calibration import binomial, calibration, observations
+from factorylab.analysis.measured_times import Measured, measured_times
+from factorylab.analysis.predicted import kept_prediction, outcome, predicted
+from factorylab.analysis.predicted_words import compared, expectations, interval_words
+from factorylab.analysis.victim_roles import victim_roles
+from factorylab.audit.judged import JudgedRun
+from factorylab.core.errors import UsageError
+from factorylab.history import run_folders
+from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Prediction, Quantity
+from tests.support.histories import History, broker_loss, consumer_loss, healthy
+
+LEADER = "running; leads p0; follows p1, p2; coordinates the group; is the active controller"
+
+
+def told(h: History, words: str = LEADER) -> History:
+    """The cluster told these roles of the victim just before the injection."""
+    h["faults"].loc[h["faults"]["step"] == "intended", "evidence"] = words
+    return h
+
+
+def expecting(*quantities: Quantity, **more: Any) -> Prediction:
+    """A prediction of one fault whose victim is the active controller; another case says the opposite."""
+    other = [Quantity(name=q.name, role=q.role, low_s=100, high_s=101, formula="f", source="s") for q in quantities]
+    cases = [Case(controller=True, quantities=list(quantities)), Case(controller=False, quantities=other)]
+    fault = FaultPrediction(**{"fault": 0, "kind": "kill", "target": "leader:0", "hold_s": 6, "cases": cases} | more)
+    return Prediction(
+        model=1, scenario="handmade", backend="local", coverage=0.95, draws=1, seed=1, inputs=[], faults=[fault]
+    )
+
+
+def time(name: str, role: Any, low_s: float | None, high_s: float | None) -> Quantity:
+    return Quantity(name=name, role=role, low_s=low_s, high_s=high_s, formula="f", source="s")
+
+
+def test_roles_are_what_the_cluster_told(tmp_path: Path) -> None:
+    """Partitions led and followed, coordinator and controller, from the words before the injection."""
+    roles = victim_roles(told(broker_loss(tmp_path)).run(), 0)
+    assert roles.partitions == {"led": [0], "followed": [1, 2]}
+    assert roles.known and roles.controller and roles.coordinator
+
+
+def test_old_answers_are_no_roles(tmp_path: Path) -> None:
+    """Where the cluster could not be asked just then, the roles are not known."""
+    assert not victim_roles(told(broker_loss(tmp_path), f"{LEADER}; from before: controller").run(), 0).known
+
+
+def test_of_two_victims_what_one_leads_is_not_followed(tmp_path: Path) -> None:
+    """A partition that one leads and the other follows has lost its leader."""
+    h = broker_loss(tmp_path)
+    words = iter(["running; leads p1; follows p0", "running; leads p2; follows p1"])
+    h["faults"] = pd.concat([h["faults"], h["faults"].assign(node="broker-2")], ignore_index=True)
+    intended = h["faults"]["step"] == "intended"
+    h["faults"].loc[intended, "evidence"] = [next(words) for _ in range(int(intended.sum()))]
+    assert victim_roles(h.run(), 0).partitions == {"led": [1, 2], "followed": [0]}
+
+
+def test_gaps_are_measured_by_role(tmp_path: Path) -> None:
+    """From 6 s to 9 s nobody is acknowledged, nothing stored; recovery counts from the fault."""
+    run = told(broker_loss(tmp_path)).run()
+    found = measured_times(run, 0, victim_roles(run, 0))
+    assert set(found) == {
+        ("longest_ack_gap", "led"), ("longest_store_gap", "led"),
+        ("longest_ack_gap", "followed"), ("longest_store_gap", "followed"), ("recovery", "any"),
+    }  # fmt: skip
+    assert all(one.value_s == pytest.approx(3, abs=0.2) and not one.censored for one in found.values())
+
+
+def test_a_processor_has_what_it_owned(tmp_path: Path) -> None:
+    """Its partition is not stored for 5 s, and is acknowledged all the time."""
+    run = told(consumer_loss(tmp_path), "running; owns p1").run()
+    found = measured_times(run, 0, victim_roles(run, 0))
+    assert found["longest_store_gap", "owned"].value_s == pytest.approx(5, abs=0.2)
+    assert found["longest_ack_gap", "owned"].value_s < 0.5
+
+
+def test_the_case_that_was_real_is_compared(tmp_path: Path) -> None:
+    """The victim was the active controller: the other case does not count."""
+    run = told(broker_loss(tmp_path)).run()
+    (row,) = predicted(run, expecting(time("longest_ack_gap", "led", 2.5, 3.5))).itertuples()
+    assert row.outcome == "inside" and row.victim == "the active controller" and row.high_s == 3.5
+
+
+def test_a_wrong_prediction_is_outside(tmp_path: Path) -> None:
+    """3 s are not within 8 … 10 s."""
+    run = told(broker_loss(tmp_path)).run()
+    assert list(predicted(run, expecting(time("recovery", "any", 8, 10)))["outcome"]) == ["outside"]
+
+
+def test_unknown_roles_choose_no_case(tmp_path: Path) -> None:
+    """Then nothing is compared, and the row says why."""
+    h = told(broker_loss(tmp_path))
+    h["faults"] = h["faults"].assign(step="skipped")
+    run = h.run()
+    (row,) = predicted(run, expecting(time("recovery", "any", 8, 10))).itertuples()
+    assert row.outcome == "not observed" and "roles" in row.why
+
+
+def test_what_has_no_model_stays_without_an_interval(tmp_path: Path) -> None:
+    """Of a fault, and of one of its quantities."""
+    run = told(broker_loss(tmp_path)).run()
+    none = predicted(run, expecting(cases=[], why_not="no model"))
+    assert list(none["outcome"]) == ["no prediction"] and list(none["why"]) == ["no model"]
+    lacking = Quantity(name="recovery", role="any", why_not="depends on the load")
+    assert list(predicted(run, expecting(lacking))["outcome"]) == ["no prediction"]
+
+
+NAN = float("nan")
+CASES = [
+    ((2, 4), Measured(3, False), "inside"),
+    ((2, 4), Measured(2, False), "inside"),
+    ((2, 4), Measured(4.01, False), "outside"),
+    ((2, 4), Measured(1.99, False), "outside"),
+    ((2, 4), Measured(3, True), "not observed"),  # it may have ended within, or later
+    ((2, 4), Measured(5, True), "outside"),
+    ((2, 4), Measured(NAN, False), "not observed"),
+    ((2, None), Measured(9, True), "inside"),
+    ((2, None), Measured(1, True), "not observed"),
+    ((2, None), Measured(1, False), "outside"),
+    ((None, None), Measured(3, False), "no prediction"),
+]
+
+
+@pytest.mark.parametrize(("bounds", "found", "word"), CASES)
+def test_where_the_truth_lies(bounds: tuple[float | None, float | None], found: Measured, word: str) -> None:
+    """Bounds belong to the interval; what did not end is more than it seems; what was not seen says nothing."""
+    assert outcome(time("recovery", "any", *bounds), found) == word
+
+
+def test_intervals_read_as_text() -> None:
+    """With both ends, with one, with none."""
+    words = [interval_words(*bounds) for bounds in ((7.25, 9.8), (2, None), (None, None), (NAN, NAN))]
+    assert words == ["7.2–9.8 s", "> 2.0 s, open-ended", "no prediction", "no prediction"]
+
+
+def kept(h: History, prediction: Prediction) -> JudgedRun:
+    """The run with this prediction in its folder, sealed with the rest."""
+    run = h.saved()
+    run.folder.prediction.write_bytes(prediction.encoded())
+    run_folders.seal(run.folder)
+    return JudgedRun(run.folder)
+
+
+def test_a_prediction_is_read_as_it_was_kept(tmp_path: Path) -> None:
+    """Written and read, it is the same; a run without one has none, and no row."""
+    wanted = expecting(time("longest_ack_gap", "led", 2.5, None))
+    assert kept_prediction(kept(broker_loss(tmp_path), wanted)) == wanted
+    plain = healthy(tmp_path / "plain").run()
+    assert kept_prediction(plain) is None and predicted(plain).empty and compared(plain) == []
+
+
+def test_a_spoilt_prediction_is_refused(tmp_path: Path) -> None:
+    """It is named with what is wrong."""
+    run = kept(broker_loss(tmp_path), expecting())
+    run.folder.prediction.write_text('{"model": "one"}')
+    with pytest.raises(UsageError, match=r"prediction\.json is no prediction"):
+        kept_prediction(run)
+
+
+def test_a_prediction_that_is_changed_later_breaks_the_seal(tmp_path: Path) -> None:
+    """Nobody can fit it afterwards."""
+    run = kept(broker_loss(tmp_path), expecting(time("recovery", "any", 8, 10)))
+    assert run_folders.broken_seal(run.folder) == []
+    run.folder.prediction.write_bytes(expecting(time("recovery", "any", 2, 4)).encoded())
+    assert run_folders.broken_seal(run.folder) == ["prediction.json"]
+
+
+def test_expectations_have_a_row_for_each_case() -> None:
+    """Both cases stand there before the run, since nobody knows which one comes."""
+    frame = expectations(expecting(time("recovery", "any", 8, 10)))
+    assert list(frame["victim"]) == ["the active controller", "not the controller"]
+    assert expectations(None).empty
+
+
+def test_calibration_counts_over_runs(tmp_path: Path) -> None:
+    """Of two runs one is inside; what was not observed is counted apart, and runs without a prediction are none."""
+    for number, low in enumerate((2.0, 8.0)):
+        wanted = expecting(time("longest_ack_gap", "led", low, low + 2), time("fencing", "any", 1, 2))
+        kept(told(broker_loss(tmp_path / str(number))), wanted)
+    healthy(tmp_path / "0").saved()
+    folders = [folder for number in (0, 1) for folder in run_folders.list_runs(tmp_path / str(number))]
+    frame = calibration(observations(folders)).set_index("quantity")
+    row, unseen = frame.loc["longest_ack_gap"], frame.loc["fencing"]
+    assert (row["runs"], row["inside"], row["share"]) == (2, 1, 0.5) and row["width_s"] == 2
+    assert pd.isna(row["spread_s"])  # of two values no spread is told
+    assert (unseen["runs"], unseen["not_observed"]) == (0, 2) and pd.isna(unseen["share"])
+
+
+def test_calibration_of_nothing_is_empty() -> None:
+    """No run, no row."""
+    assert calibration(observations([])).empty
+
+
+def test_the_spread_is_that_of_the_measured_values() -> None:
+    """Of 5 and more values: the range that holds 95 % of them, beside the width of the intervals."""
+    rows = pd.DataFrame({
+        "scenario": "s", "model": 1, "fault": "f", "victim": "", "quantity": "q", "role": "led", "low_s": 0.0,
+        "high_s": 10.0, "measured_s": [float(n) for n in range(11)], "censored": False, "outcome": "inside",
+    })  # fmt: skip
+    row = calibration(rows).iloc[0]
+    assert row["spread_s"] == pytest.approx(9.5) and row["width_by_spread"] == pytest.approx(10 / 9.5)
+
+
+@pytest.mark.parametrize(
+    ("inside", "n", "low", "high"), [(9, 10, 0.5550, 0.9975), (0, 0, 0.0, 1.0), (5, 5, 0.4782, 1.0)]
+)
+def test_a_share_has_its_exact_interval(inside: int, n: int, low: float, high: float) -> None:
+    """Clopper–Pearson, as in tables."""
+    assert binomial(inside, n) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))

@@ -1,0 +1,266 @@
+"""Predictions whose answer is known: from the timers alone, and from what was measured on real clusters."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.scenarios.catalog import SCENARIOS
+from factorylab.scenarios.fault_catalog import FAULT_KINDS
+from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval
+from tests.support.predictions import case, named, of, row, span, with_faults
+
+ACKS, STORES = "longest_ack_gap", "longest_store_gap"
+SLACK_S = 0.05
+
+
+def test_the_interval_of_a_uniform_time_is_its_middle_95_percent() -> None:
+    """2.5 % of the draws lie below, 2.5 % above."""
+    low, high = interval(Draws().between(0, 10))
+    assert low == pytest.approx(0.25, abs=0.1) and high == pytest.approx(9.75, abs=0.1)
+
+
+def test_a_fencing_is_the_sum_of_two_uniform_waits_and_not_of_their_extremes() -> None:
+    """9 − U(0, 2) + U(0, 1.125): its quantiles are known, and narrower than 7.0 … 10.1."""
+    tail = sqrt((1 - COVERAGE) * 2 * 9 / 8)  # of this trapezoid below its 2.5 % quantile
+    low, high = span(case(of(named("broker_loss"))), "fencing", "any")
+    assert low == pytest.approx(7 + tail, abs=SLACK_S) and high == pytest.approx(9 + 9 / 8 - tail, abs=SLACK_S)
+
+
+def test_the_same_settings_give_the_same_prediction() -> None:
+    """Whoever computes it again, gets what was kept before the run, byte for byte."""
+    assert of(named("broker_loss")).encoded() == of(named("broker_loss")).encoded()
+
+
+def test_the_loss_of_the_active_controller_costs_an_election_and_a_full_session() -> None:
+    """About 11 s, not 9: the new controller grants the dead broker a session of its own."""
+    told = of(named("broker_loss"))
+    usual, worse = (span(case(told, controller), ACKS, "followed") for controller in (False, True))
+    assert usual[0] < 8.6 < usual[1] and worse[0] < 11.0 < worse[1] and worse[0] > usual[1]
+    assert span(case(told, True), "fencing", "any")[0] >= 9
+
+
+def test_whoever_targets_the_controller_gets_that_case_alone() -> None:
+    """The role is known then."""
+    (fault,) = of(named("broker_loss", target="controller")).faults
+    assert [one.controller for one in fault.cases] == [True]
+
+
+def test_a_restart_inside_the_session_helps_only_what_the_broker_followed() -> None:
+    """With a session of 40 s: led partitions wait for its end, followed ones until the broker copies again."""
+    told = case(of(named("broker_loss", hold_s=1), broker={"broker.session.timeout.ms": 40_000}))
+    led, followed = span(told, ACKS, "led"), span(told, ACKS, "followed")
+    assert led[0] > 37 and followed[0] >= 4 and followed[1] <= 14
+
+
+def test_an_acks_1_producer_does_not_notice_a_dead_follower_and_every_consumer_does() -> None:
+    """What is delivered cannot be read until the ISR has shrunk."""
+    told = case(of(named("broker_loss", target="follower:0", acks="1")))
+    assert span(told, ACKS, "followed")[1] <= 0.5 and span(told, STORES, "followed")[0] > 7
+
+
+def test_a_dead_follower_stalls_acks_all_producers_as_long_as_a_dead_leader() -> None:
+    """The high watermark waits for it while it counts as in sync."""
+    told = case(of(named("broker_loss", target="follower:0")))
+    assert span(told, ACKS, "followed")[0] == pytest.approx(span(told, ACKS, "led")[0], abs=0.3)
+
+
+def test_what_is_confirmed_below_min_isr_cannot_be_read() -> None:
+    """Two of three nodes dead: acks=1 goes on, and its records wait for the nodes."""
+    told = case(of(named("broker_loss", target="followers:0", profile="safe", acks="1")))
+    assert span(told, ACKS, "followed")[1] <= 0.5 and row(told, STORES, "followed").low_s == 14
+    assert "not readable" in row(told, ACKS, "followed").formula
+
+
+@pytest.mark.parametrize(("socket_s", "low", "high"), [(60, 60, 72), (10, 10, 12)])
+def test_a_frozen_leader_is_left_when_the_request_times_out(socket_s: int, low: float, high: float) -> None:
+    """socket.timeout.ms governs, long after the leader has moved."""
+    wanted = named("broker_loss", kind="pause", hold_s=100)
+    found = span(case(of(wanted, producer={"socket.timeout.ms": socket_s * 1000})), ACKS, "led")
+    assert low <= found[0] and found[1] <= high
+
+
+def test_a_pause_shorter_than_the_session_costs_the_pause() -> None:
+    """Nobody is fenced, nobody elected."""
+    told = case(of(named("broker_loss", kind="pause", hold_s=4)))
+    assert span(told, ACKS, "led")[0] >= 4 and span(told, ACKS, "led")[1] < 5
+    assert "fencing" not in {one.name for one in told.quantities}
+
+
+def test_an_isolated_leader_of_the_only_partition_keeps_its_producer_until_the_heal() -> None:
+    """The refresh asks the isolated leader itself, so that its interval changes nothing."""
+    cut = {"kind": "partition", "target": "leader:0", "hold_s": 40}
+    found = {
+        refresh_s: span(
+            case(of(with_faults(cut, topology={"partitions": 1, "profile": "safe"}, clients={"acks": "1"}),
+                    producer={"topic.metadata.refresh.interval.ms": refresh_s * 1000})), "lost_until", "led")
+        for refresh_s in (2, 10, 300)
+    }  # fmt: skip
+    assert len(set(found.values())) == 1 and found[2][0] >= 40
+
+
+def test_an_isolated_leader_loses_its_producer_soon_where_others_lead_too() -> None:
+    """A refresh of 2 s reaches a broker that knows the new leader: 10–12 s after the cut."""
+    told = case(of(named("network_partition", acks="1"), producer={"topic.metadata.refresh.interval.ms": 2_000}))
+    low, high = span(told, "lost_until", "led")
+    assert low < 10 < high < 12.5 and span(told, ACKS, "led")[1] <= 0.5
+
+
+def test_a_cut_of_what_comes_in_is_noticed_later() -> None:
+    """The broker's next heartbeat still arrives, so that its session begins anew."""
+    both, inbound = (
+        span(case(of(named("network_partition", direction=direction))), "fencing", "any")
+        for direction in ("both", "in")
+    )
+    assert inbound[0] == pytest.approx(both[0] + 2, abs=0.1)
+
+
+def test_kip_848_takes_session_and_heartbeat_from_the_broker() -> None:
+    """What the client has of both changes nothing."""
+    group = {"group.consumer.session.timeout.ms": 6_000, "group.consumer.heartbeat.interval.ms": 2_000}
+    wanted = named("consumer_loss", protocol="consumer")
+    consumer = {"group.protocol": "consumer", "session.timeout.ms": 45_000}
+    told = case(of(wanted, broker=group, consumer=consumer))
+    assert span(told, "member_removal", "owned") == (pytest.approx(4, abs=0.1), pytest.approx(6, abs=0.1))
+    assert "broker group.consumer.session.timeout.ms" in row(told, STORES, "owned").inputs
+
+
+def test_a_static_member_is_back_under_its_id() -> None:
+    """With a classic protocol nobody takes its partitions while its session lasts."""
+    consumer = {"group.instance.id": "one", "session.timeout.ms": 20_000}
+    low, high = span(case(of(named("consumer_loss", hold_s=2), consumer=consumer)), STORES, "owned")
+    assert low > 2 and high < 5
+
+
+def test_a_static_kip_848_member_that_restarts_inside_its_session_stays_away() -> None:
+    """It is refused for good: the stall has no end."""
+    group = {"group.consumer.session.timeout.ms": 6_000, "group.consumer.heartbeat.interval.ms": 2_000}
+    consumer = {"group.instance.id": "one", "group.protocol": "consumer"}
+    wanted = named("consumer_loss", hold_s=2, protocol="consumer", processors=1)
+    found = row(case(of(wanted, broker=group, consumer=consumer)), STORES, "owned")
+    assert found.low_s == 2 and found.high_s is None and "_FATAL" in found.formula
+
+
+def test_a_broker_that_is_asked_to_stop_hands_over_first() -> None:
+    """No timer of seconds is involved."""
+    assert span(case(of(named("broker_loss", kind="terminate"))), ACKS, "led")[1] <= 2.2
+
+
+def test_two_of_three_nodes_dead_are_answered_by_a_time_out() -> None:
+    """After 30 s by the clients' defaults, and never by NOT_ENOUGH_REPLICAS."""
+    wanted = named("broker_loss", target="followers:0", profile="safe")
+    told = case(of(wanted, producer={"socket.timeout.ms": 60_000}))
+    low, high = span(told, "request_timeout", "followed")
+    assert low >= 30 and high <= 31 and row(told, ACKS, "followed").high_s is None
+    assert "never with NOT_ENOUGH_REPLICAS" in row(told, "request_timeout", "followed").formula
+
+
+def test_a_group_whose_session_ends_within_the_stall_is_not_predicted() -> None:
+    """Which of its members are put out depends on more than timers; acknowledgements do not."""
+    told = case(of(named("broker_loss"), consumer={"session.timeout.ms": 6_000}))
+    assert row(told, "recovery", "any").low_s is None and "session" in row(told, "recovery", "any").why_not
+    assert row(told, ACKS, "led").low_s is not None
+
+
+def test_nobody_confirms_to_a_producer_that_does_not_ask() -> None:
+    """With acks=0 there is no acknowledgement, and no prediction of one."""
+    assert row(case(of(named("broker_loss", acks="0"))), ACKS, "led").why_not
+
+
+LATER: list[tuple[str, dict[str, Any], str, list[dict[str, Any]], tuple[str, str]]] = [
+    ("broker_loss", {}, "broker",
+     [{"broker.session.timeout.ms": ms} for ms in (3_000, 6_000, 9_000)], (ACKS, "followed")),
+    ("broker_loss", {"target": "controller"}, "broker",
+     [{"controller.quorum.fetch.timeout.ms": ms} for ms in (1_000, 2_000, 4_000)], ("controller_election", "any")),
+    ("broker_loss", {"kind": "pause", "hold_s": 100}, "producer",
+     [{"socket.timeout.ms": ms} for ms in (15_000, 30_000, 60_000)], (ACKS, "led")),
+    ("consumer_loss", {}, "consumer",
+     [{"session.timeout.ms": ms, "heartbeat.interval.ms": 1_000} for ms in (6_000, 10_000, 45_000)], (STORES, "owned")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "side", "settings", "quantity"), LATER, ids=lambda value: str(value)[:40]
+)
+def test_a_longer_time_out_ends_later(
+    name: str, parameters: dict[str, Any], side: str, settings: list[dict[str, Any]], quantity: tuple[str, str]
+) -> None:
+    """Both ends of the interval rise with each longer time-out."""
+    wanted = named(name, **parameters)
+    controller = parameters.get("target") == "controller"
+    found = [span(case(of(wanted, **{side: values}), controller), *quantity) for values in settings]
+    assert all(a[0] < b[0] and a[1] < b[1] for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize("hold_s", [4, 12, 30])
+def test_a_database_is_missed_until_it_is_back(hold_s: float) -> None:
+    """hold_s governs, and producers do not notice."""
+    told = case(of(named("database_loss", hold_s=hold_s)))
+    assert hold_s <= span(told, STORES, "any")[0] and span(told, STORES, "any")[1] < hold_s + 1
+    assert span(told, ACKS, "any")[1] <= 0.5
+
+
+ROLES = {"broker": "leader:0", "processor": "owner:0", "database": "database"}
+
+
+@pytest.mark.parametrize("kind", FAULT_KINDS)
+def test_each_kind_of_fault_has_intervals_or_a_reason(kind: str) -> None:
+    """On every target that it is for: a row is an interval with its formula and source, or says why there is none."""
+    for hit in FAULT_KINDS[kind].roles:
+        (fault,) = of(with_faults({"kind": kind, "target": ROLES[hit], "hold_s": 12})).faults
+        assert bool(fault.cases) != bool(fault.why_not), (kind, hit)
+        for told in (one for found in fault.cases for one in found.quantities):
+            assert (told.low_s is None) == bool(told.why_not) and (told.why_not or (told.formula and told.source))
+            assert told.high_s is None or told.low_s is None or 0 <= told.low_s < told.high_s
+
+
+def test_faults_that_overlap_are_not_predicted() -> None:
+    """Neither of them: no formula knows the other."""
+    first, second = ({"kind": "kill", "target": f"leader:{p}", "at_s": p * 5, "hold_s": 12} for p in (0, 1))
+    assert all("another fault" in fault.why_not for fault in of(with_faults(first, second)).faults)
+    apart = of(with_faults(first, {**second, "at_s": 60}))
+    assert all(fault.cases for fault in apart.faults)
+
+
+def test_a_scenario_without_a_fault_has_nothing_to_predict() -> None:
+    """It has no rows, and no inputs."""
+    told = of(named("baseline"))
+    assert told.faults == [] and told.inputs == []
+
+
+def test_a_prediction_names_its_inputs_and_who_set_them() -> None:
+    """What was set, with its source, and what was not, as the software's default."""
+    told = {(one.owner, one.name): one for one in of(named("broker_loss", kind="pause")).inputs}
+    assert told["producer", "socket.timeout.ms"].source == "test"
+    assert told["broker", "broker.session.timeout.ms"].source == "Kafka's default"
+
+
+def test_a_time_that_is_no_number_is_refused() -> None:
+    """With its name and its value."""
+    with pytest.raises(UsageError, match=r"broker.session.timeout.ms='nine'"):
+        of(named("broker_loss"), broker={"broker.session.timeout.ms": "nine"})
+
+
+def test_an_unknown_parameter_is_refused() -> None:
+    """Before anything is computed."""
+    with pytest.raises(ScenarioError, match="has no parameter"):
+        named("broker_loss", session=3)
+
+
+def test_draws_are_independent() -> None:
+    """Two waits of one prediction are not the same draws."""
+    draws = Draws()
+    one, other = draws.between(0, 1), draws.between(0, 1)
+    assert abs(float(np.corrcoef(one, other)[0, 1])) < 0.03
+
+
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name not in {"recorded_machine", "control"}])
+def test_each_named_scenario_can_be_predicted(name: str) -> None:
+    """With its defaults: one prediction for each fault."""
+    wanted = named(name)
+    assert len(of(wanted).faults) == len(wanted.faults)
