@@ -16,12 +16,21 @@ state, polls and commits. Measured, 0.1–0.4 s."""
 JOINS_S = (0.8, 2.6)
 """From the start of a processor to its first commit as a member again. Measured, 1.2–2.4 s."""
 RESUMED_S = (0.02, 0.6)
+COMMIT_EVERY_S = 0.2
+"""How often the factory's own processor commits its offsets. With a classic protocol a commit is a sign of life as well
+(OffsetMetadataManager.validateOffsetCommit), so that the last one is never as old as a heartbeat interval."""
 SOURCE = "GroupCoordinator: the session is counted from the last heartbeat; librdkafka: a heartbeat each interval"
 
 
 def removal(s: Situation) -> Floats:
-    """From the member's silence to its removal: its last heartbeat was up to an interval old."""
-    return s.s(s.session) - s.draws.between(0, s.s(s.heartbeat))
+    """From the member's silence to its removal: its last sign of life was up to an interval old."""
+    return s.s(s.session) - s.draws.between(0, sign_of_life_s(s))
+
+
+def sign_of_life_s(s: Situation) -> float:
+    """How often the member tells that it lives."""
+    commits = s.scenario.clients.processor == "fenced" and not s.kip_848
+    return min(COMMIT_EVERY_S, s.s(s.heartbeat)) if commits else s.s(s.heartbeat)
 
 
 def hears(s: Situation) -> Floats:
@@ -39,7 +48,9 @@ def gone(s: Situation) -> list[Quantity]:
     others = removed + heard + takes
     back = s.fault.hold_s + s.draws.between(*(JOINS_S if s.fault.declared.ends_process else RESUMED_S))
     inputs: tuple[Setting, ...] = (s.session, s.heartbeat)
-    words = "session − U(0, heartbeat) + the others' next heartbeat + take over"
+    since = "heartbeat" if sign_of_life_s(s) == s.s(s.heartbeat) else f"{COMMIT_EVERY_S:g} s between commits"
+    ends = f"session − U(0, {since})"
+    words = f"{ends} + the others' next heartbeat + take over"
     if s.scenario.clients.processors == 1:
         return _alone(s, removed, back)
     if s.fault.declared.ends_process and s.static and not s.kip_848:
@@ -51,7 +62,7 @@ def gone(s: Situation) -> list[Quantity]:
         drawn(RECOVERY, "any", others, words, inputs, SOURCE),
     ]
     if s.fault.hold_s > float(others.max()):
-        rows.insert(0, drawn(MEMBER_REMOVAL.name, "owned", removed, "session − U(0, heartbeat)", inputs, SOURCE))
+        rows.insert(0, drawn(MEMBER_REMOVAL.name, "owned", removed, ends, inputs, SOURCE))
         rows.insert(1, drawn(ASSIGNMENT.name, "owned", heard, "the others' next heartbeat", (s.heartbeat,), SOURCE))
     return rows
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.factory.processor import offset_commits
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
+from factorylab.scenarios.prediction import groups
 from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval
 from tests.support.predictions import case, named, of, row, span, with_faults
 
@@ -128,6 +130,13 @@ def test_kip_848_takes_session_and_heartbeat_from_the_broker() -> None:
     told = case(of(wanted, broker=group, consumer=consumer))
     assert span(told, "member_removal", "owned") == (pytest.approx(4, abs=0.1), pytest.approx(6, abs=0.1))
     assert "broker group.consumer.session.timeout.ms" in row(told, STORES, "owned").inputs
+
+
+def test_a_commit_is_a_sign_of_life_to_a_classic_group() -> None:
+    """The factory's processor commits five times a second, so that its session ends at most 0.2 s early."""
+    told = case(of(named("consumer_loss"), consumer={"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}))
+    assert span(told, "member_removal", "owned") == (pytest.approx(5.8, abs=0.02), pytest.approx(6, abs=0.02))
+    assert groups.COMMIT_EVERY_S == offset_commits.EVERY_S
 
 
 def test_a_static_member_is_back_under_its_id() -> None:
