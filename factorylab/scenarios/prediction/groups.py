@@ -45,12 +45,13 @@ def hears(s: Situation) -> Floats:
 def gone(s: Situation) -> list[Quantity]:
     """SIGKILL, SIGSTOP or a cut: nobody is told."""
     removed, heard, takes = removal(s), hears(s), s.draws.between(*TAKES_OVER_S)
-    others = removed + heard + takes
-    back = s.fault.hold_s + s.draws.between(*(JOINS_S if s.fault.declared.ends_process else RESUMED_S))
+    others = removed + (0 if _joins_anew(s) else heard) + takes
+    back = s.back_s + s.draws.between(*(JOINS_S if s.fault.declared.ends_process else RESUMED_S))
     inputs: tuple[Setting, ...] = (s.session, s.heartbeat)
     since = "heartbeat" if sign_of_life_s(s) == s.s(s.heartbeat) else f"{COMMIT_EVERY_S:g} s between commits"
     ends = f"session − U(0, {since})"
-    words = f"{ends} + the others' next heartbeat + take over"
+    told = "" if _joins_anew(s) else "the others' next heartbeat + "
+    words = f"{ends} + {told}take over"
     if s.scenario.clients.processors == 1:
         return _alone(s, removed, back)
     if s.fault.declared.ends_process and s.static and not s.kip_848:
@@ -61,17 +62,25 @@ def gone(s: Situation) -> list[Quantity]:
         drawn(STORES, "owned", others, words, inputs, SOURCE),
         drawn(RECOVERY, "any", others, words, inputs, SOURCE),
     ]
-    if s.fault.hold_s > float(others.max()):
+    if not _joins_anew(s) and s.fault.hold_s > float(others.max()):
         rows.insert(0, drawn(MEMBER_REMOVAL.name, "owned", removed, ends, inputs, SOURCE))
         rows.insert(1, drawn(ASSIGNMENT.name, "owned", heard, "the others' next heartbeat", (s.heartbeat,), SOURCE))
     return rows
 
 
+def _joins_anew(s: Situation) -> bool:
+    """Does the victim's next process join while the session of the last one goes on? The others of a classic group have
+    then heard of the rebalance, and wait in it."""
+    dynamic = s.fault.declared.ends_process and not s.static and not s.kip_848
+    return dynamic and s.back_s + max(JOINS_S) < s.s(s.session)
+
+
 def _alone(s: Situation, removed: Floats, back: Floats) -> list[Quantity]:
     """There is no other member: its partitions wait for it."""
-    if s.static and s.kip_848 and s.fault.declared.ends_process and s.fault.hold_s < s.s(s.session):
+    killed = s.fault.declared.ends_process and s.fault.kind != "terminate"
+    if s.static and s.kip_848 and killed and s.back_s < s.s(s.session):
         why = "it is refused for good (its id is still in use): a message with the code _FATAL, whose fatal() is False"
-        return [Quantity(name=STORES, role="owned", low_s=s.fault.hold_s, formula=why, source="measured, KIP-848")]
+        return [Quantity(name=STORES, role="owned", low_s=s.back_s, formula=why, source="measured, KIP-848")]
     until = back if s.static or not s.fault.declared.ends_process else np.maximum(removed, back)
     words, inputs = "it is back (hold_s), and its former membership is over", (s.session, s.heartbeat, HOLD)
     return [drawn(STORES, "owned", until, words, inputs, SOURCE), drawn(RECOVERY, "any", until, words, inputs, SOURCE)]
@@ -79,7 +88,7 @@ def _alone(s: Situation, removed: Floats, back: Floats) -> list[Quantity]:
 
 def left(s: Situation) -> list[Quantity]:
     """SIGTERM: it leaves the group with a word, unless it is a static member, which stays until its session ends."""
-    if s.static and not s.kip_848:
+    if s.static:
         return gone(s)
     if s.scenario.clients.processors == 1:
         return _alone(s, np.zeros(1), s.fault.hold_s + s.draws.between(*JOINS_S))

@@ -48,7 +48,7 @@ def killed(s: Situation) -> Outage:
     """SIGKILL: connections break at once. A start inside the session does not shorten it: the registration is refused
     until it ends, and only what the broker followed goes on as soon as it copies again."""
     elected, fenced, new_leader = _cluster(s)
-    returns = s.fault.hold_s + s.draws.between(*COPIES_AGAIN_S)
+    returns = s.back_s + s.draws.between(*COPIES_AGAIN_S)
     return Outage(
         elected,
         fenced,

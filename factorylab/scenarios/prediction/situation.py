@@ -33,6 +33,11 @@ class Situation:
         return self.settings.seconds(setting)
 
     @property
+    def back_s(self) -> float:
+        """When the victim is started, resumed or healed; what undoes itself is back at once."""
+        return 0 if self.fault.declared.undoes_itself else self.fault.hold_s
+
+    @property
     def acks(self) -> str:
         """What the producer waits for: "0", "1" or "all"."""
         return self.settings.get("producer", "acks").value.replace("-1", "all")

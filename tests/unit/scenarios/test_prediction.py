@@ -60,6 +60,13 @@ def test_a_restart_inside_the_session_helps_only_what_the_broker_followed() -> N
     assert led[0] > 37 and followed[0] >= 4 and followed[1] <= 14
 
 
+def test_what_restarts_at_once_is_back_at_once_however_long_the_run_watches() -> None:
+    """hold_s of a restart is none of its outage."""
+    session = {"broker.session.timeout.ms": 40_000}
+    short, long = (case(of(named("broker_loss", kind="restart", hold_s=s), broker=session)) for s in (1, 30))
+    assert span(short, ACKS, "followed") == span(long, ACKS, "followed")
+
+
 def test_an_acks_1_producer_does_not_notice_a_dead_follower_and_every_consumer_does() -> None:
     """What is delivered cannot be read until the ISR has shrunk."""
     told = case(of(named("broker_loss", target="follower:0", acks="1")))
@@ -137,6 +144,13 @@ def test_a_commit_is_a_sign_of_life_to_a_classic_group() -> None:
     told = case(of(named("consumer_loss"), consumer={"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}))
     assert span(told, "member_removal", "owned") == (pytest.approx(5.8, abs=0.02), pytest.approx(6, abs=0.02))
     assert groups.COMMIT_EVERY_S == offset_commits.EVERY_S
+
+
+def test_a_member_that_joins_anew_waits_with_all_others_for_its_former_session() -> None:
+    """The others have heard of the rebalance then: no heartbeat is waited for after the session's end."""
+    consumer = {"session.timeout.ms": 20_000, "heartbeat.interval.ms": 3_000}
+    soon, late = (span(case(of(named("consumer_loss", hold_s=s), consumer=consumer)), STORES, "owned") for s in (2, 40))
+    assert soon[1] < late[1] - 2 and soon[1] < 20.5
 
 
 def test_a_static_member_is_back_under_its_id() -> None:
