@@ -58,7 +58,7 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    told = rows[rows["outcome"] != "no prediction"]
+    told = rows[~rows["outcome"].isin(["no prediction", "other settings"])]
     groups = [(key, mine) for key, mine in told.groupby(KEYS, sort=True)]
     return pd.DataFrame([(*key, *_row(mine)) for key, mine in groups], columns=COLUMNS)
 

@@ -10,10 +10,11 @@ import pandas as pd
 from factorylab.analysis.measured_times import Key, Measured, measured_times
 from factorylab.analysis.victim_roles import VictimRoles, victim_roles
 from factorylab.core.errors import UsageError
+from factorylab.history.manifest import Manifest
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Prediction, Quantity
 
-Outcome = Literal["inside", "outside", "not observed", "no prediction"]
+Outcome = Literal["inside", "outside", "not observed", "no prediction", "other settings"]
 NO_PREDICTION: Outcome = "no prediction"
 COLUMNS = ["fault", "victim", "quantity", "role", "low_s", "high_s", "measured_s", "censored", "outcome", "why"]
 
@@ -37,11 +38,32 @@ def predicted(run: Run, prediction: Prediction | None = None) -> pd.DataFrame:
     """One row for each quantity that the run's own prediction, or this one, speaks of; empty without one.
 
     Columns fault, victim, quantity, role, low_s, high_s (NaN: open-ended or none), measured_s, censored, outcome, and
-    why: the formula, or why there is no prediction.
+    why: the formula, or why there is no prediction. Where the run had other settings than were predicted from, every
+    outcome is "other settings".
     """
     told = prediction or kept_prediction(run)
     rows = [row for fault in (told.faults if told else ()) for row in _rows(run, fault)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    if told and (others := other_settings(run.manifest, told)):
+        frame = frame.assign(outcome="other settings", why="; ".join(others))
+    return frame
+
+
+def other_settings(manifest: Manifest, told: Prediction) -> list[str]:
+    """Inputs of a prediction that the run did not have: it had other ones. What the manifest lacks is not known."""
+    ran = {"broker": manifest.broker_config, "producer": manifest.producer, "consumer": manifest.consumer}
+    return [
+        f"predicted with {one.owner} {one.name}={one.value}, ran with {ran[one.owner][one.name]}"
+        for one in told.inputs
+        if one.name in ran[one.owner] and not _same(one.value, ran[one.owner][one.name])
+    ]
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return one.lower() == other.lower()
 
 
 def real_case(fault: FaultPrediction, roles: VictimRoles) -> Case | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
@@ -16,7 +17,7 @@ from factorylab.analysis.victim_roles import victim_roles
 from factorylab.audit.judged import JudgedRun
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
-from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Prediction, Quantity
+from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
 from tests.support.histories import History, broker_loss, consumer_loss, healthy
 
 LEADER = "running; leads p0; follows p1, p2; coordinates the group; is the active controller"
@@ -112,6 +113,19 @@ def test_what_has_no_model_stays_without_an_interval(tmp_path: Path) -> None:
     assert list(none["outcome"]) == ["no prediction"] and list(none["why"]) == ["no model"]
     lacking = Quantity(name="recovery", role="any", why_not="depends on the load")
     assert list(predicted(run, expecting(lacking))["outcome"]) == ["no prediction"]
+
+
+def test_a_run_with_other_settings_is_not_compared(tmp_path: Path) -> None:
+    """It says nothing of the model: both values are named. The same number in other digits is no difference."""
+    h = told(broker_loss(tmp_path))
+    h.made_of["broker_config"] = {"broker.session.timeout.ms": "4000"}
+    wanted = expecting(time("recovery", "any", 2, 4))
+    given = [Input("broker", "broker.session.timeout.ms", value, "test") for value in ("9000", "4000.0")]
+    (other,), (same,) = (
+        predicted(h.run(), msgspec.structs.replace(wanted, inputs=[one])).itertuples() for one in given
+    )
+    assert other.outcome == "other settings" and "=9000, ran with 4000" in other.why
+    assert same.outcome == "inside"
 
 
 NAN = float("nan")
