@@ -18,20 +18,25 @@ ENOUGH = 5
 """Of fewer values no spread is told."""
 KEYS = ["scenario", "model", "fault", "victim", "quantity", "role"]
 COLUMNS = [
-    *KEYS, "runs", "inside", "share", "share_low", "share_high", "not_observed", "low_s", "high_s", "width_s",
-    "spread_s", "width_by_spread",
+    *KEYS, "runs", "invalid", "inside", "share", "share_low", "share_high", "not_observed", "low_s", "high_s",
+    "width_s", "spread_s", "width_by_spread",
 ]  # fmt: skip
 
 
-def observations(folders: Iterable[RunFolder], say: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
-    """The rows of `predicted` of each finished run that has a prediction, with run, scenario, model, fault as its kind
-    and target, and victim: whether it was the active controller. What cannot be read is said, and left out."""
+def with_prediction(folders: Iterable[RunFolder]) -> list[RunFolder]:
+    """The finished runs that have one."""
+    return [folder for folder in folders if folder.sealed and folder.prediction.is_file()]
+
+
+def observations(
+    folders: Iterable[RunFolder], judge: Callable[[RunFolder], str], say: Callable[[str], None] = lambda line: None
+) -> pd.DataFrame:
+    """The rows of `predicted` of these runs, with run, scenario, model, verdict (what `judge` says of the run) and
+    fault as its kind and target. What cannot be read is said, and left out."""
     found = []
     for folder in folders:
-        if not (folder.sealed and folder.prediction.is_file()):
-            continue
         try:
-            found.append(_of(Run(folder)))
+            found.append(_of(Run(folder)).assign(verdict=judge(folder)))
         except LabError as error:
             say(f"{folder.path.name} is left out: {error}")
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
@@ -52,9 +57,10 @@ def _of(run: Run) -> pd.DataFrame:
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     """One row for each scenario, fault, victim, quantity and role of `observations`.
 
-    runs: those in which it was observed; inside: of these, how many lay within; share with its exact binomial interval
-    (Clopper–Pearson, 95 %); width_s: the mean width of the intervals; spread_s: the range of the measured values that
-    holds 95 % of them (below 5 values NaN); width_by_spread: how much wider the intervals are.
+    runs: those in which it was observed, without those that are INVALID, which are counted apart; inside: how many of
+    them lay within; share with its exact binomial interval (Clopper–Pearson, 95 %); width_s: the mean width of the
+    intervals; spread_s: the range of the measured values that holds 95 % of them (below 5 values NaN); width_by_spread:
+    how much wider the intervals are.
     """
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -63,14 +69,16 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([(*key, *_row(mine)) for key, mine in groups], columns=COLUMNS)
 
 
-def _row(rows: pd.DataFrame) -> tuple[object, ...]:
+def _row(all_rows: pd.DataFrame) -> tuple[object, ...]:
+    rows = all_rows[all_rows["verdict"] != "INVALID"]
     seen = rows[rows["outcome"].isin(["inside", "outside"])]
     inside = int((seen["outcome"] == "inside").sum())
     share = inside / len(seen) if len(seen) else float("nan")
     width, spread = float((rows["high_s"] - rows["low_s"]).mean()), _spread(seen.loc[~seen["censored"], "measured_s"])
     return (
-        len(seen), inside, share, *binomial(inside, len(seen)), len(rows) - len(seen), float(rows["low_s"].mean()),
-        float(rows["high_s"].mean()), width, spread, width / spread if spread > 0 else float("nan"),
+        len(seen), len(all_rows) - len(rows), inside, share, *binomial(inside, len(seen)), len(rows) - len(seen),
+        float(rows["low_s"].mean()), float(rows["high_s"].mean()), width, spread,
+        width / spread if spread > 0 else float("nan"),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,11 +77,15 @@ def tell(frame: pd.DataFrame, title: str) -> None:
 
 
 def _calibrate(*, as_json: bool) -> None:
-    from factorylab.analysis.calibration import calibration, observations
+    from factorylab.analysis.calibration import calibration, observations, with_prediction
+    from factorylab.audit.judged import load
+    from factorylab.audit.kept_verdict import verdict_of
     from factorylab.history import run_folders
 
     results = load_settings().results
-    found = calibration(observations(run_folders.list_runs(results), say))
+    folders = with_prediction(run_folders.list_runs(results))
+    with typer.progressbar(folders, file=sys.stderr, label="runs", hidden=not folders) as each:
+        found = calibration(observations(each, lambda folder: verdict_of(load(folder.path)).verdict, say))
     if as_json:
         typer.echo(found.to_json(orient="records", indent=2))
     elif found.empty:

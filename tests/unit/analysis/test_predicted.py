@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 import pytest
 
-from factorylab.analysis.calibration import binomial, calibration, observations
+from factorylab.analysis.calibration import binomial, calibration, observations, with_prediction
 from factorylab.analysis.measured_times import Measured, measured_times
 from factorylab.analysis.predicted import kept_prediction, outcome, predicted
 from factorylab.analysis.predicted_words import compared, expectations, interval_words
@@ -202,7 +202,9 @@ def test_calibration_counts_over_runs(tmp_path: Path) -> None:
         kept(told(broker_loss(tmp_path / str(number))), wanted)
     healthy(tmp_path / "0").saved()
     folders = [folder for number in (0, 1) for folder in run_folders.list_runs(tmp_path / str(number))]
-    frame = calibration(observations(folders)).set_index("quantity")
+    kept_ones = with_prediction(folders)
+    assert len(kept_ones) == 2
+    frame = calibration(observations(kept_ones, lambda folder: "FAIL")).set_index("quantity")
     row, unseen = frame.loc["longest_ack_gap"], frame.loc["fencing"]
     assert (row["runs"], row["inside"], row["share"]) == (2, 1, 0.5) and row["width_s"] == 2
     assert pd.isna(row["spread_s"])  # of two values no spread is told
@@ -211,17 +213,28 @@ def test_calibration_counts_over_runs(tmp_path: Path) -> None:
 
 def test_calibration_of_nothing_is_empty() -> None:
     """No run, no row."""
-    assert calibration(observations([])).empty
+    assert calibration(observations([], lambda folder: "PASS")).empty
 
 
 def test_the_spread_is_that_of_the_measured_values() -> None:
     """Of 5 and more values: the range that holds 95 % of them, beside the width of the intervals."""
     rows = pd.DataFrame({
-        "scenario": "s", "model": 1, "fault": "f", "victim": "", "quantity": "q", "role": "led", "low_s": 0.0,
-        "high_s": 10.0, "measured_s": [float(n) for n in range(11)], "censored": False, "outcome": "inside",
+        "scenario": "s", "model": 1, "fault": "f", "victim": "", "quantity": "q", "role": "led", "verdict": "PASS",
+        "low_s": 0.0, "high_s": 10.0, "measured_s": [float(n) for n in range(11)], "censored": False, "outcome": "inside",
     })  # fmt: skip
     row = calibration(rows).iloc[0]
     assert row["spread_s"] == pytest.approx(9.5) and row["width_by_spread"] == pytest.approx(10 / 9.5)
+
+
+def test_an_invalid_run_proves_nothing() -> None:
+    """It is counted apart, and neither inside nor outside."""
+    rows = pd.DataFrame({
+        "scenario": "s", "model": 1, "fault": "f", "victim": "", "quantity": "q", "role": "led", "low_s": 0.0,
+        "high_s": 10.0, "measured_s": [5.0, 50.0], "censored": False, "outcome": ["inside", "outside"],
+        "verdict": ["PASS", "INVALID"],
+    })  # fmt: skip
+    row = calibration(rows).iloc[0]
+    assert (row["runs"], row["inside"], row["invalid"]) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(
