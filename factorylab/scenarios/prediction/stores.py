@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from factorylab.scenarios.prediction.brokers import RECOVERY, STORES
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation, drawn
@@ -11,8 +13,10 @@ from factorylab.scenarios.stall_phases import HOLD
 ANSWERS_S = {"pause": (0.0, 0.2), "kill": (0.3, 1.5), "terminate": (0.3, 1.5), "refuse": (0.0, 0.2), "fill": (0.0, 0.3)}
 """From the healing to its first answer: a process that starts reads its log first."""
 BACKOFF_CAP_S = 2.0
-"""A processor tries again after a pause that doubles up to this (core.backoff), each pause between half and all of it;
-a frozen server keeps it waiting in its call instead."""
+"""A processor tries again after a pause that doubles up to this (core.backoff), each pause between half and all of it."""
+CALL_S, CONNECT_S = 10.0, 5.0
+"""A frozen server answers nobody: a processor's call is given up after the first of these (store_deadline_s), and then
+each try to connect after the second; whoever waits in one when the server goes on is answered at once."""
 FIRST_COMMIT_S = (0.05, 0.4)
 SOURCE = "core.backoff: the pause between two tries doubles from 0.1 s to 2 s, half of it random"
 
@@ -20,7 +24,7 @@ SOURCE = "core.backoff: the pause between two tries doubles from 0.1 s to 2 s, h
 def away(s: Situation) -> list[Quantity]:
     """All partitions wait for the database; acknowledgements go on."""
     seconds = s.fault.hold_s + s.draws.between(*ANSWERS_S[s.fault.kind]) + _tries(s) + s.draws.between(*FIRST_COMMIT_S)
-    words = "hold_s + its start + the processor's next try"
+    words = "hold_s + its start + the rest of the processor's pause between two tries"
     return [
         drawn(STORES, "any", seconds, words, (HOLD,), SOURCE),
         drawn(RECOVERY, "any", seconds, words, (HOLD,), SOURCE),
@@ -30,4 +34,10 @@ def away(s: Situation) -> list[Quantity]:
 
 
 def _tries(s: Situation) -> Floats:
-    return s.draws.between(0, 0.1 if s.fault.kind == "pause" else BACKOFF_CAP_S)
+    """What is left of the pause in which the processor is when the database answers again."""
+    pause = s.draws.between(0, BACKOFF_CAP_S)
+    if s.fault.kind != "pause":
+        return pause
+    usual_s = BACKOFF_CAP_S * 3 / 4
+    share = usual_s / (usual_s + CONNECT_S) if s.fault.hold_s > CALL_S else 0
+    return np.where(s.draws.chance(share), pause, 0)

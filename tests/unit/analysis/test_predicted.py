@@ -220,7 +220,8 @@ def test_the_spread_is_that_of_the_measured_values() -> None:
     """Of 5 and more values: the range that holds 95 % of them, beside the width of the intervals."""
     rows = pd.DataFrame({
         "scenario": "s", "model": 1, "fault": "f", "victim": "", "quantity": "q", "role": "led", "verdict": "PASS",
-        "low_s": 0.0, "high_s": 10.0, "measured_s": [float(n) for n in range(11)], "censored": False, "outcome": "inside",
+        "low_s": 0.0, "high_s": 10.0, "measured_s": [float(n) for n in range(11)], "censored": False,
+        "outcome": "inside",
     })  # fmt: skip
     row = calibration(rows).iloc[0]
     assert row["spread_s"] == pytest.approx(9.5) and row["width_by_spread"] == pytest.approx(10 / 9.5)

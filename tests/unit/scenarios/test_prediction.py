@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.processor import offset_commits
+from factorylab.factory.store import connection
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
-from factorylab.scenarios.prediction import groups
+from factorylab.scenarios.prediction import groups, stores
 from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval
 from tests.support.predictions import case, named, of, row, span, with_faults
 
@@ -224,8 +226,15 @@ def test_a_longer_time_out_ends_later(
 def test_a_database_is_missed_until_it_is_back(hold_s: float) -> None:
     """hold_s governs, and producers do not notice."""
     told = case(of(named("database_loss", hold_s=hold_s)))
-    assert hold_s <= span(told, STORES, "any")[0] and span(told, STORES, "any")[1] < hold_s + 1
+    assert hold_s <= span(told, STORES, "any")[0] and span(told, STORES, "any")[1] < hold_s + 2.5
     assert span(told, ACKS, "any")[1] <= 0.5
+
+
+def test_a_frozen_database_is_waited_for_in_a_call_and_a_dead_one_between_two_tries() -> None:
+    """Whoever waits in a call is answered at once: the stall is as long as the freeze, within the first call's time."""
+    frozen, dead = (span(case(of(named("database_loss", kind=k, hold_s=8))), STORES, "any") for k in ("pause", "kill"))
+    assert frozen[1] < 8.7 < dead[1] and stores.CALL_S == ProcessorConfig.model_fields["store_deadline_s"].default
+    assert stores.CONNECT_S == connection.CONNECT_S
 
 
 ROLES = {"broker": "leader:0", "processor": "owner:0", "database": "database"}
