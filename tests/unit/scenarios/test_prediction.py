@@ -233,7 +233,7 @@ def test_a_database_is_missed_until_it_is_back(hold_s: float) -> None:
 def test_a_frozen_database_is_waited_for_in_a_call_and_a_dead_one_between_two_tries() -> None:
     """Whoever waits in a call is answered at once: the stall is as long as the freeze, within the first call's time."""
     frozen, dead = (span(case(of(named("database_loss", kind=k, hold_s=8))), STORES, "any") for k in ("pause", "kill"))
-    assert frozen[1] < 8.7 < dead[1] and stores.CALL_S == ProcessorConfig.model_fields["store_deadline_s"].default
+    assert frozen[1] < 8.7 < dead[1] and ProcessorConfig.model_fields["store_deadline_s"].default == stores.CALL_S
     assert stores.CONNECT_S == connection.CONNECT_S
 
 
