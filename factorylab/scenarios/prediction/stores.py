@@ -13,7 +13,7 @@ from factorylab.scenarios.stall_phases import HOLD
 ANSWERS_S = {"pause": (0.0, 0.2), "kill": (0.3, 1.5), "terminate": (0.3, 1.5), "refuse": (0.0, 0.2), "fill": (0.0, 0.3)}
 """From the healing to its first answer: a process that starts reads its log first."""
 BACKOFF_CAP_S = 2.0
-"""A processor tries again after a pause that doubles up to this, each pause between half and all of it (core.backoff)."""
+"""A processor tries again after a pause that doubles up to this, half of it random (core.backoff)."""
 CALL_S, CONNECT_S = 10.0, 5.0
 """A frozen server answers nobody: a processor's call is given up after the first of these (store_deadline_s), and then
 each try to connect after the second; whoever waits in one when the server goes on is answered at once."""
