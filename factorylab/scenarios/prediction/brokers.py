@@ -13,10 +13,12 @@ from factorylab.scenarios.prediction.structures import Quantity, Role
 from factorylab.scenarios.stall_phases import (
     BROKER_SESSION,
     CLIENT_DISCOVERY,
+    CONSUMER_DISCOVERY,
     CONTROLLER_ELECTION,
     FENCING,
     HEARTBEAT,
     HOLD,
+    ISR_SHRINK,
     LEADER_ELECTION,
     PRODUCER_REFRESH,
     QUORUM_ELECTION,
@@ -29,6 +31,8 @@ LATE_ALERT = 0.3
 LATE_ALERT_S = (0.5, 4.5)
 """A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may meet the new
 leader of a partition of alerts late. Measured, 1 of 5 deaths, 3.3 s."""
+AT_ONCE = "one metadata record: U(0.01, 0.1 s)"
+READS = "U(0, 1 s) to its next look + U(0.9, 1.25 s) to validate and fetch, less what the producer took"
 UNSEEN_S = 0.5
 """A shorter stall counts as none (analysis.stalls.STALL_S)."""
 ROLES: tuple[Role, ...] = ("led", "followed")
@@ -61,10 +65,13 @@ def _phases(s: Situation, out: Outage) -> list[Quantity]:
     waits = np.maximum(out.led - out.new_leader, 0)
     found = [
         drawn(FENCING.name, "any", out.fenced - out.elected, controllers.formula(s), SESSION, _source(s)),
-        drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, "U(0.01, 0.1 s)", (), "measured"),
+        drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
+        drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
     ]
     if not _answers_alone(s):
+        reads = np.maximum(out.read - out.led, 0)
         found.append(drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE))
+        found.append(drawn(CONSUMER_DISCOVERY.name, "led", reads, READS, (), clients.SOURCE))
     if s.controller:
         words = "fetch time-out − U(0, 0.5 s) + votes; after a split vote once more the election time-out"
         source = controllers.CONTROLLER_SOURCE

@@ -8,7 +8,7 @@ from factorylab.scenarios.prediction.brokers import RECOVERY, STORES
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation, drawn
 from factorylab.scenarios.prediction.structures import Quantity
-from factorylab.scenarios.stall_phases import HOLD
+from factorylab.scenarios.stall_phases import HOLD, RECONNECT, STORE_AWAY
 
 ANSWERS_S = {"pause": (0.0, 0.2), "kill": (0.3, 1.5), "terminate": (0.3, 1.5), "refuse": (0.0, 0.2), "fill": (0.0, 0.3)}
 """From the healing to its first answer: a process that starts reads its log first."""
@@ -23,9 +23,13 @@ SOURCE = "core.backoff: the pause between two tries doubles from 0.1 s to 2 s, h
 
 def away(s: Situation) -> list[Quantity]:
     """All partitions wait for the database; acknowledgements go on."""
-    seconds = s.fault.hold_s + s.draws.between(*ANSWERS_S[s.fault.kind]) + _tries(s) + s.draws.between(*FIRST_COMMIT_S)
+    back = s.fault.hold_s + s.draws.between(*ANSWERS_S[s.fault.kind])
+    again = _tries(s) + s.draws.between(*FIRST_COMMIT_S)
+    seconds = back + again
     words = "hold_s + its start + the rest of the processor's pause between two tries"
     return [
+        drawn(STORE_AWAY.name, "any", back, "hold_s + its start", (HOLD,), "measured"),
+        drawn(RECONNECT.name, "any", again, "the rest of the processor's pause between two tries", (), SOURCE),
         drawn(STORES, "any", seconds, words, (HOLD,), SOURCE),
         drawn(RECOVERY, "any", seconds, words, (HOLD,), SOURCE),
         Quantity(name="longest_ack_gap", role="any", low_s=0, high_s=0.5, formula="brokers and producers do not notice",
