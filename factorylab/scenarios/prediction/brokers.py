@@ -32,7 +32,7 @@ LATE_ALERT_S = (0.5, 4.5)
 """A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may meet the new
 leader of a partition of alerts late. Measured, 1 of 5 deaths, 3.3 s."""
 AT_ONCE = "one metadata record: U(0.01, 0.1 s)"
-READS = "U(0, 1 s) to its next look + U(0.9, 1.25 s) to validate and fetch, less what the producer took"
+READS = "U(0, 1 s) to its next look + U(0.95, 1.3 s) to validate and fetch, less what the producer took"
 UNSEEN_S = 0.5
 """A shorter stall counts as none (analysis.stalls.STALL_S)."""
 ROLES: tuple[Role, ...] = ("led", "followed")

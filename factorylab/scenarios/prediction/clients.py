@@ -21,14 +21,14 @@ SCAN_S = 1.0
 (rd_kafka_topic_scan_all, rd_kafka_broker_timeout_scan)."""
 ASKED_EARLY = 0.4
 """How often a producer with a free connection asked just before the election: measured, 2 of 5 deaths."""
-FOLLOW_ON_S = (0.02, 0.2)
+FOLLOW_ON_S = (0.01, 0.2)
 """From the election, or the shrunk ISR, to the next acknowledgement of a client that knows: linger, a request, a host
-that is busy then. Measured, 0.03–0.15 s (n = 10)."""
+that is busy then. Measured, 0.01–0.15 s (n = 12)."""
 RETRY_S = (0.05, 0.35)
 """After a request that timed out: connect again (reconnect.backoff.ms, 100 ms −25 … +50 %) and send anew."""
-FETCH_AGAIN_S = (0.9, 1.25)
+FETCH_AGAIN_S = (0.95, 1.3)
 """A consumer that knows the new leader validates its offset there (OffsetForLeaderEpoch, tried every 500 ms) and waits
-out fetch.error.backoff.ms (500 ms) before it fetches. Measured with the scan before it: 1.3–2.1 s (n = 6)."""
+out fetch.error.backoff.ms (500 ms) before it fetches. Measured with the scan before it: 1.1–2.1 s (n = 5)."""
 COMMIT_S = (0.05, 0.25)
 """From the first records to the end of their transaction, batch.wait included: measured, 0.1–0.2 s."""
 SOURCE = "librdkafka 2.16: leaders and time-outs are looked at once a second; the rest is measured"

@@ -19,7 +19,7 @@ VOTE_S = (0.02, 0.2)
 SPLIT_VOTE = 0.15
 """Both voters fetch from the same leader and are answered together, so that they may time out together and vote for
 themselves. Measured, 1 of 9 elections; after that they wait for the random election time-out."""
-LATE_CHECK_S = (0.01, 0.3)
+LATE_CHECK_S = (0.0, 0.3)
 """The eighth check after the activation falls on the session's end and is a little late, so that it fences. Measured,
 9.0–9.3 s after the election with a session of 9 s (n = 6)."""
 ELECTED_S = (0.01, 0.1)
@@ -53,5 +53,5 @@ def session_end(s: Situation, *, still_heard: bool = False) -> Floats:
 def formula(s: Situation) -> str:
     """The sum that `session_end` draws, in words."""
     if s.controller:
-        return "session + U(0.01, 0.3 s), from the activation of the next controller"
+        return "session + U(0, 0.3 s), from the activation of the next controller"
     return "session − U(0, heartbeat) + U(0, session/8)"
