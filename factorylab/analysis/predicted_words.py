@@ -48,3 +48,19 @@ def interval_words(low_s: float | None, high_s: float | None) -> str:
     if math.isnan(low):
         return NO_PREDICTION
     return f"> {low:.1f} s, open-ended" if math.isnan(high) else f"{low:.1f}–{high:.1f} s"
+
+
+def calibration_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """`calibration` as text: fault, victim, quantity, of, predicted, inside (of how many), share (its interval), width by
+    spread, and what was left out."""
+    rows = []
+    for row in each(frame):
+        left_out = [f"{n} {what}" for n, what in ((row.not_observed, "not observed"), (row.invalid, "INVALID")) if n]
+        share = f"{row.share:.0%} ({row.share_low:.0%}–{row.share_high:.0%})" if row.runs else ""
+        by_spread = "" if math.isnan(row.width_by_spread) else f"{row.width_by_spread:.1f}"
+        words = interval_words(row.low_s, row.high_s)
+        name = f"{row.scenario}: {row.fault}"
+        cells = (name, row.victim, row.quantity, row.role, words, f"{row.inside} of {row.runs}", share, by_spread)
+        rows.append((*cells, ", ".join(left_out)))
+    columns = ["fault", "victim", "quantity", "of", "predicted", "inside", "share", "width by spread", "left out"]
+    return pd.DataFrame(rows, columns=columns)

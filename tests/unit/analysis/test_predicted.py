@@ -12,7 +12,7 @@ import pytest
 from factorylab.analysis.calibration import binomial, calibration, observations, with_prediction
 from factorylab.analysis.measured_times import Measured, measured_times
 from factorylab.analysis.predicted import kept_prediction, outcome, predicted
-from factorylab.analysis.predicted_words import compared, expectations, interval_words
+from factorylab.analysis.predicted_words import calibration_words, compared, expectations, interval_words
 from factorylab.analysis.victim_roles import victim_roles
 from factorylab.audit.judged import JudgedRun
 from factorylab.core.errors import UsageError
@@ -236,6 +236,8 @@ def test_an_invalid_run_proves_nothing() -> None:
     })  # fmt: skip
     row = calibration(rows).iloc[0]
     assert (row["runs"], row["inside"], row["invalid"]) == (1, 1, 1)
+    words = calibration_words(calibration(rows)).iloc[0]
+    assert words["inside"] == "1 of 1" and words["left out"] == "1 INVALID" and words["share"].startswith("100% (2%")
 
 
 @pytest.mark.parametrize(
