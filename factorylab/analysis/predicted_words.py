@@ -51,8 +51,8 @@ def interval_words(low_s: float | None, high_s: float | None) -> str:
 
 
 def calibration_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """`calibration` as text: fault, victim, quantity, of, predicted, inside (of how many), share (its interval), width by
-    spread, and what was left out."""
+    """`calibration` as text: fault, victim, quantity, of, predicted, inside (of how many), share (its interval), width
+    by spread, and what was left out."""
     rows = []
     for row in each(frame):
         left_out = [f"{n} {what}" for n, what in ((row.not_observed, "not observed"), (row.invalid, "INVALID")) if n]
