@@ -6,6 +6,8 @@ what the sum will be, and a sum of extremes is wider than anything that is measu
 
 from __future__ import annotations
 
+from math import ceil, floor
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,7 +33,7 @@ class Draws:
 
 
 def interval(seconds: Floats) -> tuple[float, float]:
-    """The central interval that holds COVERAGE of the draws, to 10 ms."""
+    """The central interval that holds COVERAGE of the draws, in whole 10 ms outwards."""
     outside = (1 - COVERAGE) / 2
     low, high = np.quantile(seconds, [outside, 1 - outside])
-    return round(float(low), 2), round(float(high), 2)
+    return floor(float(low) * 100) / 100, ceil(float(high) * 100) / 100
