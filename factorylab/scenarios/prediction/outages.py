@@ -90,7 +90,7 @@ def cut_off(s: Situation) -> Outage:
     elected, fenced, new_leader = _cluster(s, still_heard=sided and s.fault.direction == "in")
     healed = s.fault.hold_s + s.draws.between(*HEALED_S)
     reached = sided and s.fault.away_from == "brokers"
-    waits = min(1.0, float(fenced.mean()) / s.s(PRODUCER_REFRESH)) * (OF_OTHERS if reached else 0)
+    waits = _asked_others(float(fenced.mean()) / s.s(PRODUCER_REFRESH)) if reached else 0.0
     gives_up = np.maximum(new_leader + clients.follows_on(s), clients.gives_request_up(s))
     hears = new_leader + clients.hears_of_leader(s, of="consumer")
     return Outage(
@@ -100,11 +100,17 @@ def cut_off(s: Situation) -> Outage:
         led=np.where(s.draws.chance(waits), new_leader + clients.finds_leader(s), np.minimum(gives_up, healed)),
         followed=np.minimum(fenced, healed) + clients.follows_on(s),
         read=np.minimum(hears, healed) + clients.reads_again(s),
-        led_formula=f"{END_OF_SESSION} where a metadata request waits at a broker that lives (in 2/3 · session/refresh "
-        "of all cases); else the request times out (socket.timeout.ms), or the cut is healed",
+        led_formula=f"{END_OF_SESSION} where one of session/refresh metadata requests waits at another broker (each with "
+        "a chance of 2/3); else the request times out (socket.timeout.ms), or the cut is healed",
         followed_formula=f"{END_OF_SESSION}, or the cut is healed (hold_s), whichever is first",
         led_inputs=(PRODUCER_REFRESH, PRODUCER_SOCKET, HOLD),
     )
+
+
+def _asked_others(requests: float) -> float:
+    """The chance that one of so many metadata requests went to a broker that is not cut off."""
+    whole, rest = divmod(requests, 1)
+    return float(1 - (1 - OF_OTHERS) ** whole * (1 - rest * OF_OTHERS))
 
 
 def _cluster(s: Situation, *, still_heard: bool = False) -> tuple[Floats, Floats, Floats]:
