@@ -100,8 +100,8 @@ def cut_off(s: Situation) -> Outage:
         led=np.where(s.draws.chance(waits), new_leader + clients.finds_leader(s), np.minimum(gives_up, healed)),
         followed=np.minimum(fenced, healed) + clients.follows_on(s),
         read=np.minimum(hears, healed) + clients.reads_again(s),
-        led_formula=f"{END_OF_SESSION} where one of session/refresh metadata requests waits at another broker (each with "
-        "a chance of 2/3); else the request times out (socket.timeout.ms), or the cut is healed",
+        led_formula=f"{END_OF_SESSION} where one of session/refresh metadata requests waits at another broker (each "
+        "with a chance of 2/3); else the request times out (socket.timeout.ms), or the cut is healed",
         followed_formula=f"{END_OF_SESSION}, or the cut is healed (hold_s), whichever is first",
         led_inputs=(PRODUCER_REFRESH, PRODUCER_SOCKET, HOLD),
     )
