@@ -107,8 +107,9 @@ def _lost(s: Situation, out: Outage) -> Quantity:
     """Until when what is acknowledged is lost: the producer stays with the isolated leader until it hears of another.
     On a topic of one partition it asks nobody else."""
     healed = s.fault.hold_s + s.draws.between(*HEALED_S)
-    hears = healed if s.scenario.topology.partitions == 1 else out.new_leader + clients.hears_of_leader(s)
-    words = "the election + U(0, refresh), or the healing; with one partition the healing, whatever the refresh"
+    hears = clients.hears_of_leader(s, out.new_leader, clients.first_refresh(s), "producer")
+    hears = healed if s.scenario.topology.partitions == 1 else hears
+    words = "the next regular metadata request after the election, or the healing; with one partition the healing"
     return drawn(LOST, "led", np.minimum(hears, healed), words, (*_deciding(s), PRODUCER_REFRESH, HOLD), clients.SOURCE)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation
@@ -33,6 +34,10 @@ FETCH_AGAIN_S = (0.4, 1.1)
 out fetch.error.backoff.ms (500 ms), or both. Measured with the scan before it: 0.5–2.1 s, and once 3.3 s (n = 10)."""
 ONCE_MORE, ONCE_MORE_S = 0.1, (0.5, 1.5)
 """How often it must do so twice, and what that costs: measured, 1 of 10."""
+STARTS_EARLIER_S = {"producer": (0.5, 2.0), "consumer": (1.0, 4.0)}
+"""How much longer than warm-up and steady state a client has run when the fault window opens: measured, 0.5–1.5 s."""
+OF_OTHERS = 2 / 3
+"""Of three brokers that a metadata request may be sent to, two are not the victim."""
 STORES_ON_S = (0.0, 0.12)
 """What was acknowledged before a fault is stored a batch later, so that a gap of stores begins so much later."""
 COMMIT_S = (0.05, 0.25)
@@ -51,14 +56,30 @@ def finds_leader(s: Situation) -> Floats:
 
 
 def gives_request_up(s: Situation) -> Floats:
-    """From a leader's silence to the producer's going elsewhere: its request must time out first. An idempotent
-    producer drains a partition before it moves it."""
+    """From a leader's silence to the producer's going elsewhere because its request timed out."""
     return s.s(PRODUCER_SOCKET) + s.draws.between(0, SCAN_S) + s.draws.between(*RETRY_S)
 
 
-def hears_of_leader(s: Situation, of: Literal["producer", "consumer"] = "producer") -> Floats:
-    """From the election to a client's next regular metadata request."""
-    return s.draws.between(0, s.s(PRODUCER_REFRESH if of == "producer" else CONSUMER_REFRESH))
+def first_refresh(s: Situation, of: Literal["producer", "consumer"] = "producer") -> Floats:
+    """From the silence to a client's next regular metadata request: counted from the client's start, and the runner
+    injects a known time after that."""
+    plan, period_s = s.scenario.schedule, s.s(PRODUCER_REFRESH if of == "producer" else CONSUMER_REFRESH)
+    since_start = plan.warm_up_s + plan.steady_s + s.fault.at_s + s.draws.between(*STARTS_EARLIER_S[of])
+    return period_s - since_start % period_s
+
+
+def hears_of_leader(s: Situation, elected: Floats, first: Floats, of: Literal["producer", "consumer"]) -> Floats:
+    """From the silence to the first regular metadata request after the election."""
+    period_s = s.s(PRODUCER_REFRESH if of == "producer" else CONSUMER_REFRESH)
+    return first + np.ceil(np.maximum(elected - first, 0) / period_s) * period_s
+
+
+def asked_others(s: Situation, until: Floats, first: Floats) -> npt.NDArray[np.bool_]:
+    """Whether one of the regular metadata requests before `until` went to a broker that lives, where it waits behind a
+    produce request with acks=all."""
+    requests = np.where(first < until, 1 + np.floor((until - first) / s.s(PRODUCER_REFRESH)), 0)
+    waits = s.draws.between(0, 1) > (1 - OF_OTHERS) ** requests
+    return waits & (s.acks == "all")
 
 
 def reads_again(s: Situation) -> Floats:

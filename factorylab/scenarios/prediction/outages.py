@@ -19,9 +19,11 @@ HEALED_S = (0.1, 8.0)
 """From the healing of a cut to the isolated leader's hearing that it leads no more: measured, up to 8 s."""
 STEPS_DOWN_S = (0.05, 2.2)
 """A controlled shutdown moves each leadership before the broker stops: measured, 0.1–2.2 s (single runs)."""
-OF_OTHERS = 2 / 3
-"""Of three brokers that a metadata request may wait at, two live on."""
 END_OF_SESSION = "end of the session"
+MOVES = (
+    "end of the session where a regular metadata request waits at another broker, behind a produce request; else the "
+    "next regular one after it, or the time-out of the request (socket.timeout.ms + U(0, 1 s))"
+)
 
 
 @dataclass(frozen=True)
@@ -62,25 +64,19 @@ def killed(s: Situation) -> Outage:
 
 
 def frozen(s: Situation) -> Outage:
-    """SIGSTOP: connections stay, so that clients must give their requests up before they go elsewhere."""
+    """SIGSTOP: connections stay, so that a client must hear of the new leader, or give its request up."""
     elected, fenced, new_leader = _cluster(s)
     back = s.fault.hold_s + s.draws.between(*RESUMED_S)
-    moves = np.maximum(new_leader + clients.follows_on(s), clients.gives_request_up(s))
-    if not s.idempotent:
-        moves = np.minimum(moves, new_leader + clients.hears_of_leader(s) + clients.follows_on(s))
-    hears = new_leader + clients.hears_of_leader(s, of="consumer") + clients.reads_again(s)
-    reads = np.minimum(np.maximum(new_leader, clients.gives_fetch_up(s)), hears)
     return Outage(
         elected,
         fenced,
         new_leader,
-        led=np.minimum(moves, back),
+        led=np.minimum(_producer_moves(s, fenced, new_leader), back),
         followed=np.minimum(fenced, back) + clients.follows_on(s),
-        read=np.minimum(reads, back),
-        led_formula="the producer's request times out (socket.timeout.ms + U(0, 1 s)), not before the election; or the "
-        "broker is resumed (hold_s), whichever is first",
+        read=np.minimum(_consumer_moves(s, new_leader), back),
+        led_formula=f"{MOVES}, or the broker is resumed (hold_s), whichever is first",
         followed_formula=f"{END_OF_SESSION}, or the broker is resumed (hold_s), whichever is first",
-        led_inputs=(PRODUCER_SOCKET, HOLD),
+        led_inputs=(PRODUCER_REFRESH, PRODUCER_SOCKET, HOLD),
     )
 
 
@@ -89,28 +85,33 @@ def cut_off(s: Situation) -> Outage:
     sided = s.fault.declared.has_sides
     elected, fenced, new_leader = _cluster(s, still_heard=sided and s.fault.direction == "in")
     healed = s.fault.hold_s + s.draws.between(*HEALED_S)
-    reached = sided and s.fault.away_from == "brokers"
-    waits = _asked_others(float(fenced.mean()) / s.s(PRODUCER_REFRESH)) if reached else 0.0
-    gives_up = np.maximum(new_leader + clients.follows_on(s), clients.gives_request_up(s))
-    hears = new_leader + clients.hears_of_leader(s, of="consumer")
     return Outage(
         elected,
         fenced,
         new_leader,
-        led=np.where(s.draws.chance(waits), new_leader + clients.finds_leader(s), np.minimum(gives_up, healed)),
+        led=np.minimum(_producer_moves(s, fenced, new_leader), healed),
         followed=np.minimum(fenced, healed) + clients.follows_on(s),
-        read=np.minimum(hears, healed) + clients.reads_again(s),
-        led_formula=f"{END_OF_SESSION} where one of session/refresh metadata requests waits at another broker (each "
-        "with a chance of 2/3); else the request times out (socket.timeout.ms), or the cut is healed",
+        read=np.minimum(_consumer_moves(s, new_leader), healed),
+        led_formula=f"{MOVES}, or the cut is healed (hold_s), whichever is first",
         followed_formula=f"{END_OF_SESSION}, or the cut is healed (hold_s), whichever is first",
         led_inputs=(PRODUCER_REFRESH, PRODUCER_SOCKET, HOLD),
     )
 
 
-def _asked_others(requests: float) -> float:
-    """The chance that one of so many metadata requests went to a broker that is not cut off."""
-    whole, rest = divmod(requests, 1)
-    return float(1 - (1 - OF_OTHERS) ** whole * (1 - rest * OF_OTHERS))
+def _producer_moves(s: Situation, fenced: Floats, new_leader: Floats) -> Floats:
+    """To the first acknowledgement by the new leader, where the connection to the old one is silent."""
+    first = clients.first_refresh(s)
+    waits = clients.asked_others(s, fenced, first)
+    hears = clients.hears_of_leader(s, new_leader, first, "producer") + clients.follows_on(s)
+    gives_up = np.maximum(new_leader + clients.follows_on(s), clients.gives_request_up(s))
+    return np.where(waits, new_leader + clients.finds_leader(s), np.minimum(hears, gives_up))
+
+
+def _consumer_moves(s: Situation, new_leader: Floats) -> Floats:
+    """To the first records from the new leader, where the connection to the old one is silent."""
+    hears = clients.hears_of_leader(s, new_leader, clients.first_refresh(s, "consumer"), "consumer")
+    gives_up = np.maximum(new_leader, clients.gives_fetch_up(s))
+    return np.minimum(hears + s.draws.between(*clients.FETCH_AGAIN_S), gives_up)
 
 
 def _cluster(s: Situation, *, still_heard: bool = False) -> tuple[Floats, Floats, Floats]:
