@@ -37,7 +37,7 @@ LEFT_OVER = 0.5
 """How often a consumer finds records at the new leader that were acknowledged before the fault, so that it need not
 wait for the producer. Measured, 1 of 2 in which the consumer was first."""
 AT_ONCE = "one metadata record: U(0.02, 0.25 s)"
-READS = "U(0, 1 s) to its next look + U(0.4, 1.1 s) to validate and fetch, less what the producer took"
+READS = "U(0, 1 s) to its next look + U(0.4, 1.3 s) to validate and fetch, less what the producer took"
 UNSEEN_S = 0.5
 """A shorter stall counts as none (analysis.stalls.STALL_S)."""
 ROLES: tuple[Role, ...] = ("led", "followed")

@@ -29,7 +29,7 @@ FOLLOW_ON_S = (0.01, 0.2)
 that is busy then. Measured, 0.01–0.15 s (n = 12)."""
 RETRY_S = (0.05, 0.35)
 """After a request that timed out: connect again (reconnect.backoff.ms, 100 ms −25 … +50 %) and send anew."""
-FETCH_AGAIN_S = (0.4, 1.1)
+FETCH_AGAIN_S = (0.4, 1.3)
 """A consumer that knows the new leader validates its offset there (OffsetForLeaderEpoch, tried every 500 ms), or waits
 out fetch.error.backoff.ms (500 ms), or both. Measured with the scan before it: 0.5–2.1 s, and once 3.3 s (n = 10)."""
 ONCE_MORE, ONCE_MORE_S = 0.1, (0.5, 1.5)
