@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from factorylab.scenarios.prediction import clients, controllers
+from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.outages import HEALED_S, STEPS_DOWN_S, Outage
 from factorylab.scenarios.prediction.situation import Situation, drawn, no_model
 from factorylab.scenarios.prediction.structures import Quantity, Role
@@ -30,6 +31,8 @@ ACKS, STORES, RECOVERY, LOST = "longest_ack_gap", "longest_store_gap", "recovery
 LATE_ALERT, LATE_ALERT_S = 0.35, (0.5, 4.5)
 """A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may learn of the
 new leader of a partition of alerts with the first of them, seconds later. Measured, 3 of 9 deaths, 2.0–3.3 s."""
+ALERTS_GIVE_UP_S = 10.0
+"""socket.timeout.ms of the processors' own producers, which no scenario changes: measured, 8.0 s late."""
 FIRST_BATCH = 0.3
 """How often that delays the first batch of a partition, led or followed, and not a later one: measured, 3 of 10, 1 of
 10. A processor has one batch under way for all its partitions."""
@@ -126,7 +129,7 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
         return [no_model(name, role, why) for name, role in rows]
     waits = np.zeros(1, bool) if s.acks != "all" else ~s.draws.chance(LEFT_OVER)
     stored = np.where(waits, np.maximum(out.read, out.led), out.read) + clients.commits(s)
-    late = np.where(s.draws.chance(LATE_ALERT), s.draws.between(*LATE_ALERT_S), 0)
+    late = _late(s)
     led, followed = (
         gap + np.where(s.draws.chance(FIRST_BATCH), late, 0) - clients.stores_on(s)
         for gap in (stored, out.followed + clients.commits(s))
@@ -140,6 +143,12 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
     )
     inputs = (*_deciding(s), *out.led_inputs)
     return [drawn(*row, of, text, inputs, clients.SOURCE) for row, of, text in zip(rows, seconds, words, strict=True)]
+
+
+def _late(s: Situation) -> Floats:
+    """What the producer of alerts costs. With a connection that is silent it waits for its own time-out."""
+    low_s, high_s = LATE_ALERT_S if s.fault.declared.ends_process else (LATE_ALERT_S[0], ALERTS_GIVE_UP_S)
+    return np.where(s.draws.chance(LATE_ALERT), s.draws.between(low_s, high_s), 0)
 
 
 def _put_out(s: Situation, out: Outage) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.factory import profiles
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.processor import offset_commits
 from factorylab.factory.store import connection
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
-from factorylab.scenarios.prediction import groups, stores
+from factorylab.scenarios.prediction import brokers, groups, stores
 from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval
 from tests.support.predictions import case, named, of, row, span, with_faults
 
@@ -174,6 +175,11 @@ def test_a_member_that_joins_anew_waits_with_all_others_for_its_former_session()
     consumer = {"session.timeout.ms": 20_000, "heartbeat.interval.ms": 3_000}
     soon, late = (span(case(of(named("consumer_loss", hold_s=s), consumer=consumer)), STORES, "owned") for s in (2, 40))
     assert soon[1] < late[1] - 2 and soon[1] < 20.5
+
+
+def test_alerts_wait_for_the_time_out_that_their_producers_have() -> None:
+    """It is the profile's, which no scenario changes."""
+    assert profiles.CONNECTION["socket.timeout.ms"] == brokers.ALERTS_GIVE_UP_S * 1000
 
 
 def test_a_static_member_is_back_under_its_id() -> None:
