@@ -31,8 +31,9 @@ ACKS, STORES, RECOVERY, LOST = "longest_ack_gap", "longest_store_gap", "recovery
 LATE_ALERT, LATE_ALERT_S = 0.35, (0.5, 4.5)
 """A processor stores a batch once its alerts are acknowledged. Their producer has few records, so it may learn of the
 new leader of a partition of alerts with the first of them, seconds later. Measured, 3 of 9 deaths, 2.0–3.3 s."""
-ALERTS_GIVE_UP_S = 10.0
-"""socket.timeout.ms of the processors' own producers, which no scenario changes: measured, 8.0 s late."""
+ALERTS_GIVE_UP_S, ANSWERED_S = 10.0, (0.1, 0.8)
+"""socket.timeout.ms of the processors' own producers, which no scenario changes (measured, 8.0 s late), and what it
+takes after a healing (measured, 0.3 s)."""
 FIRST_BATCH = 0.3
 """How often that delays the first batch of a partition, led or followed, and not a later one: measured, 3 of 10, 1 of
 10. A processor has one batch under way for all its partitions."""
@@ -129,12 +130,11 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
         return [no_model(name, role, why) for name, role in rows]
     waits = np.zeros(1, bool) if s.acks != "all" else ~s.draws.chance(LEFT_OVER)
     stored = np.where(waits, np.maximum(out.read, out.led), out.read) + clients.commits(s)
-    late = _late(s)
     led, followed = (
-        gap + np.where(s.draws.chance(FIRST_BATCH), late, 0) - clients.stores_on(s)
+        _with_alerts(s, gap, LATE_ALERT * FIRST_BATCH) - clients.stores_on(s)
         for gap in (stored, out.followed + clients.commits(s))
     )
-    seconds = (led, followed, np.maximum(stored, out.led) + late)
+    seconds = (led, followed, _with_alerts(s, np.maximum(stored, out.led), LATE_ALERT))
     words = (
         f"{out.led_formula}; then the consumer finds the leader, validates its offset, fetches, and commits once its "
         "alerts are acknowledged",
@@ -145,10 +145,13 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
     return [drawn(*row, of, text, inputs, clients.SOURCE) for row, of, text in zip(rows, seconds, words, strict=True)]
 
 
-def _late(s: Situation) -> Floats:
-    """What the producer of alerts costs. With a connection that is silent it waits for its own time-out."""
-    low_s, high_s = LATE_ALERT_S if s.fault.declared.ends_process else (LATE_ALERT_S[0], ALERTS_GIVE_UP_S)
-    return np.where(s.draws.chance(LATE_ALERT), s.draws.between(low_s, high_s), 0)
+def _with_alerts(s: Situation, gap: Floats, share: float) -> Floats:
+    """The gap, in such a share of the draws longer by what the producer of alerts needs. With a connection that is
+    silent it waits for its own time-out, or for the healing."""
+    if s.fault.declared.ends_process:
+        return gap + np.where(s.draws.chance(share), s.draws.between(*LATE_ALERT_S), 0)
+    late = np.where(s.draws.chance(share), s.draws.between(LATE_ALERT_S[0], ALERTS_GIVE_UP_S), 0)
+    return np.maximum(gap, np.minimum(gap + late, s.back_s + s.draws.between(*ANSWERED_S)))
 
 
 def _put_out(s: Situation, out: Outage) -> str:

@@ -38,9 +38,9 @@ STARTS_EARLIER_S = {"producer": (0.5, 2.0), "consumer": (1.0, 4.0)}
 """How much longer than warm-up and steady state a client has run when the fault window opens: measured, 0.5–1.5 s."""
 OF_OTHERS = 2 / 3
 """Of three brokers that a metadata request may be sent to, two are not the victim."""
-STORES_ON_S = (0.0, 0.12)
+STORES_ON_S = (0.0, 0.2)
 """What was acknowledged before a fault is stored a batch later, so that a gap of stores begins so much later."""
-COMMIT_S = (0.05, 0.25)
+COMMIT_S = (0.02, 0.25)
 """From the first records to the end of their transaction, batch.wait included: measured, 0.1–0.2 s."""
 SOURCE = "librdkafka 2.16: leaders and time-outs are looked at once a second; the rest is measured"
 
