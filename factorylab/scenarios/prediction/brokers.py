@@ -134,7 +134,8 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
         _with_alerts(s, gap, LATE_ALERT * FIRST_BATCH) - clients.stores_on(s)
         for gap in (stored, out.followed + clients.commits(s))
     )
-    seconds = (led, followed, _with_alerts(s, np.maximum(stored, out.led), LATE_ALERT))
+    last = stored if _answers_alone(s) else np.maximum(stored, out.led)
+    seconds = (led, followed, _with_alerts(s, last, LATE_ALERT))
     words = (
         f"{out.led_formula}; then the consumer finds the leader, validates its offset, fetches, and commits once its "
         "alerts are acknowledged",
