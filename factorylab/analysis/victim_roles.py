@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from factorylab.core.vocabulary import CONTROLS, COORDINATES
 from factorylab.history.saved_run import Run
 
 _DID = re.compile(r"\b(leads|follows|owns) (p\d+(?:, p\d+)*)")
@@ -37,7 +38,7 @@ def victim_roles(run: Run, fault: int) -> VictimRoles:
     led = did.get("led", set())
     return VictimRoles(
         partitions={role: sorted(of if role != "followed" else of - led) for role, of in did.items()},
-        controller=any("is the active controller" in words for words in told),
-        coordinator=any("coordinates the group" in words for words in told),
+        controller=any(CONTROLS in words for words in told),
+        coordinator=any(COORDINATES in words for words in told),
         known=not any(_STALE in words for words in told),
     )
