@@ -75,8 +75,9 @@ def _phases(s: Situation, out: Outage) -> list[Quantity]:
     found = [
         drawn(FENCING.name, "any", out.fenced - out.elected, controllers.formula(s), SESSION, _source(s)),
         drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
-        drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
     ]
+    if s.back_s > float(out.new_leader.max()):  # else it copies again, and need not leave the ISR
+        found.append(drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"))
     if not _answers_alone(s):
         reads = np.maximum(out.read - out.led, 0)
         found.append(drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE))
@@ -104,7 +105,7 @@ def _acks(s: Situation, out: Outage) -> list[Quantity]:
 
 def _answers_alone(s: Situation) -> bool:
     """Does a leader that is cut off from its peers go on confirming to clients that reach it?"""
-    return s.acks != "all" and s.fault.kind == "partition" and s.fault.away_from == "brokers"
+    return s.acks != "all" and clients.answered_alone(s)
 
 
 def _lost(s: Situation, out: Outage) -> Quantity:
@@ -128,8 +129,10 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
     rows: tuple[tuple[str, Role], ...] = ((STORES, "led"), (STORES, "followed"), (RECOVERY, "any"))
     if why := _put_out(s, out):
         return [no_model(name, role, why) for name, role in rows]
-    waits = np.zeros(1, bool) if s.acks != "all" else ~s.draws.chance(LEFT_OVER)
-    stored = np.where(waits, np.maximum(out.read, out.led), out.read) + clients.commits(s)
+    waits = ~s.draws.chance(LEFT_OVER)
+    left_over = np.maximum(out.read, out.led - out.read)  # and then nothing until the producer goes on
+    stored = out.read if _answers_alone(s) else np.where(waits, np.maximum(out.read, out.led), left_over)
+    stored = stored + clients.commits(s)
     led, followed = (
         _with_alerts(s, gap, LATE_ALERT * FIRST_BATCH) - clients.stores_on(s)
         for gap in (stored, out.followed + clients.commits(s))

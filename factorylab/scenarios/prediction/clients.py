@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation
-from factorylab.scenarios.stall_phases import CONSUMER_REFRESH, CONSUMER_SOCKET, PRODUCER_REFRESH, PRODUCER_SOCKET
+from factorylab.scenarios.stall_phases import (
+    CONSUMER_REFRESH,
+    CONSUMER_SOCKET,
+    PRODUCER_REFRESH,
+    PRODUCER_SOCKET,
+    Setting,
+)
 
 SCAN_S = 1.0
 """librdkafka's main thread looks for leaders that are down, and for requests that timed out, once a second
@@ -27,6 +33,8 @@ EARLY_S = (0.0, 2.0)
 FOLLOW_ON_S = (0.01, 0.2)
 """From the election, or the shrunk ISR, to the next acknowledgement of a client that knows: linger, a request, a host
 that is busy then. Measured, 0.01–0.15 s (n = 12)."""
+VERSIONS_S = 10.0
+"""librdkafka's api.version.request.timeout.ms."""
 RETRY_S = (0.05, 0.35)
 """After a request that timed out: connect again (reconnect.backoff.ms, 100 ms −25 … +50 %) and send anew."""
 FETCH_AGAIN_S = (0.4, 1.3)
@@ -34,8 +42,9 @@ FETCH_AGAIN_S = (0.4, 1.3)
 out fetch.error.backoff.ms (500 ms), or both. Measured with the scan before it: 0.5–2.1 s, and once 3.3 s (n = 10)."""
 ONCE_MORE, ONCE_MORE_S = 0.1, (0.5, 1.5)
 """How often it must do so twice, and what that costs: measured, 1 of 10."""
-STARTS_EARLIER_S = {"producer": (0.5, 2.0), "consumer": (1.0, 4.0)}
-"""How much longer than warm-up and steady state a client has run when the fault window opens: measured, 0.5–1.5 s."""
+STARTS_EARLIER_S = {"producer": (0.0, 1.5), "consumer": (0.5, 3.5)}
+"""How much longer than warm-up and steady state a client has run when the fault window opens. Measured by the regular
+requests that ended a stall: 0.1–0.2 s, producer; 1.5–2.5 s, consumer."""
 OF_OTHERS = 2 / 3
 """Of three brokers that a metadata request may be sent to, two are not the victim."""
 STORES_ON_S = (0.0, 0.2)
@@ -58,6 +67,23 @@ def finds_leader(s: Situation) -> Floats:
 def gives_request_up(s: Situation) -> Floats:
     """From a leader's silence to the producer's going elsewhere because its request timed out."""
     return s.s(PRODUCER_SOCKET) + s.draws.between(0, SCAN_S) + s.draws.between(*RETRY_S)
+
+
+def answered_alone(s: Situation) -> bool:
+    """Does the old leader go on answering its clients, cut off from its peers alone? A fetch then never times out."""
+    return s.fault.kind == "partition" and s.fault.away_from == "brokers"
+
+
+def tries_again_s(s: Situation, socket: Setting) -> float:
+    """How long the next try to go on with the old leader lasts: a new connection is silent as well, and its first
+    request, for versions, has a time-out of its own. Meanwhile the connection counts as up, and nobody asks anew."""
+    return s.s(socket) if answered_alone(s) else VERSIONS_S
+
+
+def after(new_leader: Floats, gives_up: Floats, again_s: float) -> Floats:
+    """When a client that gave up asks who leads: at once, or, where nobody else led yet, after its next try."""
+    tries = np.ceil(np.maximum(new_leader - gives_up, 0) / again_s)
+    return gives_up + tries * again_s
 
 
 def first_refresh(s: Situation, of: Literal["producer", "consumer"] = "producer") -> Floats:

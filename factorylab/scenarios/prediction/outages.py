@@ -9,7 +9,7 @@ import numpy as np
 from factorylab.scenarios.prediction import clients, controllers
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation
-from factorylab.scenarios.stall_phases import HOLD, PRODUCER_REFRESH, PRODUCER_SOCKET, Setting
+from factorylab.scenarios.stall_phases import CONSUMER_SOCKET, HOLD, PRODUCER_REFRESH, PRODUCER_SOCKET, Setting
 
 COPIES_AGAIN_S = (3.0, 12.0)
 """From the start of a killed broker to its copying again, inside its session: measured, 4–12 s (n = 3)."""
@@ -103,15 +103,18 @@ def _producer_moves(s: Situation, fenced: Floats, new_leader: Floats) -> Floats:
     first = clients.first_refresh(s)
     waits = clients.asked_others(s, fenced, first)
     hears = clients.hears_of_leader(s, new_leader, first, "producer") + clients.follows_on(s)
-    gives_up = np.maximum(new_leader + clients.follows_on(s), clients.gives_request_up(s))
+    gives_up = clients.after(new_leader, clients.gives_request_up(s), clients.tries_again_s(s, PRODUCER_SOCKET))
     return np.where(waits, new_leader + clients.finds_leader(s), np.minimum(hears, gives_up))
 
 
 def _consumer_moves(s: Situation, new_leader: Floats) -> Floats:
     """To the first records from the new leader, where the connection to the old one is silent."""
     hears = clients.hears_of_leader(s, new_leader, clients.first_refresh(s, "consumer"), "consumer")
-    gives_up = np.maximum(new_leader, clients.gives_fetch_up(s))
-    return np.minimum(hears + s.draws.between(*clients.FETCH_AGAIN_S), gives_up)
+    hears = hears + s.draws.between(*clients.FETCH_AGAIN_S)
+    if clients.answered_alone(s):
+        return hears
+    gives_up = clients.after(new_leader, clients.gives_fetch_up(s), clients.tries_again_s(s, CONSUMER_SOCKET))
+    return np.minimum(hears, gives_up)
 
 
 def _cluster(s: Situation, *, still_heard: bool = False) -> tuple[Floats, Floats, Floats]:
