@@ -10,7 +10,7 @@ from factorylab.scenarios.prediction.situation import Situation, drawn
 from factorylab.scenarios.prediction.structures import Quantity
 from factorylab.scenarios.stall_phases import HOLD, RECONNECT, STORE_AWAY
 
-ANSWERS_S = {"pause": (0.0, 0.2), "kill": (0.3, 2.0), "terminate": (0.3, 2.0), "refuse": (0.0, 0.2), "fill": (0.0, 0.3)}
+ANSWERS_S = {"pause": (0.0, 0.3), "kill": (0.3, 2.0), "terminate": (0.3, 2.0), "refuse": (0.0, 0.2), "fill": (0.0, 0.3)}
 """From the healing to its first answer: a process that starts reads its log first. Measured, 1.6 s after a kill."""
 BACKOFF_CAP_S = 2.0
 """A processor tries again after a pause that doubles up to this, half of it random (core.backoff)."""

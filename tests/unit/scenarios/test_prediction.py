@@ -170,6 +170,14 @@ def test_kip_848_takes_session_and_heartbeat_from_the_broker() -> None:
     assert "broker group.consumer.session.timeout.ms" in row(told, STORES, "owned").inputs
 
 
+def test_with_kip_848_a_partition_stands_still_again_when_the_member_returns() -> None:
+    """So that recovery ends after the healing, and the first gap does not."""
+    group = {"group.consumer.session.timeout.ms": 6_000, "group.consumer.heartbeat.interval.ms": 2_000}
+    wanted = named("consumer_loss", protocol="consumer", hold_s=12)
+    told = case(of(wanted, broker=group, consumer={"group.protocol": "consumer"}))
+    assert span(told, "recovery", "any")[0] > 14 and span(told, STORES, "owned")[1] < 9
+
+
 def test_a_commit_is_a_sign_of_life_to_a_classic_group() -> None:
     """The factory's processor commits five times a second, so that its session ends at most 0.3 s early."""
     told = case(of(named("consumer_loss"), consumer={"session.timeout.ms": 6_000, "heartbeat.interval.ms": 1_000}))
