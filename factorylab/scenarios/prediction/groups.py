@@ -16,8 +16,8 @@ state, polls and commits. Measured, 0.13–0.24 s (n = 3)."""
 JOINS_S = (0.8, 2.6)
 """From the start of a processor to its first commit as a member again. Measured, 1.2–2.4 s."""
 GOES_BACK_S = (2.5, 5.0)
-"""From the start of a processor to the first commit of a partition that KIP-848 gives back to it, which nobody had for a
-second: its start, and each member's next heartbeat. Measured, 3.7 and 4.0 s."""
+"""From the start of a processor to the first commit of a partition that KIP-848 gives back to it, which nobody had for
+a second: its start, and each member's next heartbeat. Measured, 3.7 and 4.0 s."""
 RESUMED_S = (0.02, 0.6)
 COMMIT_EVERY_S, ON_ITS_WAY_S = 0.2, 0.1
 """How often the factory's own processor commits its offsets, and how long one may take. With a classic protocol a
@@ -56,7 +56,7 @@ def gone(s: Situation) -> list[Quantity]:
 
 
 def _recovery(s: Situation, seconds: Floats, words: str, inputs: tuple[Setting, ...]) -> Quantity:
-    """With KIP-848 a partition that goes back to the member that returns stands still once more, long enough to count."""
+    """With KIP-848 a partition that goes back to a member that returns stands still once more, long enough to count."""
     if not (s.kip_848 and s.fault.declared.ends_process):
         return drawn(RECOVERY, "any", seconds, words, inputs, SOURCE)
     again = s.back_s + s.draws.between(*GOES_BACK_S)
