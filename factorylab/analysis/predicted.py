@@ -70,7 +70,11 @@ def real_case(fault: FaultPrediction, roles: VictimRoles) -> Case | None:
     """The case of the roles that the victim really had; None where it cannot be told."""
     if len(fault.cases) == 1:
         return fault.cases[0]
-    fits = [case for case in fault.cases if case.controller in {None, roles.controller}]
+    fits = [
+        case
+        for case in fault.cases
+        if case.controller in {None, roles.controller} and case.coordinator in {None, roles.coordinator}
+    ]
     return fits[0] if roles.known and fits else None
 
 

@@ -45,10 +45,11 @@ def with_faults(*faults: dict[str, Any], **changes: Any) -> Scenario:
     return scenario_from({"name": "handmade", "faults": list(faults), **changes}, "test")
 
 
-def case(prediction: Prediction, controller: bool | None = None) -> Case:
-    """The case of the only fault in which the victim is the active controller, or is not."""
+def case(prediction: Prediction, controller: bool | None = None, coordinator: bool = False) -> Case:
+    """The case of the only fault in which the victim has these roles."""
     (fault,) = prediction.faults
-    (found,) = [one for one in fault.cases if one.controller in {None, bool(controller)}]
+    fits = [one for one in fault.cases if one.controller in {None, bool(controller)}]
+    (found,) = [one for one in fits if one.coordinator in {None, coordinator}]
     return found
 
 

@@ -105,7 +105,7 @@ def _acks(s: Situation, out: Outage) -> list[Quantity]:
 
 def _answers_alone(s: Situation) -> bool:
     """Does a leader that is cut off from its peers go on confirming to clients that reach it?"""
-    return s.acks != "all" and clients.answered_alone(s)
+    return s.acks != "all" and s.answers_alone
 
 
 def _lost(s: Situation, out: Outage) -> Quantity:
@@ -161,6 +161,8 @@ def _with_alerts(s: Situation, gap: Floats, share: float) -> Floats:
 def _put_out(s: Situation, out: Outage) -> str:
     """Why nothing can be said of what the group does; empty where its members outlast the stall."""
     session_s, longest_s = s.s(s.session), float(out.fenced.max()) + clients.SCAN_S
+    if s.coordinator and s.answers_alone:
+        return "the coordinator is cut off: commits wait there, heartbeats behind them, and sessions may end; no model"
     if s.kip_848 or session_s > longest_s:
         return ""
     return (

@@ -69,15 +69,10 @@ def gives_request_up(s: Situation) -> Floats:
     return s.s(PRODUCER_SOCKET) + s.draws.between(0, SCAN_S) + s.draws.between(*RETRY_S)
 
 
-def answered_alone(s: Situation) -> bool:
-    """Does the old leader go on answering its clients, cut off from its peers alone? A fetch then never times out."""
-    return s.fault.kind == "partition" and s.fault.away_from == "brokers"
-
-
 def tries_again_s(s: Situation, socket: Setting) -> float:
     """How long the next try to go on with the old leader lasts: a new connection is silent as well, and its first
     request, for versions, has a time-out of its own. Meanwhile the connection counts as up, and nobody asks anew."""
-    return s.s(socket) if answered_alone(s) else VERSIONS_S
+    return s.s(socket) if s.answers_alone else VERSIONS_S
 
 
 def after(new_leader: Floats, gives_up: Floats, again_s: float) -> Floats:

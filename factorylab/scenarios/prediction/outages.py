@@ -111,7 +111,7 @@ def _consumer_moves(s: Situation, new_leader: Floats) -> Floats:
     """To the first records from the new leader, where the connection to the old one is silent."""
     hears = clients.hears_of_leader(s, new_leader, clients.first_refresh(s, "consumer"), "consumer")
     hears = hears + s.draws.between(*clients.FETCH_AGAIN_S)
-    if clients.answered_alone(s):
+    if s.answers_alone:
         return hears
     gives_up = clients.after(new_leader, clients.gives_fetch_up(s), clients.tries_again_s(s, CONSUMER_SOCKET))
     return np.minimum(hears, gives_up)

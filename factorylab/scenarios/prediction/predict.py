@@ -10,10 +10,10 @@ from factorylab.scenarios.model import Fault, Scenario
 from factorylab.scenarios.prediction import brokers, groups, majority, outages, stores
 from factorylab.scenarios.prediction.draws import COVERAGE, DRAWS, SEED, Draws
 from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
-from factorylab.scenarios.prediction.situation import Situation
+from factorylab.scenarios.prediction.situation import Situation, answers_alone
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
 
-MODEL = 8
+MODEL = 9
 """Raised when a formula changes: predictions of different models are not counted together."""
 Formula = Callable[[Situation], list[Quantity]]
 FORMULAS: Mapping[str, Mapping[str, Formula]] = {
@@ -70,8 +70,17 @@ def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettin
     if formula is None:
         return msgspec.structs.replace(told, why_not=NO_FORMULA[fault.kind])
     cases = [
-        Case(controller=role, quantities=formula(Situation(fault, scenario, settings, Draws(), controller=bool(role))))
-        for role in _controllers(fault)
+        Case(
+            controller=controller,
+            coordinator=coordinator,
+            quantities=formula(
+                Situation(
+                    fault, scenario, settings, Draws(), controller=bool(controller), coordinator=bool(coordinator)
+                )
+            ),
+        )
+        for controller in _controllers(fault)
+        for coordinator in _coordinators(fault)
     ]
     return msgspec.structs.replace(told, cases=cases)
 
@@ -86,6 +95,13 @@ def _controllers(fault: Fault) -> tuple[bool | None, ...]:
     if fault.hits != "broker" or fault.kind == "terminate" or fault.target.startswith("followers:"):
         return (None,)
     return (True,) if fault.target == "controller" else (False, True)
+
+
+def _coordinators(fault: Fault) -> tuple[bool | None, ...]:
+    """Whether the victim is the group's coordinator: that makes a difference where it goes on answering alone."""
+    if fault.hits != "broker" or not answers_alone(fault):
+        return (None,)
+    return (True,) if fault.target == "coordinator" else (False, True)
 
 
 def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:

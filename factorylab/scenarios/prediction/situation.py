@@ -38,6 +38,11 @@ class Situation:
         return 0 if self.fault.declared.undoes_itself else self.fault.hold_s
 
     @property
+    def answers_alone(self) -> bool:
+        """Does the victim go on answering its clients, cut off from its peers alone? A fetch then never times out."""
+        return answers_alone(self.fault)
+
+    @property
     def acks(self) -> str:
         """What the producer waits for: "0", "1" or "all"."""
         return self.settings.get("producer", "acks").value.replace("-1", "all")
@@ -63,6 +68,11 @@ class Situation:
     def static(self) -> bool:
         """Has the member an id that outlives its process?"""
         return "group.instance.id" in self.settings.consumer
+
+
+def answers_alone(fault: Fault) -> bool:
+    """Whether a broker that it hits still reaches its clients, and none of its peers."""
+    return fault.kind == "partition" and fault.away_from == "brokers"
 
 
 def drawn(  # noqa: PLR0917 (the columns of a row)

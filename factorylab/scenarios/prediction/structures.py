@@ -38,15 +38,17 @@ class Quantity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds if the victim is the active controller, or is not; None: that makes no difference."""
+    """What holds if the victim has these roles, or has them not; None: that makes no difference."""
 
     controller: bool | None = None
+    coordinator: bool | None = None
     quantities: list[Quantity] = []
 
     @property
     def victim(self) -> str:
         """What the victim must turn out to be, in words; empty where it makes no difference."""
-        return {None: "", True: "the active controller", False: "not the controller"}[self.controller]
+        words = ("controller", self.controller, "the active "), ("coordinator", self.coordinator, "the group's ")
+        return ", ".join(f"{is_one if has else 'not the '}{role}" for role, has, is_one in words if has is not None)
 
 
 class FaultPrediction(msgspec.Struct, frozen=True, kw_only=True):

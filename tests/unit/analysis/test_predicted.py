@@ -192,6 +192,8 @@ def test_expectations_have_a_row_for_each_case() -> None:
     """Both cases stand there before the run, since nobody knows which one comes."""
     frame = expectations(expecting(time("recovery", "any", 8, 10)))
     assert list(frame["victim"]) == ["the active controller", "not the controller"]
+    both = Case(controller=False, coordinator=True).victim
+    assert both == "not the controller, the group's coordinator" and not Case().victim
     assert expectations(None).empty
 
 
