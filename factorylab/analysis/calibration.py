@@ -16,10 +16,10 @@ from factorylab.history.saved_run import Run
 CONFIDENCE = 0.95
 ENOUGH = 5
 """Of fewer values no spread is told."""
-KEYS = ["scenario", "model", "fault", "victim", "quantity", "role"]
+KEYS = ["scenario", "model", "fault", "victim", "quantity", "role", "low_s", "high_s"]
 COLUMNS = [
-    *KEYS, "runs", "invalid", "inside", "share", "share_low", "share_high", "not_observed", "low_s", "high_s",
-    "width_s", "spread_s", "width_by_spread",
+    *KEYS, "runs", "invalid", "inside", "share", "share_low", "share_high", "not_observed", "width_s",
+    "spread_s", "width_by_spread",
 ]  # fmt: skip
 
 
@@ -55,17 +55,18 @@ def _of(run: Run) -> pd.DataFrame:
 
 
 def calibration(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each scenario, fault, victim, quantity and role of `observations`.
+    """One row for each scenario, fault, victim, quantity, role and predicted interval of `observations`: other settings
+    give other intervals.
 
     runs: those in which it was observed, without those that are INVALID, which are counted apart; inside: how many of
-    them lay within; share with its exact binomial interval (Clopper–Pearson, 95 %); width_s: the mean width of the
-    intervals; spread_s: the range of the measured values that holds 95 % of them (below 5 values NaN); width_by_spread:
-    how much wider the intervals are.
+    them lay within; share with its exact binomial interval (Clopper–Pearson, 95 %); width_s: that of the
+    interval; spread_s: the range of the measured values that holds 95 % of them (below 5 values NaN); width_by_spread:
+    how much wider the interval is.
     """
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
     told = rows[~rows["outcome"].isin(["no prediction", "other settings"])]
-    groups = [(key, mine) for key, mine in told.groupby(KEYS, sort=True)]
+    groups = [(key, mine) for key, mine in told.groupby(KEYS, sort=True, dropna=False)]
     return pd.DataFrame([(*key, *_row(mine)) for key, mine in groups], columns=COLUMNS)
 
 
@@ -74,11 +75,11 @@ def _row(all_rows: pd.DataFrame) -> tuple[object, ...]:
     seen = rows[rows["outcome"].isin(["inside", "outside"])]
     inside = int((seen["outcome"] == "inside").sum())
     share = inside / len(seen) if len(seen) else float("nan")
-    width, spread = float((rows["high_s"] - rows["low_s"]).mean()), _spread(seen.loc[~seen["censored"], "measured_s"])
+    width = float((all_rows["high_s"] - all_rows["low_s"]).iloc[0])
+    spread = _spread(seen.loc[~seen["censored"], "measured_s"])
     return (
         len(seen), len(all_rows) - len(rows), inside, share, *binomial(inside, len(seen)), len(rows) - len(seen),
-        float(rows["low_s"].mean()), float(rows["high_s"].mean()), width, spread,
-        width / spread if spread > 0 else float("nan"),
+        width, spread, width / spread if spread > 0 else float("nan"),
     )  # fmt: skip
 
 

@@ -206,9 +206,10 @@ def test_calibration_counts_over_runs(tmp_path: Path) -> None:
     folders = [folder for number in (0, 1) for folder in run_folders.list_runs(tmp_path / str(number))]
     kept_ones = with_prediction(folders)
     assert len(kept_ones) == 2
-    frame = calibration(observations(kept_ones, lambda folder: "FAIL")).set_index("quantity")
-    row, unseen = frame.loc["longest_ack_gap"], frame.loc["fencing"]
-    assert (row["runs"], row["inside"], row["share"]) == (2, 1, 0.5) and row["width_s"] == 2
+    frame = calibration(observations(kept_ones, lambda folder: "FAIL")).set_index(["quantity", "low_s"])
+    row, other, unseen = (frame.loc[key] for key in (("longest_ack_gap", 2), ("longest_ack_gap", 8), ("fencing", 1)))
+    assert (row["runs"], row["inside"], row["share"]) == (1, 1, 1) and row["width_s"] == 2
+    assert (other["runs"], other["inside"]) == (1, 0)  # another interval has a row of its own
     assert pd.isna(row["spread_s"])  # of two values no spread is told
     assert (unseen["runs"], unseen["not_observed"]) == (0, 2) and pd.isna(unseen["share"])
 
