@@ -69,15 +69,14 @@ def _source(s: Situation) -> str:
 
 def _phases(s: Situation, out: Outage) -> list[Quantity]:
     """Until there is a new leader; nothing where the broker may be back before that."""
-    if not s.fault.declared.ends_process and s.fault.hold_s < float(out.new_leader.max()):
+    if s.back_s < float(out.new_leader.max()):
         return []
     waits = np.maximum(out.led - out.new_leader, 0)
     found = [
         drawn(FENCING.name, "any", out.fenced - out.elected, controllers.formula(s), SESSION, _source(s)),
         drawn(LEADER_ELECTION.name, "led", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
+        drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
     ]
-    if s.back_s > float(out.new_leader.max()):  # else it copies again, and need not leave the ISR
-        found.append(drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"))
     if not _answers_alone(s):
         reads = np.maximum(out.read - out.led, 0)
         found.append(drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE))

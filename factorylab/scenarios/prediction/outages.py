@@ -11,8 +11,9 @@ from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation
 from factorylab.scenarios.stall_phases import CONSUMER_SOCKET, HOLD, PRODUCER_REFRESH, PRODUCER_SOCKET, Setting
 
-COPIES_AGAIN_S = (3.0, 12.0)
-"""From the start of a killed broker to its copying again, inside its session: measured, 4–12 s (n = 3)."""
+COPIES_AGAIN_S = (2.8, 9.0)
+"""From the start of a killed broker to its copying again, inside its session: measured, 3.2–5.3 s (n = 4), on a busier
+host 4–12 s (n = 3)."""
 RESUMED_S = (0.02, 0.5)
 """From a frozen broker's resumption to its next answer."""
 HEALED_S = (0.1, 8.0)
@@ -59,7 +60,7 @@ def killed(s: Situation) -> Outage:
         followed=np.minimum(fenced, returns) + clients.follows_on(s),
         read=new_leader + clients.reads_again(s),
         led_formula=f"{END_OF_SESSION}, a new leader, and the producer's next look",
-        followed_formula=f"{END_OF_SESSION}, or the broker copies again (hold_s + U(3, 12 s)), whichever is first",
+        followed_formula=f"{END_OF_SESSION}, or the broker copies again (hold_s + U(2.8, 9 s)), whichever is first",
     )
 
 

@@ -60,7 +60,7 @@ def test_a_restart_inside_the_session_helps_only_what_the_broker_followed() -> N
     """With a session of 40 s: led partitions wait for its end, followed ones until the broker copies again."""
     told = case(of(named("broker_loss", hold_s=1), broker={"broker.session.timeout.ms": 40_000}))
     led, followed = span(told, ACKS, "led"), span(told, ACKS, "followed")
-    assert led[0] > 37 and followed[0] >= 4 and followed[1] <= 14
+    assert led[0] > 37 and followed[0] >= 3.5 and followed[1] <= 14
 
 
 def test_what_restarts_at_once_is_back_at_once_however_long_the_run_watches() -> None:
