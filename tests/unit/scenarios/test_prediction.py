@@ -252,7 +252,7 @@ def test_nobody_confirms_to_a_producer_that_does_not_ask() -> None:
 LATER: list[tuple[str, dict[str, Any], str, list[dict[str, Any]], tuple[str, str]]] = [
     ("broker_loss", {}, "broker",
      [{"broker.session.timeout.ms": ms} for ms in (3_000, 6_000, 9_000)], (ACKS, "followed")),
-    ("broker_loss", {"target": "controller"}, "broker",
+    ("broker_loss", {"target": "controller", "hold_s": 60}, "broker",
      [{"controller.quorum.fetch.timeout.ms": ms} for ms in (1_000, 2_000, 4_000)], ("controller_election", "any")),
     ("broker_loss", {"kind": "pause", "hold_s": 100}, "producer",
      [{"socket.timeout.ms": ms, **SELDOM} for ms in (15_000, 30_000, 60_000)], (ACKS, "led")),
