@@ -27,8 +27,8 @@ class Draws:
         """Uniform: a moment within a period that nothing else is tied to."""
         return self._random.uniform(low_s, high_s, DRAWS)
 
-    def chance(self, share: float) -> npt.NDArray[np.bool_]:
-        """True in such a share of the draws."""
+    def chance(self, share: float | Floats) -> npt.NDArray[np.bool_]:
+        """True in such a share of the draws; each may have its own."""
         return self._random.random(DRAWS) < share
 
 

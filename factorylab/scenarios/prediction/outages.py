@@ -56,7 +56,7 @@ def killed(s: Situation) -> Outage:
         elected,
         fenced,
         new_leader,
-        led=new_leader + clients.finds_leader(s),
+        led=new_leader + clients.finds_leader(s, fenced),
         followed=np.minimum(fenced, returns) + clients.follows_on(s),
         read=new_leader + clients.reads_again(s),
         led_formula=f"{END_OF_SESSION}, a new leader, and the producer's next look",
@@ -105,7 +105,7 @@ def _producer_moves(s: Situation, fenced: Floats, new_leader: Floats) -> Floats:
     waits = clients.asked_others(s, fenced, first)
     hears = clients.hears_of_leader(s, new_leader, first, "producer") + clients.follows_on(s)
     gives_up = clients.after(new_leader, clients.gives_request_up(s), clients.tries_again_s(s, PRODUCER_SOCKET))
-    return np.where(waits, new_leader + clients.finds_leader(s), np.minimum(hears, gives_up))
+    return np.where(waits, new_leader + clients.finds_leader(s, fenced), np.minimum(hears, gives_up))
 
 
 def _consumer_moves(s: Situation, new_leader: Floats) -> Floats:
