@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pandas as pd
+
+from factorylab.analysis.anatomy import anatomy
 from factorylab.analysis.partitioned import acks_kept_and_lost
 from factorylab.analysis.recovery import recovery
 from factorylab.analysis.service import ServiceTimes, fault_windows, longest_gap
@@ -26,15 +29,16 @@ Key = tuple[str, str]
 
 
 def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
-    """Of fault number `fault`: longest_ack_gap and longest_store_gap, each the longest of the partitions of a role,
-    recovery, the longest of its victims; and lost_until, the last lost acknowledgement of what the victim led."""
+    """Of fault number `fault`: its phases, as `anatomy` has them; longest_ack_gap and longest_store_gap, each the
+    longest of the partitions of a role; recovery, the longest of its victims; and lost_until, the last lost acknowledgement of
+    what the victim led."""
     windows = fault_windows(run)
     mine = windows[windows["fault"] == fault]
     if mine.empty:
         return {}
     service = run.once(ServiceTimes)
     begun, ends = int(mine["intended_ns"].min()), _next_ns(run, fault)
-    found: dict[Key, Measured] = {}
+    found = phase_times(run.once(anatomy), fault, roles)
     for role, partitions in roles.partitions.items():
         for name, kind in (("longest_ack_gap", "acks"), ("longest_store_gap", "stores")):
             gaps = [_gap(service, kind, partition, begun, ends) for partition in partitions]
@@ -44,7 +48,22 @@ def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measur
         found["lost_until", "led"] = lost
     back = run.once(recovery)
     back = back[back["fault"] == fault]
-    found["recovery", "any"] = Measured(float(back["recovery_s"].max()), bool(back["recovery_censored"].any()))
+    found["recovery", _worst(roles)] = Measured(float(back["recovery_s"].max()), bool(back["recovery_censored"].any()))
+    return found
+
+
+def _worst(roles: VictimRoles) -> str:
+    """The role of the partitions on which recovery depends: what a broker led takes longer than what it followed."""
+    return next((role for role in ("led", "followed") if roles.partitions.get(role)), "any")
+
+
+def phase_times(frame: pd.DataFrame, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
+    """Each phase of the stalls of a fault, the longest of the partitions of a role; of `anatomy`'s rows."""
+    mine, found = frame[frame["fault"] == fault], dict[Key, Measured]()
+    for role, partitions in {"any": mine["partition"].unique(), **roles.partitions}.items():
+        for name, rows in mine[mine["partition"].isin(partitions)].groupby("phase"):
+            longest = rows.loc[rows["lasted_s"].idxmax()]
+            found[str(name), role] = Measured(float(longest["lasted_s"]), bool(longest["open"]))
     return found
 
 

@@ -126,7 +126,7 @@ def nothing(role: Role, why: str) -> Quantity:
 
 
 def _stores(s: Situation, out: Outage) -> list[Quantity]:
-    rows: tuple[tuple[str, Role], ...] = ((STORES, "led"), (STORES, "followed"), (RECOVERY, "any"))
+    rows: tuple[tuple[str, Role], ...] = (*((STORES, role) for role in ROLES), *((RECOVERY, role) for role in ROLES))
     if why := _put_out(s, out):
         return [no_model(name, role, why) for name, role in rows]
     waits = ~s.draws.chance(LEFT_OVER)
@@ -138,12 +138,14 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
         for gap in (stored, out.followed + clients.commits(s))
     )
     last = stored if _answers_alone(s) else np.maximum(stored, out.led)
-    seconds = (led, followed, _with_alerts(s, last, out, LATE_ALERT))
+    only_followed = _with_alerts(s, out.followed + clients.commits(s), out, LATE_ALERT)
+    seconds = (led, followed, _with_alerts(s, last, out, LATE_ALERT), only_followed)
     words = (
         f"{out.led_formula}; then the consumer finds the leader, validates its offset, fetches, and commits once its "
         "alerts are acknowledged",
         f"the high watermark waits: {out.followed_formula}",
         "the longest of these; a batch may wait for the producer of its alerts",
+        "the same where the victim led none: only what it followed waits",
     )
     inputs = (*_deciding(s), *out.led_inputs)
     return [drawn(*row, of, text, inputs, clients.SOURCE) for row, of, text in zip(rows, seconds, words, strict=True)]
@@ -152,7 +154,8 @@ def _stores(s: Situation, out: Outage) -> list[Quantity]:
 def _with_alerts(s: Situation, gap: Floats, out: Outage, shares: tuple[float, float]) -> Floats:
     """The gap, in such a share of the draws longer by what the producer of alerts needs. With a connection that is
     silent it waits for its own time-out, or for the healing."""
-    share = np.where(out.fenced > ALERTS_GIVE_UP_S, shares[1], shares[0])
+    silent_still = not s.fault.declared.ends_process  # its requests time out, whenever the session ends
+    share = np.where(silent_still | (out.fenced > ALERTS_GIVE_UP_S), shares[1], shares[0])
     if s.fault.declared.ends_process:
         return gap + np.where(s.draws.chance(share), s.draws.between(*LATE_ALERT_S), 0)
     late = np.where(s.draws.chance(share), s.draws.between(LATE_ALERT_S[0], ALERTS_GIVE_UP_S), 0)

@@ -28,7 +28,12 @@ def away(s: Situation) -> list[Quantity]:
     else:
         alone = f"acks={s.acks}: the leader that is left answers alone; {UNREADABLE}"
         acks = [_until_back(s, ACKS, "led", words), nothing("followed", alone)]
-    rows: tuple[tuple[str, Role], ...] = ((STORES, "led"), (STORES, "followed"), (RECOVERY, "any"))
+    rows: tuple[tuple[str, Role], ...] = (
+        (STORES, "led"),
+        (STORES, "followed"),
+        (RECOVERY, "led"),
+        (RECOVERY, "followed"),
+    )
     return [*acks, *(_until_back(s, *row, words) for row in rows)]
 
 

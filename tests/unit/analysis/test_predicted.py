@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from factorylab.analysis.calibration import binomial, calibration, observations, with_prediction
-from factorylab.analysis.measured_times import Measured, measured_times
+from factorylab.analysis.measured_times import Measured, measured_times, phase_times
 from factorylab.analysis.predicted import kept_prediction, outcome, predicted
 from factorylab.analysis.predicted_words import calibration_words, compared, expectations, interval_words
-from factorylab.analysis.victim_roles import victim_roles
+from factorylab.analysis.victim_roles import VictimRoles, victim_roles
 from factorylab.audit.judged import JudgedRun
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
@@ -69,11 +69,27 @@ def test_gaps_are_measured_by_role(tmp_path: Path) -> None:
     """From 6 s to 9 s nobody is acknowledged, nothing stored; recovery counts from the fault."""
     run = told(broker_loss(tmp_path)).run()
     found = measured_times(run, 0, victim_roles(run, 0))
-    assert set(found) == {
+    wholes = {key: one for key, one in found.items() if key[0] in {"longest_ack_gap", "longest_store_gap", "recovery"}}
+    assert set(wholes) == {
         ("longest_ack_gap", "led"), ("longest_store_gap", "led"),
-        ("longest_ack_gap", "followed"), ("longest_store_gap", "followed"), ("recovery", "any"),
+        ("longest_ack_gap", "followed"), ("longest_store_gap", "followed"), ("recovery", "led"),
     }  # fmt: skip
-    assert all(one.value_s == pytest.approx(3, abs=0.2) and not one.censored for one in found.values())
+    assert all(one.value_s == pytest.approx(3, abs=0.2) and not one.censored for one in wholes.values())
+
+
+def test_a_phase_is_the_longest_of_the_partitions_of_a_role() -> None:
+    """Of the stalls of this fault alone; what had not ended is censored."""
+    rows = [
+        (0, 0, "fencing", 8.0, False),
+        (0, 1, "fencing", 8.2, False),
+        (0, 2, "fencing", 7.0, True),
+        (1, 0, "fencing", 99.0, False),
+    ]
+    frame = pd.DataFrame(rows, columns=["fault", "partition", "phase", "lasted_s", "open"])
+    found = phase_times(frame, 0, VictimRoles({"led": [0], "followed": [2]}))
+    assert found == {
+        ("fencing", "any"): (8.2, False), ("fencing", "led"): (8.0, False), ("fencing", "followed"): (7.0, True),
+    }  # fmt: skip
 
 
 def test_a_processor_has_what_it_owned(tmp_path: Path) -> None:
@@ -94,7 +110,7 @@ def test_the_case_that_was_real_is_compared(tmp_path: Path) -> None:
 def test_a_wrong_prediction_is_outside(tmp_path: Path) -> None:
     """3 s are not within 8 … 10 s."""
     run = told(broker_loss(tmp_path)).run()
-    assert list(predicted(run, expecting(time("recovery", "any", 8, 10)))["outcome"]) == ["outside"]
+    assert list(predicted(run, expecting(time("recovery", "led", 8, 10)))["outcome"]) == ["outside"]
 
 
 def test_unknown_roles_choose_no_case(tmp_path: Path) -> None:
@@ -102,7 +118,7 @@ def test_unknown_roles_choose_no_case(tmp_path: Path) -> None:
     h = told(broker_loss(tmp_path))
     h["faults"] = h["faults"].assign(step="skipped")
     run = h.run()
-    (row,) = predicted(run, expecting(time("recovery", "any", 8, 10))).itertuples()
+    (row,) = predicted(run, expecting(time("recovery", "led", 8, 10))).itertuples()
     assert row.outcome == "not observed" and "roles" in row.why
 
 
@@ -111,7 +127,7 @@ def test_what_has_no_model_stays_without_an_interval(tmp_path: Path) -> None:
     run = told(broker_loss(tmp_path)).run()
     none = predicted(run, expecting(cases=[], why_not="no model"))
     assert list(none["outcome"]) == ["no prediction"] and list(none["why"]) == ["no model"]
-    lacking = Quantity(name="recovery", role="any", why_not="depends on the load")
+    lacking = Quantity(name="recovery", role="led", why_not="depends on the load")
     assert list(predicted(run, expecting(lacking))["outcome"]) == ["no prediction"]
 
 
@@ -119,7 +135,7 @@ def test_a_run_with_other_settings_is_not_compared(tmp_path: Path) -> None:
     """It says nothing of the model: both values are named. The same number in other digits is no difference."""
     h = told(broker_loss(tmp_path))
     h.made_of["broker_config"] = {"broker.session.timeout.ms": "4000"}
-    wanted = expecting(time("recovery", "any", 2, 4))
+    wanted = expecting(time("recovery", "led", 2, 4))
     given = [Input("broker", "broker.session.timeout.ms", value, "test") for value in ("9000", "4000.0")]
     (other,), (same,) = (
         predicted(h.run(), msgspec.structs.replace(wanted, inputs=[one])).itertuples() for one in given
@@ -182,15 +198,15 @@ def test_a_spoilt_prediction_is_refused(tmp_path: Path) -> None:
 
 def test_a_prediction_that_is_changed_later_breaks_the_seal(tmp_path: Path) -> None:
     """Nobody can fit it afterwards."""
-    run = kept(broker_loss(tmp_path), expecting(time("recovery", "any", 8, 10)))
+    run = kept(broker_loss(tmp_path), expecting(time("recovery", "led", 8, 10)))
     assert run_folders.broken_seal(run.folder) == []
-    run.folder.prediction.write_bytes(expecting(time("recovery", "any", 2, 4)).encoded())
+    run.folder.prediction.write_bytes(expecting(time("recovery", "led", 2, 4)).encoded())
     assert run_folders.broken_seal(run.folder) == ["prediction.json"]
 
 
 def test_expectations_have_a_row_for_each_case() -> None:
     """Both cases stand there before the run, since nobody knows which one comes."""
-    frame = expectations(expecting(time("recovery", "any", 8, 10)))
+    frame = expectations(expecting(time("recovery", "led", 8, 10)))
     assert list(frame["victim"]) == ["the active controller", "not the controller"]
     both = Case(controller=False, coordinator=True).victim
     assert both == "not the controller, the group's coordinator" and not Case().victim
