@@ -30,8 +30,8 @@ Key = tuple[str, str]
 
 def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
     """Of fault number `fault`: its phases, as `anatomy` has them; longest_ack_gap and longest_store_gap, each the
-    longest of the partitions of a role; recovery, the longest of its victims; and lost_until, the last lost acknowledgement of
-    what the victim led."""
+    longest of the partitions of a role; recovery, the longest of its victims; and lost_until, the last lost
+    acknowledgement of what the victim led."""
     windows = fault_windows(run)
     mine = windows[windows["fault"] == fault]
     if mine.empty:
@@ -60,9 +60,10 @@ def _worst(roles: VictimRoles) -> str:
 def phase_times(frame: pd.DataFrame, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
     """Each phase of the stalls of a fault, the longest of the partitions of a role; of `anatomy`'s rows."""
     mine, found = frame[frame["fault"] == fault], dict[Key, Measured]()
-    for role, partitions in {"any": mine["partition"].unique(), **roles.partitions}.items():
+    of_all = [int(partition) for partition in mine["partition"].unique()]
+    for role, partitions in {"any": of_all, **roles.partitions}.items():
         for name, rows in mine[mine["partition"].isin(partitions)].groupby("phase"):
-            longest = rows.loc[rows["lasted_s"].idxmax()]
+            longest = rows.sort_values("lasted_s", kind="stable").iloc[-1]
             found[str(name), role] = Measured(float(longest["lasted_s"]), bool(longest["open"]))
     return found
 

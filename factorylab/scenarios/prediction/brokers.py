@@ -79,7 +79,7 @@ def _phases(s: Situation, out: Outage) -> list[Quantity]:
         drawn(ISR_SHRINK.name, "followed", out.new_leader - out.fenced, AT_ONCE, (), "measured"),
     ]
     if not _answers_alone(s):
-        reads = np.maximum(out.read - out.led, 0)
+        reads = np.maximum(out.read - out.led, 0) + clients.follows_on(s)
         found.append(drawn(CLIENT_DISCOVERY.name, "led", waits, out.led_formula, out.led_inputs, clients.SOURCE))
         found.append(drawn(CONSUMER_DISCOVERY.name, "led", reads, READS, (), clients.SOURCE))
     if s.controller:
