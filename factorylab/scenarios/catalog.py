@@ -27,11 +27,11 @@ from factorylab.scenarios.model import (
     Profile,
     Scenario,
     Schedule,
-    Target,
     Topology,
     Workload,
     explain,
 )
+from factorylab.scenarios.targets import Target
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
