@@ -24,7 +24,12 @@ def declared_values(run: Run) -> dict[str, object]:
 
 def cell(run: Run) -> dict[str, str]:
     """What repetitions of one experiment have in common: all that was declared but seed, objectives and expectation."""
-    return {name: word for name, word in declared(run).items() if not name.startswith(NOT_OF_THE_CELL)}
+    return of_cell(declared(run))
+
+
+def of_cell(declared: Mapping[str, str]) -> dict[str, str]:
+    """The same of what `declared` gave."""
+    return {name: word for name, word in declared.items() if not name.startswith(NOT_OF_THE_CELL)}
 
 
 def met(run: Run) -> dict[str, str]:

@@ -11,8 +11,7 @@ from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.sets.compare import Compared, Comparison
 from factorylab.audit.sets.conditions import declared_values, met
-from factorylab.audit.sets.quantities import known, quantities
-from factorylab.audit.sets.run_set import INVALID
+from factorylab.audit.sets.quantities import INVALID, known, quantities
 from factorylab.audit.sets.summary import Bounds, Row, Summary
 
 
