@@ -58,6 +58,7 @@ class Experiment:
     say: Say
     problems: list[str] = field(default_factory=list)
     started: ClockStamp = field(default_factory=stamp)
+    host: manifest.Host = field(default_factory=provenance.host)
 
     def perform(self) -> None:
         """Run the scenario and seal its folder. What ends it early once it runs (an engine, or the whole lab, that went
@@ -318,7 +319,7 @@ class Experiment:
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
             versions=provenance.versions() | {"kafka": self.kafka},
-            host=provenance.host(),
+            host=self.host,
             seed=self.scenario.workload.seed,
             topics={
                 "sensor-data": self.names.sensors,

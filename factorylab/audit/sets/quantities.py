@@ -213,6 +213,10 @@ def _read_again(run: JudgedRun, verdict: Verdict) -> Values:
     return {"": Value.of(read_again(run) if len(run.reads) else None)}
 
 
+def _host_load(run: JudgedRun, verdict: Verdict) -> Values:
+    return {"": Value.of(run.manifest.host.load, NOT_RECORDED)}
+
+
 READINGS, PER_S = "readings", "readings/s"
 PARTED = ("recovery", "detection", "catch_up", "ack_gap", "acks_stalled", "stores_stalled", "unowned", "unassigned")
 QUANTITIES: tuple[Quantity, ...] = (
@@ -252,4 +256,5 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("offered_per_s", PER_S, "offered while it was due, from the steady state on", _offered_per_s),
     Quantity("stored_per_s", PER_S, "stored, from the steady state to the last send", _stored_per_s, True),
     Quantity("kept_per_s", PER_S, "highest rate step that was kept", _kept_per_s),
+    Quantity("host_load", "processes", "load average of the host in the minute before the run", _host_load),
 )  # fmt: skip

@@ -56,6 +56,16 @@ class RecordedRun:
         return found | {name: Value(value, name in low) for name, value in self.row.values.items()}
 
 
+AnyRun = JudgedRun | RecordedRun
+
+
+def conditions_of(run: AnyRun) -> dict[str, str]:
+    """All conditions of a run, declared and met."""
+    if isinstance(run, RecordedRun):
+        return run.declared | run.row.met
+    return conditions.declared(run) | conditions.met(run)
+
+
 def recorded_runs(campaign: CampaignFile) -> list[RecordedRun]:
     """The runs of a file, in the order of time."""
     return [RecordedRun(campaign.experiments[row.experiment], row) for _, row in sorted(campaign.runs.items())]

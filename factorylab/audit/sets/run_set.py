@@ -11,13 +11,12 @@ from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.sets import conditions
 from factorylab.audit.sets.quantities import INVALID, Value, quantities
-from factorylab.audit.sets.recorded import RecordedRun
+from factorylab.audit.sets.recorded import AnyRun, RecordedRun
 from factorylab.core.errors import ScenarioError, UsageError
 
 Cell = Mapping[str, str]
 Say = Callable[[str], None]
 NOT_FINISHED = "not finished"
-AnyRun = JudgedRun | RecordedRun
 
 
 @dataclass(frozen=True)
