@@ -1,4 +1,4 @@
-"""The command `record`: results of runs in a file that git holds."""
+"""The commands `record`, results of runs in a file that git holds, and `behaviour`, the page that is made of it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from factorylab.history import batch_record, campaign_file
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
+    from factorylab.audit.sets.recorded import RecordedRun
     from factorylab.history.campaign_file import Experiment, RunRow
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    app.command()(record)
+    for command in (record, behaviour):
+        app.command()(command)
 
 
 def record(
@@ -47,6 +49,28 @@ def record(
     campaign_file.write(path, after)
     new = len(after.runs) - len(before.runs)
     say(f"{path}: {len(after.runs)} runs, {new} of them new, {len(found) - new} recorded anew")
+
+
+def behaviour(
+    to: Annotated[Path | None, typer.Option("--to", help="write the page into this file; default: show it")] = None,
+) -> None:
+    """Hold what people expect of Kafka against the recorded campaigns: the page docs/behaviour.md."""
+    from factorylab.report.behaviour import page
+
+    text = page(recorded)
+    if to is None:
+        typer.echo(text, nl=False)
+    else:
+        to.write_text(text, encoding="utf-8")
+        say(f"{to}: written")
+
+
+def recorded(campaign: str) -> list[RecordedRun]:
+    """The runs of a campaign under results/; none where it was not recorded."""
+    from factorylab.audit.sets.recorded import recorded_runs
+
+    path = campaign_file.path_of(load_settings().results, campaign)
+    return recorded_runs(campaign_file.read(path)) if path.exists() else []
 
 
 def _rows(runs: Iterable[JudgedRun]) -> Iterator[tuple[Experiment, RunRow]]:
