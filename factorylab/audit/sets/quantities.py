@@ -196,17 +196,18 @@ def _kept_per_s(run: JudgedRun, verdict: Verdict) -> Values:
     return {"": Value.of(verdict.limit.kept_per_s)}
 
 
-def _unowned(told: Callable[[JudgedRun], Owners], run: JudgedRun, verdict: Verdict) -> Values:
+def _unowned(told: Callable[[JudgedRun], Owners | None], run: JudgedRun, verdict: Verdict) -> Values:
     """A group that nobody saw owned nothing that anybody knows of."""
-    if not (owners := told(run)):
+    owners = told(run)
+    if owners is None or not owners.spans:
         return {"": Value(None, missing=NOT_OBSERVED)}
     gaps = {p: Span(gap.seconds, gap.censored) for p, gap in unowned(run, owners).items()}
     return {"": Value.of_span(longest(gaps.values())), **{str(p): Value.of_span(gap) for p, gap in gaps.items()}}
 
 
-def _moved(told: Callable[[JudgedRun], Owners], run: JudgedRun, verdict: Verdict) -> Values:
+def _moved(told: Callable[[JudgedRun], Owners | None], run: JudgedRun, verdict: Verdict) -> Values:
     owners = told(run)
-    return {"": Value.of(moves(owners) if owners else None)}
+    return {"": Value.of(moves(owners) if owners and owners.spans else None)}
 
 
 def _read_again(run: JudgedRun, verdict: Verdict) -> Values:
