@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         load,
         load_all,
         quantities,
+        recorded,
         run,
         saved_runs,
         scenario,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "analysis", "campaign", "capacity", "compare", "conditions", "crash", "detection", "example_recording", "load",
-    "load_all", "plot", "quantities", "run", "saved_runs", "scenario", "scoring", "signals", "summarize", "tables",
-    "write_report",
+    "load_all", "plot", "quantities", "recorded", "run", "saved_runs", "scenario", "scoring", "signals", "summarize",
+    "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -55,8 +56,8 @@ _MODULES = {
 }
 _FUNCTIONS = dict.fromkeys(
     (
-        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run",
-        "saved_runs", "scenario", "summarize", "write_report",
+        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "recorded",
+        "run", "saved_runs", "scenario", "summarize", "write_report",
     ),
     "factorylab.api",
 )  # fmt: skip

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Runs = str | Iterable[AnyRun]
 
 __all__ = [
-    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "run", "saved_runs",
-    "scenario", "summarize", "write_report",
+    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "quantities", "recorded", "run",
+    "saved_runs", "scenario", "summarize", "write_report",
 ]  # fmt: skip
 
 
@@ -59,26 +59,24 @@ def runs_of(words: str) -> tuple[list[AnyRun], dict[str, str]]:
     if wrong := [name for name, equals, word in pairs if not (name and equals and word)]:
         raise UsageError(f"{words!r}: write @name=value, not @{wrong[0]}")
     named = [sets] if Path(sets).exists() else sets.split(",")
-    folders, recorded = _named(named)
+    folders, found = _named(named)
     paths = sorted({folder.path for folder in folders}, key=lambda path: path.name)
-    return [*map(opened, paths), *recorded], {name: word for name, _, word in pairs}
+    return [*map(opened, paths), *found], {name: word for name, _, word in pairs}
 
 
 def _named(words: Iterable[str]) -> tuple[list[RunFolder], list[RecordedRun]]:
     """The folders that the words name, and the runs in campaigns' files."""
-    from factorylab.audit.sets.recorded import recorded_runs
-    from factorylab.history import campaign_file
     from factorylab.history.run_sets import campaign_of, find_all
 
     results = load_settings().results
     folders: list[RunFolder] = []
-    recorded: list[RecordedRun] = []
+    found: list[RecordedRun] = []
     for word in words:
-        if path := campaign_of(results, word):
-            recorded += recorded_runs(campaign_file.read(path))
+        if campaign_of(results, word):
+            found += recorded(word)
         else:
             folders += find_all(results, word)
-    return folders, recorded
+    return folders, found
 
 
 def load_all(runs: str) -> list[JudgedRun]:
@@ -96,6 +94,23 @@ def load_all(runs: str) -> list[JudgedRun]:
     if len(judged) < len(found):
         raise UsageError(f"{runs!r} holds numbers of runs, not the runs: take lab.quantities, summarize or compare")
     return judged
+
+
+def recorded(campaign: str) -> list[RecordedRun]:
+    """The runs in a campaign's file: its path, or "campaign-NAME" under results/. They have numbers and conditions, and
+    no history.
+
+    Raises:
+        UsageError: there is no such file, or it is none.
+    """
+    from factorylab.audit.sets.recorded import recorded_runs
+    from factorylab.history import campaign_file
+    from factorylab.history.run_sets import campaign_of
+
+    path = campaign_of(load_settings().results, campaign)
+    if path is None:
+        raise UsageError(f"{campaign!r} is no campaign: write campaign-NAME, or the path of a .jsonl file")
+    return recorded_runs(campaign_file.read(path))
 
 
 def _finished(runs: str) -> list[AnyRun]:

@@ -32,7 +32,7 @@ LEADER_ONLY, ALSO_CONTROLLER = "leader:0-controller-coordinator", "leader:0+cont
 ALSO_COORDINATOR, FOLLOWER_ONLY = "leader:0-controller+coordinator", "follower:0-leader-controller-coordinator"
 SESSION_GUESS = (8.5, 9.5)  # broker.session.timeout.ms is 9 s, heartbeats come each 2 s
 SESSION = "`broker.session.timeout.ms`"
-MEMBER_SESSION = "`session.timeout.ms` of the consumer"
+MEMBER_SESSION = "the consumer's `session.timeout.ms=6000` here, 45 s by default"
 BROKERS_MEMBER_SESSION = "`group.consumer.session.timeout.ms` of the broker: the client has no say"
 
 
@@ -55,7 +55,7 @@ FACTS: tuple[Fact, ...] = (
         "the same, and it is the active controller",
         "9 s, its session",
         SESSION_GUESS, "ack_gap.0", "failover", _failover("kill", ALSO_CONTROLLER),
-        f"{SESSION}; controllers of their own (`process.roles`): a new one grants a dead broker a full new session",
+        f"{SESSION}; controllers of their own (`process.roles=controller`): a new one grants a dead broker a full new session",
     ),
     Fact(
         "the same, and it coordinates the group: no reading of partition 0 stored",

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from factorylab.analysis.statistics.location import median, median_interval
-from factorylab.audit.judged import JudgedRun
 from factorylab.audit.sets.compare import label
 from factorylab.audit.sets.quantities import known
+from factorylab.audit.sets.recorded import AnyRun
 from factorylab.audit.sets.run_set import RunSet, by_cell
 from factorylab.core.errors import UsageError
 from factorylab.report.plots.style import BLACK, BLUE, ORANGE, Picture, settled, styled
@@ -18,7 +18,7 @@ from factorylab.report.plots.style import BLACK, BLUE, ORANGE, Picture, settled,
 BESIDE = 0.22  # the interval stands so much above its runs, of a row's height
 
 
-def spread(runs: Iterable[JudgedRun], quantity: str) -> Picture:
+def spread(runs: Iterable[AnyRun], quantity: str) -> Picture:
     """A row for each scenario with its parameters, a mark for each run.
 
     Raises:
