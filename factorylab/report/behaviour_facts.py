@@ -55,7 +55,7 @@ FACTS: tuple[Fact, ...] = (
         "the same, and it is the active controller",
         "9 s, its session",
         SESSION_GUESS, "ack_gap.0", "failover", _failover("kill", ALSO_CONTROLLER),
-        f"{SESSION}; controllers of their own (`process.roles=controller`): a new one grants a dead broker a full new session",
+        f"{SESSION}; controllers apart (`process.roles=controller`): a new one grants a dead broker a full new session",
     ),
     Fact(
         "the same, and it coordinates the group: no reading of partition 0 stored",
