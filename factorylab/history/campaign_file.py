@@ -15,18 +15,22 @@ from pathlib import Path
 import msgspec
 
 from factorylab.core.errors import UsageError
+from factorylab.scenarios.model import Scenario
 
 FOLDER, ENDING = "campaigns", ".jsonl"
 DIGITS = 12
-Plain = str | int | float | bool | None
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="experiment"):
-    """What was declared, by dotted names; `experiment` is its digest."""
+    """What was declared: a whole scenario as plain data, defaults included; `experiment` is its digest."""
 
     experiment: str
-    title: str
-    declared: dict[str, Plain]
+    scenario: dict[str, object]
+
+    @classmethod
+    def of(cls, scenario: Scenario) -> Experiment:
+        plain = scenario.model_dump(mode="json")
+        return cls(experiment=digest(plain), scenario=plain)
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="run", omit_defaults=True):
@@ -64,14 +68,14 @@ class CampaignFile:
 
     def text(self) -> bytes:
         """The file."""
-        experiments = sorted(self.experiments.values(), key=lambda e: (e.title, e.experiment))
+        experiments = [self.experiments[key] for key in sorted(self.experiments)]
         rows: list[Experiment | RunRow] = [*experiments, *(self.runs[name] for name in sorted(self.runs))]
         return b"".join(msgspec.json.encode(row, order="sorted") + b"\n" for row in rows)
 
 
-def digest(title: str, declared: Mapping[str, Plain]) -> str:
+def digest(scenario: Mapping[str, object]) -> str:
     """What an experiment is known by: it changes with all that was declared."""
-    return sha256(json.dumps([title, declared], sort_keys=True).encode()).hexdigest()[:DIGITS]
+    return sha256(json.dumps(scenario, sort_keys=True).encode()).hexdigest()[:DIGITS]
 
 
 def path_of(results: Path, name: str) -> Path:
@@ -93,7 +97,7 @@ def read(path: Path) -> CampaignFile:
             raise UsageError(f"{path}, line {number}: {name} stands there before, with other results: keep one of them")
     if unknown := sorted({run.experiment for run in runs.values()} - experiments.keys()):
         raise UsageError(f"{path}: no line says what was declared in the experiment {', '.join(unknown)}")
-    if wrong := sorted(key for key, e in experiments.items() if digest(e.title, e.declared) != key):
+    if wrong := sorted(key for key, e in experiments.items() if digest(e.scenario) != key):
         raise UsageError(f"{path}: what the experiment {', '.join(wrong)} declared was changed by hand")
     return CampaignFile(experiments, runs)
 

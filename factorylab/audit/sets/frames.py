@@ -48,8 +48,8 @@ def conditions_of(runs: Iterable[AnyRun]) -> pd.DataFrame:
 
 def _conditions(run: AnyRun) -> tuple[str, dict[str, object]]:
     if isinstance(run, RecordedRun):
-        return run.run_id, {**run.experiment.declared, **run.row.met}
-    return run.folder.run_id, {**declared_values(run), **met(run)}
+        return run.run_id, {**run.declared_values, **run.row.met}
+    return run.folder.run_id, {**declared_values(run.scenario), **met(run)}
 
 
 def summary_frame(told: Iterable[Summary]) -> pd.DataFrame:

@@ -13,7 +13,8 @@ from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.model.verdict import NOT_RECORDED, Verdict
 from factorylab.audit.sets import conditions
 from factorylab.audit.sets.quantities import INVALID, QUANTITIES, Value, quantities
-from factorylab.history.campaign_file import CampaignFile, Experiment, Plain, RunRow, digest
+from factorylab.history.campaign_file import CampaignFile, Experiment, RunRow
+from factorylab.scenarios.model import Scenario, scenario_from
 
 DIGITS = 6  # after the comma: microseconds
 
@@ -34,18 +35,32 @@ class RecordedRun:
     def run_id(self) -> str:
         return self.row.run.rpartition("-")[2]
 
+    @cached_property
+    def scenario(self) -> Scenario:
+        """What was declared; a key that is younger than the run has its default.
+
+        Raises:
+            ScenarioError: this factorylab does not take it.
+        """
+        return scenario_from(self.experiment.scenario, f"{self.name} in a campaign's file")
+
     @property
     def title(self) -> str:
-        return self.experiment.title
+        return self.scenario.title
 
     @property
     def invalid(self) -> bool:
         return self.row.verdict == INVALID
 
     @cached_property
+    def declared_values(self) -> dict[str, object]:
+        """As `conditions.declared_values` has them of a run."""
+        return conditions.declared_values(self.scenario)
+
+    @cached_property
     def declared(self) -> dict[str, str]:
         """As `conditions.declared` has it of a run."""
-        return {name: str(value) for name, value in self.experiment.declared.items()}
+        return conditions.in_words(self.declared_values)
 
     @cached_property
     def values(self) -> dict[str, Value]:
@@ -77,9 +92,7 @@ def row_of(run: JudgedRun) -> tuple[Experiment, RunRow]:
     Raises:
         ScenarioError: its scenario cannot be read.
     """
-    verdict, declared, title = verdict_of(run), conditions.declared_values(run), run.scenario.title
-    plain = {name: value if isinstance(value, Plain) else str(value) for name, value in declared.items()}
-    experiment = Experiment(experiment=digest(title, plain), title=title, declared=plain)
+    verdict, experiment = verdict_of(run), Experiment.of(run.scenario)
     row = RunRow(
         run=run.folder.path.name,
         experiment=experiment.experiment,

@@ -7,18 +7,19 @@ from pathlib import Path
 import pytest
 
 from factorylab.core.errors import UsageError
-from factorylab.history.campaign_file import CampaignFile, Experiment, RunRow, digest, read, write
+from factorylab.history.campaign_file import CampaignFile, Experiment, RunRow, read, write
+from factorylab.scenarios.model import scenario_from
 
 
-def experiment(**declared: str | int) -> Experiment:
-    return Experiment(experiment=digest("loss", declared), title="loss", declared=dict(declared))
+def experiment(rate: int) -> Experiment:
+    return Experiment.of(scenario_from({"name": "loss", "workload": {"rate_per_s": rate}}, "test"))
 
 
 def row(name: str, of: Experiment, **values: float) -> tuple[Experiment, RunRow]:
     return of, RunRow(run=name, experiment=of.experiment, began_wall_ns=1, verdict="PASS", values=values)
 
 
-ONE, TWO = experiment(rate=1), experiment(rate=2)
+ONE, TWO = experiment(111), experiment(222)
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -50,7 +51,7 @@ def test_two_files_put_together_by_git_are_one(tmp_path: Path) -> None:
         (lambda text: text + text.replace(b'"lost":1.0', b'"lost":2.0'), "stands there before, with other results"),
         (lambda text: b"<<<<<<< ours\n" + text, "line 1 is no row of a campaign"),
         (lambda text: text.splitlines(keepends=True)[1], "no line says what was declared"),
-        (lambda text: text.replace(b'"rate":1', b'"rate":7'), "changed by hand"),
+        (lambda text: text.replace(b'"rate_per_s":111', b'"rate_per_s":777'), "changed by hand"),
         (lambda text: text.replace(b'"is":"run"', b'"is":"walk"'), "line 2 is no row of a campaign"),
     ],
 )  # fmt: skip

@@ -9,17 +9,18 @@ import pytest
 from factorylab.audit.sets.quantities import known
 from factorylab.audit.sets.recorded import RecordedRun, recorded_runs
 from factorylab.history import campaign_file
-from factorylab.history.campaign_file import Experiment, RunRow, digest
+from factorylab.history.campaign_file import Experiment, RunRow
 from factorylab.report.behaviour import page
 from factorylab.report.behaviour_facts import FACTS, Fact
+from factorylab.scenarios.model import scenario_from
 from tests.support.places import ROOT
 
 FACT = Fact("a broker dies", "9 s", (8, 10), "ack_gap.0", "failover", {"faults.0.kind": "kill"}, "patience")
 
 
 def run(number: int, seconds: float | None, kafka: str = "4.3.1", kind: str = "kill", **more: object) -> RecordedRun:
-    declared = {"faults.0.kind": kind, "workload.seed": number}
-    made = Experiment(experiment=digest("loss", declared), title="loss", declared=declared)
+    fault = {"kind": kind, "target": "leader:0"}
+    made = Experiment.of(scenario_from({"name": "loss", "workload": {"seed": number}, "faults": [fault]}, "test"))
     row = RunRow(
         run=f"20260101T00000{number}Z-00000{number}",
         experiment=made.experiment,
