@@ -40,8 +40,8 @@ def _failover(kind: str, target: str) -> dict[str, str]:
     return {"faults.0.kind": kind, "faults.0.target": target}
 
 
-def _member(kind: str, protocol: str) -> dict[str, str]:
-    return {"faults.0.kind": kind, "clients.protocol": protocol}
+def _member(kind: str, protocol: str, static: bool = False) -> dict[str, str]:
+    return {"faults.0.kind": kind, "clients.protocol": protocol, "clients.static_members": str(static)}
 
 
 FACTS: tuple[Fact, ...] = (
@@ -116,6 +116,12 @@ FACTS: tuple[Fact, ...] = (
         "as soon as the partitions have an owner",
         (5, 8), "recovery", "protocols", _member("kill", "consumer"),
         f"{BROKERS_MEMBER_SESSION}; `group.consumer.heartbeat.interval.ms`",
+    ),
+    Fact(
+        "a static consumer (range) is ended by SIGTERM and comes back after 12 s: a partition without an owner",
+        "a moment: it leaves in order",
+        (0, 2), "unowned", "protocols", _member("terminate", "range", static=True),
+        "no `group.instance.id` where members go for longer than a restart takes: a static member leaves no group",
     ),
     Fact(
         "a leader that confirms alone (acks=1) is cut off: acknowledged readings that are gone",

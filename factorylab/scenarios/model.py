@@ -201,6 +201,10 @@ class Clients(Model):
     )
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
+    static_members: bool = Field(
+        default=False,
+        description="each processor is a static member by its name (group.instance.id): it leaves no group",
+    )
     producer: Overrides = {}
     consumer: Overrides = {}
 

@@ -69,6 +69,14 @@ def test_a_younger_quantity_was_not_recorded(recorded: list[RecordedRun]) -> Non
     assert run.values["offered"] == Value(None, missing="not recorded") and run.values["lost"].value == 0
 
 
+def test_a_younger_key_has_its_default(recorded: list[RecordedRun]) -> None:
+    """A run that was recorded before a key of scenarios was there belongs to the cell of the key's default."""
+    old = next(run for run in recorded if not run.invalid)
+    scenario = {**old.experiment.scenario, "clients": {"processors": 2}}
+    run = RecordedRun(msgspec.structs.replace(old.experiment, scenario=scenario), old.row)
+    assert run.declared["clients.linger_ms"] == "20.0" and run.declared == old.declared
+
+
 def test_conditions_are_the_runs(runs: list[JudgedRun], recorded: list[RecordedRun]) -> None:
     """Declared and met conditions of a run are the same in both forms, so that `@name=value` picks the same."""
     by_id = {run.run_id: conditions_of(run) for run in recorded if not run.invalid}
