@@ -30,7 +30,7 @@ class Fact:
 
 LEADER_ONLY, ALSO_CONTROLLER = "leader:0-controller-coordinator", "leader:0+controller-coordinator"
 ALSO_COORDINATOR, FOLLOWER_ONLY = "leader:0-controller+coordinator", "follower:0-leader-controller-coordinator"
-SESSION_GUESS = (8.5, 9.5)  # broker.session.timeout.ms is 9 s, heartbeats come each 2 s
+SESSION_GUESS = (7, 9.5)  # broker.session.timeout.ms, 9 s, from the last heartbeat on, which is up to 2 s old
 SESSION = "`broker.session.timeout.ms`"
 MEMBER_SESSION = "the consumer's `session.timeout.ms=6000` here, 45 s by default"
 BROKERS_MEMBER_SESSION = "`group.consumer.session.timeout.ms` of the broker: the client has no say"
@@ -52,13 +52,13 @@ FACTS: tuple[Fact, ...] = (
         f"{SESSION}; the producer adds the time until it asks who leads now",
     ),
     Fact(
-        "the same, and it is the active controller",
+        "a leader that is the active controller is killed: no acknowledgement of partition 0 (acks=all)",
         "9 s, its session",
         SESSION_GUESS, "ack_gap.0", "failover", _failover("kill", ALSO_CONTROLLER),
         f"{SESSION}; controllers apart (`process.roles=controller`): a new one grants a dead broker a full new session",
     ),
     Fact(
-        "the same, and it coordinates the group: no reading of partition 0 stored",
+        "a leader that coordinates the group is killed: no reading of partition 0 stored",
         "9 s, its session",
         SESSION_GUESS, "stores_stalled.0", "failover", _failover("kill", ALSO_COORDINATOR),
         SESSION,
@@ -112,10 +112,10 @@ FACTS: tuple[Fact, ...] = (
         BROKERS_MEMBER_SESSION,
     ),
     Fact(
-        "a consumer is killed (KIP-848) and comes back: service is whole again",
-        "as soon as the partitions have an owner",
+        "a consumer is killed (KIP-848) and comes back after 12 s: from the kill to the end of the last stall",
+        "6 s: its return stops nobody",
         (5, 8), "recovery", "protocols", _member("kill", "consumer"),
-        f"{BROKERS_MEMBER_SESSION}; `group.consumer.heartbeat.interval.ms`",
+        "`group.consumer.heartbeat.interval.ms`: the partition that it gets is given up and taken at heartbeats",
     ),
     Fact(
         "a static consumer (range) is ended by SIGTERM and comes back after 12 s: a partition without an owner",

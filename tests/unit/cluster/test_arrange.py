@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,8 +13,11 @@ from factorylab.cluster.admin import PartitionView
 from factorylab.cluster.faults.arrange import Moves, Placement, fewest_moves
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.core.errors import LabError, ScenarioError, WaitTimeout
+from factorylab.core.names import Names
+from factorylab.execution import runner
+from factorylab.execution.runner import Experiment
 from factorylab.scenarios.catalog import build
-from factorylab.scenarios.model import scenario_from
+from factorylab.scenarios.model import Scenario, scenario_from
 from factorylab.scenarios.targets import TargetParts, parts
 
 BROKERS = (1, 2, 3)
@@ -133,3 +138,49 @@ def test_one_target_has_chosen_roles() -> None:
     with pytest.raises(ScenarioError, match="only one target of a scenario"):
         scenario_from({"name": "two", "faults": faults}, "two")
     assert len(scenario_from({"name": "same", "faults": faults[:1] * 2}, "same").faults) == 2
+
+
+@dataclass
+class Begun:
+    """What of a run's beginning arranges roles."""
+
+    scenario: Scenario
+    said: list[str] = field(default_factory=list)
+    noted: list[dict[str, object]] = field(default_factory=list)
+    waited: int = 0
+
+    def arrange(self) -> None:
+        self.admin, self.names, self.crew = None, Names.of("1f2e3d"), SimpleNamespace(check=None)
+        self.events = SimpleNamespace(note=lambda kind, **detail: self.noted.append({"kind": kind, **detail}))
+        Experiment._arrange_roles(self)  # type: ignore[arg-type]
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def _wait_for_group(self, timeout_s: float, check: object) -> None:
+        self.waited += 1
+
+
+def test_a_run_says_what_it_arranged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the group is there it is arranged for the fault that asks for it, said, and noted."""
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(runner, "arrange", lambda *given: asked.append(given) or "moved")
+    begun = Begun(build("broker_loss", {"target": TARGETS[0]}))
+    begun.arrange()
+    assert asked == [(None, TARGETS[0], "sensor-data-1f2e3d", "sensor-processors-1f2e3d")] and begun.waited == 1
+    assert begun.said == ["moved"] and begun.noted == [
+        {"kind": "roles_arranged", "target": TARGETS[0], "done": "moved"}
+    ]
+
+
+def test_what_cannot_be_arranged_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on, says why, and hits nobody later; one that asks for no roles arranges nothing."""
+
+    def fail(*given: object) -> str:
+        raise LabError("no broker can")
+
+    monkeypatch.setattr(runner, "arrange", fail)
+    begun, other = (Begun(build("broker_loss", {"target": target})) for target in (TARGETS[0], "leader:0"))
+    begun.arrange()
+    other.arrange()
+    assert begun.said == ["not arranged: no broker can"] and (other.said, other.noted, other.waited) == ([], [], 0)
