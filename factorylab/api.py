@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
     from factorylab.analysis.capacity import Capacity
     from factorylab.audit.judged import JudgedRun
+    from factorylab.audit.sets.recorded import AnyRun, RecordedRun
+    from factorylab.history.run_folders import RunFolder
     from factorylab.scenarios.model import Scenario
 
-    Runs = str | Iterable[JudgedRun]
+    Runs = str | Iterable[AnyRun]
 
 __all__ = [
-    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities", "run",
-    "saved_runs", "scenario", "summarize", "write_report",
+    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities",
+    "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
 ]  # fmt: skip
 
 
@@ -46,26 +48,38 @@ def load(run: str | Path) -> JudgedRun:
     return opened(run_folders.find(load_settings().results, str(run)).path)
 
 
-def runs_of(words: str) -> tuple[list[JudgedRun], dict[str, str]]:
+def runs_of(words: str) -> tuple[list[AnyRun], dict[str, str]]:
     """The runs that `words` name, separated by commas, and the conditions that stand behind "@": "broker_loss",
-    "batch-quick@target=controller", "1f2e3d,4c5b6a".
+    "batch-quick@target=controller", "1f2e3d,4c5b6a", "campaign-failover@target=controller".
 
     Raises:
         UsageError: a word fits no run, or a condition has no "=".
     """
     from factorylab.audit.judged import load as opened
-    from factorylab.history.run_sets import find_all
 
     sets, *given = words.split("@")
     pairs = [condition.partition("=") for condition in given]
     if wrong := [name for name, equals, word in pairs if not (name and equals and word)]:
         raise UsageError(f"{words!r}: write @name=value, not @{wrong[0]}")
-    results = load_settings().results
-    folders = [
-        folder for word in ([sets] if Path(sets).exists() else sets.split(",")) for folder in find_all(results, word)
-    ]
+    named = [sets] if Path(sets).exists() else sets.split(",")
+    folders, found = _named(named)
     paths = sorted({folder.path for folder in folders}, key=lambda path: path.name)
-    return [opened(path) for path in paths], {name: word for name, _, word in pairs}
+    return [*map(opened, paths), *found], {name: word for name, _, word in pairs}
+
+
+def _named(words: Iterable[str]) -> tuple[list[RunFolder], list[RecordedRun]]:
+    """The folders that the words name, and the runs in campaigns' files."""
+    from factorylab.history.run_sets import campaign_of, find_all
+
+    results = load_settings().results
+    folders: list[RunFolder] = []
+    found: list[RecordedRun] = []
+    for word in words:
+        if campaign_of(results, word):
+            found += recorded(word)
+        else:
+            folders += find_all(results, word)
+    return folders, found
 
 
 def load_all(runs: str) -> list[JudgedRun]:
@@ -74,13 +88,43 @@ def load_all(runs: str) -> list[JudgedRun]:
     verdict.
 
     Raises:
-        UsageError: none fits.
+        UsageError: none fits, or a campaign's file is named: it holds numbers, and no runs.
     """
-    from factorylab.audit.sets.conditions import declared, fits, met
+    from factorylab.audit.judged import JudgedRun
+
+    found = _finished(runs)
+    judged = [run for run in found if isinstance(run, JudgedRun)]
+    if len(judged) < len(found):
+        raise UsageError(f"{runs!r} holds numbers of runs, not the runs: take lab.quantities, summarize or compare")
+    return judged
+
+
+def recorded(campaign: str) -> list[RecordedRun]:
+    """The runs in a campaign's file: its path, or "campaign-NAME" under results/. They have numbers and conditions, and
+    no history.
+
+    Raises:
+        UsageError: there is no such file, or it is none.
+    """
+    from factorylab.audit.sets.recorded import recorded_runs
+    from factorylab.history import campaign_file
+    from factorylab.history.run_sets import campaign_of
+
+    path = campaign_of(load_settings().results, campaign)
+    if path is None:
+        raise UsageError(f"{campaign!r} is no campaign: write campaign-NAME, or the path of a .jsonl file")
+    return recorded_runs(campaign_file.read(path))
+
+
+def _finished(runs: str) -> list[AnyRun]:
+    """Raises UsageError where none fits."""
+    from factorylab.audit.judged import JudgedRun
+    from factorylab.audit.sets.conditions import fits
+    from factorylab.audit.sets.recorded import conditions_of
 
     named, wanted = runs_of(runs)
-    found = [run for run in named if run.folder.sealed]
-    found = [run for run in found if fits(declared(run) | met(run), wanted)] if wanted else found
+    found = [run for run in named if not isinstance(run, JudgedRun) or run.folder.sealed]
+    found = [run for run in found if fits(conditions_of(run), wanted)] if wanted else found
     if not found:
         raise UsageError(f"no finished run is {runs!r}; see 'factorylab runs'")
     return found
@@ -133,8 +177,8 @@ def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> 
     return comparison_frame(compared(one, other, names or default_names([one, other]), allowed))
 
 
-def _opened(runs: Runs) -> list[JudgedRun]:
-    return load_all(runs) if isinstance(runs, str) else list(runs)
+def _opened(runs: Runs) -> list[AnyRun]:
+    return _finished(runs) if isinstance(runs, str) else list(runs)
 
 
 def _quiet(text: str) -> None:

@@ -28,7 +28,10 @@ from factorylab.scenarios.model import Fault, scenario_from
 
 FULL_ISR_S = 120.0
 
-BROKERS = "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0"
+BROKERS = (
+    "leader:P, follower:P, controller, coordinator or broker:N; P as 0 or sensor-data/0, and behind 0 what else it is, "
+    "as in leader:0-controller; nothing is arranged"
+)
 CONSUMERS = "owner:P (the processor that owns partition P) or processor:N"
 Hold = Annotated[float, typer.Option("--hold", min=0.1, help="seconds until it is healed; Ctrl-C heals it at once")]
 Suffix = Annotated[str, typer.Option("--run", help="the id of a run kept up; default: the standing factory")]

@@ -15,6 +15,7 @@ import typer.core
 from factorylab.cli import (
     anatomy_commands,
     batch_commands,
+    campaign_commands,
     capacity_commands,
     cluster_commands,
     database_commands,
@@ -71,6 +72,7 @@ runs_commands.register(app)
 sets_commands.register(app)
 score_commands.register(app)
 batch_commands.register(app)
+campaign_commands.register(app)
 capacity_commands.register(app)
 fault_commands.register(app)
 predict_commands.register(app)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from factorylab.analysis.statistics.difference import Margin
     from factorylab.audit.judged import JudgedRun
     from factorylab.audit.sets.gate import Gate, Result
+    from factorylab.audit.sets.recorded import AnyRun
     from factorylab.audit.sets.run_set import RunSet
 
 SET = (
     "runs: a run (its path, its id of 6 hex digits, or 'latest'), a scenario's name (all of its runs), a batch "
-    "('batch-quick'), a folder of runs, or several of these with commas; @name=value keeps those with this condition"
+    "('batch-quick'), a recorded campaign ('campaign-failover', or its file), a folder of runs, or several of these "
+    "with commas; @name=value keeps those with this condition"
 )
 Quantities = Annotated[
     list[str] | None,
@@ -100,8 +102,8 @@ def compare(  # noqa: PLR0917 (typer's options)
 
 
 def _compare(
-    a: tuple[list[JudgedRun], dict[str, str]],
-    b: tuple[list[JudgedRun], dict[str, str]],
+    a: tuple[list[AnyRun], dict[str, str]],
+    b: tuple[list[AnyRun], dict[str, str]],
     asked: Asked,
     rules: tuple[dict[str, Margin], list[Gate]],
 ) -> None:
@@ -113,12 +115,14 @@ def _compare(
         Result(compared(one, other, asked.names(one, other), rules[0]), decide(rules[1], one, other))
         for one, other in pairs(_by_cell(*a), _by_cell(*b))
     ]
-    one_each = len(a[0]) == len(b[0]) == 1
+    one_each = _single(a[0]), _single(b[0])
     if asked.as_json:
         typer.echo(_json(results))
+    elif one_each[0] and one_each[1]:
+        typer.echo(_side_by_side(one_each[0], one_each[1], results))
     else:
-        typer.echo(_one_each(a[0], b[0], results) if one_each else "\n\n".join(map(_told, results)))
-    raise typer.Exit(_exit_code(results, may_be_empty=one_each))
+        typer.echo("\n\n".join(map(_told, results)))
+    raise typer.Exit(_exit_code(results, may_be_empty=all(one_each)))
 
 
 def _told(result: Result) -> str:
@@ -127,13 +131,20 @@ def _told(result: Result) -> str:
     return "\n".join([told(result.comparison), *map(gate_line, result.gates)])
 
 
-def _one_each(a: list[JudgedRun], b: list[JudgedRun], results: list[Result]) -> str:
+def _single(runs: list[AnyRun]) -> JudgedRun | None:
+    """The only run, where it is one with its folder."""
+    from factorylab.audit.judged import JudgedRun
+
+    return runs[0] if len(runs) == 1 and isinstance(runs[0], JudgedRun) else None
+
+
+def _side_by_side(a: JudgedRun, b: JudgedRun, results: list[Result]) -> str:
     """Two runs side by side; nothing is tested."""
     from factorylab.audit.kept_verdict import verdict_of
     from factorylab.audit.model.verdict import compare as side_by_side
     from factorylab.audit.sets.compare_text import gate_line
 
-    table = side_by_side(verdict_of(a[0]), verdict_of(b[0])).to_string()
+    table = side_by_side(verdict_of(a), verdict_of(b)).to_string()
     return "\n".join([table, *(gate_line(gate) for result in results for gate in result.gates)])
 
 
@@ -162,14 +173,14 @@ def _asked(quantity: list[str] | None, every: bool, as_json: bool) -> Asked:
     return Asked(quantity, every, as_json)
 
 
-def _named(words: str) -> tuple[list[JudgedRun], dict[str, str]]:
+def _named(words: str) -> tuple[list[AnyRun], dict[str, str]]:
     """The runs that were typed, and the conditions. Raises UsageError where there is none."""
     from factorylab.api import runs_of
 
     return runs_of(words)
 
 
-def _by_cell(runs: list[JudgedRun], conditions: dict[str, str]) -> list[RunSet]:
+def _by_cell(runs: list[AnyRun], conditions: dict[str, str]) -> list[RunSet]:
     from factorylab.audit.sets.run_set import by_cell
 
     return by_cell(runs, conditions, say)

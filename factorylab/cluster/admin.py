@@ -235,8 +235,12 @@ class Admin:
 
     def coordinator(self, group: str) -> int:
         """The broker that coordinates a group: the leader of its partition of the offsets topic."""
+        return self.coordination(group).leader
+
+    def coordination(self, group: str) -> PartitionView:
+        """The partition of the offsets topic whose leader coordinates a group."""
         views = self.partitions(OFFSETS_TOPIC)
-        return views[coordinating_partition(group, len(views))].leader
+        return views[coordinating_partition(group, len(views))]
 
     def controller(self) -> int:
         """The active controller: the leader of the metadata quorum. DescribeCluster does not tell it."""
@@ -246,6 +250,32 @@ class Admin:
     def elect_preferred(self) -> None:
         """Give each partition back to its first replica, so that runs do not start skewed."""
         self._ask("preferred leaders", lambda client: client.elect_leaders(PREFERRED))
+
+    def place(self, topic: str, replicas: Mapping[int, tuple[int, ...]]) -> None:
+        """Give partitions of a topic these replicas, the first of which leads each; `wait_placed` sees it done."""
+
+        def alter(client: KafkaAdminClient) -> None:
+            answer = client.alter_partition_reassignments(
+                {TopicPartition(topic, p): list(r) for p, r in replicas.items()}
+            )
+            if wrong := [error for error in answer.values() if error]:
+                raise wrong[0](topic)
+
+        self._ask(f"replicas of {topic}", alter)
+
+    def wait_placed(self, topic: str, replicas: Mapping[int, tuple[int, ...]], timeout_s: float) -> None:
+        """Until the partitions have these replicas, all in sync, and the first leads."""
+
+        def done() -> bool:
+            views = {view.partition: view for view in self.partitions(topic)}
+            moved = all(set(views[p].replicas) == set(wanted) and views[p].full for p, wanted in replicas.items())
+            if moved and all(views[p].leader == wanted[0] for p, wanted in replicas.items()):
+                return True
+            if moved:
+                self.elect_preferred()
+            return False
+
+        wait_until(done, what=f"the replicas of {topic} to be {dict(replicas)}", timeout_s=timeout_s, every_s=0.2)
 
     def topic_config(self, name: str, changed: Mapping[str, str] | None = None) -> dict[str, str]:
         """Effective configuration of a topic as the cluster reads it back; what was `changed` is in it."""

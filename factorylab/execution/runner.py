@@ -19,6 +19,7 @@ from factorylab.cluster import folders
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cluster
 from factorylab.cluster.database_probe import answer_of
+from factorylab.cluster.faults.arrange import arrange
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
@@ -57,6 +58,7 @@ class Experiment:
     say: Say
     problems: list[str] = field(default_factory=list)
     started: ClockStamp = field(default_factory=stamp)
+    host: manifest.Host = field(default_factory=provenance.host)
 
     def perform(self) -> None:
         """Run the scenario and seal its folder. What ends it early once it runs (an engine, or the whole lab, that went
@@ -132,12 +134,27 @@ class Experiment:
             self._wait_for_readings()
             pause_until(time.monotonic() + backlog_s)
         self.crew.start_processors()
+        self._arrange_roles()
         self.crew.start_probe()
         self._wait_for_group(START_S, self.crew.check)
         wait_until(self.crew.probe_looks, what="the probe's first look", timeout_s=START_S)
         if not backlog_s:
             self._start_fleets()
             self._wait_for_readings()
+
+    def _arrange_roles(self) -> None:
+        """Have a broker with the roles that a fault asks for, before anybody looks. Where that does not come about,
+        the fault finds no target, and the run is no evidence."""
+        chosen = next((fault.target for fault in self.scenario.faults if fault.aim.also), None)
+        if chosen is None:
+            return
+        self._wait_for_group(START_S, self.crew.check)  # with it the topic comes that says who coordinates
+        try:
+            done = arrange(self.admin, chosen, self.names.sensors, self.names.group)
+        except LabError as error:
+            done = f"not arranged: {error}"
+        self.say(done)
+        self.events.note("roles_arranged", target=chosen, done=done)
 
     def _start_fleets(self) -> None:
         self.crew.start_fleets()
@@ -302,7 +319,7 @@ class Experiment:
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
             versions=provenance.versions() | {"kafka": self.kafka},
-            host=provenance.host(),
+            host=self.host,
             seed=self.scenario.workload.seed,
             topics={
                 "sensor-data": self.names.sensors,

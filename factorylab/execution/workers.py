@@ -76,6 +76,7 @@ class Crew:
             consumer_config=self._properties / "consumer.properties",
             protocol=clients.protocol,
             session_timeout_s=clients.session_timeout_s,
+            static_member=clients.static_members,
             steps_dir=self.run.journals if any(fault.step for fault in self.scenario.faults) else None,
         )
 

@@ -169,6 +169,7 @@ class ProcessorConfig(FactoryConfig):
     consumer_config: Path | None = None
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
+    static_member: bool = Field(default=False, description="its name is its group.instance.id")
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30

@@ -88,6 +88,7 @@ def alert_producer(config: ProcessorConfig) -> Settings:
 def processor_consumer(config: ProcessorConfig) -> Settings:
     """The consumer of a processor."""
     own = {**consumer_defaults(config.protocol, config.session_timeout_s), "group.id": config.group}
+    own |= {"group.instance.id": config.worker} if config.static_member else {}
     return _merged(config.bootstrap, config.worker, own, "consumer", config.consumer_config)
 
 

@@ -16,9 +16,12 @@ from factorylab.history.unfinished import not_judged
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """`load` is the load average of the minute before the run; None: it was not recorded."""
+
     cores: int
     memory_bytes: int
     system: str
+    load: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,8 +51,10 @@ def versions() -> dict[str, str]:
 
 
 def host() -> Host:
+    """This host, and how busy it is now."""
     return Host(
         cores=os.cpu_count() or 0,
         memory_bytes=psutil.virtual_memory().total,
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        load=round(os.getloadavg()[0], 2),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from factorylab.core.errors import UsageError
-from factorylab.history import batch_record
+from factorylab.history import batch_record, campaign_file
 from factorylab.history.run_folders import RunFolder, find, list_runs
+
+CAMPAIGN = "campaign-"
 
 
 def find_all(results: Path, word: str) -> list[RunFolder]:
@@ -28,6 +30,23 @@ def find_all(results: Path, word: str) -> list[RunFolder]:
     if not of_scenario and path.is_dir():
         return _below(path)
     return of_scenario or [find(results, word)]
+
+
+def campaign_of(results: Path, word: str) -> Path | None:
+    """The campaign's file that `word` names: its path, or "campaign-NAME". None: it names none.
+
+    Raises:
+        UsageError: there is no campaign of the name.
+    """
+    path = Path(word)
+    if path.suffix == campaign_file.ENDING:
+        return path
+    if not word.startswith(CAMPAIGN):
+        return None
+    path = campaign_file.path_of(results, word.removeprefix(CAMPAIGN))
+    if not path.is_file():
+        raise UsageError(f"there is no campaign {word!r}: {path} is not there; 'factorylab record' makes it")
+    return path
 
 
 def _below(folder: Path) -> list[RunFolder]:

@@ -27,11 +27,11 @@ from factorylab.scenarios.model import (
     Profile,
     Scenario,
     Schedule,
-    Target,
     Topology,
     Workload,
     explain,
 )
+from factorylab.scenarios.targets import Target
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
@@ -86,6 +86,7 @@ def consumer_loss(
     hold_s: Seconds = 12,
     protocol: GroupProtocol = "range",
     session_timeout_s: Number | None = None,
+    static_members: bool = False,
     processors: Whole = 2,
     profile: Profile = "factory",
     rate_per_s: Rate = 2_000,
@@ -93,11 +94,12 @@ def consumer_loss(
 ) -> Scenario:
     """A processor is killed, stopped or frozen, and comes back after `hold_s`."""
     chosen = 6 if session_timeout_s is None and protocol != "consumer" else session_timeout_s
+    members = Clients(protocol=protocol, processors=processors, session_timeout_s=chosen, static_members=static_members)
     return Scenario(
         name="consumer_loss",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, seed=seed),
-        clients=Clients(protocol=protocol, processors=processors, session_timeout_s=chosen),
+        clients=members,
         faults=(Fault(kind=kind, target=target, hold_s=hold_s),),
         objectives=Objectives(shed=0),
     )

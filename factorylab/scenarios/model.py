@@ -43,12 +43,13 @@ from factorylab.core.limits import (
     Whole,
 )
 from factorylab.core.secret_text import SHOWN, is_secret
-from factorylab.core.spelling import NAME, matching
+from factorylab.core.spelling import NAME
 from factorylab.core.vocabulary import AwayFrom, Compression, Direction, GroupProtocol, WorkStep
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
+from factorylab.scenarios.targets import Target, TargetParts, parts
 
 
 def _acks_as_text(value: object) -> object:
@@ -103,15 +104,6 @@ STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
     "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
 }
 """The steps that each kind of processor goes through. A client that commits by itself does so before the store."""
-TARGET_PATTERN = (
-    r"(leader|follower|followers|owner):(\d+|busiest)|controller|coordinator|database|broker:\d+|processor:\d+"
-)
-"""Roles of a target. `leader:0` leads partition 0 of sensor-data; `busiest` is the partition with most records."""
-TARGETS = (
-    "leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; controller, coordinator, "
-    "database, broker:N or processor:N"
-)
-Target = Annotated[str, matching(TARGET_PATTERN, TARGETS), Field(description=TARGETS)]
 PLAYED_BY: dict[str, TargetRole] = {"owner": "processor", "processor": "processor", "database": "database"}
 """What plays the role of a target; a broker plays the others."""
 
@@ -209,6 +201,10 @@ class Clients(Model):
     )
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
+    static_members: bool = Field(
+        default=False,
+        description="each processor is a static member by its name (group.instance.id): it leaves no group",
+    )
     producer: Overrides = {}
     consumer: Overrides = {}
 
@@ -303,8 +299,7 @@ class Fault(Model):
 
     @model_validator(mode="after")
     def _fits_its_target(self) -> Fault:
-        role, _, which = self.target.partition(":")
-        kind = self.declared
+        role, which, kind = self.aim.role, self.aim.which, self.declared
         if self.hits not in kind.roles:
             raise ValueError(f"only a {' or a '.join(kind.roles)} can {kind.name}: take target={kind.roles[0]}")
         if self.step and not (self.hits == "processor" and kind.at_step):
@@ -329,12 +324,17 @@ class Fault(Model):
     @property
     def hits(self) -> TargetRole:
         """What plays its target's role."""
-        return PLAYED_BY.get(self.target.partition(":")[0], "broker")
+        return PLAYED_BY.get(self.aim.role, "broker")
+
+    @property
+    def aim(self) -> TargetParts:
+        """Its target in its parts."""
+        return parts(self.target)
 
     def hides(self, other: Fault) -> bool:
         """Is `other`, seen by its node's being stopped, hidden by this one, which stops what may be the same node?"""
         seen_by_a_stop = other.declared.stops or other.step is not None
-        apart = {self.target.partition(":")[0], other.target.partition(":")[0]} <= {"broker", "processor"}
+        apart = {self.aim.role, other.aim.role} <= {"broker", "processor"}
         overlap = self.at_s < other.at_s + other.hold_s and other.at_s < self.at_s + self.hold_s
         one_node = self.hits == other.hits and not (apart and self.target != other.target)
         return self.declared.stops_in_turns and seen_by_a_stop and overlap and one_node
@@ -400,13 +400,20 @@ class Scenario(Model):
         """A number in a target must be one that the topology or the group has, a step one that the processor has."""
         limits = {"broker": range(1, 4), "processor": range(self.clients.processors)}
         for fault in self.faults:
-            role, _, which = fault.target.partition(":")
+            role, which = fault.aim.role, fault.aim.which
             known = limits.get(role, range(self.topology.partitions))
             if which.isdigit() and int(which) not in known:
                 raise ValueError(f"target {fault.target!r}: the numbers of a {role} go from {known[0]} to {known[-1]}")
             if fault.step and fault.step not in STEPS[self.clients.processor]:
                 steps = ", ".join(STEPS[self.clients.processor])
                 raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_victim_has_chosen_roles(self) -> Scenario:
+        """Roles are arranged before the steady state, for one broker."""
+        if len(chosen := sorted({fault.target for fault in self.faults if fault.aim.also})) > 1:
+            raise ValueError(f"{' and '.join(chosen)}: only one target of a scenario may say what else its broker is")
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from factorylab.analysis.victims import victims
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.model import Scenario
 
 NOT_OF_THE_CELL = ("workload.seed", "objectives.", "expect")
 """What of a scenario changes nothing about how a run goes, or is to differ between repetitions."""
@@ -14,17 +15,27 @@ NOT_OF_THE_CELL = ("workload.seed", "objectives.", "expect")
 
 def declared(run: Run) -> dict[str, str]:
     """The scenario in words, by dotted names: "faults.0.target", "workload.rate_per_s", …"""
-    return {name: str(value) for name, value in declared_values(run).items()}
+    return in_words(declared_values(run.scenario))
 
 
-def declared_values(run: Run) -> dict[str, object]:
+def declared_values(scenario: Scenario) -> dict[str, object]:
     """The same as values: numbers, texts, truth values, None, and lists as texts."""
-    return dict(_flat(run.scenario.model_dump(mode="json")))
+    return dict(_flat(scenario.model_dump(mode="json")))
+
+
+def in_words(declared: Mapping[str, object]) -> dict[str, str]:
+    """The values in words."""
+    return {name: str(value) for name, value in declared.items()}
 
 
 def cell(run: Run) -> dict[str, str]:
     """What repetitions of one experiment have in common: all that was declared but seed, objectives and expectation."""
-    return {name: word for name, word in declared(run).items() if not name.startswith(NOT_OF_THE_CELL)}
+    return of_cell(declared(run))
+
+
+def of_cell(declared: Mapping[str, str]) -> dict[str, str]:
+    """The same of what `declared` gave."""
+    return {name: word for name, word in declared.items() if not name.startswith(NOT_OF_THE_CELL)}
 
 
 def met(run: Run) -> dict[str, str]:

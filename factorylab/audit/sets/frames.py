@@ -2,42 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.sets.compare import Compared, Comparison
 from factorylab.audit.sets.conditions import declared_values, met
-from factorylab.audit.sets.quantities import known, quantities
-from factorylab.audit.sets.run_set import INVALID
+from factorylab.audit.sets.quantities import INVALID, Value, known, quantities
+from factorylab.audit.sets.recorded import AnyRun, RecordedRun
 from factorylab.audit.sets.summary import Bounds, Row, Summary
 
 
-def quantities_of(runs: Iterable[JudgedRun]) -> pd.DataFrame:
+def quantities_of(runs: Iterable[AnyRun]) -> pd.DataFrame:
     """One row for each run and quantity: run (its id), title, quantity, unit, value, censored (the truth is at least
     the value), missing (why there is no value, and "" where there is one). The values of an INVALID run are missing:
     it is evidence of nothing.
     """
-    rows = []
-    for run in runs:
-        verdict = verdict_of(run)
-        for name, value in quantities(run, verdict).items():
-            row = {"run": run.folder.run_id, "title": run.scenario.title, "quantity": name, "unit": known(name).unit}
-            if verdict.verdict == INVALID:
-                rows.append({**row, "value": np.nan, "censored": False, "missing": INVALID})
-            else:
-                rows.append({**row, "value": _nan(value.value), "censored": value.censored, "missing": value.missing})
-    return pd.DataFrame(rows, columns=["run", "title", "quantity", "unit", "value", "censored", "missing"])
+    columns = ["run", "title", "quantity", "unit", "value", "censored", "missing"]
+    return pd.DataFrame([row for run in runs for row in _measured(run)], columns=columns)
 
 
-def conditions_of(runs: Iterable[JudgedRun]) -> pd.DataFrame:
+def _measured(run: AnyRun) -> Iterator[tuple[object, ...]]:
+    run_id, title, invalid, values = _values(run)
+    for name, value in values.items():
+        told = Value(None, missing=INVALID) if invalid else value
+        yield run_id, title, name, known(name).unit, _nan(told.value), told.censored, told.missing
+
+
+def _values(run: AnyRun) -> tuple[str, str, bool, Mapping[str, Value]]:
+    """Its id and title, whether it is INVALID, and its quantities."""
+    if isinstance(run, RecordedRun):
+        return run.run_id, run.title, run.invalid, run.values
+    verdict = verdict_of(run)
+    return run.folder.run_id, run.scenario.title, verdict.verdict == INVALID, quantities(run, verdict)
+
+
+def conditions_of(runs: Iterable[AnyRun]) -> pd.DataFrame:
     """One row a run, by its id; one column for each condition, declared ("workload.rate_per_s") or met
     ("faults.0.roles"). What was declared as a number is one; NaN where a run has no such condition."""
-    rows = {run.folder.run_id: {**declared_values(run), **met(run)} for run in runs}
+    rows = dict(map(_conditions, runs))
     return pd.DataFrame.from_dict(rows, orient="index").infer_objects().rename_axis("run")
+
+
+def _conditions(run: AnyRun) -> tuple[str, dict[str, object]]:
+    if isinstance(run, RecordedRun):
+        return run.run_id, {**run.declared_values, **run.row.met}
+    return run.folder.run_id, {**declared_values(run.scenario), **met(run)}
 
 
 def summary_frame(told: Iterable[Summary]) -> pd.DataFrame:

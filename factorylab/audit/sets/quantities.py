@@ -14,12 +14,21 @@ from functools import partial
 import msgspec
 
 from factorylab.analysis.offered_load import offered_load
+from factorylab.analysis.ownership import (
+    Owners,
+    moves,
+    owned_by_callbacks,
+    owned_by_description,
+    read_again,
+    unowned,
+)
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Recovery, Span
 from factorylab.audit.model.verdict import NOT_OBSERVED, NOT_RECORDED, Verdict, lost
 from factorylab.core.errors import UsageError
 
 NOT_ASKED = "not asked"
+INVALID = "INVALID"  # a verdict, of a run that is evidence of nothing
 NO_FAULT = "no fault"
 IN_SECONDS = {"s": 1.0, "ms": 0.001}
 
@@ -187,8 +196,30 @@ def _kept_per_s(run: JudgedRun, verdict: Verdict) -> Values:
     return {"": Value.of(verdict.limit.kept_per_s)}
 
 
+def _unowned(told: Callable[[JudgedRun], Owners | None], run: JudgedRun, verdict: Verdict) -> Values:
+    """A group that nobody saw owned nothing that anybody knows of."""
+    owners = told(run)
+    if owners is None or not owners.spans:
+        return {"": Value(None, missing=NOT_OBSERVED)}
+    gaps = {p: Span(gap.seconds, gap.censored) for p, gap in unowned(run, owners).items()}
+    return {"": Value.of_span(longest(gaps.values())), **{str(p): Value.of_span(gap) for p, gap in gaps.items()}}
+
+
+def _moved(told: Callable[[JudgedRun], Owners | None], run: JudgedRun, verdict: Verdict) -> Values:
+    owners = told(run)
+    return {"": Value.of(moves(owners) if owners and owners.spans else None)}
+
+
+def _read_again(run: JudgedRun, verdict: Verdict) -> Values:
+    return {"": Value.of(read_again(run) if len(run.reads) else None)}
+
+
+def _host_load(run: JudgedRun, verdict: Verdict) -> Values:
+    return {"": Value.of(run.manifest.host.load, NOT_RECORDED)}
+
+
 READINGS, PER_S = "readings", "readings/s"
-PARTED = ("recovery", "detection", "catch_up", "ack_gap", "acks_stalled", "stores_stalled")
+PARTED = ("recovery", "detection", "catch_up", "ack_gap", "acks_stalled", "stores_stalled", "unowned", "unassigned")
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("recovery", "s", "injection → service back for good", partial(_of_faults, lambda r: r.recovery), True),
     Quantity("detection", "s", "injection → the first reaction", partial(_of_faults, lambda r: r.detection), True),
@@ -197,6 +228,11 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("acks_stalled", "s", "stalls of acknowledgements, summed by partition", partial(_stalled, "acks"), True),
     Quantity("stores_stalled", "s", "stalls of stores, summed by partition", partial(_stalled, "stores"), True),
     Quantity("blind", "s", "longest time that a machine had no alert in time", _blind, True),
+    Quantity("unowned", "s", "longest time of any partition without an owner", partial(_unowned, owned_by_callbacks)),
+    Quantity("unassigned", "s", "the same, the group says", partial(_unowned, owned_by_description)),
+    Quantity("moved", "partitions", "given to another member, members say", partial(_moved, owned_by_callbacks)),
+    Quantity("reassigned", "partitions", "the same, the group says", partial(_moved, owned_by_description)),
+    Quantity("read_again", "records", "polled again after they had been polled before", _read_again),
     Quantity("latency_p50", "s", "median latency of stored readings", partial(_latency, "p50_s"), True),
     Quantity("latency_p99", "s", "99th percentile of the same", partial(_latency, "p99_s"), True),
     Quantity("latency_max", "s", "the longest", partial(_latency, "max_s")),
@@ -221,4 +257,5 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("offered_per_s", PER_S, "offered while it was due, from the steady state on", _offered_per_s),
     Quantity("stored_per_s", PER_S, "stored, from the steady state to the last send", _stored_per_s, True),
     Quantity("kept_per_s", PER_S, "highest rate step that was kept", _kept_per_s),
+    Quantity("host_load", "processes", "load average of the host in the minute before the run", _host_load),
 )  # fmt: skip

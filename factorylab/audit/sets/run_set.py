@@ -10,12 +10,13 @@ from factorylab.analysis.statistics.sample import Sample
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
 from factorylab.audit.sets import conditions
-from factorylab.audit.sets.quantities import Value, quantities
+from factorylab.audit.sets.quantities import INVALID, Value, quantities
+from factorylab.audit.sets.recorded import AnyRun, RecordedRun
 from factorylab.core.errors import ScenarioError, UsageError
 
 Cell = Mapping[str, str]
 Say = Callable[[str], None]
-INVALID, NOT_FINISHED = "INVALID", "not finished"
+NOT_FINISHED = "not finished"
 
 
 @dataclass(frozen=True)
@@ -60,22 +61,26 @@ class RunSet:
         return found
 
 
-def by_cell(runs: Iterable[JudgedRun], wanted: Mapping[str, str] | None = None, say: Say = print) -> list[RunSet]:
+def by_cell(runs: Iterable[AnyRun], wanted: Mapping[str, str] | None = None, say: Say = print) -> list[RunSet]:
     """The runs with the `wanted` conditions, sorted into sets of one cell each. Progress goes to `say`, and so do runs
-    whose scenario cannot be read.
+    whose scenario cannot be read. A run that is named twice, as a folder and as recorded, counts once.
 
     Raises:
         UsageError: no run has the conditions.
     """
     found: dict[tuple[tuple[str, str], ...], list[tuple[str, str, Repetition | str]]] = {}
+    known: set[str] = set()
     for run in runs:
         try:
-            if (taken := _taken(run, wanted or {}, say)) is not None:
-                key = tuple(conditions.cell(run).items())
-                found.setdefault(key, []).append((run.folder.run_id, run.scenario.title, taken))
+            name, title, declared = _named(run)
+            if name not in known and (taken := _taken(run, declared, wanted or {}, say)) is not None:
+                known.add(name)
+                member = (name.rpartition("-")[2], title, taken)
+                found.setdefault(tuple(conditions.of_cell(declared).items()), []).append(member)
         except ScenarioError as error:
             say(f"left out: {error}")
-        run.release()
+        if isinstance(run, JudgedRun):
+            run.release()
     if not found:
         words = " and ".join(f"{name} {word}" for name, word in (wanted or {}).items())
         raise UsageError(f"no run has {words}" if words else "no run can be read")
@@ -96,19 +101,33 @@ def _set(cell: Cell, members: list[tuple[str, str, Repetition | str]]) -> RunSet
     return RunSet(members[0][1], cell, tuple(counted), left_out)
 
 
-def _taken(run: JudgedRun, wanted: Mapping[str, str], say: Say) -> Repetition | str | None:
+def _named(run: AnyRun) -> tuple[str, str, Cell]:
+    """The name of its folder, its title, and what was declared."""
+    if isinstance(run, RecordedRun):
+        return run.name, run.title, run.declared
+    return run.folder.path.name, run.scenario.title, conditions.declared(run)
+
+
+def _taken(run: AnyRun, declared: Cell, wanted: Mapping[str, str], say: Say) -> Repetition | str | None:
     """The run as one that counts, or why it is left out; None where it has not the conditions. What was declared is
     looked at first: to judge a run takes a second."""
-    declared = conditions.declared(run)
     if not conditions.fits(declared, conditions.among(declared, wanted)):
         return None
-    if run.folder.sealed:
-        say(f"judging {run.folder.path.name}")
-    verdict = verdict_of(run) if run.folder.sealed else None
-    if verdict is None or verdict.verdict == INVALID:  # nobody knows what it met
-        return (INVALID if verdict else NOT_FINISHED) if conditions.fits(declared, wanted) else None
-    has = conditions.met(run)
-    if not conditions.fits(declared | has, wanted):
-        return None
+    found = _recorded(run) if isinstance(run, RecordedRun) else _judged(run, say)
+    has = {} if isinstance(found, str) else found.met  # of what does not count nobody knows what it met
+    return found if conditions.fits({**declared, **has}, wanted) else None
+
+
+def _recorded(run: RecordedRun) -> Repetition | str:
+    return INVALID if run.invalid else Repetition(run.run_id, run.row.began_wall_ns, run.values, run.row.met)
+
+
+def _judged(run: JudgedRun, say: Say) -> Repetition | str:
+    if not run.folder.sealed:
+        return NOT_FINISHED
+    say(f"judging {run.folder.path.name}")
+    verdict = verdict_of(run)
+    if verdict.verdict == INVALID:
+        return INVALID
     values = quantities(run, verdict)
-    return Repetition(run.folder.run_id, run.manifest.started_wall_ns, values, has)
+    return Repetition(run.folder.run_id, run.manifest.started_wall_ns, values, conditions.met(run))

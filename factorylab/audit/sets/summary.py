@@ -10,8 +10,8 @@ import pandas as pd
 
 from factorylab.analysis.statistics.location import median, median_interval, restricted_mean
 from factorylab.analysis.statistics.sample import ENOUGH, Interval, Sample
-from factorylab.audit.sets.quantities import QUANTITIES, Value, known
-from factorylab.audit.sets.run_set import INVALID, RunSet
+from factorylab.audit.sets.quantities import INVALID, QUANTITIES, Value, known
+from factorylab.audit.sets.run_set import RunSet
 
 
 class Bounds(msgspec.Struct, frozen=True):

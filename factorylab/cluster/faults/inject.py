@@ -112,7 +112,7 @@ class Timeline:
 
     def _wipe(self, number: int, fault: Fault, node: str) -> None:
         try:
-            gone = self.cluster.wipe(node, self.roles.topic, int(fault.target.partition(":")[2]))
+            gone = self.cluster.wipe(node, self.roles.topic, int(fault.aim.which))
         except LabError as error:
             self._step(number, fault, node, "no_evidence", str(error))
         else:
@@ -126,7 +126,7 @@ class Timeline:
 
         def another() -> bool:
             with suppress(LabError):  # nobody plays it now
-                found[:] = resolve(fault.target, self.roles)
+                found[:] = resolve(f"{fault.aim.role}:{fault.aim.which}", self.roles)
             return bool(found) and not set(found) & set(nodes)
 
         try:

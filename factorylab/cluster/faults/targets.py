@@ -9,6 +9,9 @@
     broker:2       broker 2 (processor:1: processor 1)
     database       PostgreSQL
 
+Behind leader:0 and follower:0 stands what else the broker must be or must not be (see `scenarios.targets`). Where none
+is that now, nobody plays the role: another victim is never taken instead.
+
 While an earlier fault holds, the cluster may be unable to answer: then its last answer counts, and the record says so.
 """
 
@@ -21,6 +24,7 @@ from typing import TypeVar
 from factorylab.cluster.admin import Admin, GroupView, PartitionView
 from factorylab.core.errors import LabError, WaitTimeout
 from factorylab.core.vocabulary import CONTROLS, COORDINATES
+from factorylab.scenarios.targets import TargetParts, parts
 
 T = TypeVar("T")
 UNKNOWN_GROUP = GroupView("Unknown", ())
@@ -103,9 +107,11 @@ def resolve(target: str, roles: Roles) -> tuple[str, ...]:
     """Names of the nodes that play the role now.
 
     Raises:
-        LabError: nobody plays it (no leader, no owner), or the cluster never said who does.
+        LabError: nobody plays it (no leader, no owner, none with the other roles that it must and must not have), or
+            the cluster never said who does.
     """
-    role, _, which = target.partition(":")
+    wanted = parts(target)
+    role, which = wanted.role, wanted.which
     roles.look(*NEEDS.get(role, ("views",)), *(("ends",) if which == "busiest" else ()))
     if role in {"broker", "processor", "database"}:
         return (f"{role}-{which}" if which else role,)
@@ -121,15 +127,34 @@ def resolve(target: str, roles: Roles) -> tuple[str, ...]:
         return (roles.members.owners[partition],)
     if partition not in roles.views:
         raise LabError(f"the cluster did not tell about partition {which} of {roles.topic}")
-    return _replicas(role, roles.views[partition])
+    return _replicas(wanted, roles.views[partition], roles)
 
 
-def _replicas(role: str, view: PartitionView) -> tuple[str, ...]:
+def _replicas(wanted: TargetParts, view: PartitionView, roles: Roles) -> tuple[str, ...]:
     if view.leader < 0:
         raise LabError(f"partition {view.partition} has no leader now")
-    if role == "leader":
-        return (f"broker-{view.leader}",)
-    followers = tuple(f"broker-{r}" for r in view.replicas if r != view.leader)
-    if not followers:
+    played = [view.leader] if wanted.role == "leader" else [r for r in view.replicas if r != view.leader]
+    if not played:
         raise LabError(f"partition {view.partition} has no follower: its only replica leads it")
-    return followers if role == "followers" else followers[:1]
+    if wanted.also:
+        played = _with_roles(wanted, played, roles)
+    return tuple(f"broker-{r}" for r in (played if wanted.role == "followers" else played[:1]))
+
+
+def _with_roles(wanted: TargetParts, played: list[int], roles: Roles) -> list[int]:
+    """Those that have, and have not, the other roles that are wanted, by answers of this moment."""
+    asked = [name for name in ("controller", "coordinator") if name in wanted.also]
+    roles.look(*asked)
+    if old := sorted(roles.stale & {"views", *asked}):
+        raise LabError(f"the cluster did not tell now: {', '.join(old)}; who has the roles would be a guess")
+    has = {
+        "leader": {view.leader for view in roles.views.values()},
+        "controller": {roles.controller},
+        "coordinator": {roles.coordinator},
+    }
+    fit = [r for r in played if all((r in has[name]) == must for name, must in wanted.also.items())]
+    if not fit:
+        each = "; ".join(f"broker-{r} {roles.of(f'broker-{r}')}" for r in played)
+        must = ", ".join(f"{'is' if yes else 'is not'} {name}" for name, yes in wanted.also.items())
+        raise LabError(f"no {wanted.role} of partition {wanted.which} {must} now: {each}")
+    return fit

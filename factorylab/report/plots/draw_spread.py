@@ -8,17 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from factorylab.analysis.statistics.location import median, median_interval
-from factorylab.audit.judged import JudgedRun
-from factorylab.audit.sets.compare import label
 from factorylab.audit.sets.quantities import known
+from factorylab.audit.sets.recorded import AnyRun
 from factorylab.audit.sets.run_set import RunSet, by_cell
 from factorylab.core.errors import UsageError
 from factorylab.report.plots.style import BLACK, BLUE, ORANGE, Picture, settled, styled
 
+LINE_INCHES, ROW_LINES = 0.2, 3
 BESIDE = 0.22  # the interval stands so much above its runs, of a row's height
 
 
-def spread(runs: Iterable[JudgedRun], quantity: str) -> Picture:
+def spread(runs: Iterable[AnyRun], quantity: str) -> Picture:
     """A row for each scenario with its parameters, a mark for each run.
 
     Raises:
@@ -29,21 +29,28 @@ def spread(runs: Iterable[JudgedRun], quantity: str) -> Picture:
 
 def spread_of_sets(sets: Sequence[RunSet], quantity: str) -> Picture:
     """The same of sets."""
-    unit, shown = known(quantity).unit, [one for one in sets if len(one.sample(quantity))]
+    unit, shown = known(quantity).unit, sorted((one for one in sets if len(one.sample(quantity))), key=_words)
     if not shown:
         raise UsageError(f"no run observed {quantity}")
     with styled():
-        picture = Picture(figsize=(8, 1.3 + 0.55 * len(shown)))
+        lines = sum(max(_words(one).count("\n") + 1, ROW_LINES) for one in shown)
+        picture = Picture(figsize=(8, 1.3 + LINE_INCHES * lines))
         ax = picture.subplots()
         for row, one in enumerate(shown):
             _row(ax, row, one, quantity)
-        ax.set_yticks(range(len(shown)), [label(one) for one in shown])
+        ax.set_yticks(range(len(shown)), [_words(one) for one in shown])
         ax.set(ylim=(len(shown) - 0.4, -0.6), xlabel=unit, title=f"{quantity}: {known(quantity).means}")
         ax.set_xlim(left=0)
         marks, words = ax.get_legend_handles_labels()
         named = dict(zip(words, marks, strict=True))
         picture.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)
         return settled(picture)
+
+
+def _words(one: RunSet) -> str:
+    """A set in lines, which leave the figure its room; conditions by the ends of their names."""
+    unlike = (f"{name.rpartition('.')[2]} {word}" for name, word in one.unlike.items())
+    return "\n".join([f"{one.title}, n={len(one.runs)}", *unlike])
 
 
 def _row(ax: Axes, row: int, one: RunSet, quantity: str) -> None:

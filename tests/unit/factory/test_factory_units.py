@@ -178,6 +178,14 @@ def test_the_safe_profile_is_safe() -> None:
     assert not {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"} & set(kip848)
 
 
+@pytest.mark.parametrize("protocol", ["range", "consumer"])
+def test_a_static_member_is_known_by_its_name(protocol: str) -> None:
+    """Asked for, its worker's name is its instance id with either protocol; otherwise it has none."""
+    one, other = (processor(protocol=protocol, worker="processor-7", static_member=given) for given in (True, False))
+    assert profiles.processor_consumer(one)["group.instance.id"] == "processor-7"
+    assert "group.instance.id" not in profiles.processor_consumer(other)
+
+
 @pytest.mark.parametrize("seconds", [9, 14])
 def test_a_session_that_the_broker_decides_is_refused(seconds: float) -> None:
     """With the protocol `consumer` any session timeout is refused, the usual one too; the classic ones take 20 s."""

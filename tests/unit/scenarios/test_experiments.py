@@ -14,10 +14,11 @@ from tests.support.places import ROOT
 
 EXPERIMENTS = ROOT / "experiments"
 BATCHES = sorted(EXPERIMENTS.glob("*.yaml"))
+CAMPAIGNS = sorted((EXPERIMENTS / "campaigns").glob("*.yaml"))
 FILES = sorted((EXPERIMENTS / "scenarios").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("file", BATCHES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*BATCHES, *CAMPAIGNS], ids=lambda file: file.name)
 def test_every_batch_validates(file: Path) -> None:
     """All runs of a committed batch are valid, and the batch is called like its file."""
     loaded = batch.load_batch(file)
@@ -41,6 +42,17 @@ def test_quick_and_full_are_there() -> None:
         "control",
     }
     assert len(batch.load_batch(EXPERIMENTS / "quick.yaml").runs) == 4
+
+
+def test_failover_has_every_cause_with_every_role() -> None:
+    """Its victims differ in the roles that they must have and must not have, the same for each cause."""
+    file = EXPERIMENTS / "campaigns" / "failover.yaml"
+    faults = [batch.job_of(entry, file).scenario().faults[0] for entry in batch.load_batch(file).runs]
+    roles = {fault.target for fault in faults}
+    assert all(fault.aim.also.keys() >= {"controller", "coordinator"} for fault in faults) and len(roles) == 5
+    assert {(fault.kind, fault.target) for fault in faults} == {
+        (kind, target) for kind in ("kill", "terminate", "pause", "restart", "partition") for target in roles
+    }
 
 
 def test_the_batch_of_controls_is_whole() -> None:

@@ -1,0 +1,132 @@
+"""What people expect of Kafka, where an experienced guess is easily wrong; `behaviour` holds it against recorded runs.
+
+A fact holds no measured number. Its guess is what is usually said; whether it is right, the runs tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`expected` in words, and as a range of `quantity` in its unit. `campaign` and `where` name the runs, as in
+    `campaign-failover@faults.0.kind=kill`; `set_` says which setting governs it."""
+
+    situation: str
+    expected: str
+    guess: tuple[float, float]
+    quantity: str
+    campaign: str
+    where: Mapping[str, str]
+    set_: str
+
+    @property
+    def runs(self) -> str:
+        """The runs as a word of the command line."""
+        return "@".join([f"campaign-{self.campaign}", *(f"{name}={word}" for name, word in self.where.items())])
+
+
+LEADER_ONLY, ALSO_CONTROLLER = "leader:0-controller-coordinator", "leader:0+controller-coordinator"
+ALSO_COORDINATOR, FOLLOWER_ONLY = "leader:0-controller+coordinator", "follower:0-leader-controller-coordinator"
+SESSION_GUESS = (7, 9.5)  # broker.session.timeout.ms, 9 s, from the last heartbeat on, which is up to 2 s old
+SESSION = "`broker.session.timeout.ms`"
+MEMBER_SESSION = "the consumer's `session.timeout.ms=6000` here, 45 s by default"
+BROKERS_MEMBER_SESSION = "`group.consumer.session.timeout.ms` of the broker: the client has no say"
+
+
+def _failover(kind: str, target: str) -> dict[str, str]:
+    return {"faults.0.kind": kind, "faults.0.target": target}
+
+
+def _member(kind: str, protocol: str, static: bool = False) -> dict[str, str]:
+    return {"faults.0.kind": kind, "clients.protocol": protocol, "clients.static_members": str(static)}
+
+
+FACTS: tuple[Fact, ...] = (
+    Fact(
+        "a broker that only leads is killed: no acknowledgement of partition 0 (acks=all)",
+        "9 s, its session",
+        SESSION_GUESS, "ack_gap.0", "failover", _failover("kill", LEADER_ONLY),
+        f"{SESSION}; the producer adds the time until it asks who leads now",
+    ),
+    Fact(
+        "a leader that is the active controller is killed: no acknowledgement of partition 0 (acks=all)",
+        "9 s, its session",
+        SESSION_GUESS, "ack_gap.0", "failover", _failover("kill", ALSO_CONTROLLER),
+        f"{SESSION}; controllers apart (`process.roles=controller`): a new one grants a dead broker a full new session",
+    ),
+    Fact(
+        "a leader that coordinates the group is killed: no reading of partition 0 stored",
+        "9 s, its session",
+        SESSION_GUESS, "stores_stalled.0", "failover", _failover("kill", ALSO_COORDINATOR),
+        SESSION,
+    ),
+    Fact(
+        "a broker that only follows is killed: no acknowledgement of partition 0 (acks=all)",
+        "nobody notices: the leader lives",
+        (0, 1), "ack_gap.0", "failover", _failover("kill", FOLLOWER_ONLY),
+        f"{SESSION}: acknowledgements wait until the dead follower leaves the ISR",
+    ),
+    Fact(
+        "a broker that only leads is ended by SIGTERM: no acknowledgement of partition 0",
+        "seconds, for the election",
+        (2, 9.5), "ack_gap.0", "failover", _failover("terminate", LEADER_ONLY),
+        "SIGTERM and patience instead of SIGKILL (`controlled.shutdown.enable`, on by default)",
+    ),
+    Fact(
+        "a broker that only leads is frozen (SIGSTOP): no acknowledgement of partition 0",
+        "9 s, as for a dead one",
+        SESSION_GUESS, "ack_gap.0", "failover", _failover("pause", LEADER_ONLY),
+        "`socket.timeout.ms` of the client, 10 s in this lab and 60 s by default: its connection does not break",
+    ),
+    Fact(
+        "a broker that only leads is killed and started again at once: no acknowledgement of partition 0",
+        "the few seconds of its start",
+        (1, 7), "ack_gap.0", "failover", _failover("restart", LEADER_ONLY),
+        f"{SESSION}: it is registered again when its former session is over",
+    ),
+    Fact(
+        "a broker that only leads is cut off from the other brokers: no acknowledgement of partition 0 (acks=all)",
+        "9 s, its session",
+        SESSION_GUESS, "ack_gap.0", "failover", _failover("partition", LEADER_ONLY),
+        "`topic.metadata.refresh.interval.ms` of the producer",
+    ),
+    Fact(
+        "a consumer is killed (range): a partition without an owner",
+        "6 s, its session",
+        (5, 7), "unowned", "protocols", _member("kill", "range"),
+        MEMBER_SESSION,
+    ),
+    Fact(
+        "a consumer is killed (range): a partition without an owner by the group's description",
+        "the same 6 s",
+        (5, 7), "unassigned", "protocols", _member("kill", "range"),
+        "watch members' callbacks or the lag: the description names the dead member until its session is over",
+    ),
+    Fact(
+        "a consumer is killed (KIP-848): a partition without an owner",
+        "6 s, its session",
+        (5, 7), "unowned", "protocols", _member("kill", "consumer"),
+        BROKERS_MEMBER_SESSION,
+    ),
+    Fact(
+        "a consumer is killed (KIP-848) and comes back after 12 s: from the kill to the end of the last stall",
+        "6 s: its return stops nobody",
+        (5, 8), "recovery", "protocols", _member("kill", "consumer"),
+        "`group.consumer.heartbeat.interval.ms`: the partition that it gets is given up and taken at heartbeats",
+    ),
+    Fact(
+        "a static consumer (range) is ended by SIGTERM and comes back after 12 s: a partition without an owner",
+        "a moment: it leaves in order",
+        (0, 2), "unowned", "protocols", _member("terminate", "range", static=True),
+        "no `group.instance.id` where members go for longer than a restart takes: a static member leaves no group",
+    ),
+    Fact(
+        "a leader that confirms alone (acks=1) is cut off: acknowledged readings that are gone",
+        "none: it steps down",
+        (0, 0), "lost", "durability", {"faults.0.kind": "partition", "clients.acks": "1", "topology.profile": "safe"},
+        "`acks=all` with `min.insync.replicas` of 2",
+    ),
+)  # fmt: skip
