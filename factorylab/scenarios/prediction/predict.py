@@ -13,7 +13,7 @@ from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
 from factorylab.scenarios.prediction.situation import Situation, answers_alone
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
 
-MODEL = 12
+MODEL = 13
 """Raised when a formula changes: predictions of different models are not counted together."""
 Formula = Callable[[Situation], list[Quantity]]
 FORMULAS: Mapping[str, Mapping[str, Formula]] = {

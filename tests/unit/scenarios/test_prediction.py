@@ -31,10 +31,12 @@ def test_the_interval_of_a_uniform_time_is_its_middle_95_percent() -> None:
 
 
 def test_a_fencing_is_the_sum_of_two_uniform_waits_and_not_of_their_extremes() -> None:
-    """9 − U(0, 2) + U(0, 1.125): its quantiles are known, and narrower than 7.0 … 10.1."""
+    """9 − U(0, 2) + U(0, 1.125): its quantiles are known, and narrower than 7.0 … 10.1. The check itself takes up to
+    0.15 s more, half of that in the middle."""
     tail = sqrt((1 - COVERAGE) * 2 * 9 / 8)  # of this trapezoid below its 2.5 % quantile
+    low_by, high_by = 7 + tail + 0.075, 9 + 9 / 8 - tail + 0.075
     low, high = span(case(of(named("broker_loss"))), "fencing", "any")
-    assert low == pytest.approx(7 + tail, abs=SLACK_S) and high == pytest.approx(9 + 9 / 8 - tail, abs=SLACK_S)
+    assert low == pytest.approx(low_by, abs=SLACK_S) and high == pytest.approx(high_by, abs=SLACK_S)
 
 
 def test_the_same_settings_give_the_same_prediction() -> None:
