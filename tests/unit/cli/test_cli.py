@@ -22,7 +22,7 @@ __all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtur
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
             "replay", "summary", "compare", "report", "anatomy", "capacity", "trace", "watch", "witness",
-            "dead-letters", "predict")  # fmt: skip
+            "dead-letters", "predict", "behaviour", "record")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
