@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
-SIDE_BY_SIDE := --dist=loadgroup --numprocesses
+SIDE_BY_SIDE := --dist=loadgroup
 unexport PYTHONDONTWRITEBYTECODE  # compiling pandas anew in every process takes longer than most tests
 
 help: ## this list
@@ -31,10 +31,10 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 	@$(LAB) batch experiments/quick.yaml
 
 test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)=3 --nbmake --nbmake-timeout=600 tests notebooks
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=3 --nbmake --nbmake-timeout=600 tests notebooks
 
 test-unit: setup ## the tests that need nothing but this Python
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)=2 -p no:nbmake tests/unit tests/notebooks
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=2 -p no:nbmake tests/unit tests/notebooks
 
 bench: setup ## how fast the whole path is, beside Kafka's own tools and a raw COPY; a quarter of an hour, on a quiet machine
 	@$(BIN)/python -m tests.measure.bench

@@ -152,7 +152,7 @@ def summarize(runs: Runs, *names: str) -> pd.DataFrame:
     from factorylab.audit.sets.run_set import by_cell
     from factorylab.audit.sets.summary import default_names, summary
 
-    return summary_frame(summary(one, names or default_names([one])) for one in by_cell(_opened(runs), say=_quiet))
+    return summary_frame(summary(one, names or default_names([one])) for one in by_cell(_opened(runs)))
 
 
 def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> 
     from factorylab.audit.sets.run_set import by_cell
     from factorylab.audit.sets.summary import default_names
 
-    sets = [by_cell(_opened(runs), say=_quiet) for runs in (a, b)]
+    sets = [by_cell(_opened(runs)) for runs in (a, b)]
     if wrong := next((found for found in sets if len(found) > 1), None):
         raise UsageError(f"runs of several experiments: {'; '.join(map(label, wrong))}")
     (one,), (other,) = sets
@@ -179,10 +179,6 @@ def compare(a: Runs, b: Runs, *names: str, margin: str | Sequence[str] = ()) -> 
 
 def _opened(runs: Runs) -> list[AnyRun]:
     return _finished(runs) if isinstance(runs, str) else list(runs)
-
-
-def _quiet(text: str) -> None:
-    """Where no progress is to be shown."""
 
 
 def predict(wanted: Scenario, run_dir: str | Path = "") -> Styler:
@@ -235,7 +231,7 @@ def write_report(shown: Sequence[JudgedRun], say: Callable[[str], None] | None =
     alike = {folder.path for folder in run_folders.list_runs(results) if folder.path.parent.name in names}
     others = [opened(path) for path in sorted(alike - {run.folder.path for run in shown})]
     cells = [cell(run) for run in shown]
-    sets = [one for one in by_cell([*shown, *others], say=say or _quiet) if one.cell in cells] if others else []
+    sets = [one for one in by_cell([*shown, *others], say=say) if one.cell in cells]
     return build(list(shown), results / "report.html", sets)
 
 

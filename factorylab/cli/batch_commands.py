@@ -87,7 +87,7 @@ def _repeat(job: Job, rounds: int, settings: Settings, *, resume: bool, as_json:
     wanted = batches.repeated(job)
     say(f"{rounds} runs, kept as the batch {batch_record.path_of(settings.results, wanted.name).stem}")
     judged = _finished(wanted, batches.plan(wanted, rounds), [job] * rounds, settings, resume=resume)
-    told = [summary(one, default_names([one])) for one in by_cell(judged, say=lambda _: None)]
+    told = [summary(one, default_names([one])) for one in by_cell(judged)]
     text = msgspec.json.format(msgspec.json.encode(told)).decode() if as_json else "\n\n".join(map(table, told))
     typer.echo(text)
     raise typer.Exit(_worst(judged))
@@ -173,7 +173,7 @@ def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) 
     verdicts = [run.verdict for run in judged]
     out = settings.results / "report.html"
     say("writing the report")
-    build(judged, out, by_cell(judged, say=lambda _: None))
+    build(judged, out, by_cell(judged))
     if as_json:
         typer.echo(msgspec.json.encode(verdicts).decode())
     else:

@@ -45,10 +45,11 @@ def record(
     before = campaign_file.read(path) if path.exists() else campaign_file.CampaignFile()
     words = runs or [batch_record.path_of(results, name).stem]
     found = {run.folder.path.name: run for word in words for run in load_all(word)}
-    after = before.joined(_rows(found.values()))
+    rows = list(_rows(found.values()))
+    after = before.joined(rows)
     campaign_file.write(path, after)
     new = len(after.runs) - len(before.runs)
-    say(f"{path}: {len(after.runs)} runs, {new} of them new, {len(found) - new} recorded anew")
+    say(f"{path}: {len(after.runs)} runs, {new} of them new, {len(rows) - new} recorded anew")
 
 
 def behaviour(

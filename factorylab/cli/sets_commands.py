@@ -85,7 +85,8 @@ def compare(  # noqa: PLR0917 (typer's options)
 ) -> None:
     """Hold runs B against runs A: effect, interval and test of each quantity. Of one run each, the numbers.
 
-    Exit code: 1 where a gate fails or the A/A check does, 4 where a gate is undecided or no run counts, else 0.
+    Exit code: 1 where a gate fails or the A/A check does, 4 where a gate is undecided or a side has no run of an
+    experiment that counts, else 0.
     """
     from factorylab.audit.sets import gate, margins
 
@@ -108,17 +109,18 @@ def _compare(
     rules: tuple[dict[str, Margin], list[Gate]],
 ) -> None:
     from factorylab.audit.sets.compare import compare as compared
-    from factorylab.audit.sets.compare import pairs
+    from factorylab.audit.sets.compare import pairs, unmatched
     from factorylab.audit.sets.gate import Result, decide
 
+    of_a, of_b = _by_cell(*a), _by_cell(*b)
     results = [
         Result(compared(one, other, asked.names(one, other), rules[0]), decide(rules[1], one, other))
-        for one, other in pairs(_by_cell(*a), _by_cell(*b))
+        for one, other in [*pairs(of_a, of_b), *unmatched(of_a, of_b)]
     ]
     one_each = _single(a[0]), _single(b[0])
     if asked.as_json:
         typer.echo(_json(results))
-    elif one_each[0] and one_each[1]:
+    elif one_each[0] and one_each[1] and not (rules[0] or asked.quantities):
         typer.echo(_side_by_side(one_each[0], one_each[1], results))
     else:
         typer.echo("\n\n".join(map(_told, results)))

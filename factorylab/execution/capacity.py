@@ -17,6 +17,7 @@ from factorylab.analysis.rate_search import bracket, next_rate
 from factorylab.analysis.rate_trial import Fired, Trial, trial
 from factorylab.audit.kept_verdict import write_verdict
 from factorylab.cluster.settings import Settings
+from factorylab.core.files import write_durably
 from factorylab.execution.perform import milestones, run
 from factorylab.execution.shared_lab import SharedLab, forget
 from factorylab.history import provenance
@@ -50,9 +51,7 @@ def path_of(results: Path) -> Path:
 
 def write(path: Path, found: Capacity) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    beside.replace(path)
+    write_durably(path, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
 
 def carry_out(plan: CapacityPlan, rate_per_s: float, fleets: int, lab: SharedLab, say: Say) -> Trial:

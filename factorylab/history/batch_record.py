@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from factorylab.core.errors import UsageError
+from factorylab.core.files import write_durably
 
 FILES = "batch-*.json"
 
@@ -41,6 +42,4 @@ def read(path: Path) -> list[Planned]:
 def write(path: Path, done: Sequence[Planned]) -> None:
     """Replace the record in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(done), indent=2))
-    beside.replace(path)
+    write_durably(path, msgspec.json.format(msgspec.json.encode(done), indent=2))

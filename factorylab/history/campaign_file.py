@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from factorylab.core.errors import UsageError
+from factorylab.core.files import write_durably
 from factorylab.scenarios.model import Scenario
 
 FOLDER, ENDING = "campaigns", ".jsonl"
@@ -117,6 +118,4 @@ def _rows(path: Path) -> Iterable[Experiment | RunRow]:
 def write(path: Path, campaign: CampaignFile) -> None:
     """Replace the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    beside.write_bytes(campaign.text())
-    beside.replace(path)
+    write_durably(path, campaign.text())

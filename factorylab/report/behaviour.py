@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from math import inf
 
 from factorylab.analysis.statistics.sample import ENOUGH
+from factorylab.audit.model.verdict import NOT_RECORDED
 from factorylab.audit.sets.conditions import fits
 from factorylab.audit.sets.quantities import known
 from factorylab.audit.sets.recorded import RecordedRun, conditions_of
 from factorylab.audit.sets.run_set import RunSet, by_cell
-from factorylab.audit.sets.summary import Row, number, row
+from factorylab.audit.sets.summary import Row, marked, number, row, span
 from factorylab.report.behaviour_facts import FACTS, Fact
 
 VERSIONS = ("kafka", "confluent-kafka")
@@ -46,13 +48,13 @@ def page(runs: Runs, facts: Iterable[Fact] = FACTS) -> str:
 def _sets(fact: Fact, runs: Runs) -> Iterator[RunSet]:
     """The runs of a fact in which its quantity was observed or should have been, by cell and versions."""
     fitting = [run for run in runs(fact.campaign) if fits(conditions_of(run), fact.where)]
-    for one in by_cell(fitting, say=lambda _: None) if fitting else []:
+    for one in by_cell(fitting) if fitting else []:
         for version in sorted({_versions(run.met) for run in one.runs}):
             yield replace(one, runs=tuple(run for run in one.runs if _versions(run.met) == version))
 
 
 def _versions(met: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {met.get(name, 'not recorded')}" for name in VERSIONS)
+    return ", ".join(f"{name} {met.get(name, NOT_RECORDED)}" for name in VERSIONS)
 
 
 def _row(place: int, fact: Fact, one: RunSet) -> tuple[str, ...]:
@@ -71,31 +73,30 @@ def _row(place: int, fact: Fact, one: RunSet) -> tuple[str, ...]:
 
 def _measured(told: Row) -> str:
     """Median, range and n; below ENOUGH values each of them."""
-    if not told.n or told.least is None or told.most is None:
+    if not told.n:
         return f"not observed ({', '.join(f'{n} {why}' for why, n in told.missing.items())})"
     unit = known(told.quantity).unit
-    each = ", ".join(f"{'> ' * censored}{number(value)}" for value, censored in sorted(told.values))
+    each = ", ".join(map(marked, sorted(told.values)))
     middle = "not reached" if told.median is None else number(told.median)
-    most = f"{'> ' * max(told.values)[1]}{number(told.most)}"
-    words = f"**{middle} {unit}** ({number(told.least)} … {most}), n = {told.n}"
+    words = f"**{middle} {unit}** ({span(told)}), n = {told.n}"
     words = f"{each} {unit}, n = {told.n}" if told.n < ENOUGH else words
     return words + "".join(f", {n} {why}" for why, n in told.missing.items())
 
 
 def _as_expected(fact: Fact, told: Row) -> int:
-    """In how many runs the guess was right; a lower bound is, where it lies in the range."""
+    """In how many runs the guess was right. A lower bound shows nothing of an upper end."""
     low, high = fact.guess
-    return sum(low <= value <= high for value, _ in told.values)
+    return sum(low <= value <= high and (not censored or high == inf) for value, censored in told.values)
 
 
-EVIDENCE = ("", "quantity", "campaign", "left out", "load of the host", "lab", "runs")
+EVIDENCE = ("", "quantity", "campaign", "left out of the cell", "load of the host", "lab", "runs")
 
 
 def _evidence(place: int, fact: Fact, one: RunSet) -> tuple[str, ...]:
     path = f"../results/campaigns/{fact.campaign}.jsonl"
     load = one.sample("host_load").values
     cores = sorted({run.met.get("host.cores", "?") for run in one.runs})
-    busy = f"{number(load.min())} … {number(load.max())}" if len(load) else "not recorded"
+    busy = f"{number(load.min())} … {number(load.max())}" if len(load) else NOT_RECORDED
     return (
         str(place),
         f"`{fact.quantity}`",

@@ -79,7 +79,8 @@ FACTS: tuple[Fact, ...] = (
         "a broker that only leads is frozen (SIGSTOP): no acknowledgement of partition 0",
         "9 s, as for a dead one",
         SESSION_GUESS, "ack_gap.0", "failover", _failover("pause", LEADER_ONLY),
-        "`socket.timeout.ms` of the client, 10 s in this lab and 60 s by default: its connection does not break",
+        f"{SESSION}, then `topic.metadata.refresh.interval.ms` of the producer (10 s in this lab, 300 s by default): "
+        "its connection does not break; at the latest its `socket.timeout.ms` (10 s here, 60 s by default)",
     ),
     Fact(
         "a broker that only leads is killed and started again at once: no acknowledgement of partition 0",
@@ -118,10 +119,12 @@ FACTS: tuple[Fact, ...] = (
         "`group.consumer.heartbeat.interval.ms`: the partition that it gets is given up and taken at heartbeats",
     ),
     Fact(
-        "a static consumer (range) is ended by SIGTERM and comes back after 12 s: a partition without an owner",
+        "a static consumer (range, session 20 s) is ended by SIGTERM and started again after 12 s: a partition without "
+        "an owner",
         "a moment: it leaves in order",
         (0, 2), "unowned", "protocols", _member("terminate", "range", static=True),
-        "no `group.instance.id` where members go for longer than a restart takes: a static member leaves no group",
+        "nobody takes its partitions until it is back, or `session.timeout.ms` is over: no `group.instance.id` where "
+        "members go for longer than a restart takes",
     ),
     Fact(
         "a leader that confirms alone (acks=1) is cut off: acknowledged readings that are gone",

@@ -1,8 +1,8 @@
 """A/A: how often the comparison of runs that differ in nothing shows a difference.
 
 *At random*: the runs are split in two at random many times, and every quantity is compared with Holm's correction, as
-two sets of runs are. A false alarm is a split in which any quantity differs. Runs that are exchangeable cannot give
-more than 1 − CONFIDENCE of them, by construction of the test: more means that the comparison itself is wrong.
+two sets of runs are. A false alarm is a split in which any quantity differs. No runs can give more than
+1 − CONFIDENCE of them but by chance, since the splits are random: more means that the comparison itself is wrong.
 
 *In the order of time*: the first half against the second, and every other run against the rest. This is what tells of
 the machine: where it drifts, the halves differ, and what was measured an hour apart must not be compared on it.

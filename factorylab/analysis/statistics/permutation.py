@@ -111,9 +111,3 @@ def scores(sample: Sample) -> Floats:
     at_risk = len(sample) - np.searchsorted(np.sort(sample.values), times, side="left")
     hazard = np.concatenate([[0.0], np.cumsum(many / at_risk)])
     return np.asarray(hazard[np.searchsorted(times, sample.values, side="right")] - ended, dtype=np.float64)
-
-
-def logrank_p(a: Sample, b: Sample) -> float:
-    """p of the log-rank test by its normal approximation, as scipy has it: to compare with other programs."""
-    made = (stats.CensoredData.right_censored(sample.values, sample.censored) for sample in (a, b))
-    return float(stats.logrank(*made).pvalue)

@@ -56,10 +56,6 @@ class Sample:
     def any_censored(self) -> bool:
         return bool(self.censored.any())
 
-    def pick(self, rows: NDArray[np.intp]) -> Sample:
-        """Some of its values."""
-        return Sample(self.values[rows], self.censored[rows])
-
     def plus(self, shift: float) -> Sample:
         """Each value so much larger."""
         return Sample(self.values + shift, self.censored)

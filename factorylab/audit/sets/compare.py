@@ -8,15 +8,17 @@ where two one-sided tests show that they differ by less, corrected in the same w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 
 from factorylab.analysis.statistics.difference import Effect, Margin, effect, equivalence_p
 from factorylab.analysis.statistics.multiple import holm
-from factorylab.analysis.statistics.permutation import Permutation, permutation, smallest_p
+from factorylab.analysis.statistics.permutation import Permutation, permutation
 from factorylab.analysis.statistics.sample import CONFIDENCE
-from factorylab.audit.sets.run_set import RunSet
+from factorylab.audit.model.verdict import NOT_RECORDED
+from factorylab.audit.sets.run_set import RunSet, told_apart
 from factorylab.audit.sets.summary import Bounds, Row, Summary, summary
 from factorylab.core.errors import UsageError
 
@@ -55,7 +57,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Two cells. `tested` quantities were; `smallest_p` is the least that so many runs can give one of them.
+    """Two cells. `tested` quantities were; `smallest_p` is the least that so many values can give one of them.
     `differs` are the conditions in which the sets differ, with those of A and of B."""
 
     a: Summary
@@ -67,7 +69,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def can_show(self) -> bool:
-        """Whether any difference could be shown with so many runs and quantities."""
+        """Whether any difference could be shown with so many values and quantities."""
         return self.smallest_p * max(self.tested, 1) <= ALPHA
 
 
@@ -90,7 +92,7 @@ def compare(a: RunSet, b: RunSet, names: Iterable[str], margins: Mapping[str, Ma
         b=told_b,
         differs=_differs(a, b),
         tested=len(corrected),
-        smallest_p=smallest_p(len(a.runs), len(b.runs)),
+        smallest_p=min((test.smallest for test in tests.values() if test), default=1.0),
         rows=[
             _compared(
                 (row_a, row_b), tests[row_a.quantity], effect(a.sample(row_a.quantity), b.sample(row_a.quantity)),
@@ -119,7 +121,7 @@ def _differs(a: RunSet, b: RunSet) -> dict[str, tuple[str, str]]:
 
 def _had(one: RunSet, name: str) -> str:
     """A condition of the runs of a set: each word that it has."""
-    return ", ".join(sorted({run.met.get(name, "not recorded") for run in one.runs}))
+    return ", ".join(sorted({run.met.get(name, NOT_RECORDED) for run in one.runs}))
 
 
 def _compared(
@@ -163,7 +165,20 @@ def pairs(of_a: Iterable[RunSet], of_b: Iterable[RunSet]) -> list[tuple[RunSet, 
     return found
 
 
+def unmatched(of_a: Iterable[RunSet], of_b: Iterable[RunSet]) -> list[tuple[RunSet, RunSet]]:
+    """Of several sets those whose cell the other side has not, each against an empty set in its place: that nothing was
+    compared there must not go unseen."""
+    a, b = list(of_a), list(of_b)
+    if len(a) == len(b) == 1:
+        return []
+    found = [(one, _emptied(one)) for one in a if all(one.cell != other.cell for other in b)]
+    return found + [(_emptied(one), one) for one in b if all(one.cell != other.cell for other in a)]
+
+
+def _emptied(one: RunSet) -> RunSet:
+    return replace(one, runs=(), left_out={})
+
+
 def label(one: RunSet) -> str:
     """A set in a few words."""
-    unlike = ", ".join(f"{name} {word}" for name, word in one.unlike.items())
-    return f"{one.title}{f' ({unlike})' * bool(unlike)}, n={len(one.runs)}"
+    return f"{one.title}{f' ({told_apart(one.unlike)})' * bool(one.unlike)}, n={len(one.runs)}"

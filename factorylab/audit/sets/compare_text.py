@@ -51,14 +51,13 @@ def _effect(row: Compared) -> str:
 
 
 def _how(found: Comparison) -> list[str]:
-    n_a, n_b = len(found.a.runs), len(found.b.runs)
     count = "1 quantity was" if found.tested == 1 else f"{found.tested} quantities were"
     lines = [
         f"A and B: medians. {count} tested. ~: no difference is shown at {ALPHA:.0%}, corrected "
         "for all of them by Holm. Intervals are of one quantity each, not corrected.",
     ]
     if found.tested and not found.can_show:
-        least = f"{n_a} + {n_b} runs give no p below {found.smallest_p:.2g}"
+        least = f"the values that they observed give no p below {found.smallest_p:.2g}"
         fewer = ", or name fewer quantities with -q" if found.tested > 1 else ""
         lines.append(f"So few runs can show nothing: {least}, times {found.tested}. Repeat{fewer}.")
     return lines

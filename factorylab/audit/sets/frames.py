@@ -12,6 +12,7 @@ from factorylab.audit.sets.compare import Compared, Comparison
 from factorylab.audit.sets.conditions import declared_values, met
 from factorylab.audit.sets.quantities import INVALID, Value, known, quantities
 from factorylab.audit.sets.recorded import AnyRun, RecordedRun
+from factorylab.audit.sets.run_set import told_apart
 from factorylab.audit.sets.summary import Bounds, Row, Summary
 
 
@@ -61,7 +62,7 @@ def summary_frame(told: Iterable[Summary]) -> pd.DataFrame:
 
 def _summed(one: Summary, row: Row) -> dict[str, object]:
     return {
-        **{"title": one.title, "cell": ", ".join(f"{name} {word}" for name, word in one.unlike.items())},
+        **{"title": one.title, "cell": told_apart(one.unlike)},
         **{"quantity": row.quantity, "unit": row.unit},
         **{"runs": len(one.runs), "invalid": len(one.invalid), "n": row.n, "censored": row.censored},
         **{"median": _nan(row.median), **_bounds(row.interval), "least": _nan(row.least), "most": _nan(row.most)},

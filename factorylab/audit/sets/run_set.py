@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from functools import cached_property
 from factorylab.analysis.statistics.sample import Sample
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.kept_verdict import verdict_of
+from factorylab.audit.model.verdict import NOT_OBSERVED, NOT_RECORDED
 from factorylab.audit.sets import conditions
 from factorylab.audit.sets.quantities import INVALID, Value, quantities
 from factorylab.audit.sets.recorded import AnyRun, RecordedRun
@@ -42,7 +44,7 @@ class RunSet:
 
     def values(self, name: str) -> list[Value]:
         """A quantity in each run."""
-        absent = Value(None, missing="not observed")
+        absent = Value(None, missing=NOT_OBSERVED)
         return [run.values.get(name, absent) for run in self.runs]
 
     def sample(self, name: str) -> Sample:
@@ -55,15 +57,16 @@ class RunSet:
         """Conditions that nobody declared and that differ between the runs: how many runs had which."""
         found: dict[str, dict[str, int]] = {}
         for name in dict.fromkeys(name for run in self.runs for name in run.met):
-            words = [run.met.get(name, "not recorded") for run in self.runs]
+            words = [run.met.get(name, NOT_RECORDED) for run in self.runs]
             if len(set(words)) > 1:
                 found[name] = {word: words.count(word) for word in sorted(set(words))}
         return found
 
 
-def by_cell(runs: Iterable[AnyRun], wanted: Mapping[str, str] | None = None, say: Say = print) -> list[RunSet]:
-    """The runs with the `wanted` conditions, sorted into sets of one cell each. Progress goes to `say`, and so do runs
-    whose scenario cannot be read. A run that is named twice, as a folder and as recorded, counts once.
+def by_cell(runs: Iterable[AnyRun], wanted: Mapping[str, str] | None = None, say: Say | None = None) -> list[RunSet]:
+    """The runs with the `wanted` conditions, sorted into sets of one cell each. Progress goes to `say`. What of a run
+    cannot be read goes there as well, or is a warning. A run that is named twice, as a folder and as recorded, counts
+    once.
 
     Raises:
         UsageError: no run has the conditions.
@@ -78,7 +81,7 @@ def by_cell(runs: Iterable[AnyRun], wanted: Mapping[str, str] | None = None, say
                 member = (name.rpartition("-")[2], title, taken)
                 found.setdefault(tuple(conditions.of_cell(declared).items()), []).append(member)
         except ScenarioError as error:
-            say(f"left out: {error}")
+            (say or warnings.warn)(f"left out: {error}")
         if isinstance(run, JudgedRun):
             run.release()
     if not found:
@@ -88,6 +91,11 @@ def by_cell(runs: Iterable[AnyRun], wanted: Mapping[str, str] | None = None, say
     return [
         replace(one, unlike=_unlike(one, [other.cell for other in sets if other.title == one.title])) for one in sets
     ]
+
+
+def told_apart(unlike: Cell) -> str:
+    """What tells a cell from others of its title, in words."""
+    return ", ".join(f"{name} {word}" for name, word in unlike.items())
 
 
 def _unlike(one: RunSet, cells: list[Cell]) -> Cell:
@@ -108,7 +116,7 @@ def _named(run: AnyRun) -> tuple[str, str, Cell]:
     return run.folder.path.name, run.scenario.title, conditions.declared(run)
 
 
-def _taken(run: AnyRun, declared: Cell, wanted: Mapping[str, str], say: Say) -> Repetition | str | None:
+def _taken(run: AnyRun, declared: Cell, wanted: Mapping[str, str], say: Say | None) -> Repetition | str | None:
     """The run as one that counts, or why it is left out; None where it has not the conditions. What was declared is
     looked at first: to judge a run takes a second."""
     if not conditions.fits(declared, conditions.among(declared, wanted)):
@@ -122,10 +130,11 @@ def _recorded(run: RecordedRun) -> Repetition | str:
     return INVALID if run.invalid else Repetition(run.run_id, run.row.began_wall_ns, run.values, run.row.met)
 
 
-def _judged(run: JudgedRun, say: Say) -> Repetition | str:
+def _judged(run: JudgedRun, say: Say | None) -> Repetition | str:
     if not run.folder.sealed:
         return NOT_FINISHED
-    say(f"judging {run.folder.path.name}")
+    if say:
+        say(f"judging {run.folder.path.name}")
     verdict = verdict_of(run)
     if verdict.verdict == INVALID:
         return INVALID

@@ -11,7 +11,7 @@ import pandas as pd
 from factorylab.analysis.statistics.location import median, median_interval, restricted_mean
 from factorylab.analysis.statistics.sample import ENOUGH, Interval, Sample
 from factorylab.audit.sets.quantities import INVALID, QUANTITIES, Value, known
-from factorylab.audit.sets.run_set import RunSet
+from factorylab.audit.sets.run_set import RunSet, told_apart
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -135,7 +135,7 @@ def headline(told: Summary) -> str:
     left = [f"{len(told.invalid)} INVALID left out"] if told.invalid else []
     left += [f"{len(told.not_finished)} not finished"] if told.not_finished else []
     count = f"{len(told.runs)} run{'s' if len(told.runs) != 1 else ''}"
-    unlike = f" ({', '.join(f'{name} {word}' for name, word in told.unlike.items())})" if told.unlike else ""
+    unlike = f" ({told_apart(told.unlike)})" * bool(told.unlike)
     return ", ".join([f"{told.title}{unlike}: {count}", *left])
 
 
@@ -157,7 +157,7 @@ def _words(row: Row) -> dict[str, str]:
         "n": str(row.n),
         "median": "–" if not row.n else "not reached" if row.median is None else number(row.median),
         "interval": _interval(row),
-        "range": f"{number(row.least)} … {number(row.most)}" if row.least is not None and row.most is not None else "–",
+        "range": span(row) if row.values else "–",
         "censored": str(row.censored),
         "not observed": ", ".join(f"{n} {why}" for why, n in row.missing.items()) or "0",
     }
@@ -172,8 +172,18 @@ def _mean(row: Row) -> str:
 def _interval(row: Row) -> str:
     """The interval with its confidence; below ENOUGH values these themselves."""
     if row.interval is None:
-        return ", ".join(f"{'> ' * censored}{number(value)}" for value, censored in row.values) or "–"
+        return ", ".join(map(marked, row.values)) or "–"
     return bounds(row.interval)
+
+
+def span(row: Row) -> str:
+    """The least and the most of its values."""
+    return f"{marked(min(row.values))} … {marked(max(row.values))}"
+
+
+def marked(value: tuple[float, bool]) -> str:
+    """A value, with the mark of a lower bound where it is censored."""
+    return f"{'> ' * value[1]}{number(value[0])}"
 
 
 def bounds(interval: Bounds) -> str:

@@ -24,21 +24,23 @@ def spread(runs: Iterable[AnyRun], quantity: str) -> Picture:
     Raises:
         UsageError: the quantity is unknown, or no run observed it.
     """
-    return spread_of_sets(by_cell(runs, say=lambda _: None), quantity)
+    return spread_of_sets(by_cell(runs), quantity)
 
 
 def spread_of_sets(sets: Sequence[RunSet], quantity: str) -> Picture:
     """The same of sets."""
-    unit, shown = known(quantity).unit, sorted((one for one in sets if len(one.sample(quantity))), key=_words)
+    unit = known(quantity).unit
+    labelled = ((_words(one, quantity), one) for one in sets if len(one.sample(quantity)))
+    shown = sorted(labelled, key=lambda pair: pair[0])
     if not shown:
         raise UsageError(f"no run observed {quantity}")
     with styled():
-        lines = sum(max(_words(one).count("\n") + 1, ROW_LINES) for one in shown)
+        lines = sum(max(words.count("\n") + 1, ROW_LINES) for words, _ in shown)
         picture = Picture(figsize=(8, 1.3 + LINE_INCHES * lines))
         ax = picture.subplots()
-        for row, one in enumerate(shown):
+        for row, (_, one) in enumerate(shown):
             _row(ax, row, one, quantity)
-        ax.set_yticks(range(len(shown)), [_words(one) for one in shown])
+        ax.set_yticks(range(len(shown)), [words for words, _ in shown])
         ax.set(ylim=(len(shown) - 0.4, -0.6), xlabel=unit, title=f"{quantity}: {known(quantity).means}")
         ax.set_xlim(left=0)
         marks, words = ax.get_legend_handles_labels()
@@ -47,10 +49,11 @@ def spread_of_sets(sets: Sequence[RunSet], quantity: str) -> Picture:
         return settled(picture)
 
 
-def _words(one: RunSet) -> str:
-    """A set in lines, which leave the figure its room; conditions by the ends of their names."""
+def _words(one: RunSet, quantity: str) -> str:
+    """A set and how many of its runs observed the quantity, in lines, which leave the figure its room; conditions by
+    the ends of their names."""
     unlike = (f"{name.rpartition('.')[2]} {word}" for name, word in one.unlike.items())
-    return "\n".join([f"{one.title}, n={len(one.runs)}", *unlike])
+    return "\n".join([f"{one.title}, n={len(one.sample(quantity))}", *unlike])
 
 
 def _row(ax: Axes, row: int, one: RunSet, quantity: str) -> None:
@@ -62,5 +65,7 @@ def _row(ax: Axes, row: int, one: RunSet, quantity: str) -> None:
     if interval is not None and np.isfinite(interval.low):
         end = interval.high if np.isfinite(interval.high) else sample.values.max()
         ax.plot([interval.low, end], [row - BESIDE] * 2, color=BLACK, linewidth=2.5, label="interval of the median")
+        if end != interval.high:
+            ax.plot([end], [row - BESIDE], ">", color=BLACK, label="its end was not reached")
     if np.isfinite(median(sample)):
         ax.plot([median(sample)], [row - BESIDE], "|", color=BLACK, markersize=11, markeredgewidth=2, label="median")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,18 @@ def test_notebooks_read_campaigns(
     assert lab.summarize("campaign-both@name=lossy", "lost")["median"].item() == 2.0
     with pytest.raises(UsageError, match="numbers of runs, not the runs"):
         lab.load_all("campaign-both")
+
+
+def test_a_run_that_cannot_be_read_is_not_recorded_anew(
+    call: Call, saved: tuple[Run, Run], results: Path, tmp_path: Path
+) -> None:
+    """A damaged run is told of and counts for nothing."""
+    copy = results / "damaged" / saved[0].folder.path.name.replace("Z-", "Z-f")[:23]
+    shutil.copytree(saved[0].folder.path, copy)
+    (copy / "raw" / "scenario.json").write_text("{")
+    _, _, said = call("record", "some", "whole", str(copy), "--to", str(tmp_path / "some.jsonl"))
+    shutil.rmtree(copy.parent)
+    assert "left out" in said and "1 runs, 1 of them new, 0 recorded anew" in said
 
 
 @pytest.mark.parametrize(

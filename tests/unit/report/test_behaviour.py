@@ -55,6 +55,11 @@ def test_few_runs_are_shown_one_by_one() -> None:
     assert "> 9.500, 12 s, n = 2" in lines([run(1, 12.0), run(2, 9.5, censored=True)])[0]
 
 
+def test_a_lower_bound_is_not_as_expected() -> None:
+    """What was not seen to end shows nothing of an upper end of the guess."""
+    assert "| > 9.500 s, n = 1 | 0 of 1 |" in lines([run(1, 9.5, censored=True)])[0]
+
+
 def test_versions_are_not_thrown_together() -> None:
     """Runs of another version of Kafka make a row of their own."""
     told = lines([run(1, 9.0), run(2, 19.0, kafka="5.0.0")])

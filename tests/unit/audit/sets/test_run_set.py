@@ -106,12 +106,15 @@ def test_a_condition_is_named_clearly(lost_broker: JudgedRun) -> None:
 
 
 def test_a_run_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
-    """A damaged scenario is told of, and the other runs are there; with damaged ones alone there is no set."""
+    """A damaged scenario is told of, as a warning where nobody listens, and the other runs are there; with damaged ones
+    alone there is no set."""
     whole, damaged = (healthy(tmp_path).saved() for _ in range(2))
     (damaged.folder.raw / "scenario.json").write_text("{")
     said: list[str] = []
     (found,) = by_cell([damaged, whole], say=said.append)
     assert [run.run_id for run in found.runs] == [whole.folder.run_id]
     assert any(damaged.folder.path.name in text and "left out" in text for text in said)
+    with pytest.warns(UserWarning, match=damaged.folder.path.name):
+        assert by_cell([damaged, whole]) == [found]
     with pytest.raises(UsageError, match="no run can be read"):
         sets(damaged)

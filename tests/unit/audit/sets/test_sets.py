@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from factorylab.audit.sets import margins
-from factorylab.audit.sets.compare import compare, pairs
+from factorylab.audit.sets.compare import compare, pairs, unmatched
 from factorylab.audit.sets.compare_text import told
+from factorylab.audit.sets.gate import decide, parsed
 from factorylab.audit.sets.quantities import known
 from factorylab.audit.sets.run_set import RunSet
 from factorylab.audit.sets.same import check
@@ -132,6 +133,34 @@ def test_sets_of_several_experiments_are_paired_by_what_was_declared() -> None:
     with pytest.raises(UsageError, match="none of which is in both") as refused:
         pairs([kill, kill], [pause])
     assert "@name=value" in str(refused.value) and "broker_loss, n=1" in str(refused.value)
+
+
+def test_an_experiment_that_one_side_lacks_is_told() -> None:
+    """Of several experiments one that only a side has stands against an empty set: a gate on it fails where a run of B
+    is beyond an absolute limit, is undecided where it needs A, and never holds unseen."""
+    kill, again = run_set("a", recovery=[1]), run_set("b", recovery=[1])
+    other = run_set("c", recovery=[20])
+    pause = RunSet(other.title, {**CELL, "faults.0.kind": "pause"}, other.runs, {})
+    ((a, b),) = unmatched([kill], [again, pause])
+    assert (a.runs, a.cell, b) == ((), pause.cell, pause)
+    told_ = [one.decision for one in decide([parsed("recovery > 15 s"), parsed("recovery > 2x")], a, b)]
+    assert told_ == ["fails", "undecided"] and "0 runs" in told(compare(a, b, ["recovery"]))
+    ((a, b),) = unmatched([kill, pause], [again])
+    assert (a, b.runs) == (pause, ()) and decide([parsed("recovery > 15 s")], a, b)[0].decision == "undecided"
+    assert unmatched([kill], [pause]) == []
+
+
+def test_whether_anything_can_be_shown_depends_on_the_values() -> None:
+    """Ten runs of which three observed the quantity are three: that no difference can be shown is told."""
+    values = [[at, at + 1, at + 2, *([missing()] * 7)] for at in (1, 10)]
+    found = compare(run_set("a", recovery=values[0]), run_set("b", recovery=values[1]), ["recovery"])
+    assert not found.can_show and "So few runs can show nothing" in told(found)
+
+
+def test_a_range_keeps_the_mark_of_a_lower_bound() -> None:
+    """Ends of a range that were not seen to end say so."""
+    text = table(summary(run_set(recovery=[over(5), 9, 10, 11, 12, over(13)]), ["recovery"]))
+    assert "> 5 … > 13" in text
 
 
 def test_the_usual_quantities_are_those_that_were_observed() -> None:
