@@ -66,7 +66,7 @@ def _anatomy(run: Run) -> pd.DataFrame:
         for fault, pieces in _parts(run, courses, stall, found):
             rows += [_row(run, courses, number, stall._replace(fault=fault), piece) for piece in _named(pieces)]
     for stall in each(_last_of_each(found)):
-        rows += [_lasting(run, courses, stall, one) for one in aftermath(run, courses, stall)]
+        rows += [_lasting(run, courses, stall, one) for one in aftermath(run, courses, found, stall)]
     frame = pd.DataFrame(rows, columns=list(DTYPES)).astype(DTYPES)
     of_stalls = frame[frame["stall"] != NO_STALL]
     frame.loc[of_stalls.groupby("stall")["stalled_s"].idxmax(), "slowest"] = True
@@ -82,6 +82,8 @@ def _parts(run: Run, courses: Courses, stall: Any, found: pd.DataFrame) -> Itera
     for part, after in zip(parts, [*parts[1:], None], strict=True):
         looked = courses.history(stall.partition).looked(part.start_ns, part.end_ns)
         course = courses.of(stall, part, found)
+        if after is not None:  # what came later says nothing of this part
+            course = course._replace(marks=[mark for mark in course.marks if mark.t_ns <= part.end_ns])
         pieces = cut(part.start_ns, part.end_ns, stall.open or after is not None, course, looked)
         if after is not None:  # its own end is not known: the next fault came first
             ended = Mark("injected", part.end_ns, f"fault {after.fault} begins")

@@ -38,7 +38,7 @@ def governing(run: Run, hit: Victims, piece: Lasting, *, led: bool) -> Setting |
     if not led:
         names = [name for name in names if name not in (CLIENT_DISCOVERY.name, CONSUMER_DISCOVERY.name)]
     found = [setting for name in names if (setting := _decisive(run, hit, name, piece.ended.t_ns))]
-    return max(found, key=lambda setting: _number(effective(run, hit, setting)), default=None)
+    return max(found, key=lambda setting: _allowed_ms(run, hit, setting), default=None)
 
 
 def _decisive(run: Run, hit: Victims, name: str, ended_ns: int) -> Setting | None:
@@ -65,11 +65,10 @@ def _of_client(run: Run, hit: Victims, declared: Phase, ended_ns: int) -> Settin
     return {"timed out": socket, "closed": reconnect, "none": refresh}[told]
 
 
-def _number(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return -1
+def _allowed_ms(run: Run, hit: Victims, setting: Setting) -> float:
+    """How much time it allows; −1 where that was not recorded. Kafka's settings are in milliseconds."""
+    value = effective(run, hit, setting)
+    return -1 if value == NOT_RECORDED else float(value) * (1000 if setting == HOLD else 1)
 
 
 def effective(run: Run, hit: Victims, setting: Setting) -> str:
@@ -81,6 +80,5 @@ def effective(run: Run, hit: Victims, setting: Setting) -> str:
         "broker": manifest.broker_config,
         "producer": manifest.producer,
         "consumer": manifest.consumer,
-        "topic": manifest.topic_config,
     }
     return known[setting.owner].get(setting.name, NOT_RECORDED)

@@ -18,18 +18,28 @@ from factorylab.history.saved_run import Run
 from factorylab.scenarios.stall_phases import Phase
 
 CLOCK_S = 0.05
-"""A wall clock that strays further from the monotonic one in a run was set meanwhile; on recorded runs it is 0.1 ms."""
+"""A wall clock that strays further from the monotonic one in a run was set meanwhile; on recorded runs it strays by
+microseconds."""
 PROPAGATION_S = 2.0
 """Brokers hear of an election one after the other, and the probe asks all of them: on recorded runs it saw an epoch up
 to 0.44 s before the new leader itself had begun it."""
 
 
+NOWHERE = -1
+
+
 class Contradiction(NamedTuple):
-    """`partition` is −1 where it is about none."""
+    """`fault` and `partition` are NOWHERE where it is about none."""
 
     fault: int
     partition: int
     text: str
+
+    @property
+    def words(self) -> str:
+        places = (("fault", self.fault), ("partition", self.partition))
+        where = ", ".join(f"{name} {number}" for name, number in places if number != NOWHERE)
+        return f"{where}: {self.text}" if where else self.text
 
 
 def contradictions(run: Run) -> list[Contradiction]:
@@ -43,7 +53,7 @@ def contradictions(run: Run) -> list[Contradiction]:
     error_s = clock_error_ns(run) / NS
     if error_s > CLOCK_S and len(run.workers):
         text = f"the wall clock strayed by {error_s:.3f} s during the run: times of log lines are as uncertain"
-        found.append(Contradiction(-1, -1, text))
+        found.append(Contradiction(NOWHERE, NOWHERE, text))
     for fault in sorted(set(fault_windows(run)["fault"])):
         for partition in range(run.scenario.topology.partitions):
             found += _out_of_order(run, courses, int(fault), partition)
@@ -79,4 +89,4 @@ def _seen_before_logged(run: Run, courses: Courses, partition: int) -> Iterator[
         if epoch in logged and t_ns < logged[epoch] - error_ns:
             early_s = (logged[epoch] - t_ns) / NS
             text = f"the probe saw leader epoch {epoch} {early_s:.3f} s before its leader's log says that it began"
-            yield Contradiction(-1, partition, text)
+            yield Contradiction(NOWHERE, partition, text)

@@ -16,11 +16,10 @@ from factorylab.analysis.control_log import ControlEvent, control_events
 from factorylab.analysis.log_lines import STAMP_NS, clock_error_ns
 from factorylab.analysis.looks import OLDEST_ANSWER_S
 from factorylab.analysis.service import fault_windows
+from factorylab.analysis.victim_roles import victim_roles
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run, each
+from factorylab.history.saved_run import Run
 from factorylab.scenarios.stall_phases import Moment
-
-CONTROLLER = "is the active controller"  # in the evidence of the step "intended"
 
 
 class Mark(NamedTuple):
@@ -113,7 +112,7 @@ def _silent(run: Run, hit: Victims) -> Mark | None:
     steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "evidence")]
     seen_ns = int(steps.groupby("node", observed=True)["t_ns"].min().max()) if len(steps) else None
     if hit.at_once or (hit.on_network and seen_ns is not None):
-        late_ns = 0 if hit.at_once else (seen_ns or done_ns) - done_ns
+        late_ns = 0 if hit.at_once or seen_ns is None else max(seen_ns - done_ns, 0)
         return Mark("silent", done_ns, "fault step 'injected'", done_ns - hit.intended_ns, late_ns)
     return Mark("silent", seen_ns, "fault step 'evidence'", seen_ns - hit.intended_ns) if seen_ns else None
 
@@ -122,8 +121,10 @@ def _healed(run: Run, hit: Victims) -> Mark | None:
     """All its nodes were healed; what is started again at once, when it was seen to run."""
     if hit.at_once:
         steps = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "evidence")]
-        t_ns = int(steps["t_ns"].max()) if len(steps) else -1
-        return Mark("healed", t_ns, "fault step 'evidence'", early_ns=t_ns - hit.intended_ns) if len(steps) else None
+        if steps.empty:
+            return None
+        t_ns = int(steps["t_ns"].max())
+        return Mark("healed", t_ns, "fault step 'evidence'", early_ns=t_ns - hit.intended_ns)
     windows = fault_windows(run)
     healed = windows.loc[windows["fault"] == hit.fault, "healed_ns"]
     if not (healed > 0).all():
@@ -145,8 +146,8 @@ def was_controller(run: Run, hit: Victims) -> bool:
     active = [e for e in control_events(run) if e.kind == "active" and e.t_ns <= hit.intended_ns]
     if active:
         return active[-1].broker in hit.brokers
-    noted = run.faults[(run.faults["fault"] == hit.fault) & (run.faults["step"] == "intended")]
-    return any(CONTROLLER in str(row.evidence) for row in each(noted))
+    told = victim_roles(run, hit.fault)
+    return told.known and told.controller
 
 
 def ends_in_order(run: Run, hit: Victims) -> bool:

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from factorylab.analysis.intervals import assignments
+from factorylab.analysis.looks import gaps
 from factorylab.analysis.service import Gap, fault_windows
 from factorylab.analysis.spans import outside
 from factorylab.core.clock import FOREVER_NS, NS
@@ -46,20 +49,22 @@ def owned_by_callbacks(run: Run) -> Owners:
 
 
 def owned_by_description(run: Run) -> Owners | None:
-    """When the group named an owner of each partition, from the steady state on. Each answer holds until the next: the
-    probe asks five times a second, and where nobody answers, what was said last. None where nobody ever answered."""
+    """When the group named an owner of each partition, from the steady state on. Each answer holds until the next; the
+    probe asks five times a second. None where nobody ever answered, or not for longer than BLIND_S: a group without
+    members leaves no sample either."""
     looks: dict[int, dict[int, str]] = {}
     for row in each(run.members):
         named = looks.setdefault(int(row.t_ns), {})
         named.update({int(partition): str(row.member) for partition in row.partitions})
     times = sorted(looks)
-    if not times:
+    start_ns, end_ns = run.t0_ns, _end_ns(run)
+    if not times or gaps(np.array(times), (start_ns, end_ns)):
         return None
     found: Spans = {}
     for at, then in pairwise(times):
         for partition, member in looks[at].items():
             found.setdefault(partition, []).append((at, then, member))
-    return _from_steady(found, max(run.t0_ns, times[0]), min(_end_ns(run), times[-1]))
+    return _from_steady(found, max(start_ns, times[0]), min(end_ns, times[-1]))
 
 
 def unowned(run: Run, owners: Owners) -> dict[int, Gap]:
@@ -90,8 +95,9 @@ def _end_ns(run: Run) -> int:
 
 
 def _from_steady(spans: Spans, start_ns: int, end_ns: int) -> Owners:
-    """What ended before the steady state is no part of it."""
-    return Owners({p: sorted(s for s in of if s[1] > start_ns) for p, of in spans.items()}, start_ns, end_ns)
+    """What ended before the steady state, or began after the end, is no part of it."""
+    kept = {p: sorted(span for span in of if span[0] < end_ns and span[1] > start_ns) for p, of in spans.items()}
+    return Owners(kept, start_ns, end_ns)
 
 
 def _longest(owners: Owners, spans: list[tuple[int, int, str]]) -> Gap:

@@ -66,8 +66,8 @@ class PartitionHistory:
     def shrinks(self, hit: Victims) -> list[Mark]:
         """Each time when the last victim of a fault left the ISR."""
         lines = [e for e in self._isr_lines(hit.intended_ns) if e.isr]
-        if lines:
-            return [logged(self._run, "isr_shrunk", line) for line in self._left(lines, hit)]
+        if left := self._left(lines, hit):
+            return [logged(self._run, "isr_shrunk", line) for line in left]
         looks = self._looks.reset_index(drop=True)
         without = looks["isr"].map(lambda ids: bool(ids) and not hit.brokers & set(ids))
         gone = without & (looks["t_ns"] > hit.intended_ns) & ~without.shift(fill_value=True).astype(bool)
@@ -97,7 +97,7 @@ class PartitionHistory:
         """Was a replica missing from the ISR since a fault began, and when were all in sync again after its healing?"""
         lines, looks = self._isr_lines(since_ns), self._looks
         short = [e.t_ns for e in lines if len(e.isr) < self._replication]
-        if not lines:
+        if not short:
             missing = looks["isr"].map(len).lt(self._replication) & (looks["leader"] >= 0) & (looks["t_ns"] > since_ns)
             short = looks.loc[missing, "t_ns"].tolist()[:1]
         return bool(short), self.full(max(healed_ns, *short)) if short else None

@@ -65,6 +65,8 @@ def cut(start_ns: int, end_ns: int, still_open: bool, course: Course, looked: bo
     at, begun, pieces = start_ns, None, list[Piece]()
     for mark in _telling(course, start_ns, end_ns):
         name = names.pass_by(mark.moment, known=course.fresh or begun is not None)
+        if "+" in name and not explained and any(phase.ends in GIVEN_UP for phase in course.chain):
+            name = UNEXPLAINED  # the victim was not given up in time: what was not seen did not happen
         if mark.t_ns > start_ns:
             pieces.append(Piece(name, at, mark.t_ns, False, names.began(name, mark.moment, mark.t_ns, begun), mark))
             at = mark.t_ns

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from factorylab.analysis.anatomy import NO_STALL, anatomy
-from factorylab.analysis.contradictions import contradictions
+from factorylab.analysis.contradictions import NOWHERE, Contradiction, contradictions
 from factorylab.analysis.stalls import NO_FAULT
 from factorylab.audit.judged import JudgedRun
 from factorylab.history.saved_run import each
-from factorylab.report.plots.waterfall import check_partition
+from factorylab.report.plots.waterfall import check_partition, no_stall
 
 
 def records(run: JudgedRun, partition: int | None = None) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def records(run: JudgedRun, partition: int | None = None) -> dict[str, Any]:
         {name: None if isinstance(value, float) and math.isinf(value) else value for name, value in row.items()}
         for row in frame.to_dict("records")
     ]
-    return {"phases": rows, "contradictions": [found._asdict() for found in contradictions(run)]}
+    return {"phases": rows, "contradictions": [found._asdict() for found in _told(run, partition)]}
 
 
 def lines(run: JudgedRun, partition: int | None = None) -> list[str]:
@@ -44,8 +44,8 @@ def lines(run: JudgedRun, partition: int | None = None) -> list[str]:
     for (fault, number), mine in after.groupby(["fault", "partition"]):
         found += [f"partition {number}, beside and after the stalls of fault {fault}", *_phase_lines(mine), ""]
     if not found:
-        found = ["no partition stalled", ""]
-    found += [f"contradiction: {one.text}" for one in contradictions(run)]
+        found = [no_stall(partition), ""]
+    found += [f"contradiction: {one.words}" for one in _told(run, partition)]
     return found[:-1] if found[-1] == "" else found
 
 
@@ -69,6 +69,10 @@ def _frame(run: JudgedRun, partition: int | None) -> pd.DataFrame:
     check_partition(run, partition)
     frame = anatomy(run)
     return frame if partition is None else frame[frame["partition"] == partition]
+
+
+def _told(run: JudgedRun, partition: int | None) -> list[Contradiction]:
+    return [one for one in contradictions(run) if partition is None or one.partition in (NOWHERE, partition)]
 
 
 def _head(mine: pd.DataFrame) -> str:

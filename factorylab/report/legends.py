@@ -74,10 +74,10 @@ LEGENDS = {
         "The phases of each partition's longest stalls, one below the other, each where it lies in time",
         "A row is a phase of a stall, as long as the part of the stall that it took; the rows of a stall add up to it. "
         "On the right, what the partition lacked: acknowledgements (acks) or transactions (stores). "
-        "Hatched is the slowest phase of its stall. The thin line at a bar's end is its error: the phase may have been "
-        "as much shorter, since the probe looks five times a second; where there is none, logs or clients noted both "
-        "moments. Names joined by + are phases that no evidence told apart, and > is a phase that had not ended "
-        "when it was last watched.",
+        "Hatched is the slowest phase of its stall. The thin line at a bar's end is how much shorter the phase may "
+        "have been, since the probe looks five times a second; the phase after it is then as much longer. A line that "
+        "would be too short to see is left out. Names joined by + are phases that no evidence told apart, and > is a "
+        "phase that had not ended when it was last watched.",
     ),
 }
 

@@ -81,7 +81,7 @@ def section(run: JudgedRun, out: Path) -> Section:
         alerting=alerting(verdict) if verdict.alerting else [],
         stalls=stalls(verdict) if verdict.service and verdict.service.stalls else [],
         slowest=slowest(run) if whole else [],
-        contradictions=[found.text for found in analysis.contradictions(run)] if whole else [],
+        contradictions=[found.words for found in analysis.contradictions(run)] if whole else [],
         predicted=compared(run) if whole else [],
         steps=_steps(run) if whole else [],
         threats=threats(run, manifest),

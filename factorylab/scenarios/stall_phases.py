@@ -29,7 +29,7 @@ Moment = Literal[
     "injected", "silent", "controller_elected", "fenced", "leader_elected", "isr_shrunk", "first_ack", "first_read",
     "begun", "first_commit", "drained", "healed", "unfenced", "isr_full", "removed", "assigned", "store_back",
 ]  # fmt: skip
-Owner = Literal["broker", "producer", "consumer", "topic", "lab"]
+Owner = Literal["broker", "producer", "consumer", "lab"]
 
 
 class Setting(NamedTuple):

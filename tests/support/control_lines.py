@@ -1,8 +1,9 @@
-"""Lines of brokers' logs as Kafka 4.3.1 wrote them in real runs, with the numbers that a test needs, at a second of a
+"""Lines of brokers' and clients' logs as Kafka 4.3.1 wrote them in real runs, with the numbers that a test needs, at a second of a
 handmade history."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from tests.support.histories import START, S
@@ -19,6 +20,13 @@ def at(second: float, text: str) -> str:
     """A line that is stamped at a second since the steady state of a handmade history."""
     stamp = datetime.fromtimestamp(START / S + second, UTC)
     return f"{stamp:%Y-%m-%dT%H:%M:%S}.{round(stamp.microsecond / 1000):03}Z INFO  {text}"
+
+
+def client(second: float, kind: str, side: str, broker: int) -> str:
+    """A line of a worker's log in which librdkafka tells of a broker; `kind` is FAIL or REQTMOUT."""
+    text = f"{kind} [fleet-0#{side}-1] [thrd:127.0.1.3:26071/{broker}]: 127.0.1.3:26071/{broker}: told"
+    stamp = datetime.fromtimestamp(START / S + second, UTC).isoformat()
+    return json.dumps({"event": "kafka_client", "text": text, "timestamp": stamp})
 
 
 def active(second: float, broker: int) -> str:

@@ -29,7 +29,7 @@ def waterfall(run: JudgedRun, partition: int | None = None) -> Picture:
     panels = [(p, *_longest(mine, single=partition is not None)) for p, mine in frame.groupby("partition")]
     if not panels:
         empty = Picture(figsize=(9, 0.4))
-        empty.text(0.01, 0.3, "no partition stalled" if partition is None else f"partition {partition} did not stall")
+        empty.text(0.01, 0.3, no_stall(partition))
         return empty
     rows = [len(shown) + 0.6 * shown["phase"].str.count(r"\+").sum() for _, shown, _ in panels]
     heights = [PANEL_INCHES + ROW_INCHES * count for count in rows]
@@ -44,6 +44,11 @@ def waterfall(run: JudgedRun, partition: int | None = None) -> Picture:
         axes[-1].set_xlim(start_s - 0.02 * (end_s - start_s), end_s + 0.14 * (end_s - start_s))
         axes[-1].set_xlabel("seconds since the steady state began")
         return settled(figure)
+
+
+def no_stall(partition: int | None) -> str:
+    """What there is to say where nothing stalled."""
+    return "no partition stalled" if partition is None else f"partition {partition} did not stall"
 
 
 def check_partition(run: JudgedRun, partition: int | None) -> None:

@@ -49,6 +49,26 @@ def test_no_evidence_contradicts_another(recorded: JudgedRun) -> None:
     assert analysis.contradictions(recorded) == []
 
 
+def test_a_part_that_the_next_fault_ends_knows_nothing_of_what_came_later(tmp_path: Path) -> None:
+    """Followers were frozen at 6 s, the leader killed at 10 s: before that no victim is back, and after it no session
+    of 9 s has ended within 4 s."""
+    found = analysis.anatomy(load(unpack("acked_loss", tmp_path).path))
+    stores = found[(found["stall"] != NO_STALL) & (found["service"] == "stores") & (found["partition"] == 1)]
+    first = stores[stores["stall"] == stores["stall"].min()]
+    ended = first[first["ended_by"] == "fault 1 begins"]
+    assert len(ended) == 1 and not ended["phase"].str.contains("victim_return").any()
+    assert "unexplained" in first["phase"].tolist()
+    assert not first.loc[first["end_s"] > ended["end_s"].item(), "setting"].str.contains("session").any()
+
+
+def test_a_backlog_is_not_drained_through_another_stall(recorded: JudgedRun) -> None:
+    """What follows the last stall of a fault ends before the partition's next stall begins, or is not told."""
+    stalls, found = analysis.stalls(recorded), analysis.anatomy(recorded)
+    for row in found[found["phase"] == "drain"].itertuples():
+        later = stalls[(stalls["partition"] == row.partition) & (stalls["start_s"] >= row.start_s - 1e-9)]
+        assert (later["start_s"] >= row.end_s).all()
+
+
 def test_every_stall_has_a_line_that_names_its_slowest_phase(recorded: JudgedRun) -> None:
     """In words: one head for each stall, with its slowest phase."""
     heads = [text for text in lines(recorded) if "slowest: " in text]
@@ -63,6 +83,12 @@ def test_the_command_prints_what_the_frame_holds(call: Call, results: Path) -> N
     assert code == 0 and {row["partition"] for row in told["phases"]} == {0} and told["contradictions"] == []
     code, _, err = call("anatomy", "broker_loss", "--partition", "7")
     assert code == 2 and "no partition 7: its partitions are 0 to 2" in err
+
+
+def test_a_partition_that_did_not_stall_is_named(call: Call, results: Path) -> None:
+    """Where others stalled, the one that was asked for is said not to have."""
+    unpack("broker_loss", results / "one")
+    assert call("anatomy", "broker_loss", "--partition", "1")[:2] == (0, "partition 1 did not stall\n")
 
 
 def test_a_run_without_stalls_says_so(call: Call, results: Path) -> None:

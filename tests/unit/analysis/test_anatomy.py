@@ -308,3 +308,47 @@ def test_an_interrupted_run_is_refused(tmp_path: Path) -> None:
     (h.folder.raw / "manifest.json").unlink()
     with pytest.raises(UsageError, match="not judged"):
         analysis.anatomy(h)
+
+
+@pytest.mark.parametrize(
+    ("told", "setting", "value"),
+    [
+        (["REQTMOUT"], "producer socket.timeout.ms", "60000"),
+        (["FAIL"], "producer reconnect.backoff.max.ms", "1000"),
+        (["FAIL", "REQTMOUT"], "producer socket.timeout.ms", "60000"),
+        ([], "producer topic.metadata.refresh.interval.ms", "10000"),
+        (None, "producer reconnect.backoff.max.ms", "1000"),
+    ],
+    ids=["timed out", "closed", "both", "neither", "no log: a killed broker closes its connections"],
+)
+def test_a_client_says_which_setting_made_it_look_for_another_broker(
+    tmp_path: Path, told: list[str] | None, setting: str, value: str
+) -> None:
+    """By the producer's own lines about the victim since the fault, and by the kind of fault where it kept no log."""
+    h = lost(tmp_path)
+    h.made_of |= {"producer": {"socket.timeout.ms": "60000", "reconnect.backoff.max.ms": "1000",
+                               "topic.metadata.refresh.interval.ms": "10000"}}  # fmt: skip
+    run = h.run()
+    if told is not None:
+        lines = [line.client(8.97, kind, "producer", 1) for kind in told]
+        (run.folder.logs / "fleet-0.jsonl").write_text("\n".join(lines) + "\n")
+    found = row(run, "client_discovery")
+    assert (found["setting"], found["value"]) == (setting, value)
+
+
+def test_the_backlog_is_drained_after_the_last_stall(tmp_path: Path) -> None:
+    """The lag of the partition that stalled leaves its band and is back: the time from the stall's end is its drain."""
+    h = lost(tmp_path)
+    lag = h["lag"]
+    high = (lag["partition"] == 0) & lag["t_ns"].between(at_ns(6.2), at_ns(10.5))
+    lag["end"] = lag["end"].where(~high, lag["committed"] + 5_000)
+    h["lag"] = lag
+    found = row(h.run(), "drain", service="")
+    assert found["start_s"] == pytest.approx(9.0, abs=0.2) and 0 < found["lasted_s"] < 2.5
+
+
+def test_a_logs_mark_is_as_exact_as_its_stamp(tmp_path: Path) -> None:
+    """A line is stamped in milliseconds: the bounds of a phase between two of them are 2 ms either way."""
+    election = row(lost(tmp_path).run(), "leader_election")
+    assert election["shortest_s"] == pytest.approx(election["lasted_s"] - 0.002, abs=1e-4)
+    assert election["longest_s"] == pytest.approx(election["lasted_s"] + 0.002, abs=1e-4)

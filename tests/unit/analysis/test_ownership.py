@@ -87,3 +87,20 @@ def test_a_group_that_nobody_saw_has_no_owners(tmp_path: Path) -> None:
     h = healthy(tmp_path)
     h["members"] = h["members"].iloc[:0]
     assert owned_by_description(h.run()) is None
+
+
+def test_a_group_that_was_not_seen_for_long_is_not_observed(tmp_path: Path) -> None:
+    """No sample for three seconds may be a group without members: nobody knows who owned what."""
+    h = consumer_loss(tmp_path)
+    h["members"] = h["members"][~h["members"]["t_ns"].between(at_ns(7), at_ns(10))]
+    assert owned_by_description(h.run()) is None
+
+
+def test_what_moves_after_the_end_does_not_count(tmp_path: Path) -> None:
+    """An assignment in the drain is no move of the run."""
+    h = healthy(tmp_path)
+    before = moves(owned_by_callbacks(h.run()))
+    drain_s = (h.run().phases["drain"] - at_ns(0)) / 1e9
+    h.add("group", worker="processor-0", t_ns=at_ns(drain_s + 0.1), event="revoked", partitions=[[0]], rebalance_no=2)
+    h.add("group", worker="processor-1", t_ns=at_ns(drain_s + 0.2), event="assigned", partitions=[[0]], rebalance_no=2)
+    assert moves(owned_by_callbacks(h.run())) == before == 0
