@@ -1,5 +1,5 @@
-"""Lines of brokers' and clients' logs as Kafka 4.3.1 wrote them in real runs, with the numbers that a test needs, at a second of a
-handmade history."""
+"""Lines of brokers' logs, and of clients', as Kafka 4.3.1 and librdkafka wrote them in real runs, with the numbers
+that a test needs, at a second of a handmade history."""
 
 from __future__ import annotations
 
