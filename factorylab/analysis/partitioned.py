@@ -13,16 +13,16 @@ from factorylab.analysis.readings import FAIL, SHED, UNKNOWN, Readings
 from factorylab.analysis.service import fault_windows
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.targets import TargetParts
 
 SILENT_S = 1.0  # a broker whose last answer is older has none: the probe asks five times a second
 
 
 def watched_partition(run: Run, fault: int = 0) -> int:
     """The partition that fault number `fault` is about."""
-    target = run.scenario.faults[fault].target if run.scenario.faults else ""
-    number = target.rpartition(":")[2]
-    if target.startswith(("leader", "follower", "owner")) and number.isdigit():
-        return int(number)
+    aim = run.scenario.faults[fault].aim if run.scenario.faults else TargetParts("")
+    if aim.role in {"leader", "follower", "followers", "owner"} and aim.which.isdigit():
+        return int(aim.which)
     for window in each(fault_windows(run).query("fault == @fault").head(1)):
         before = run.partitions[run.partitions["valid"] & (run.partitions["t_ns"] <= window.injected_ns)]
         latest = before.sort_values("t_ns").drop_duplicates("partition", keep="last")

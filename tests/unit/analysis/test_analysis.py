@@ -222,7 +222,14 @@ def test_a_silent_broker_leaves_a_gap(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("target", "node", "partition"),
-    [("leader:0", "broker-1", 0), ("owner:1", "processor-1", 1), ("broker:3", "broker-3", 2), ("controller", "x", 0)],
+    [
+        ("leader:0", "broker-1", 0),
+        ("owner:1", "processor-1", 1),
+        ("broker:3", "broker-3", 2),
+        ("controller", "x", 0),
+        ("leader:1-controller", "broker-1", 1),
+        ("follower:2-leader", "broker-1", 2),
+    ],
 )
 def test_the_partition_that_a_fault_is_about(tmp_path: Path, target: str, node: str, partition: int) -> None:
     """A role names its partition; of a broker it is the first that it led, of one that led nothing the first."""
