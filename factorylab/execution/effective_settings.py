@@ -30,6 +30,7 @@ def effective(clients: Clients, backend: BackendName, home: Path) -> EffectiveSe
     groups = consumer_defaults(clients.protocol, clients.session_timeout_s)
     session = {"session.timeout.ms", "heartbeat.interval.ms"} if clients.session_timeout_s else set()
     chosen = {name: value for name, value in groups.items() if name in {"group.protocol", *session}}
+    chosen |= {"group.instance.id": "each processor's name"} if clients.static_members else {}
     return EffectiveSettings(
         broker=broker_settings(backend, home),
         producer=set_by(PROFILE, defaults) | set_by(SCENARIO, own["producer"]),

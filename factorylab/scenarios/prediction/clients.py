@@ -23,6 +23,7 @@ from factorylab.scenarios.stall_phases import (
     Setting,
 )
 
+FETCH_WAIT = Setting("consumer", "fetch.wait.max.ms")
 SCAN_S = 1.0
 """librdkafka's main thread looks for leaders that are down, and for requests that timed out, once a second
 (rd_kafka_topic_scan_all, rd_kafka_broker_timeout_scan)."""
@@ -97,9 +98,12 @@ def after(new_leader: Floats, gives_up: Floats, again_s: float) -> Floats:
 
 def first_refresh(s: Situation, of: Literal["producer", "consumer"] = "producer") -> Floats:
     """From the silence to a client's next regular metadata request: counted from the client's start, and the runner
-    injects a known time after that."""
+    injects a known time after that. A backlog is written before the group's consumers start: the producer is older by
+    that, and by what they are (not measured)."""
     plan, period_s = s.scenario.schedule, s.s(PRODUCER_REFRESH if of == "producer" else CONSUMER_REFRESH)
     since_start = plan.warm_up_s + plan.steady_s + s.fault.at_s + s.draws.between(*STARTS_EARLIER_S[of])
+    if plan.backlog_s and of == "producer":
+        since_start += plan.backlog_s + s.draws.between(*STARTS_EARLIER_S["consumer"])
     return period_s - since_start % period_s
 
 
@@ -126,8 +130,7 @@ def reads_again(s: Situation) -> Floats:
 
 def gives_fetch_up(s: Situation) -> Floats:
     """From a leader's silence to a consumer's going elsewhere: its fetch must time out first."""
-    wait_s = float(s.settings.get("consumer", "fetch.wait.max.ms").value) / 1000
-    return s.s(CONSUMER_SOCKET) + wait_s + s.draws.between(0, SCAN_S) + s.draws.between(*FROM_ANEW_S)
+    return s.s(CONSUMER_SOCKET) + s.s(FETCH_WAIT) + s.draws.between(0, SCAN_S) + s.draws.between(*FROM_ANEW_S)
 
 
 def commits(s: Situation) -> Floats:

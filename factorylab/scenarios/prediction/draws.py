@@ -32,6 +32,12 @@ class Draws:
         return self._random.random(DRAWS) < share
 
 
+def u(bounds_s: tuple[float, float]) -> str:
+    """A uniform wait in words, as formulas have it."""
+    low_s, high_s = bounds_s
+    return f"U({low_s:g}, {high_s:g} s)"
+
+
 def interval(seconds: Floats) -> tuple[float, float]:
     """The central interval that holds COVERAGE of the draws, in whole 10 ms outwards."""
     outside = (1 - COVERAGE) / 2

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from factorylab.scenarios.prediction.brokers import RECOVERY, STORES
-from factorylab.scenarios.prediction.draws import Floats
-from factorylab.scenarios.prediction.situation import Situation, drawn, no_model
+from factorylab.scenarios.prediction.draws import Floats, u
+from factorylab.scenarios.prediction.situation import GROUP_PROTOCOL, Situation, drawn, no_model
 from factorylab.scenarios.prediction.structures import Quantity
 from factorylab.scenarios.stall_phases import ASSIGNMENT, HOLD, MEMBER_REMOVAL, Setting
 
 TAKES_OVER_S = (0.08, 0.4)
 """From the assignment to the first commit of the new owner: it takes the partition in the store, reads the detectors'
 state, polls and commits. Measured, 0.13–0.24 s (n = 3)."""
+TAKES_OVER = f"{u(TAKES_OVER_S)} to take over"
 JOINS_S = (0.8, 2.6)
 """From the start of a processor to its first commit as a member again. Measured, 1.2–2.4 s."""
 GOES_BACK_S = (2.5, 5.0)
@@ -37,17 +38,21 @@ SOURCE = (
 
 def gone(s: Situation) -> list[Quantity]:
     """SIGKILL, SIGSTOP or a cut: nobody is told."""
+    if s.static and not s.kip_848 and s.fault.declared.ends_process:
+        why = (
+            "no model of a static member of a classic group whose process ends: one that was back after 12 s left its "
+            "partition without an owner for 21.5 s, with a session of 20 s"
+        )
+        return [no_model(STORES, "owned", why), no_model(RECOVERY, "any", why)]
     removed, told = _noticed(s)
     back = s.back_s + s.draws.between(*(JOINS_S if s.fault.declared.ends_process else RESUMED_S))
     if s.scenario.clients.processors == 1:
         return _alone(s, removed, back)
     seconds = (removed if _joins_anew(s) else told) + s.draws.between(*TAKES_OVER_S)
-    inputs: tuple[Setting, ...] = (s.session, s.heartbeat)
-    words = _words(s) + (" + take over" if _joins_anew(s) else " + the others' next heartbeat + take over")
-    if s.fault.declared.ends_process and s.static and not s.kip_848:
-        seconds, words, inputs = np.minimum(seconds, back), f"{words}; or it is back under its id", (*inputs, HOLD)
-    elif not s.fault.declared.ends_process:
-        seconds, words, inputs = np.minimum(seconds, back), f"{words}; or it goes on (hold_s)", (*inputs, HOLD)
+    inputs = (*_timers(s), HOLD)
+    words = _words(s) + ("" if _joins_anew(s) else " + the others' next heartbeat") + f" + {TAKES_OVER}"
+    if not s.fault.declared.ends_process:
+        seconds, words = np.minimum(seconds, back), f"{words}; or it goes on (hold_s)"
     return [
         *_phases(s, removed, told, float(seconds.max())),
         drawn(STORES, "owned", seconds, words, inputs, SOURCE),
@@ -60,18 +65,23 @@ def _recovery(s: Situation, seconds: Floats, words: str, inputs: tuple[Setting, 
     if not (s.kip_848 and s.fault.declared.ends_process):
         return drawn(RECOVERY, "any", seconds, words, inputs, SOURCE)
     again = s.back_s + s.draws.between(*GOES_BACK_S)
-    words = f"{words}; and again when it returns: hold_s + U(2.5, 5 s)"
-    return drawn(RECOVERY, "any", np.maximum(seconds, again), words, (*inputs, HOLD), SOURCE)
+    words = f"{words}; and again when it returns: hold_s + {u(GOES_BACK_S)}"
+    return drawn(RECOVERY, "any", np.maximum(seconds, again), words, inputs, SOURCE)
 
 
 def _phases(s: Situation, removed: Floats, told: Floats, longest_s: float) -> list[Quantity]:
     """Nothing where the victim may be back before it is removed."""
-    if _joins_anew(s) or s.fault.hold_s <= longest_s:
+    if _joins_anew(s) or s.back_s <= longest_s:
         return []
+    words = "the others' next heartbeat"
     return [
-        drawn(MEMBER_REMOVAL.name, "owned", removed, _words(s), (s.session, s.heartbeat), SOURCE),
-        drawn(ASSIGNMENT.name, "owned", told - removed, "the others' next heartbeat", (s.heartbeat,), SOURCE),
+        drawn(MEMBER_REMOVAL.name, "owned", removed, _words(s), _timers(s), SOURCE),
+        drawn(ASSIGNMENT.name, "owned", told - removed, words, _timers(s), SOURCE),
     ]
+
+
+def _timers(s: Situation) -> tuple[Setting, ...]:
+    return s.session, s.heartbeat, GROUP_PROTOCOL
 
 
 def _noticed(s: Situation) -> tuple[Floats, Floats]:
@@ -109,8 +119,8 @@ def _hears(s: Situation) -> Floats:
 def _joins_anew(s: Situation) -> bool:
     """Does the victim's next process join while the session of the last one goes on? The others of a classic group have
     then heard of the rebalance, and wait in it."""
-    dynamic = s.fault.declared.ends_process and not s.static and not s.kip_848
-    return dynamic and s.back_s + max(JOINS_S) < s.s(s.session)
+    classic = s.fault.declared.ends_process and not s.kip_848
+    return classic and s.back_s + max(JOINS_S) < s.s(s.session)
 
 
 def _alone(s: Situation, removed: Floats, back: Floats) -> list[Quantity]:
@@ -120,7 +130,7 @@ def _alone(s: Situation, removed: Floats, back: Floats) -> list[Quantity]:
         why = "it is refused for good (its id is still in use): a message with the code _FATAL, whose fatal() is False"
         return [Quantity(name=STORES, role="owned", low_s=s.back_s, formula=why, source="measured, KIP-848")]
     until = back if s.static or not s.fault.declared.ends_process else np.maximum(removed, back)
-    words, inputs = "it is back (hold_s), and its former membership is over", (s.session, s.heartbeat, HOLD)
+    words, inputs = "it is back (hold_s), and its former membership is over", (*_timers(s), HOLD)
     return [drawn(STORES, "owned", until, words, inputs, SOURCE), drawn(RECOVERY, "any", until, words, inputs, SOURCE)]
 
 
@@ -129,10 +139,10 @@ def left(s: Situation) -> list[Quantity]:
     if s.static:
         return gone(s)
     if s.scenario.clients.processors == 1:
-        return _alone(s, np.zeros(1), s.fault.hold_s + s.draws.between(*JOINS_S))
+        return _alone(s, np.zeros(1), s.back_s + s.draws.between(*JOINS_S))
     seconds = _hears(s) + s.draws.between(*TAKES_OVER_S)
-    words = "it leaves; the others' next heartbeat + take over"
+    words = f"it leaves; the others' next heartbeat + {TAKES_OVER}"
     return [
-        drawn(STORES, "owned", seconds, words, (s.heartbeat,), SOURCE),
+        drawn(STORES, "owned", seconds, words, _timers(s), SOURCE),
         no_model(RECOVERY, "any", "a stall of about half a second may count as none"),
     ]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from factorylab.scenarios.prediction.brokers import ACKS, RECOVERY, STORES, nothing
-from factorylab.scenarios.prediction.situation import Situation, drawn
+import msgspec
+
+from factorylab.scenarios.prediction.brokers import ACKS, RECOVERY, ROLES, STORES, nothing, unconfirmed
+from factorylab.scenarios.prediction.clients import SCAN_S
+from factorylab.scenarios.prediction.draws import u
+from factorylab.scenarios.prediction.situation import PRODUCER_ACKS, Situation, drawn, names
 from factorylab.scenarios.prediction.structures import Quantity, Role
 from factorylab.scenarios.stall_phases import HOLD, PRODUCER_SOCKET, Setting
 
@@ -11,6 +15,7 @@ PRODUCER_REQUEST = Setting("producer", "request.timeout.ms")
 RESUMED_S = (0.02, 1.5)
 """From the resumption of frozen brokers to the next acknowledgement. Measured, 0.02–0.7 s (n = 4)."""
 SOURCE = "KRaft: two of three voters are needed to fence a broker and to elect anybody"
+UNTIL_BACK = "until the nodes are back (hold_s): no majority, no end of session, no election"
 UNREADABLE = (
     "confirmed, and not readable: the high watermark waits for two replicas in the ISR, and the lag looks like 0"
 )
@@ -22,34 +27,34 @@ REFUSAL = (
 
 def away(s: Situation) -> list[Quantity]:
     """`led`: partitions that the two led; `followed`: those of the one that is left."""
-    words = "until the nodes are back (hold_s): no majority, no end of session, no election"
-    if s.acks == "all":
-        acks = [_until_back(s, ACKS, "led", words), _until_back(s, ACKS, "followed", words), _times_out(s)]
-    else:
-        alone = f"acks={s.acks}: the leader that is left answers alone; {UNREADABLE}"
-        acks = [_until_back(s, ACKS, "led", words), nothing("followed", alone)]
-    rows: tuple[tuple[str, Role], ...] = (
-        (STORES, "led"),
-        (STORES, "followed"),
-        (RECOVERY, "led"),
-        (RECOVERY, "followed"),
-    )
-    return [*acks, *(_until_back(s, *row, words) for row in rows)]
+    acks = unconfirmed(*ROLES) if s.acks == "0" else [_until_back(s, ACKS, "led"), _acks_of_last(s)]
+    return [*acks, *(_until_back(s, name, role) for name in (STORES, RECOVERY) for role in ROLES)]
 
 
-def _until_back(s: Situation, name: str, role: Role, words: str) -> Quantity:
+def _acks_of_last(s: Situation) -> Quantity:
+    """Acknowledgements of the node that is left."""
+    if s.acks != "all":
+        return nothing("followed", f"acks={s.acks}: the leader that is left answers alone; {UNREADABLE}")
+    waits = _until_back(s, ACKS, "followed")
+    inputs = [*waits.inputs, *names((PRODUCER_ACKS,))]
+    return msgspec.structs.replace(waits, formula=f"{waits.formula}; {_times_out(s)}", inputs=inputs)
+
+
+def _until_back(s: Situation, name: str, role: Role) -> Quantity:
     """A frozen broker goes on where it was. A killed one starts, and then waits for a controller and a session: of that
     there is no model but its lower bound."""
     if s.fault.declared.ends_process or name != ACKS:
         low_s, rest = s.fault.hold_s, "and then for their start, a controller, sessions and clients: of that no model"
         return Quantity(
-            name=name, role=role, low_s=low_s, formula=f"{words}, {rest}", inputs=["lab hold_s"], source=SOURCE
+            name=name, role=role, low_s=low_s, formula=f"{UNTIL_BACK}, {rest}", inputs=names((HOLD,)), source=SOURCE
         )
-    return drawn(name, role, s.fault.hold_s + s.draws.between(*RESUMED_S), words, (HOLD,), SOURCE)
+    return drawn(name, role, s.fault.hold_s + s.draws.between(*RESUMED_S), UNTIL_BACK, (HOLD,), SOURCE)
 
 
-def _times_out(s: Situation) -> Quantity:
-    """The first answer that a producer gets."""
-    ends = min(s.s(PRODUCER_REQUEST), s.s(PRODUCER_SOCKET)) + s.draws.between(0, 1)
-    words = f"min(request.timeout.ms, socket.timeout.ms) + U(0, 1 s): {REFUSAL}"
-    return drawn("request_timeout", "followed", ends, words, (PRODUCER_REQUEST, PRODUCER_SOCKET), "measured, 30 s")
+def _times_out(s: Situation) -> str:
+    """The first answer that a producer of the leader that is left gets, in words."""
+    ends_s = min(s.s(PRODUCER_REQUEST), s.s(PRODUCER_SOCKET))
+    return (
+        "where they stay away for longer, a producer has its first answer after min(request.timeout.ms, "
+        f"socket.timeout.ms), {ends_s:g} s, + {u((0, SCAN_S))}: {REFUSAL}"
+    )

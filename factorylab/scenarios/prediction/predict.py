@@ -13,7 +13,7 @@ from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
 from factorylab.scenarios.prediction.situation import Situation, answers_alone
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
 
-MODEL = 13
+MODEL = 14
 """Raised when a formula changes: predictions of different models are not counted together."""
 Formula = Callable[[Situation], list[Quantity]]
 FORMULAS: Mapping[str, Mapping[str, Formula]] = {
@@ -73,35 +73,57 @@ def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettin
         Case(
             controller=controller,
             coordinator=coordinator,
-            quantities=formula(
-                Situation(
-                    fault, scenario, settings, Draws(), controller=bool(controller), coordinator=bool(coordinator)
-                )
+            quantities=_of_its_role(
+                fault,
+                formula(
+                    Situation(
+                        fault, scenario, settings, Draws(), controller=bool(controller), coordinator=bool(coordinator)
+                    )
+                ),
             ),
         )
-        for controller in _controllers(fault)
+        for controller in _controllers(fault, scenario)
         for coordinator in _coordinators(fault)
     ]
     return msgspec.structs.replace(told, cases=cases)
 
 
 def _formula(fault: Fault, scenario: Scenario) -> Formula | None:
-    two = fault.target.startswith("followers:") and scenario.topology.replication > 2
-    return OF_TWO.get(fault.kind) if two else FORMULAS[fault.hits].get(fault.kind)
+    return (OF_TWO if _hits_two(fault, scenario) else FORMULAS[fault.hits]).get(fault.kind)
 
 
-def _controllers(fault: Fault) -> tuple[bool | None, ...]:
+def _hits_two(fault: Fault, scenario: Scenario) -> bool:
+    """All followers of a partition with two replicas are one broker."""
+    return fault.aim.role == "followers" and scenario.topology.replication > 2
+
+
+def _controllers(fault: Fault, scenario: Scenario) -> tuple[bool | None, ...]:
     """Whether the victim is the active controller; None: it cannot be, or it makes no difference."""
-    if fault.hits != "broker" or fault.kind == "terminate" or fault.target.startswith("followers:"):
+    if fault.hits != "broker" or fault.kind == "terminate" or _hits_two(fault, scenario):
         return (None,)
-    return (True,) if fault.target == "controller" else (False, True)
+    return _may_be(fault, "controller")
 
 
 def _coordinators(fault: Fault) -> tuple[bool | None, ...]:
     """Whether the victim is the group's coordinator: that makes a difference where it goes on answering alone."""
     if fault.hits != "broker" or not answers_alone(fault):
         return (None,)
-    return (True,) if fault.target == "coordinator" else (False, True)
+    return _may_be(fault, "coordinator")
+
+
+def _may_be(fault: Fault, role: str) -> tuple[bool, ...]:
+    """Whether the victim has this role: as its target says, else both."""
+    if role in fault.aim.also:
+        return (fault.aim.also[role],)
+    return (True,) if fault.aim.role == role else (False, True)
+
+
+def _of_its_role(fault: Fault, rows: list[Quantity]) -> list[Quantity]:
+    """The rows that its target allows: a victim that leads nothing has none of `led`, and the recovery of one that
+    leads is not that of what it follows."""
+    leads = True if fault.aim.role == "leader" else fault.aim.also.get("leader")
+    of_another = {True: [(brokers.RECOVERY, "followed")], False: [(row.name, "led") for row in rows], None: []}[leads]
+    return [row for row in rows if (row.name, row.role) not in of_another]
 
 
 def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
@@ -120,11 +142,7 @@ def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
 
 
 def _inputs(faults: list[FaultPrediction], settings: EffectiveSettings) -> list[Input]:
-    names = sorted({name for f in faults for case in f.cases for row in case.quantities for name in row.inputs})
-    found = []
-    for owner, name in (text.split(" ", 1) for text in names):
-        for side in DEFAULTS:
-            if side == owner:
-                given = settings.get(side, name)
-                found.append(Input(owner, name, given.value, given.source))
-    return found
+    used = {name for f in faults for case in f.cases for row in case.quantities for name in row.inputs}
+    named = sorted((side, name) for side, its in DEFAULTS.items() for name in its if f"{side} {name}" in used)
+    given = [settings.get(*one) for one in named]
+    return [Input(*one, value.value, value.source) for one, value in zip(named, given, strict=True)]

@@ -25,7 +25,6 @@ DEFAULTS: dict[Side, dict[str, str]] = {
         "socket.timeout.ms": "60000",
         "request.timeout.ms": "30000",
         "topic.metadata.refresh.interval.ms": "300000",
-        "enable.idempotence": "false",
         "acks": "all",
     },
     "consumer": {
@@ -76,9 +75,6 @@ class EffectiveSettings(msgspec.Struct, frozen=True):
             return float(value) / 1000
         except ValueError:
             raise UsageError(f"{setting.owner} {setting.name}={value!r} is no number of milliseconds") from None
-
-    def truth(self, side: Side, name: str) -> bool:
-        return self.get(side, name).value.lower() in {"true", "1", "t", "yes"}
 
 
 def side_of(setting: Setting) -> Side:

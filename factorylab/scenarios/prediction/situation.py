@@ -16,6 +16,9 @@ from factorylab.scenarios.stall_phases import (
     Setting,
 )
 
+PRODUCER_ACKS = Setting("producer", "acks")
+GROUP_PROTOCOL = Setting("consumer", "group.protocol")
+
 
 @dataclass(frozen=True)
 class Situation:
@@ -43,13 +46,14 @@ class Situation:
         return answers_alone(self.fault)
 
     @property
+    def still_heard(self) -> bool:
+        """Does the victim's next heartbeat arrive, and only its answer not? So with a cut of what comes in."""
+        return self.fault.direction == "in"
+
+    @property
     def acks(self) -> str:
         """What the producer waits for: "0", "1" or "all"."""
         return self.settings.get("producer", "acks").value.replace("-1", "all")
-
-    @property
-    def idempotent(self) -> bool:
-        return self.settings.truth("producer", "enable.idempotence")
 
     @property
     def kip_848(self) -> bool:
@@ -80,8 +84,12 @@ def drawn(  # noqa: PLR0917 (the columns of a row)
 ) -> Quantity:
     """A row of a prediction: the interval of these draws, and where it comes from."""
     low, high = interval(seconds)
-    names = [f"{setting.owner} {setting.name}" for setting in inputs]
-    return Quantity(name=name, role=role, low_s=low, high_s=high, formula=formula, inputs=names, source=source)
+    return Quantity(name=name, role=role, low_s=low, high_s=high, formula=formula, inputs=names(inputs), source=source)
+
+
+def names(inputs: tuple[Setting, ...]) -> list[str]:
+    """Settings as a row names them, each once: "producer acks"."""
+    return [f"{setting.owner} {setting.name}" for setting in dict.fromkeys(inputs)]
 
 
 def no_model(name: str, role: Role, why: str) -> Quantity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from factorylab.scenarios.prediction.brokers import RECOVERY, STORES
+from factorylab.scenarios.prediction.brokers import RECOVERY, STORES, nothing, unconfirmed
 from factorylab.scenarios.prediction.draws import Floats
 from factorylab.scenarios.prediction.situation import Situation, drawn
 from factorylab.scenarios.prediction.structures import Quantity
@@ -27,14 +27,14 @@ def away(s: Situation) -> list[Quantity]:
     again = _tries(s) + s.draws.between(*FIRST_COMMIT_S)
     seconds = back + again
     words = "hold_s + its start + the rest of the processor's pause between two tries"
+    acks = unconfirmed("any") if s.acks == "0" else [nothing("any", "brokers and producers do not notice")]
     return [
         drawn(STORE_AWAY.name, "any", back, "hold_s + its start", (HOLD,), "measured"),
         drawn(RECONNECT.name, "any", again, "the rest of the processor's pause between two tries", (), SOURCE),
         drawn(STORES, "any", seconds, words, (HOLD,), SOURCE),
         drawn(RECOVERY, "any", seconds, words, (HOLD,), SOURCE),
-        Quantity(name="longest_ack_gap", role="any", low_s=0, high_s=0.5, formula="brokers and producers do not notice",
-            source="a shorter stall counts as none"),
-    ]  # fmt: skip
+        *acks,
+    ]
 
 
 def _tries(s: Situation) -> Floats:

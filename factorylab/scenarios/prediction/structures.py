@@ -23,8 +23,9 @@ class Input(msgspec.Struct, frozen=True):
 class Quantity(msgspec.Struct, frozen=True, kw_only=True):
     """A time in seconds that is expected within low_s … high_s.
 
-    `name` is that of a phase of `stall_phases`, or a whole: longest_ack_gap, longest_store_gap, recovery. Without a
-    model both are None, and `why_not` says why. With low_s alone it does not end by itself: it is longer than low_s.
+    `name` is that of a phase of `stall_phases`, or a whole: longest_ack_gap, longest_store_gap, recovery, lost_until.
+    Without a model both are None, and `why_not` says why. With low_s alone it does not end by itself: it is longer than
+    low_s.
     """
 
     name: str

@@ -26,7 +26,14 @@ def test_the_scenario_wins(tmp_path: Path) -> None:
     told = effective(clients, "local", tmp_path)
     assert told.seconds(PRODUCER_SOCKET) == 60 and told.get("producer", "acks").value == "1"
     assert told.seconds(MEMBER_SESSION) == 8 and told.get("consumer", "session.timeout.ms").source == SCENARIO
-    assert not told.truth("producer", "enable.idempotence")
+    assert told.get("producer", "enable.idempotence").value == "false"
+
+
+def test_a_static_member_has_an_id_of_its_own(tmp_path: Path) -> None:
+    """The scenario sets it; what is not static has none."""
+    told = effective(Clients(static_members=True), "local", tmp_path).consumer
+    assert told["group.instance.id"].source == SCENARIO and told["group.instance.id"].value == "each processor's name"
+    assert "group.instance.id" not in effective(Clients(), "local", tmp_path).consumer
 
 
 @pytest.mark.parametrize("backend", ["local", "compose"])

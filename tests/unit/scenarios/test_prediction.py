@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import sqrt
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,12 +17,17 @@ from factorylab.factory.processor import offset_commits
 from factorylab.factory.store import connection
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
-from factorylab.scenarios.prediction import brokers, groups, stores
-from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval
-from tests.support.predictions import case, named, of, row, span, with_faults
+from factorylab.scenarios.prediction import brokers, clients, controllers, groups, majority, outages, stores
+from factorylab.scenarios.prediction.draws import COVERAGE, Draws, interval, u
+from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings, set_by
+from factorylab.scenarios.prediction.situation import Situation
+from factorylab.scenarios.prediction.structures import Prediction
+from tests.support.predictions import CONSUMER, PRODUCER, case, named, of, row, span, with_faults
 
+SIDES: tuple[Literal["producer", "consumer"], ...] = ("producer", "consumer")
 ACKS, STORES = "longest_ack_gap", "longest_store_gap"
 SLACK_S = 0.05
+CLIENTS: dict[str, dict[str, Any]] = {"producer": PRODUCER, "consumer": CONSUMER}
 
 
 def test_the_interval_of_a_uniform_time_is_its_middle_95_percent() -> None:
@@ -56,6 +62,40 @@ def test_whoever_targets_the_controller_gets_that_case_alone() -> None:
     """The role is known then."""
     (fault,) = of(named("broker_loss", target="controller")).faults
     assert [one.controller for one in fault.cases] == [True]
+
+
+def test_all_followers_of_a_partition_with_two_replicas_are_one_broker() -> None:
+    """It may be the active controller; two of three nodes cannot go without it."""
+    wanted = {"kind": "kill", "target": "followers:0"}
+    one, two = (of(with_faults(wanted, topology={"profile": name})).faults[0] for name in ("factory", "safe"))
+    assert [found.controller for found in one.cases] == [False, True] and one.cases[0].quantities[0].high_s
+    assert [found.controller for found in two.cases] == [None]
+
+
+@pytest.mark.parametrize(
+    ("target", "cases"),
+    [
+        ("leader:0", [(False, False), (False, True), (True, False), (True, True)]),
+        ("leader:0-controller", [(False, False), (False, True)]),
+        ("leader:0+controller-coordinator", [(True, False)]),
+        ("follower:0-leader-controller+coordinator", [(False, True)]),
+    ],
+)
+def test_roles_that_a_target_asks_for_are_the_only_case(target: str, cases: list[tuple[bool, bool]]) -> None:
+    """What the broker must be, and must not be. One that must lead nothing has no row of led partitions, and the
+    recovery of one that leads is not that of what it follows."""
+    (fault,) = of(with_faults({"kind": "partition", "target": target})).faults
+    assert [(found.controller, found.coordinator) for found in fault.cases] == cases
+    roles = {told.role for found in fault.cases for told in found.quantities}
+    assert ("led" in roles) != ("-leader" in target) and "followed" in roles
+    recovers = {told.role for found in fault.cases for told in found.quantities if told.name == "recovery"}
+    assert recovers == ({"followed"} if "-leader" in target else {"led"})
+
+
+def test_a_follower_may_lead_others() -> None:
+    """Then its recovery depends on those, and else on what it follows: a row for each."""
+    told = case(of(with_faults({"kind": "kill", "target": "follower:0"})))
+    assert [one.role for one in told.quantities if one.name == "recovery"] == ["led", "followed"]
 
 
 def test_a_restart_inside_the_session_helps_only_what_the_broker_followed() -> None:
@@ -108,6 +148,14 @@ def test_a_frozen_leader_is_left_at_once_where_a_metadata_request_waits_elsewher
     producer = {"topic.metadata.refresh.interval.ms": 2_000, "socket.timeout.ms": 60_000}
     found = span(case(of(named("broker_loss", kind="pause", hold_s=100), producer=producer)), ACKS, "led")
     assert found[0] < 8.1 and found[1] < 12.5
+
+
+def test_with_acks_1_no_metadata_request_waits_at_another_broker() -> None:
+    """Requests there are answered at once, so that a producer hears of the new leader by a later one."""
+    told = [case(of(named("broker_loss", kind="pause", hold_s=100, acks=acks))) for acks in ("all", "1")]
+    waits, asks_later = (span(one, "client_discovery", "led") for one in told)
+    assert waits[0] < 0.1 and asks_later[0] > 0.2 and asks_later[1] > waits[1]
+    assert span(told[0], ACKS, "led")[0] < span(told[1], ACKS, "led")[0]
 
 
 def test_a_time_out_before_the_election_does_not_help() -> None:
@@ -209,11 +257,19 @@ def test_alerts_wait_for_the_time_out_that_their_producers_have() -> None:
     assert profiles.CONNECTION["socket.timeout.ms"] == brokers.ALERTS_GIVE_UP_S * 1000
 
 
-def test_a_static_member_is_back_under_its_id() -> None:
-    """With a classic protocol nobody takes its partitions while its session lasts."""
-    consumer = {"group.instance.id": "one", "session.timeout.ms": 20_000}
-    low, high = span(case(of(named("consumer_loss", hold_s=2), consumer=consumer)), STORES, "owned")
-    assert low > 2 and high < 5
+@pytest.mark.parametrize("processors", [1, 3])
+@pytest.mark.parametrize("kind", ["kill", "terminate", "restart"])
+def test_a_static_member_of_a_classic_group_that_dies_is_not_predicted(kind: str, processors: int) -> None:
+    """One that was back after 12 s, with a session of 20 s, stood still for longer than either would have it. A frozen
+    one is predicted."""
+    rows = {
+        one: case(of(with_faults({"kind": one, "target": "owner:0"}, clients={"processors": processors}),
+                     consumer={"group.instance.id": "one"}))
+        for one in (kind, "pause")
+    }  # fmt: skip
+    for quantity, role in ((STORES, "owned"), ("recovery", "any")):
+        assert "static member" in row(rows[kind], quantity, role).why_not
+        assert row(rows["pause"], quantity, role).low_s is not None
 
 
 def test_a_static_kip_848_member_that_restarts_inside_its_session_stays_away() -> None:
@@ -231,12 +287,36 @@ def test_a_broker_that_is_asked_to_stop_hands_over_first() -> None:
 
 
 def test_two_of_three_nodes_dead_are_answered_by_a_time_out() -> None:
-    """After 30 s by the clients' defaults, and never by NOT_ENOUGH_REPLICAS."""
+    """After 30 s by the clients' defaults, and never by NOT_ENOUGH_REPLICAS. The stall itself has no end."""
     wanted = named("broker_loss", target="followers:0", profile="safe")
     told = case(of(wanted, producer={"socket.timeout.ms": 60_000}))
-    low, high = span(told, "request_timeout", "followed")
-    assert low >= 30 and high <= 31 and row(told, ACKS, "followed").high_s is None
-    assert "never with NOT_ENOUGH_REPLICAS" in row(told, "request_timeout", "followed").formula
+    words = row(told, ACKS, "followed").formula
+    assert row(told, ACKS, "followed").high_s is None and "30 s, + U(0, 1 s)" in words
+    assert "never with NOT_ENOUGH_REPLICAS" in words
+
+
+def test_a_short_freeze_leaves_a_group_with_a_short_session_alone() -> None:
+    """Heartbeats are answered when the broker is, long before anybody is fenced. A broker that dies is another case:
+    what it coordinated waits for the end of its session, however soon it is back."""
+    consumer = {"session.timeout.ms": 6_000}
+    frozen, dead = (
+        row(case(of(named("broker_loss", kind=kind, hold_s=2), consumer=consumer)), "recovery", "led")
+        for kind in ("pause", "kill")
+    )
+    assert frozen.low_s is not None and "no heartbeat may be answered" in dead.why_not
+
+
+@pytest.mark.parametrize("kind", ["kill", "pause"])
+def test_the_more_often_alerts_come_late_the_later_everything_is_well(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interval of recovery only moves up with the share of late alerts."""
+    found = []
+    for share in (0.0, 0.2, 0.6, 1.0):
+        monkeypatch.setattr(brokers, "LATE_ALERT", (share, share))
+        found.append(span(case(of(named("broker_loss", kind=kind, hold_s=30))), "recovery", "led"))
+    assert all(a[0] <= b[0] and a[1] <= b[1] for a, b in pairwise(found))
+    assert found[0][1] < found[1][1] and found[0][0] < found[-1][0]
 
 
 def test_a_group_whose_session_ends_within_the_stall_is_not_predicted() -> None:
@@ -249,6 +329,16 @@ def test_a_group_whose_session_ends_within_the_stall_is_not_predicted() -> None:
 def test_nobody_confirms_to_a_producer_that_does_not_ask() -> None:
     """With acks=0 there is no acknowledgement, and no prediction of one."""
     assert row(case(of(named("broker_loss", acks="0"))), ACKS, "led").why_not
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "role"),
+    [("terminate", "leader:0", "led"), ("kill", "followers:0", "followed"), ("kill", "database", "any")],
+)
+def test_no_fault_makes_anybody_confirm(kind: str, target: str, role: str) -> None:
+    """With acks=0 the rule is the same for a broker that stops, for two of three nodes, and for the database."""
+    wanted = with_faults({"kind": kind, "target": target}, topology={"profile": "safe"}, clients={"acks": "0"})
+    assert "nobody confirms" in row(case(of(wanted)), ACKS, role).why_not
 
 
 LATER: list[tuple[str, dict[str, Any], str, list[dict[str, Any]], tuple[str, str]]] = [
@@ -313,6 +403,111 @@ def test_faults_that_overlap_are_not_predicted() -> None:
     assert all(fault.cases for fault in apart.faults)
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"target": "owner:0", "step": "prepared"}, "at a step of its work"),
+        ({"target": "leader:0", "until_replaced": True}, "until it is replaced"),
+        ({"target": "leader:0", "wipe": True}, "copies everything anew"),
+    ],
+)
+def test_a_fault_with_an_unknown_end_is_not_predicted(fault: dict[str, Any], reason: str) -> None:
+    """It says why, and has no case."""
+    (told,) = of(with_faults({"kind": "kill", **fault})).faults
+    assert reason in told.why_not and told.cases == []
+
+
+Bounds = dict[tuple[str, str, str], tuple[tuple[float, float | None], list[str]]]
+KIP_848 = {"group.protocol": "consumer"}
+BY_TIMES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ({"kind": "kill", "target": "leader:0"}, {}, {}),
+    ({"kind": "restart", "target": "leader:0"}, {}, {}),
+    ({"kind": "pause", "target": "leader:0", "hold_s": 60}, {}, {}),
+    ({"kind": "partition", "target": "leader:0", "hold_s": 60}, {"clients": {"acks": "1"}}, {}),
+    ({"kind": "pause", "target": "followers:0"}, {"topology": {"profile": "safe"}}, {}),
+    ({"kind": "kill", "target": "owner:0", "hold_s": 30}, {}, {}),
+    ({"kind": "kill", "target": "owner:0", "hold_s": 12}, {"clients": {"processors": 1}}, {}),
+    ({"kind": "kill", "target": "owner:0", "hold_s": 30}, {}, KIP_848),
+    ({"kind": "terminate", "target": "owner:0"}, {}, {}),
+]
+
+
+@pytest.mark.parametrize(("fault", "changes", "consumer"), BY_TIMES, ids=lambda value: str(value)[:50])
+def test_a_setting_that_is_not_among_the_inputs_of_a_row_moves_no_bound_of_it(
+    fault: dict[str, Any], changes: dict[str, Any], consumer: dict[str, Any]
+) -> None:
+    """Whoever runs with another one is told so only where it is named."""
+    wanted, moved = with_faults(fault, **changes), set[str]()
+    usual = _bounds(of(wanted, consumer=consumer))
+    for side, name, value in _other_settings(consumer):
+        own = (consumer if side == "consumer" else {}) | {name: value}
+        moved |= _moved(f"{side} {name}", usual, _bounds(of(wanted, **{"consumer": consumer, side: own})))
+    longer = with_faults({**fault, "hold_s": 2 * wanted.faults[0].hold_s}, **changes)
+    assert moved | _moved("lab hold_s", usual, _bounds(of(longer, consumer=consumer)))
+
+
+def _other_settings(consumer: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Each setting that a prediction may rest on, with another value: of a time the half."""
+    before = {side: values | CLIENTS.get(side, {}) for side, values in DEFAULTS.items()}
+    times = [(side, name) for side, its in before.items() for name in its if name.endswith(".ms")]
+    protocol = "classic" if consumer else "consumer"
+    words = [("producer", "acks", "1"), ("producer", "acks", "all"), ("consumer", "group.protocol", protocol)]
+    return [*((side, name, float(before[side][name]) / 2) for side, name in times), *words]
+
+
+def _moved(setting: str, usual: Bounds, told: Bounds) -> set[str]:
+    """The settings that moved a bound, this one or none; where it did, the row names it."""
+    changed = [key for key in usual.keys() & told.keys() if usual[key][0] != told[key][0]]
+    assert all(setting in usual[key][1] for key in changed), (setting, changed)
+    return {setting} if changed else set()
+
+
+def _bounds(told: Prediction) -> Bounds:
+    """By victim, quantity and role: both bounds, and the names of the inputs. Each input of a program has a default."""
+    rows = [(one.victim, q) for fault in told.faults for one in fault.cases for q in one.quantities]
+    known = {f"{side} {name}" for side, its in DEFAULTS.items() for name in its} | {"lab hold_s"}
+    assert all(known.issuperset(q.inputs) for _, q in rows)
+    return {(victim, q.name, q.role): ((q.low_s, q.high_s), q.inputs) for victim, q in rows if q.low_s is not None}
+
+
+def test_a_formula_is_of_the_phase_that_it_stands_for() -> None:
+    """The producer's way to the new leader begins when there is one; a heartbeat that still arrives is added."""
+    for kind in ("kill", "pause"):
+        words = row(case(of(named("broker_loss", kind=kind, hold_s=30))), "client_discovery", "led").formula
+        assert words and "session" not in words
+    both, inbound = (
+        row(case(of(named("network_partition", direction=direction))), "fencing", "any").formula
+        for direction in ("both", "in")
+    )
+    assert "− U(0, heartbeat)" in both and "+ U(0, heartbeat)" in inbound
+
+
+def test_the_document_has_the_numbers_of_the_formulas() -> None:
+    """Each wait that is measured stands there as it is drawn."""
+    text = (Path(__file__).parents[3] / "docs" / "predictions.md").read_text(encoding="utf-8")
+    told = [
+        controllers.LATE_CHECK_S, controllers.CHECK_TAKES_S, controllers.ELECTED_S, clients.FOLLOW_ON_S,
+        clients.FETCH_AGAIN_S, outages.COPIES_AGAIN_S, outages.STEPS_DOWN_S, brokers.LATE_ALERT_S,
+        groups.TAKES_OVER_S, groups.GOES_BACK_S, groups.JOINS_S, majority.RESUMED_S,
+    ]  # fmt: skip
+    assert [u(bounds) for bounds in told if u(bounds) not in text] == []
+
+
+def test_a_producer_is_older_by_the_backlog_that_it_writes_first() -> None:
+    """And by what the group needs to come together: its regular requests come so much earlier in the outage. Those of
+    the group's consumers do not."""
+    fault = {"kind": "pause", "target": "leader:0"}
+    times = EffectiveSettings(broker={}, producer=set_by("test", PRODUCER), consumer=set_by("test", CONSUMER))
+    plain, late = with_faults(fault), with_faults(fault, schedule={"backlog_s": 4})
+    producer, consumer = (
+        [clients.first_refresh(Situation(one.faults[0], one, times, Draws()), of_whom) for one in (plain, late)]
+        for of_whom in SIDES
+    )
+    earlier = (producer[0] - producer[1]) % 10
+    assert earlier.min() >= 4.5 and earlier.max() <= 7.5  # a consumer is 0.5 to 3.5 s older than its window
+    assert np.array_equal(*consumer)
+
+
 def test_a_scenario_without_a_fault_has_nothing_to_predict() -> None:
     """It has no rows, and no inputs."""
     told = of(named("baseline"))
@@ -330,6 +525,8 @@ def test_a_time_that_is_no_number_is_refused() -> None:
     """With its name and its value."""
     with pytest.raises(UsageError, match=r"broker.session.timeout.ms='nine'"):
         of(named("broker_loss"), broker={"broker.session.timeout.ms": "nine"})
+    with pytest.raises(UsageError, match=r"fetch.wait.max.ms='soon'"):
+        of(named("broker_loss", kind="pause"), consumer={"fetch.wait.max.ms": "soon"})
 
 
 def test_an_unknown_parameter_is_refused() -> None:
