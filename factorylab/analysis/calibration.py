@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from factorylab.analysis.predicted import kept_prediction, predicted
+from factorylab.analysis.predicted import UNCOUNTED, kept_prediction, predicted
 from factorylab.core.errors import LabError
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.saved_run import Run
@@ -65,7 +65,7 @@ def calibration(rows: pd.DataFrame) -> pd.DataFrame:
     """
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    told = rows[~rows["outcome"].isin(["no prediction", "other settings"])]
+    told = rows[~rows["outcome"].isin(UNCOUNTED)]
     groups = [(key, mine) for key, mine in told.groupby(KEYS, sort=True, dropna=False)]
     return pd.DataFrame([(*key, *_row(mine)) for key, mine in groups], columns=COLUMNS)
 

@@ -43,38 +43,48 @@ def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measur
         for name, kind in (("longest_ack_gap", "acks"), ("longest_store_gap", "stores")):
             gaps = [_gap(service, kind, partition, begun, ends) for partition in partitions]
             if gaps:
-                found[name, role] = max(gaps)
-    if "led" in roles.partitions and (lost := _lost_until(run, roles.partitions["led"], begun)):
+                found[name, role] = _longest(gaps)
+    if "led" in roles.partitions and (lost := _lost_until(run, roles.partitions["led"], begun, ends)):
         found["lost_until", "led"] = lost
     back = run.once(recovery)
     back = back[back["fault"] == fault]
-    found["recovery", _worst(roles)] = Measured(float(back["recovery_s"].max()), bool(back["recovery_censored"].any()))
+    found["recovery", worst_role(roles)] = Measured(
+        float(back["recovery_s"].max()), bool(back["recovery_censored"].any())
+    )
     return found
 
 
-def _worst(roles: VictimRoles) -> str:
+def worst_role(roles: VictimRoles) -> str:
     """The role of the partitions on which recovery depends: what a broker led takes longer than what it followed."""
     return next((role for role in ("led", "followed") if roles.partitions.get(role)), "any")
 
 
+def _longest(values: list[Measured]) -> Measured:
+    """Of several partitions. Where one did not end, the longest of all is only known to be longer than that."""
+    return Measured(max(one.value_s for one in values), any(one.censored for one in values))
+
+
 def phase_times(frame: pd.DataFrame, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
-    """Each phase of the stalls of a fault, the longest of the partitions of a role; of `anatomy`'s rows."""
+    """Each phase of the stalls of a fault, the longest of the partitions of a role; of `anatomy`'s rows. One that is
+    open makes the longest censored."""
     mine, found = frame[frame["fault"] == fault], dict[Key, Measured]()
     of_all = [int(partition) for partition in mine["partition"].unique()]
     for role, partitions in {"any": of_all, **roles.partitions}.items():
         for name, rows in mine[mine["partition"].isin(partitions)].groupby("phase"):
-            longest = rows.sort_values("lasted_s", kind="stable").iloc[-1]
-            found[str(name), role] = Measured(float(longest["lasted_s"]), bool(longest["open"]))
+            found[str(name), role] = Measured(float(rows["lasted_s"].max()), bool(rows["open"].any()))
     return found
 
 
-def _lost_until(run: Run, partitions: list[int], begun: int) -> Measured | None:
-    """From the fault to the last acknowledgement of a reading that is not in the log; None where none was lost."""
-    ends = []
+def _lost_until(run: Run, partitions: list[int], begun: int, ends: int) -> Measured | None:
+    """From the fault to the last acknowledgement, before the next fault, of a reading that is not in the log; None
+    where none was lost."""
+    begun_s, ends_s = ((moment - run.t0_ns) / NS for moment in (begun, ends))
+    lost_s = []
     for partition in partitions:
         bins = acks_kept_and_lost(run, partition, LOST_BIN_S)
-        ends += [float(t_s) + LOST_BIN_S for t_s in bins.loc[bins["lost_per_s"] > 0, "t_s"].tail(1)]
-    return Measured(max(ends) - (begun - run.t0_ns) / NS, censored=False) if ends else None
+        mine = bins["t_s"].between(begun_s, ends_s, inclusive="left") & (bins["lost_per_s"] > 0)
+        lost_s += [float(t_s) + LOST_BIN_S for t_s in bins.loc[mine, "t_s"].tail(1)]
+    return Measured(max(lost_s) - begun_s, censored=False) if lost_s else None
 
 
 def _next_ns(run: Run, fault: int) -> int:

@@ -7,15 +7,18 @@ from typing import Literal
 import msgspec
 import pandas as pd
 
-from factorylab.analysis.measured_times import Key, Measured, measured_times
+from factorylab.analysis.measured_times import Key, Measured, measured_times, worst_role
 from factorylab.analysis.victim_roles import VictimRoles, victim_roles
 from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.history.saved_run import Run
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Prediction, Quantity
 
-Outcome = Literal["inside", "outside", "not observed", "no prediction", "other settings"]
+Outcome = Literal["inside", "outside", "not observed", "no prediction", "another case", "other settings"]
 NO_PREDICTION: Outcome = "no prediction"
+ANOTHER_CASE: Outcome = "another case"
+UNCOUNTED: tuple[Outcome, ...] = (NO_PREDICTION, ANOTHER_CASE, "other settings")
+"""Of these a run says nothing: it could not show them."""
 COLUMNS = ["fault", "victim", "quantity", "role", "low_s", "high_s", "measured_s", "censored", "outcome", "why"]
 
 
@@ -38,8 +41,8 @@ def predicted(run: Run, prediction: Prediction | None = None) -> pd.DataFrame:
     """One row for each quantity that the run's own prediction, or this one, speaks of; empty without one.
 
     Columns fault, victim, quantity, role, low_s, high_s (NaN: open-ended or none), measured_s, censored, outcome, and
-    why: the formula, or why there is no prediction. Where the run had other settings than were predicted from, every
-    outcome is "other settings".
+    why: the formula, or why there is no prediction. A row of partitions that the victim did not have is "another case".
+    Where the run had other settings than were predicted from, every outcome is "other settings".
     """
     told = prediction or kept_prediction(run)
     rows = [row for fault in (told.faults if told else ()) for row in _rows(run, fault)]
@@ -86,14 +89,35 @@ def _rows(run: Run, fault: FaultPrediction) -> list[tuple[object, ...]]:
         word: Outcome = NO_PREDICTION if fault.why_not else "not observed"
         return [(fault.fault, "", "any", "any", *[float("nan")] * 3, False, word, why)]
     times = measured_times(run, fault.fault, roles)
-    return [_row(fault.fault, case.victim, quantity, times) for quantity in case.quantities]
+    return [_row(fault.fault, case.victim, quantity, roles, times) for quantity in case.quantities]
 
 
-def _row(fault: int, victim: str, quantity: Quantity, times: dict[Key, Measured]) -> tuple[object, ...]:
+def applies(quantity: Quantity, roles: VictimRoles) -> bool:
+    """Whether the victim had partitions of such a role, and its recovery depends on them; yes where its roles are not
+    known."""
+    if quantity.role == "any" or not roles.known:
+        return True
+    if quantity.name == "recovery":
+        return quantity.role == worst_role(roles)
+    return bool(roles.partitions.get(quantity.role))
+
+
+def _row(
+    fault: int, victim: str, quantity: Quantity, roles: VictimRoles, times: dict[Key, Measured]
+) -> tuple[object, ...]:
     found = times.get((quantity.name, quantity.role), Measured(float("nan"), censored=False))
     low, high = (float("nan") if value is None else value for value in (quantity.low_s, quantity.high_s))
-    why = quantity.why_not or quantity.formula
-    return (fault, victim, quantity.name, quantity.role, low, high, *found, outcome(quantity, found), why)
+    why, word = quantity.why_not or quantity.formula, outcome(quantity, found)
+    if not applies(quantity, roles):
+        word, why = ANOTHER_CASE, _why_another(quantity, roles)
+    return (fault, victim, quantity.name, quantity.role, low, high, *found, word, why)
+
+
+def _why_another(quantity: Quantity, roles: VictimRoles) -> str:
+    if roles.partitions.get(quantity.role):
+        return "the victim led partitions as well, and recovery depends on those"
+    did = {"led": "led no partition", "followed": "followed no partition in sync", "owned": "owned no partition"}
+    return f"the victim {did[quantity.role]}"
 
 
 def outcome(quantity: Quantity, found: Measured) -> Outcome:

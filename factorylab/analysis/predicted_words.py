@@ -51,8 +51,8 @@ def interval_words(low_s: float | None, high_s: float | None) -> str:
 
 
 def calibration_words(frame: pd.DataFrame) -> pd.DataFrame:
-    """`calibration` as text: fault, victim, quantity, of, predicted, inside (of how many), share (its interval), width
-    by spread, and what was left out."""
+    """`calibration` as text: model, fault, victim, quantity, of, predicted, inside (of how many), share (its interval),
+    width by spread, and what was left out."""
     rows = []
     for row in each(frame):
         left_out = [f"{n} {what}" for n, what in ((row.not_observed, "not observed"), (row.invalid, "INVALID")) if n]
@@ -60,7 +60,16 @@ def calibration_words(frame: pd.DataFrame) -> pd.DataFrame:
         by_spread = "" if math.isnan(row.width_by_spread) else f"{row.width_by_spread:.1f}"
         words = interval_words(row.low_s, row.high_s)
         name = f"{row.scenario}: {row.fault}"
-        cells = (name, row.victim, row.quantity, row.role, words, f"{row.inside} of {row.runs}", share, by_spread)
+        inside = f"{row.inside} of {row.runs}"
+        cells = (str(row.model), name, row.victim, row.quantity, row.role, words, inside, share, by_spread)
         rows.append((*cells, ", ".join(left_out)))
-    columns = ["fault", "victim", "quantity", "of", "predicted", "inside", "share", "width by spread", "left out"]
+    columns = [
+        "model", "fault", "victim", "quantity", "of", "predicted", "inside", "share", "width by spread", "left out",
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
+
+
+def inside_by_model(frame: pd.DataFrame) -> str:
+    """How many values of `calibration` lay inside, for each model by itself."""
+    sums = frame.groupby("model")[["inside", "runs"]].sum()
+    return "; ".join(f"model {row.Index}: {row.inside} of {row.runs} values" for row in sums.itertuples())

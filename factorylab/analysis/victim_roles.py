@@ -24,13 +24,15 @@ class VictimRoles:
 
 def victim_roles(run: Run, fault: int) -> VictimRoles:
     """Of fault number `fault`, by its steps "intended". Not `known` where it was not injected, or where the cluster
-    could only tell what had been before. All partitions are the database's."""
+    could only tell what had been before; then nothing is said to be led, followed or owned. All partitions are the
+    database's."""
     steps = run.faults[run.faults["fault"] == fault]
     told = [str(words) for words in steps.loc[steps["step"] == "intended", "evidence"]]
     if not told or not (steps["step"] == "injected").any():
         return VictimRoles()
+    known = not any(_STALE in words for words in told)
     did: dict[str, set[int]] = {}
-    for verb, names in (found for words in told for found in _DID.findall(words)):
+    for verb, names in (found for words in told if known for found in _DID.findall(words)):
         role = {"leads": "led", "follows": "followed", "owns": "owned"}[verb]
         did.setdefault(role, set()).update(int(name[1:]) for name in names.split(", "))
     if (steps["node"] == "database").any():
@@ -40,5 +42,5 @@ def victim_roles(run: Run, fault: int) -> VictimRoles:
         partitions={role: sorted(of if role != "followed" else of - led) for role, of in did.items()},
         controller=any(CONTROLS in words for words in told),
         coordinator=any(COORDINATES in words for words in told),
-        known=not any(_STALE in words for words in told),
+        known=known,
     )

@@ -78,7 +78,7 @@ def tell(frame: pd.DataFrame, title: str) -> None:
 
 def _calibrate(*, as_json: bool) -> None:
     from factorylab.analysis.calibration import calibration, observations, with_prediction
-    from factorylab.analysis.predicted_words import calibration_words
+    from factorylab.analysis.predicted_words import calibration_words, inside_by_model
     from factorylab.audit.judged import load
     from factorylab.audit.kept_verdict import verdict_of
     from factorylab.history import run_folders
@@ -92,5 +92,4 @@ def _calibrate(*, as_json: bool) -> None:
     elif found.empty:
         say(f"no run under {results} has a prediction yet: 'factorylab run broker_loss' writes one")
     else:
-        inside, runs = int(found["inside"].sum()), int(found["runs"].sum())
-        tell(calibration_words(found), f"how often the truth was inside: {inside} of {runs} values")
+        tell(calibration_words(found), f"how often the truth was inside: {inside_by_model(found)}")

@@ -98,7 +98,8 @@ def show(run: Named) -> None:
         typer.echo("\npredicted before the run, measured afterwards:")
     for row in shown:
         measured = f", measured {row['measured']}" if row["measured"] else ""
-        typer.echo(f"  {row['outcome']:<14} {row['quantity']} ({row['of']}): {row['predicted']}{measured}")
+        of = f"fault {row['fault']}: " if len(loaded.scenario.faults) > 1 else ""
+        typer.echo(f"  {row['outcome']:<14} {of}{row['quantity']} ({row['of']}): {row['predicted']}{measured}")
     typer.echo(f"\nfolder: {folder.path}")
 
 

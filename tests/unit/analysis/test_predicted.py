@@ -12,13 +12,20 @@ import pytest
 from factorylab.analysis.calibration import binomial, calibration, observations, with_prediction
 from factorylab.analysis.measured_times import Measured, measured_times, phase_times
 from factorylab.analysis.predicted import kept_prediction, outcome, predicted
-from factorylab.analysis.predicted_words import calibration_words, compared, expectations, interval_words
+from factorylab.analysis.predicted_words import (
+    calibration_words,
+    compared,
+    expectations,
+    inside_by_model,
+    interval_words,
+)
 from factorylab.analysis.victim_roles import VictimRoles, victim_roles
 from factorylab.audit.judged import JudgedRun
+from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
 from factorylab.scenarios.prediction.structures import Case, FaultPrediction, Input, Prediction, Quantity
-from tests.support.histories import History, broker_loss, consumer_loss, healthy
+from tests.support.histories import History, broker_loss, consumer_loss, forget_acked, healthy, scenario, stall
 
 LEADER = "running; leads p0; follows p1, p2; coordinates the group; is the active controller"
 
@@ -52,7 +59,8 @@ def test_roles_are_what_the_cluster_told(tmp_path: Path) -> None:
 
 def test_old_answers_are_no_roles(tmp_path: Path) -> None:
     """Where the cluster could not be asked just then, the roles are not known."""
-    assert not victim_roles(told(broker_loss(tmp_path), f"{LEADER}; from before: controller").run(), 0).known
+    roles = victim_roles(told(broker_loss(tmp_path), f"{LEADER}; from before: controller").run(), 0)
+    assert not roles.known and roles.partitions == {}
 
 
 def test_of_two_victims_what_one_leads_is_not_followed(tmp_path: Path) -> None:
@@ -78,7 +86,7 @@ def test_gaps_are_measured_by_role(tmp_path: Path) -> None:
 
 
 def test_a_phase_is_the_longest_of_the_partitions_of_a_role() -> None:
-    """Of the stalls of this fault alone; what had not ended is censored."""
+    """Of the stalls of this fault alone; where one had not ended, the longest of all is known to be longer only."""
     rows = [
         (0, 0, "fencing", 8.0, False),
         (0, 1, "fencing", 8.2, False),
@@ -88,8 +96,55 @@ def test_a_phase_is_the_longest_of_the_partitions_of_a_role() -> None:
     frame = pd.DataFrame(rows, columns=["fault", "partition", "phase", "lasted_s", "open"])
     found = phase_times(frame, 0, VictimRoles({"led": [0], "followed": [2]}))
     assert found == {
-        ("fencing", "any"): (8.2, False), ("fencing", "led"): (8.0, False), ("fencing", "followed"): (7.0, True),
+        ("fencing", "any"): (8.2, True), ("fencing", "led"): (8.0, False), ("fencing", "followed"): (7.0, True),
     }  # fmt: skip
+
+
+def test_a_partition_that_never_goes_on_is_not_hidden_by_a_longer_gap(tmp_path: Path) -> None:
+    """One of the two that the victim followed stood still for 6 s; of the other nothing came after 13 s, and it was
+    watched for 4 s more: the longest gap of both is longer than 6 s."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "kill", "target": "leader:0", "hold_s": 6}]))
+    h.fault("broker-1", 6, 12)
+    told(h)
+    stall(h, 6, 12, (1,))
+    sends = h["sends"]
+    ends = (sends["partition"] == 2) & (sends["t_ns"] > sends["t_ns"].max() - 4 * NS)
+    sends.loc[ends, ["t_ack_ns", "outcome"]] = [0, "unknown"]
+    run = h.run()
+    found = measured_times(run, 0, victim_roles(run, 0))["longest_ack_gap", "followed"]
+    assert found.value_s == pytest.approx(6, abs=0.2) and found.censored
+
+
+def test_what_another_fault_does_is_not_this_ones(tmp_path: Path) -> None:
+    """The first costs 1 s and loses what was acknowledged for 0.5 s, the second 3 s and 2 s."""
+    cuts = [{"kind": "kill", "target": "leader:0", "at_s": at_s, "hold_s": 4} for at_s in (0, 8)]
+    h = healthy(tmp_path, scenario(faults=cuts, clients={"acks": "1"}))
+    for number, at_s in enumerate((6, 14)):
+        h.fault("broker-1", at_s, at_s + 4, number=number, target="leader:0")
+    told(h)
+    for at_s, lost_s, stall_s in ((6, 0.5, 1), (14, 2, 3)):
+        forget_acked(h, at_s, at_s + lost_s)
+        begins_s = at_s + lost_s + 0.2  # by then each of the lost ones has its acknowledgement
+        stall(h, begins_s, begins_s + stall_s, (0,))
+    run = h.run()
+    first, second = (measured_times(run, number, victim_roles(run, number)) for number in (0, 1))
+    gaps, lost = (
+        [found[name, "led"].value_s for found in (first, second)] for name in ("longest_ack_gap", "lost_until")
+    )
+    assert gaps == [pytest.approx(1, abs=0.2), pytest.approx(3, abs=0.2)]
+    assert lost == [pytest.approx(0.5, abs=0.11), pytest.approx(2, abs=0.11)]
+
+
+def test_all_partitions_are_the_databases(tmp_path: Path) -> None:
+    """Nothing is stored for 3 s, and everything acknowledged."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "kill", "target": "database", "hold_s": 3}]))
+    h.fault("database", 6, 9, target="database")
+    stall(h, 6, 9, (0, 1, 2), acks=False)
+    run = h.run()
+    found = measured_times(run, 0, victim_roles(run, 0))
+    assert found["longest_ack_gap", "any"].value_s < 0.5
+    for name in ("longest_store_gap", "recovery"):
+        assert found[name, "any"] == (pytest.approx(3, abs=0.2), False)
 
 
 def test_a_processor_has_what_it_owned(tmp_path: Path) -> None:
@@ -105,6 +160,34 @@ def test_the_case_that_was_real_is_compared(tmp_path: Path) -> None:
     run = told(broker_loss(tmp_path)).run()
     (row,) = predicted(run, expecting(time("longest_ack_gap", "led", 2.5, 3.5))).itertuples()
     assert row.outcome == "inside" and row.victim == "the active controller" and row.high_s == 3.5
+
+
+def test_rows_that_do_not_fit_the_victim_are_of_another_case(tmp_path: Path) -> None:
+    """It followed p1 and p2 and led none: nothing is said of led partitions, and recovery is that of what it followed.
+    Nor does calibration count such a row."""
+    run = told(broker_loss(tmp_path), "running; leads nothing; follows p1, p2; is the active controller").run()
+    names = ("longest_ack_gap", "recovery")
+    rows = predicted(run, expecting(*(time(name, role, 2, 4) for name in names for role in ("led", "followed"))))
+    assert list(zip(rows["quantity"], rows["role"], rows["outcome"], strict=True)) == [
+        (name, *told) for name in names for told in (("led", "another case"), ("followed", "inside"))
+    ]
+    of_led = rows[rows["role"] == "led"]
+    assert set(of_led["why"]) == {"the victim led no partition"} and of_led["measured_s"].isna().all()
+    counted = calibration(rows.assign(scenario="s", model=14, verdict="PASS"))
+    assert set(counted["role"]) == {"followed"} and set(counted["not_observed"]) == {0}
+
+
+def test_of_a_leader_recovery_is_that_of_what_it_led(tmp_path: Path) -> None:
+    """Its other row is of a victim that led none."""
+    rows = predicted(told(broker_loss(tmp_path)).run(), expecting(time("recovery", "followed", 2, 4)))
+    assert list(rows["outcome"]) == ["another case"] and "led partitions as well" in rows["why"].iloc[0]
+
+
+def test_all_rows_stay_where_the_roles_are_not_known(tmp_path: Path) -> None:
+    """Then nobody can tell which one fits: each is "not observed"."""
+    run = told(broker_loss(tmp_path), f"{LEADER}; from before: views").run()
+    rows = (time("longest_ack_gap", "led", 2, 4), time("recovery", "followed", 2, 4))
+    assert list(predicted(run, expecting(cases=[Case(quantities=list(rows))]))["outcome"]) == ["not observed"] * 2
 
 
 def test_a_wrong_prediction_is_outside(tmp_path: Path) -> None:
@@ -257,6 +340,19 @@ def test_an_invalid_run_proves_nothing() -> None:
     assert (row["runs"], row["inside"], row["invalid"]) == (1, 1, 1)
     words = calibration_words(calibration(rows)).iloc[0]
     assert words["inside"] == "1 of 1" and words["left out"] == "1 INVALID" and words["share"].startswith("100% (")
+
+
+def test_models_are_counted_each_by_itself() -> None:
+    """The same interval of two models has two rows, and each model its own sum."""
+    rows = pd.DataFrame({
+        "scenario": "s", "model": [13, 13, 14], "fault": "f", "victim": "", "quantity": "q", "role": "led",
+        "low_s": 0.0, "high_s": 10.0, "measured_s": [5.0, 50.0, 5.0], "censored": False,
+        "outcome": ["inside", "outside", "inside"], "verdict": "PASS",
+    })  # fmt: skip
+    found = calibration(rows)
+    assert inside_by_model(found) == "model 13: 1 of 2 values; model 14: 1 of 1 values"
+    words = calibration_words(found)
+    assert list(zip(words["model"], words["inside"], strict=True)) == [("13", "1 of 2"), ("14", "1 of 1")]
 
 
 @pytest.mark.parametrize(
