@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from factorylab.analysis.predicted import UNCOUNTED, kept_prediction, predicted
 from factorylab.core.errors import LabError
@@ -87,7 +87,7 @@ def binomial(inside: int, n: int) -> tuple[float, float]:
     """The exact interval (Clopper–Pearson) of a share of `inside` of `n`; (0, 1) of none."""
     if not n:
         return 0.0, 1.0
-    found = stats.binomtest(inside, n).proportion_ci(CONFIDENCE, method="exact")
+    found = scipy.stats.binomtest(inside, n).proportion_ci(CONFIDENCE, method="exact")
     return float(found.low), float(found.high)
 
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from factorylab.analysis.statistics.multiple import holm
 from factorylab.analysis.statistics.permutation import Null, permutation, scores
@@ -55,7 +55,7 @@ class Alarms:
     @property
     def too_many(self) -> bool:
         """More than 1 − CONFIDENCE of the splits, by more than chance."""
-        return self.alarms > int(stats.binom.ppf(1 - CHANCE, self.splits, 1 - CONFIDENCE))
+        return self.alarms > int(scipy.stats.binom.ppf(1 - CHANCE, self.splits, 1 - CONFIDENCE))
 
     @property
     def drifts(self) -> list[str]:

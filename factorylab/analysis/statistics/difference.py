@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from factorylab.analysis.statistics.location import restricted_mean
 from factorylab.analysis.statistics.permutation import PAIRS_MAX, Permutation, permutation
@@ -104,7 +104,7 @@ def _rank(n_a: int, n_b: int) -> tuple[int, float]:
     pairs = n_a * n_b
     if pairs > PAIRS_MAX:
         spread = float(np.sqrt(pairs * (n_a + n_b + 1) / 12))
-        return int(pairs / 2 - float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * spread), CONFIDENCE
+        return int(pairs / 2 - float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)) * spread), CONFIDENCE
     below = np.cumsum(_of_u(n_a, n_b))
     rank = max(int(np.searchsorted(below, (1 - CONFIDENCE) / 2, side="right")), 1)
     return rank, 1 - 2 * float(below[rank - 1])
@@ -133,5 +133,5 @@ def _of_restricted_means(a: Sample, b: Sample) -> Effect:
     if not any(parts):
         return Effect(difference, None, until=until)
     freedom = sum(parts) ** 2 / sum(part**2 / (one.n - 1) for part, one in zip(parts, means, strict=True))
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * float(np.sqrt(sum(parts)))
+    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * float(np.sqrt(sum(parts)))
     return Effect(difference, Interval(difference - half, difference + half, CONFIDENCE, exact=False), until=until)

@@ -14,7 +14,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # which loads its parts when they are asked for: scipy.stats takes as long as all else here
 
 from factorylab.analysis.statistics.sample import CONFIDENCE, ENOUGH, Floats, Interval, Sample
 
@@ -61,9 +61,9 @@ def median_interval(sample: Sample) -> Interval | None:
         found = survival(sample)
         low, high = (_first(found.times, share <= HALF) for share in (found.low, found.high))
         return Interval(low, high, CONFIDENCE, exact=False)
-    below = max(int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)), 1) - 1  # values left out at each end: k − 1
+    below = max(int(scipy.stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5)), 1) - 1  # values left out at each end: k − 1
     ordered = np.sort(sample.values)
-    covered = 1 - 2 * float(stats.binom.cdf(below, n, 0.5))
+    covered = 1 - 2 * float(scipy.stats.binom.cdf(below, n, 0.5))
     return Interval(float(ordered[below]), float(ordered[n - 1 - below]), covered, exact=True)
 
 
@@ -72,7 +72,7 @@ def survival(sample: Sample) -> Survival:
     there, as in lifelines."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The confidence interval is undefined")
-        found = stats.ecdf(stats.CensoredData.right_censored(sample.values, sample.censored)).sf
+        found = scipy.stats.ecdf(scipy.stats.CensoredData.right_censored(sample.values, sample.censored)).sf
         band = found.confidence_interval(CONFIDENCE, method="log-log")
     share = np.asarray(found.probabilities, dtype=np.float64)
     low, high = (np.where(np.isnan(edge.probabilities), share, edge.probabilities) for edge in (band.low, band.high))

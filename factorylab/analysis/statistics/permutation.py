@@ -15,7 +15,7 @@ from math import comb
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from factorylab.analysis.statistics.sample import Floats, Sample, joined
 
@@ -65,7 +65,7 @@ def _ranked(a: Sample, b: Sample) -> bool:
 
 def _by_rank(a: Sample, b: Sample, side: Literal["less", "greater"]) -> float:
     """Without ties the distribution is known for any number of values."""
-    return float(stats.mannwhitneyu(b.values, a.values, alternative=side, method="exact").pvalue)
+    return float(scipy.stats.mannwhitneyu(b.values, a.values, alternative=side, method="exact").pvalue)
 
 
 class Null:
@@ -82,7 +82,7 @@ class Null:
             return scored
         if len(scored) - n_a == 1:
             return np.asarray((scored.sum() - scored) / n_a)
-        drawn = stats.permutation_test(
+        drawn = scipy.stats.permutation_test(
             (scored[:n_a], scored[n_a:]), _mean_of_first, vectorized=True, alternative="two-sided",
             n_resamples=EXACT_MAX if self.exact else RESAMPLES, rng=np.random.default_rng(SEED),
         )  # fmt: skip
@@ -105,7 +105,7 @@ def _mean_of_first(a: Floats, b: Floats, axis: int = -1) -> Floats:
 def scores(sample: Sample) -> Floats:
     """The score of each value (see the module): the larger the value, the larger its score."""
     if not sample.any_censored:
-        return np.asarray(stats.rankdata(sample.values), dtype=np.float64)
+        return np.asarray(scipy.stats.rankdata(sample.values), dtype=np.float64)
     ended = ~sample.censored
     times, many = np.unique(sample.values[ended], return_counts=True)
     at_risk = len(sample) - np.searchsorted(np.sort(sample.values), times, side="left")

@@ -13,6 +13,7 @@ from typing import Any
 
 from matplotlib import style
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
@@ -39,7 +40,6 @@ RC: Any = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.4,
-    "figure.constrained_layout.use": True,
 }
 
 
@@ -57,9 +57,9 @@ class Picture(Figure):
 
 
 def settled(figure: Picture) -> Picture:
-    """Fix where the axes are: the layout's solver is exact only to the last bits, which would change the SVG's ids."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    """Fix where the axes are: the layout's solver is exact only to the last bits, which would change the SVG's ids. A
+    figure with a layout of its own would be drawn once more each time that it is written."""
+    ConstrainedLayoutEngine().execute(figure)
     for ax in figure.axes:
         ax.set_position(tuple(round(v, 4) for v in ax.get_position().bounds))
     return figure
