@@ -63,12 +63,11 @@ def run(  # noqa: PLR0917 (typer's options)
         _repeat(job, repeat, settings, resume=resume, as_json=as_json)
     if keep:
         _bring_up(settings, wanted)
-    folder = execute(job, settings, say)
-    verdict = judge(folder).verdict
-    say_verdict(verdict, folder, as_json=as_json)
+    judged = execute(job, settings, say, judge)
+    say_verdict(judged.verdict, judged.folder, as_json=as_json)
     if keep:
         say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
-    raise typer.Exit(verdict.exit_code)
+    raise typer.Exit(judged.verdict.exit_code)
 
 
 def _bring_up(settings: Settings, wanted: Scenario) -> None:
@@ -156,12 +155,11 @@ def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterat
     with SharedLab(settings, milestones(say), faults) as lab:
         for number in left:
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
-            folder = execute(jobs[number], settings, say)
-            run = judge(folder)
+            run = execute(jobs[number], settings, say, judge)
             say(one_line(run.verdict))
-            say(f"  {folder.path}")
+            say(f"  {run.folder.path}")
             yield number, run
-            forget(lab.endpoints, folder.run_id)
+            forget(lab.endpoints, run.folder.run_id)
 
 
 def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) -> int:

@@ -17,6 +17,7 @@ from factorylab.cluster.settings import Settings, left_out, project_folder
 from factorylab.core import environment, errors, secret
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
 from factorylab.core.secret_text import REFERENCE
+from factorylab.execution.once_sealed import T, once_sealed
 from factorylab.execution.perform import check_clients, check_source
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
@@ -84,8 +85,11 @@ class LineStream:
         """Nothing is held back but an unfinished line."""
 
 
-def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
+def execute(job: Job, settings: Settings, say: Say, then: Callable[[RunFolder], T]) -> T:
     """Run the job's notebook; the executed copy lies in the run's folder, also when it failed.
+
+    `then` is called with the run, in a thread, as soon as it is sealed, beside what is left of the notebook. Its result
+    is returned.
 
     Raises:
         LabError: the run could not be carried out (of the kind that the kernel reported).
@@ -95,7 +99,7 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
     wanted, notebook = job.scenario(), job.notebook
     if unheeded := left_out():
         say(unheeded)
-    with run_folders.made(settings.results, wanted) as folder:
+    with run_folders.made(settings.results, wanted) as folder, once_sealed(folder, then) as result:
         try:
             _run_notebook(job, folder, _variables(wanted, settings), say)
         except papermill.PapermillExecutionError as error:
@@ -109,7 +113,7 @@ def execute(job: Job, settings: Settings, say: Say) -> RunFolder:
             ) from None
         finally:
             _clean(folder.derived / "notebook.ipynb", wanted)
-        return folder
+    return result()
 
 
 def _run_notebook(job: Job, folder: RunFolder, variables: Mapping[str, str], say: Say) -> None:

@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.core.files import write_durably
 from factorylab.scenarios.model import Scenario, scenario_from
 
 SCHEMA_VERSION = 6
@@ -171,7 +172,7 @@ def digests(run: RunFolder) -> dict[str, str]:
 def seal(run: RunFolder) -> None:
     """Write down what raw/ holds, so that a later change shows."""
     content = {"schema_version": SCHEMA_VERSION, "sha256": digests(run)}
-    (run.raw / "seal.json").write_text(json.dumps(content, indent=2) + "\n")
+    write_durably(run.raw / "seal.json", json.dumps(content, indent=2).encode() + b"\n")  # others wait for it: whole
 
 
 def broken_seal(run: RunFolder) -> list[str]:

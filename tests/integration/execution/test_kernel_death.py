@@ -28,7 +28,7 @@ def test_a_kernel_that_dies_is_told(begun: bool, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("factorylab.execution.notebook_run.notebooks", lambda: tmp_path)
     settings = load_settings().model_copy(update={"results": tmp_path / "results"})
     with pytest.raises(EnvironmentUnfit, match=r"baseline\.ipynb could not be run to its end .Kernel died.: "):
-        execute(Job("baseline", {}), settings, print)
+        execute(Job("baseline", {}), settings, print, str)
     left = list_runs(settings.results)
     assert len(left) == int(begun) and all("Kernel died" in not_judged(run) for run in left)
     assert begun or list(settings.results.iterdir()) == []

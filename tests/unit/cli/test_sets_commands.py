@@ -190,8 +190,7 @@ def test_what_goes_on_is_no_result(
     """While runs are carried out, each verdict is told on standard error: standard output is for what `--json` asks."""
     monkeypatch.setattr("factorylab.execution.shared_lab.SharedLab", MagicMock())
     monkeypatch.setattr("factorylab.execution.shared_lab.forget", MagicMock())
-    monkeypatch.setattr("factorylab.execution.notebook_run.execute", lambda job, settings, say: saved[0].folder)
-    monkeypatch.setattr(batch_commands, "judge", lambda folder: saved[0])
+    monkeypatch.setattr("factorylab.execution.notebook_run.execute", lambda job, settings, say, judge: saved[0])
     done = list(batch_commands._carried_out([Job("baseline", {})], [0], MagicMock()))
     said = capsys.readouterr()
     assert len(done) == 1 and said.out == "" and "PASS" in said.err

@@ -132,7 +132,7 @@ def test_nothing_is_made_for_a_wrong_job(job: Job, tmp_path: Path) -> None:
     """A wrong job is refused before a folder is made."""
     settings = load_settings().model_copy(update={"results": tmp_path / "results"})
     with pytest.raises(UsageError):
-        execute(job, settings, print)
+        execute(job, settings, print, str)
     assert not (tmp_path / "results").exists()
 
 
