@@ -2,10 +2,10 @@
 
 The folder says the kind:
 
-unit          runs in this Python process alone: no other process, no PostgreSQL, no network namespace, no recorded run,
-              no figure. Takes milliseconds
+unit          runs in this Python process alone: no other process, no PostgreSQL, no network namespace, no run that is
+              written, recorded or replayed, no figure. Takes milliseconds
 integration   starts processes of its own (Python programs, a supervisor, PostgreSQL, namespaces, a false engine),
-              replays recorded runs, or makes figures and reports
+              writes and judges the folders of runs, replays recorded ones, or makes figures and reports
 cluster       needs a real Kafka cluster of local processes
 compose       needs a Docker engine with the images of compose.yaml
 notebooks     reads the notebooks of notebooks/

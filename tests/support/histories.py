@@ -95,18 +95,18 @@ class History(dict[str, pd.DataFrame]):
     def _epochs(self) -> pd.DataFrame:
         """The spans of leader epochs as the log has them: a spoil of the log is none of the final read's epochs."""
         spans, log = self.get("epochs", run_tables.empty("epochs")), self.get("log", run_tables.empty("log"))
-        starts = spans.sort_values(["partition", "first_offset"])
         found = []
-        for partition, mine in log.groupby("partition"):
-            here = starts[starts["partition"] == partition]
+        for partition in np.unique(log["partition"]):
+            here = spans[spans["partition"] == partition].sort_values("first_offset")
+            offsets = np.sort(log.loc[log["partition"] == partition, "offset"].to_numpy())
             if len(here):
-                at = np.searchsorted(here["first_offset"], mine["offset"], side="right") - 1
-                epoch = here["epoch"].to_numpy()[np.maximum(at, 0)]
-                found.append(pd.DataFrame({"partition": partition, "epoch": epoch, "offset": mine["offset"]}))
+                at = np.searchsorted(here["first_offset"], offsets, side="right") - 1
+                epochs = here["epoch"].to_numpy()[np.maximum(at, 0)]
+                parts = ((epoch, offsets[epochs == epoch]) for epoch in np.unique(epochs))
+                found += [(partition, epoch, mine[0], mine[-1], len(mine)) for epoch, mine in parts]
         if not found or self.epochs_told:
             return spans
-        sizes = pd.concat(found).groupby(["partition", "epoch"])["offset"].agg(["min", "max", "size"]).reset_index()
-        sizes.columns = ["partition", "epoch", "first_offset", "last_offset", "count"]
+        sizes = pd.DataFrame(found, columns=["partition", "epoch", "first_offset", "last_offset", "count"])
         return sizes.assign(**self._usual("epochs"))
 
     def fault(

@@ -234,3 +234,10 @@ def test_nothing_waits_by_sleeping() -> None:
         ]
         stray += [f"{file.relative_to(ROOT)}:{call.lineno}" for call in sleeps if id(call) not in looped]
     assert stray == []
+
+
+def test_no_unit_test_writes_a_run() -> None:
+    """A run's folder is written, sealed and judged from disk in tests/integration: that takes as long as the audit."""
+    writes = re.compile(r"\.saved\(\)|import .*\b(saved|lossy)\b|RECORDED_RUNS")
+    found = [file.name for file in (ROOT / "tests" / "unit").rglob("test_*.py") if writes.search(file.read_text())]
+    assert found == [Path(__file__).name]  # the rule itself

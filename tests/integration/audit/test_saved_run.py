@@ -1,4 +1,5 @@
-"""A run that was recorded on a real cluster and travelled as a zip file: it is judged anew, and only when untouched.
+"""Saved runs are judged anew from their folder, and only when untouched; also one that was recorded on a real cluster
+and travelled as a zip file.
 
 The brokers' own log files were left out of it before it was sealed.
 """
@@ -8,11 +9,16 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from factorylab.audit.judged import load
 from factorylab.audit.kept_verdict import write_verdict
+from factorylab.audit.model.verdict import Verdict
 from factorylab.history.run_folders import RunFolder, broken_seal
+from tests.support.histories import broker_loss, healthy
 from tests.support.places import RECORDED_RUNS
 from tests.support.recorded_runs import unpack
 
@@ -55,3 +61,23 @@ def test_a_recorded_run_that_was_touched_is_invalid(folder: RunFolder) -> None:
     evidence.write_bytes(evidence.read_bytes().replace(b'"problems": []', b'"problems":  []'))
     verdict = load(folder.path).verdict
     assert (verdict.verdict, broken_seal(folder)) == ("INVALID", ["manifest.json"])
+
+
+def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    """Judging a saved run twice writes the same verdict.json, which reads back as the same verdict."""
+    path = broker_loss(tmp_path).saved().folder.path
+    texts = []
+    for _ in range(2):
+        verdict = write_verdict(load(path))
+        texts.append((path / "derived" / "verdict.json").read_bytes())
+    assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
+
+
+def test_a_number_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    """A partition beyond the dense type's range is an error that names it; it never becomes another partition."""
+    run = healthy(tmp_path).saved()
+    table = pq.read_table(run.folder.table("log"))
+    wide = pa.array([2**16] * len(table), pa.int32())
+    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.folder.table("log"))
+    with pytest.raises(pa.ArrowInvalid, match="65536"):
+        run.frame("log", "partition")

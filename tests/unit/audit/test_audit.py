@@ -8,17 +8,14 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from msgspec.structs import replace
 
 from factorylab.audit.judge import checked
 from factorylab.audit.judged import JudgedRun, load
-from factorylab.audit.kept_verdict import write_verdict
 from factorylab.audit.model.findings import Check, meets, worst
 from factorylab.audit.model.registry import CHECKS, Evidence, Found, check
-from factorylab.audit.model.verdict import Verdict, numbers, one_line, panel
+from factorylab.audit.model.verdict import numbers, one_line, panel
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.history import run_tables
 from tests.support.histories import (
@@ -570,16 +567,6 @@ def test_a_check_that_raises_is_invalid(tmp_path: Path) -> None:
     assert (made.name, made.verdict) == (broken.__name__, "INVALID") and "KeyError: 'gone'" in made.measured
 
 
-def test_the_verdict_is_the_same_bytes_each_time(tmp_path: Path) -> None:
-    """Judging a saved run twice writes the same verdict.json, which reads back as the same verdict."""
-    path = broker_loss(tmp_path).saved().folder.path
-    texts = []
-    for _ in range(2):
-        verdict = write_verdict(load(path))
-        texts.append((path / "derived" / "verdict.json").read_bytes())
-    assert texts[0] == texts[1] and msgspec.json.decode(texts[0], type=Verdict) == verdict
-
-
 def test_the_first_line_names_the_variant(tmp_path: Path) -> None:
     """A verdict on one of several scenarios of a name says which one, on one line and on its screen."""
     h = healthy(tmp_path)
@@ -597,16 +584,6 @@ def test_witnesses_name_the_reading(tmp_path: Path) -> None:
 def test_a_seq_of_more_than_32_bits_stays_itself(tmp_path: Path) -> None:
     """A record whose seq is 2^32 above that of a reading is beyond the journal, not a copy of that reading."""
     assert fired(spoiled(tmp_path, lambda h: add_log(h, 0, 2**32 + 3))) == {"journal_whole": 1}
-
-
-def test_a_number_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    """A partition beyond the dense type's range is an error that names it; it never becomes another partition."""
-    run = healthy(tmp_path).saved()
-    table = pq.read_table(run.folder.table("log"))
-    wide = pa.array([2**16] * len(table), pa.int32())
-    pq.write_table(table.set_column(table.column_names.index("partition"), "partition", wide), run.folder.table("log"))
-    with pytest.raises(pa.ArrowInvalid, match="65536"):
-        run.frame("log", "partition")
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

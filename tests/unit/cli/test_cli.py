@@ -1,4 +1,4 @@
-"""The command line: help, refusals before anything starts, and what saved runs say without a cluster."""
+"""The command line: help, refusals before anything starts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from factorylab.cli import main
-from factorylab.history.saved_run import Run
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import ON_PROCESS
-from tests.support.commands import Call, call, no_figures, nothing_starts, results, saved
-from tests.support.histories import healthy
+from tests.support.commands import Call, call, nothing_starts, results
 
-__all__ = ["call", "no_figures", "nothing_starts", "results", "saved"]  # fixtures
+__all__ = ["call", "nothing_starts", "results"]  # fixtures
 
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
@@ -138,18 +136,6 @@ def test_how_a_run_is_named(call: Call, command: str) -> None:
     assert [way for way in ("its path", "6 hex digits", "scenario's name", "'latest'") if way not in said] == []
 
 
-def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> None:
-    """`runs` gives one line a run with its verdict, `--json` the folders."""
-    code, out, _ = call("runs")
-    assert code == 0 and [run.folder.run_id in line for run, line in zip(saved, out.splitlines(), strict=True)]
-    assert {run.folder.path.name for run in saved} == {line.split()[0] for line in out.splitlines()}
-    assert out.count("PASS") == 1 and out.count("FAIL") == 1
-    _, listed, _ = call("runs", "--json")
-    assert {item["path"]: item["sealed"] for item in json.loads(listed)} == {
-        str(run.folder.path): True for run in saved
-    }
-
-
 def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -> None:
     """A run that was never sealed is listed with its scenario, without a verdict; before the first one, a hint."""
     from factorylab.history import run_folders
@@ -161,40 +147,6 @@ def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -
     assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} not judged: it did not finish\n"
     (listed,) = json.loads(call("runs", "--json")[1])
     assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
-
-
-def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
-    """`show` prints verdict, loss and folder of the run that is named."""
-    code, out, _ = call("show", "lossy")
-    assert code == 0 and "FAIL" in out and "lost" in out and str(saved[1].folder.path) in out
-
-
-@pytest.mark.usefixtures("no_figures")
-@pytest.mark.parametrize(("name", "exit_code"), [("whole", 0), ("lossy", 1)])
-def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], name: str, exit_code: int) -> None:
-    """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's."""
-    first, *_ = call("replay", name)
-    code, out, err = call("replay", name)
-    assert first == code == exit_code
-    assert ("PASS" if code == 0 else "FAIL") in out and "the same verdict as before, byte for byte" in err
-
-
-@pytest.mark.usefixtures("no_figures")
-def test_a_spoiled_run_is_invalid(call: Call, nothing_starts: Path) -> None:
-    """A run whose raw files were changed after the seal is judged INVALID, exit code 4."""
-    run = healthy(nothing_starts / "results").saved()
-    (run.folder.logs / "late.log").write_text("x")
-    code, out, _ = call("replay", "latest", "--json")
-    assert (code, json.loads(out)["verdict"]) == (4, "INVALID")
-
-
-def test_a_damaged_scenario_does_not_hide_the_other_runs(call: Call, nothing_starts: Path) -> None:
-    """`runs` names the run that cannot be read, and lists the others."""
-    whole, damaged = (healthy(nothing_starts / "results").saved().folder for _ in range(2))
-    (damaged.raw / "scenario.json").write_text("{")
-    lines = call("runs")[1].splitlines()
-    assert {line.split()[0] for line in lines} == {whole.path.name, damaged.path.name}
-    assert sum("scenario.json cannot be read" in line for line in lines) == 1
 
 
 def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:

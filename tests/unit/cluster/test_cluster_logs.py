@@ -78,8 +78,9 @@ def test_a_half_line_waits_for_its_end(tmp_path):
     assert list(reader.new_lines()) == []
 
 
-def test_a_node_that_appears_later_is_followed(tmp_path):
+def test_a_node_that_appears_later_is_followed(tmp_path, monkeypatch):
     """Following goes on with old files, takes up files that appear meanwhile, and ends when there are none."""
+    monkeypatch.setattr("factorylab.cluster.merged_logs.FOLLOW_S", 0.01)
     first, second = tmp_path / "broker-1.log", tmp_path / "processor-0.jsonl"
     first.write_text(DATABASE)
 

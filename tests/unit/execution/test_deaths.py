@@ -45,8 +45,9 @@ def test_a_start_does_not_wait_for_the_dead(tmp_path: Path) -> None:
         crew(tmp_path, {"processor-0": 2}).check()
 
 
-def test_each_death_is_told_once(tmp_path: Path) -> None:
+def test_each_death_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The watch goes on looking, and says what it has found when it finds it, no second time."""
+    monkeypatch.setattr("factorylab.execution.deaths.EVERY_S", 0.01)
     looks: list[int] = []
 
     def deaths() -> list[str]:

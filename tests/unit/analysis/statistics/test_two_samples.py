@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from factorylab.analysis.statistics.alarms import Observed, false_alarms
 from factorylab.analysis.statistics.difference import Margin, beyond_p, effect, equivalence_p
@@ -56,11 +56,11 @@ def test_it_is_the_test_of_scipy() -> None:
         return np.mean(b, axis=axis) - np.mean(a, axis=axis)  # type: ignore[call-overload]
 
     ranked = scores(joined(Sample.of(TIED_A), Sample.of(TIED_B)))
-    theirs = stats.permutation_test((ranked[:5], ranked[5:]), means, vectorized=True, n_resamples=10_000)
+    theirs = scipy.stats.permutation_test((ranked[:5], ranked[5:]), means, vectorized=True, n_resamples=10_000)
     ours = permutation(Sample.of(TIED_A), Sample.of(TIED_B))
     assert ours is not None and ours.p == pytest.approx(theirs.pvalue, rel=1e-9)
     ours = permutation(Sample.of(A), Sample.of(B))
-    assert ours is not None and ours.p == pytest.approx(stats.mannwhitneyu(A, B, method="exact").pvalue, rel=1e-9)
+    assert ours is not None and ours.p == pytest.approx(scipy.stats.mannwhitneyu(A, B, method="exact").pvalue, rel=1e-9)
 
 
 def test_log_rank_scores_add_up_to_the_log_rank_test() -> None:
@@ -75,7 +75,7 @@ def test_log_rank_scores_add_up_to_the_log_rank_test() -> None:
         variance += ended * mine / at_risk * (1 - mine / at_risk) * (at_risk - ended) / max(at_risk - 1, 1)
     total = scores(everything)[: len(a)].sum()
     assert total == pytest.approx(expected - (~a.censored).sum(), rel=1e-9)
-    theirs = stats.logrank(*(stats.CensoredData.right_censored(s.values, s.censored) for s in (a, b)))
+    theirs = scipy.stats.logrank(*(scipy.stats.CensoredData.right_censored(s.values, s.censored) for s in (a, b)))
     assert total**2 / variance == pytest.approx(theirs.statistic**2, rel=1e-9)
 
 
@@ -84,8 +84,8 @@ def test_many_values_are_drawn_with_a_seed_and_say_so() -> None:
     a, b = Sample.of(np.arange(12) // 2), Sample.of(np.arange(12) // 2 + 1)
     first, second = permutation(a, b), permutation(a, b)
     assert first == second and first is not None and not first.exact
-    drawn = stats.PermutationMethod(n_resamples=9_999, rng=np.random.default_rng(9))
-    assert first.p == pytest.approx(stats.mannwhitneyu(a.values, b.values, method=drawn).pvalue, abs=0.015)
+    drawn = scipy.stats.PermutationMethod(n_resamples=9_999, rng=np.random.default_rng(9))
+    assert first.p == pytest.approx(scipy.stats.mannwhitneyu(a.values, b.values, method=drawn).pvalue, abs=0.015)
 
 
 def test_what_is_all_the_same_cannot_be_tested() -> None:
