@@ -174,7 +174,7 @@ def high_load(
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, steps_per_s=steps_per_s, step_s=step_s, seed=seed),
         clients=Clients(processors=processors, linger_ms=linger_ms),
-        schedule=Schedule(steady_s=4, after_s=4),  # no fault is compared with a steady state
+        schedule=Schedule(steady_s=6, after_s=2),  # no fault is compared with a steady state
         objectives=Objectives(kept_per_s=kept_per_s or min(steps_per_s, default=None)),
     )
 
