@@ -21,3 +21,5 @@ WorkStep = Literal[
 ]  # of a processor's work on a batch; what each means stands in factory/store/crash_points.py
 COORDINATES, CONTROLS = "coordinates the group", "is the active controller"
 """How the step "intended" of a fault says that its broker has these roles."""
+FROM_BEFORE = "from before: "
+"""After it the same step names what of that is hearsay: the cluster could not tell it just then."""

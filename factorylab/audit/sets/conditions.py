@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from factorylab.analysis.victims import victims
+from factorylab.analysis.victim_roles import roles_by_node
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run, each
 from factorylab.scenarios.model import Scenario
@@ -45,7 +45,7 @@ def met(run: Run) -> dict[str, str]:
     found = {"backend": made.backend, "commit": made.commit, "host.cores": str(made.host.cores)}
     found |= {"host.system": made.host.system} | made.versions
     by_fault: dict[int, list[str]] = {}
-    for victim in each(victims(run)):
+    for victim in each(roles_by_node(run)):
         by_fault.setdefault(int(victim.fault), []).append(victim.roles)
     return found | {f"faults.{fault}.roles": " | ".join(sorted(roles)) for fault, roles in by_fault.items()}
 

@@ -20,7 +20,7 @@ from factorylab.cluster.faults.link_evidence import Held, broken, surprises
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.core.clock import now_ns
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
-from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus, Step, WorkStep
+from factorylab.core.vocabulary import FROM_BEFORE, DatabaseAnswer, ProcessStatus, Step, WorkStep
 from factorylab.core.waiting import wait_until
 from factorylab.factory.store import crash_points
 from factorylab.history.tables import FaultStep
@@ -157,7 +157,7 @@ class Timeline:
     def _describe(self, node: str) -> str:
         """Its state and its roles, with what of it is hearsay."""
         words = [self.cluster.status(node), self.roles.of(node)]
-        words += [f"from before: {', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
+        words += [f"{FROM_BEFORE}{', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
         self.say(f"{node} is {'; '.join(words)}")
         return "; ".join(words)
 

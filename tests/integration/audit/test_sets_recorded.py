@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from factorylab import analysis
-from factorylab.analysis.victims import victims
+from factorylab.analysis.victim_roles import roles_by_node
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.audit.sets.frames import conditions_of, quantities_of
 from factorylab.audit.sets.run_set import by_cell
@@ -38,7 +38,7 @@ def test_sets_are_by_scenario(runs: dict[str, JudgedRun]) -> None:
 
 def test_victims_have_the_roles_that_were_noted(runs: dict[str, JudgedRun]) -> None:
     """The broker that led partition 0 is a leader; a processor and the database are what they are."""
-    roles = {name: victims(run)["roles"].tolist() for name, run in runs.items()}
+    roles = {name: roles_by_node(run)["roles"].tolist() for name, run in runs.items()}
     assert roles["broker_loss"][0].startswith("leader") and roles["consumer_loss"] == ["processor"]
     assert roles["database_loss"] == ["database"]
     assert conditions_of([runs["broker_loss"]])["faults.0.target"].tolist() == ["leader:0"]

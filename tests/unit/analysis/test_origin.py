@@ -9,8 +9,8 @@ import pytest
 
 from factorylab import analysis
 from factorylab.analysis.periods import PERIODS
-from factorylab.analysis.victims import victims
-from factorylab.core.vocabulary import CONTROLS, COORDINATES
+from factorylab.analysis.victim_roles import roles_by_node
+from factorylab.core.vocabulary import CONTROLS, COORDINATES, FROM_BEFORE
 from tests.support.histories import PARTITIONS, broker_loss, consumer_loss, healthy
 
 
@@ -43,13 +43,14 @@ def test_without_a_fault_all_is_before(tmp_path: Path) -> None:
         ("running; leads p0; follows p1", "leader"),
         (f"running; leads p0; follows p1; {COORDINATES}", "leader + coordinator"),
         (f"running; leads p0; {COORDINATES}; {CONTROLS}", "leader + coordinator + controller"),
+        (f"running; leads p0; {CONTROLS}; {FROM_BEFORE}controller", "not recorded"),
     ],
 )
 def test_a_brokers_roles(tmp_path: Path, told: str, roles: str) -> None:
     """Leading is what the probe saw last before the injection; coordinator and controller are what was told then."""
     h = broker_loss(tmp_path)
     h["faults"].loc[h["faults"]["step"] == "intended", "evidence"] = told
-    assert victims(h.run())["roles"].tolist() == [roles]
+    assert roles_by_node(h.run())["roles"].tolist() == [roles]
 
 
 def test_a_broker_that_leads_nothing_follows(tmp_path: Path) -> None:
@@ -59,13 +60,13 @@ def test_a_broker_that_leads_nothing_follows(tmp_path: Path) -> None:
     samples = h["partitions"]
     before = samples["t_ns"] < h["faults"]["t_ns"].min()
     samples.loc[before & (samples["leader"] == number), "leader"] = number % 3 + 1
-    assert victims(h.run())["roles"].tolist() == ["follower"]
+    assert roles_by_node(h.run())["roles"].tolist() == ["follower"]
 
 
 def test_roles_that_nobody_noted_are_not_recorded(tmp_path: Path) -> None:
     """Without the step in which the injector says whom it hits, no role is guessed; another node is what it is."""
     h = broker_loss(tmp_path)
     h["faults"] = h["faults"][h["faults"]["step"] != "intended"]
-    assert victims(h.run())["roles"].tolist() == ["not recorded"]
-    assert victims(consumer_loss(tmp_path).run())["roles"].tolist() == ["processor"]
-    assert np.array_equal(victims(healthy(tmp_path).run()).columns, ["fault", "node", "roles"])
+    assert roles_by_node(h.run())["roles"].tolist() == ["not recorded"]
+    assert roles_by_node(consumer_loss(tmp_path).run())["roles"].tolist() == ["processor"]
+    assert np.array_equal(roles_by_node(healthy(tmp_path).run()).columns, ["fault", "node", "roles"])
