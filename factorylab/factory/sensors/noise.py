@@ -5,8 +5,6 @@ So readings may be drawn in any order, in pieces of any size and by any number o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import ceil, exp, log2
@@ -42,13 +40,12 @@ class Draw:
 
     @cached_property
     def _base(self) -> Words:
-        return mix(self.sensor.astype(np.uint64) ^ mix(np.uint64(self.seed)))
+        return mix(self.sensor.astype(np.uint64) ^ _seeded(self.seed))
 
     def words(self, stream: int, at: Ints | int | None = None, level: int = 0) -> Words:
         """64 random bits each."""
         counter = np.asarray(self.seq if at is None else at).astype(np.uint64)
-        with wrapping():
-            return mix(self._base + _stream(stream, level) + counter)
+        return mix(self._base + _stream(stream, level) + counter)
 
     def uniform(self, stream: int, at: Ints | int | None = None) -> Floats:
         """Uniform in [0, 1)."""
@@ -62,8 +59,7 @@ class Draw:
 
     def normal(self, stream: int, at: Ints | int | None = None, level: int = 0) -> Floats:
         """Standard normal, one of 65,536 quantiles (within ±4.2)."""
-        value: Floats = quantiles()[self.words(stream, at, level) >> np.uint64(48)]
-        return value
+        return quantiles().take((self.words(stream, at, level) >> np.uint64(48)).view(np.int64))
 
     def wander(self, stream: int, tau: float) -> Floats:
         """A standard Ornstein–Uhlenbeck process (AR(1) with coefficient exp(−1/τ)), τ in readings.
@@ -84,25 +80,25 @@ class Draw:
         return left
 
 
-def mix(word: Words | np.uint64) -> Words:
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after its increment."""
-    with wrapping():
-        z = np.asarray(word, np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+def mix(word: Words) -> Words:
+    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after its increment, modulo 2⁶⁴."""
+    z: Words = word + np.uint64(0x9E3779B97F4A7C15)
+    z ^= z >> np.uint64(30)  # in place: half of the cost of large arrays is their memory
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    return z
 
 
-@contextmanager
-def wrapping() -> Iterator[None]:
-    """Arithmetic modulo 2⁶⁴ is meant."""
-    with np.errstate(over="ignore"):
-        yield
+@lru_cache(maxsize=1024)
+def _seeded(seed: int) -> np.uint64:
+    return mix(np.array([seed], np.uint64))[0]
 
 
 @lru_cache(maxsize=1024)
 def _stream(stream: int, level: int) -> np.uint64:
-    return np.uint64(mix(np.uint64(stream * 64 + level + 1)))
+    return mix(np.array([stream * 64 + level + 1], np.uint64))[0]
 
 
 @lru_cache(maxsize=1)
