@@ -93,12 +93,14 @@ def mix(word: Words) -> Words:
 
 @lru_cache(maxsize=1024)
 def _seeded(seed: int) -> np.uint64:
-    return mix(np.array([seed], np.uint64))[0]
+    word: np.uint64 = mix(np.array([seed], np.uint64))[0]
+    return word
 
 
 @lru_cache(maxsize=1024)
 def _stream(stream: int, level: int) -> np.uint64:
-    return mix(np.array([stream * 64 + level + 1], np.uint64))[0]
+    word: np.uint64 = mix(np.array([stream * 64 + level + 1], np.uint64))[0]
+    return word
 
 
 @lru_cache(maxsize=1)
