@@ -37,6 +37,7 @@ SEND = np.dtype(
 )  # fmt: skip
 ACK = np.dtype([("hash", "<u8"), ("offset", "<i8"), ("partition", "<i4"), ("error", "<i4"), ("t_ns", "<i8")])
 ACK_STRUCT = struct.Struct("<QqiiQ")  # t_ns last: fields are stored in order, so a row with a time is whole
+ACK_BYTES, pack_ack = ACK_STRUCT.size, ACK_STRUCT.pack_into
 REFUSED = -2  # partition of an answer that produce() gave on the spot
 PIECE_ROWS = 1_000_000
 CHUNK_ROWS = 1 << 18  # a multiple of every page size, whatever the row's width
@@ -137,7 +138,7 @@ class BinaryJournal:
 
 
 class AckJournal(BinaryJournal):
-    """Answers of the producer, one by one, as fast as Python can."""
+    """Answers of the producer, one by one."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, ACK)
@@ -148,8 +149,8 @@ class AckJournal(BinaryJournal):
         Raises:
             JournalFull: the disk cannot take the next chunk.
         """
-        ACK_STRUCT.pack_into(self._map, self._at, payload_hash, offset, partition, error, now_ns())
-        self._at += ACK_STRUCT.size
+        pack_ack(self._map, self._at, payload_hash, offset, partition, error, now_ns())
+        self._at += ACK_BYTES
         if self._at == self._end:
             self._map_chunk(self._chunk + 1)
 

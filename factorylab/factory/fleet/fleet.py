@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -24,6 +25,7 @@ from factorylab.core.messages import payload_hash
 from factorylab.factory import json_logs
 from factorylab.factory.client_errors import is_dead, raise_if_dead
 from factorylab.factory.config import FleetConfig
+from factorylab.factory.fleet.answers import NOWHERE, Answers
 from factorylab.factory.fleet.schedule import SendSchedule
 from factorylab.factory.metrics import Endpoint, FleetCounts, FleetMetrics
 from factorylab.factory.needs import wait_for_topics
@@ -32,11 +34,10 @@ from factorylab.factory.profiles import fleet_producer, new_client
 from factorylab.factory.sensors import recorded_machine
 from factorylab.factory.sensors.sensor import Block, Source
 from factorylab.factory.sensors.simulate import Simulation
-from factorylab.history.journal import REFUSED, SEND, AckJournal, BinaryJournal, Journal, acks_path, sends_path
+from factorylab.history.journal import REFUSED, SEND, BinaryJournal, Journal, acks_path, sends_path
 from factorylab.history.tables import Sensor, Stage
 
 TICK_S = 0.01
-NOWHERE = -1  # an answer without an offset
 ANY_PARTITION = -1  # the partitioner chooses
 BLOCK_MAX = 2_000  # readings between two looks at the delivery reports
 MISSED_MAX = 250_000  # slots that are journalled at once as not offered
@@ -46,11 +47,12 @@ IMPOSSIBLE_TIME = "2199-12-31T23:59:59.000000Z"  # of a broken clock: such a rea
 class FleetJournals:
     """The three journals of a fleet."""
 
-    def __init__(self, config: FleetConfig) -> None:
+    def __init__(self, config: FleetConfig, failed: Callable[[KafkaError], None]) -> None:
+        """`failed` is told of each answer that acknowledges nothing."""
         assert config.journal_dir is not None
         self.rows = Journal(config.journal_dir, config.worker, "fleet")
         self.sends = BinaryJournal(sends_path(config.journal_dir, config.worker), SEND)
-        self.acks = AckJournal(acks_path(config.journal_dir, config.worker))
+        self.acks = Answers(acks_path(config.journal_dir, config.worker), failed)
 
     def intend(
         self, block: Block, index: NDArray[np.int64], hashes: NDArray[np.uint64], intended: NDArray[np.int64]
@@ -87,8 +89,7 @@ class Fleet:
     def __init__(self, config: FleetConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
         self._config, self._log, self._stop = config, logger, stop
         self._source = make_source(config)
-        self._journals = FleetJournals(config) if config.journal_dir else None
-        self._acks = self._journals.acks if self._journals else None
+        self._journals = FleetJournals(config, self._failed) if config.journal_dir else None
         settings = fleet_producer(config)
         self._flush_s = float(settings.get("delivery.timeout.ms", 120_000)) / 1000 + 1
         self._producer = new_client(Producer, settings, logger)
@@ -96,7 +97,7 @@ class Fleet:
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
         self._dice = random.Random(config.seed)
         self._counts: Counter[str] = Counter()
-        self._sent, self._acked, self._nacked, self._ready = 0, 0, 0, False
+        self._sent, self._unjournalled, self._nacked, self._ready = 0, 0, 0, False
         self._dead: KafkaError | None = None
         self._metrics = None if config.metrics_port is None else FleetMetrics(self._look)
         self._offered = self._journals.sends.count if self._journals else 0
@@ -208,7 +209,8 @@ class Fleet:
         self._offered += len(values)
         self._slot += count
         keys, before = self._keys, self._counts["shed"] + self._counts["refused"]
-        produce, topic, answered = self._producer.produce, self._config.sensor_topic, self._answered
+        produce, topic = self._producer.produce, self._config.sensor_topic
+        answered = self._journals.acks.report if self._journals and not self._metrics else self._answered
         for value, local in zip(values, block.local.tolist(), strict=True):
             try:
                 produce(topic, value, keys[local], ANY_PARTITION, answered)  # named arguments take half as long again
@@ -226,21 +228,19 @@ class Fleet:
                     self._counts["labels_shed"] += 1
 
     def _answered(self, error: KafkaError | None, message: Message) -> None:
-        """Delivery report of one reading: called for each, so it does as little as it can."""
-        if error is not None:
+        """Delivery report of one reading, where metrics are kept or no journal is."""
+        if self._journals:
+            self._journals.acks.report(error, message)
+        elif error is not None:
             self._failed(error)
         else:
-            self._acked += 1
-            if self._metrics:
-                self._metrics.acked(message.latency())
-        if self._acks:
-            offset, partition = message.offset(), message.partition()
-            self._acks.add(
-                payload_hash(message.value() or b""),
-                NOWHERE if offset is None else offset,
-                NOWHERE if partition is None else partition,
-                0 if error is None else error.code(),
-            )
+            self._unjournalled += 1
+        if self._metrics and error is None:
+            self._metrics.acked(message.latency())
+
+    @property
+    def _acked(self) -> int:
+        return self._journals.acks.acked if self._journals else self._unjournalled
 
     def _failed(self, error: KafkaError) -> None:
         self._nacked += 1

@@ -149,13 +149,13 @@ def test_a_restarted_fleet_goes_on_behind_its_last_reading(tmp_path: Path) -> No
     config = FleetConfig(bootstrap="nowhere:1", worker="fleet-1", fleet="1/3", sensors=30, journal_dir=tmp_path)
     source = Simulation(sensors=30, kinds=SENSOR_KINDS, seed=2, anomaly_rate=1, index=1, count=3)
     index = np.array([sensor.index for sensor in source.sensors])
-    journals = FleetJournals(config)
+    journals = FleetJournals(config, print)
     assert journals.next_slot(index) == 0
     block = source.block(0, 20_000, NOW)
     hashes = np.arange(1, len(block.readings) + 1, dtype=np.uint64)
     journals.intend(block, index, hashes, np.zeros(len(hashes), np.int64))
     journals.close()
-    again = FleetJournals(config)
+    again = FleetJournals(config, print)
     assert again.sends.count == len(block.readings) < 20_000
     assert again.next_slot(index) == int(block.seq[-1]) * 10 + int(block.local[-1]) + 1
     again.close()
