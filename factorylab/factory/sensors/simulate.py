@@ -25,7 +25,7 @@ from factorylab.factory.sensors.signal import Columns, SignalModel
 from factorylab.factory.sensors.temperature_sensor import TEMPERATURE
 from factorylab.factory.sensors.vibration_sensor import VIBRATION
 
-DRAW_AHEAD = 16_384  # slots at once: a draw costs 3 ms, however few, and what is due meanwhile waits for it
+DRAW_AHEAD = 16_384  # slots at once: a draw costs about 3 ms, however few, and what is due meanwhile waits for it
 MISSING = "missing"  # the fault of a sensor that is silent
 MODELS: Mapping[str, SignalModel] = {"temperature": TEMPERATURE, "vibration": VIBRATION, "energy": ENERGY}
 
