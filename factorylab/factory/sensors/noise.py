@@ -83,7 +83,7 @@ class Draw:
 def mix(word: Words) -> Words:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after its increment, modulo 2⁶⁴."""
     z: Words = word + np.uint64(0x9E3779B97F4A7C15)
-    z ^= z >> np.uint64(30)  # in place: half of the cost of large arrays is their memory
+    z ^= z >> np.uint64(30)  # in place: no new array for each step
     z *= np.uint64(0xBF58476D1CE4E5B9)
     z ^= z >> np.uint64(27)
     z *= np.uint64(0x94D049BB133111EB)
