@@ -114,8 +114,7 @@ class RawCopy:
             began = time.perf_counter()
             for readings in batches:
                 with line, line.cursor() as cursor:
-                    for columns in readings:
-                        copy(cursor, sql.Identifier(TABLE), columns)
+                    copy(cursor, sql.Identifier(TABLE), readings)
             return sum(batch.batch.rows for batch in self._prepared) / (time.perf_counter() - began)
 
 

@@ -98,8 +98,7 @@ class Server:
             table = in_schema(SCHEMA, "{plain}")
             for batch in prepared:
                 with session.transaction() as cursor:
-                    for columns in batch.batch.readings:
-                        copy(cursor, table, columns)
+                    copy(cursor, table, batch.batch.readings)
             session.close()
 
         return run

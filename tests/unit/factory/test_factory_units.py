@@ -21,7 +21,7 @@ from factorylab.factory.processor.outbox import printable
 from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import records_of
 from factorylab.factory.sensors.recorded_machine import RecordedMachine, SourceFile
-from factorylab.factory.store.copy_binary import HEADER, TRAILER, copy_bytes
+from factorylab.factory.store.copy_binary import HEADER, TRAILER, Columns, copy_bytes, names
 from factorylab.factory.store.positions import Taken
 from factorylab.scenarios.catalog import build
 from factorylab.scenarios.client_settings import SPELLINGS
@@ -383,4 +383,13 @@ def test_binary_copy_is_postgres_format() -> None:
     """A row is its number of fields, then length and big-endian bytes of each."""
     columns = {"a": np.array([1], np.int32), "b": np.array([0.5]), "c": np.array([True]), "d": np.array([-2], np.int16)}
     row = bytes.fromhex("0004 00000004 00000001 00000008 3fe0000000000000 00000001 01 00000002 fffe")
-    assert copy_bytes(columns) == HEADER + row + TRAILER
+    assert copy_bytes([columns]) == HEADER + row + TRAILER
+
+
+def test_binary_copy_of_several_groups_has_nulls() -> None:
+    """A column that a group lacks is a field of length -1 in its rows, in the order of `names`."""
+    groups: list[Columns] = [{"a": np.array([1], np.int16)}, {"b": np.array([True]), "a": np.array([2], np.int16)}]
+    first = bytes.fromhex("0002 00000002 0001 ffffffff")
+    second = bytes.fromhex("0002 00000002 0002 00000001 01")
+    assert names(groups) == ["a", "b"]
+    assert copy_bytes(groups) == HEADER + first + second + TRAILER
