@@ -10,9 +10,6 @@ Rules:
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +24,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from factorylab.core import secret
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.libpq import connect
+from factorylab.factory.store.watchdog import Watchdog
 
 CONNECT_S = 5
 APPLICATION = "factorylab-"
@@ -51,6 +49,7 @@ class Database:
     def __init__(self, url: str, owner: str, deadline_s: float) -> None:
         self._url, self._owner, self._deadline_s = url, owner, deadline_s
         self._connection: Connection | None = None
+        self._watchdog = Watchdog()
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -70,7 +69,11 @@ class Database:
         ends_s = time.monotonic() + self._deadline_s
         try:
             connection = self._connect()
-            with cut_after(ends_s - time.monotonic(), connection), connection, connection.cursor() as cursor:
+            with (
+                self._watchdog.cut_after(ends_s - time.monotonic(), connection),
+                connection,
+                connection.cursor() as cursor,
+            ):
                 yield cursor
         except errors.LockNotAvailable:  # an OperationalError, but the connection is well
             raise
@@ -81,6 +84,7 @@ class Database:
             raise StoreUnavailable(f"database: {one_line(_first(error))}") from error
 
     def close(self) -> None:
+        self._watchdog.close()
         if self._connection is not None:
             with suppress(psycopg2.Error):
                 self._connection.close()
@@ -91,25 +95,6 @@ def in_schema(schema: str, text: LiteralString) -> sql.Composed:
     """A statement in which each {name} stands for that table of the schema."""
     names = {name: sql.Identifier(schema, name) for _, name, _, _ in Formatter().parse(text) if name}
     return sql.SQL(text).format(**names)
-
-
-@contextmanager
-def cut_after(deadline_s: float, connection: Connection) -> Iterator[None]:
-    """Shut a connection's socket down when the block takes longer: the blocked call then fails at once."""
-    handle = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = threading.Timer(deadline_s, _shut_down, [handle])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        handle.close()
-
-
-def _shut_down(handle: socket.socket) -> None:
-    with suppress(OSError):  # closed meanwhile: the call came back in time
-        handle.shutdown(socket.SHUT_RDWR)
 
 
 def _first(error: BaseException) -> BaseException:
