@@ -19,6 +19,9 @@ from factorylab.factory.store.connection import in_schema
 from factorylab.factory.store.copy_binary import FROM_STDIN, Columns, copy_bytes, names
 
 SENT_BYTES = 1 << 18  # at a time: 8 kB, the default, are a call of send() each
+TOGETHER_ROWS = 2_000
+"""From so many rows on a batch is one COPY, below it one for each kind: PostgreSQL 18 notes up to 1,000 rows of a COPY
+under the same hash, which takes time with the square of their number (docs/pipeline.md)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,9 @@ def insert(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
     Raises:
         psycopg2.errors.UniqueViolation: one of the readings is there already.
     """
-    copy(cursor, in_schema(schema, "{readings}"), [by_sensor(columns) for columns in batch.readings])
+    groups = [by_sensor(columns) for columns in batch.readings]
+    for together in [groups] if batch.rows >= TOGETHER_ROWS else [[columns] for columns in groups]:
+        copy(cursor, in_schema(schema, "{readings}"), together)
     _insert_alerts(cursor, schema, batch.alerts)
     return batch.rows
 

@@ -1,4 +1,4 @@
-"""Rows of a batch on a real PostgreSQL: readings of several kinds in one statement."""
+"""Rows of a batch on a real PostgreSQL: readings of several kinds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from factorylab.detectors.saved_state import Part
+from factorylab.factory.store import rows
 from factorylab.factory.store.copy_binary import Columns
 from factorylab.factory.store.rows import StoreBatch
 from factorylab.factory.store.schema import create_schema, drop_schema
@@ -41,9 +42,11 @@ FIRST = [
 AGAIN = [group([1, 1], [1, 4], temperature_c=[99.0, 11.0])]
 
 
-def test_kinds_share_a_statement_and_keep_their_columns(place: Place) -> None:
-    """Each reading has its own measures and nulls elsewhere, also beside one that is there already; a batch lies sensor
-    by sensor."""
+@pytest.mark.parametrize("together_rows", [0, 2_000])
+def test_kinds_keep_their_columns(place: Place, monkeypatch: pytest.MonkeyPatch, together_rows: int) -> None:
+    """In one statement or one for each kind, a reading has its own measures and nulls elsewhere, also beside one that
+    is there already; the readings of a kind lie sensor by sensor."""
+    monkeypatch.setattr(rows, "TOGETHER_ROWS", together_rows)
     with closing(Store(place.url, place.name, "t", "one", 30)) as store:
         epoch = store.take(0).epoch
         assert store.commit(StoreBatch(0, 0, 4, epoch, Part(0, b"s"), FIRST)) == 4
