@@ -39,10 +39,19 @@ COLUMNS = ("t_s", "partition", "leader", "low", "high", "alone")
 
 def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
     """One row a partition and sample: t_s, partition, leader, low, high (readings), alone (the ISR was the leader)."""
-    readings, epochs = readings or Readings(run), Epochs(run)
+    readings = readings or Readings(run)
+    parts = [_of_partition(run, *one, readings.acks == "all") for one in watched(run, readings)]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
+    return found[list(COLUMNS)]
+
+
+def watched(run: Run, readings: Readings) -> Iterator[tuple[pd.DataFrame, AcksUntilCut, AcksUntilCut]]:
+    """Of each partition the probe's samples with a leader, in the order of time, and the acknowledgements that were not
+    cut off yet (surely), and that were not seen to be (possibly)."""
+    epochs = Epochs(run)
     samples = run.partitions[run.partitions["leader"] >= 0].sort_values("t_ns", kind="stable")
     changes = {p: epochs.changes(p) for p in samples["partition"].unique().tolist()}
-    acks, parts = _acks(run, readings, changes), []
+    acks = _acks(run, readings, changes)
     for name, mine in samples.groupby("partition"):
         partition = int(str(name))
         surely = possibly = [(acks[partition].pop(KEPT), FOREVER_NS)]
@@ -50,9 +59,7 @@ def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
             change = changes[partition][number]
             surely = [*surely, (lost, change.before.last_ns)]
             possibly = [*possibly, (lost, change.after.first_ns - 1)]
-        parts.append(_of_partition(run, mine, AcksUntilCut(surely), AcksUntilCut(possibly), readings.acks == "all"))
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    return found[list(COLUMNS)]
+        yield mine, AcksUntilCut(surely), AcksUntilCut(possibly)
 
 
 def _acks(run: Run, readings: Readings, changes: Mapping[int, list[Change]]) -> Mapping[int, dict[int, Acks]]:
@@ -130,9 +137,7 @@ class AcksUntilCut:
 def _of_partition(
     run: Run, samples: pd.DataFrame, surely: AcksUntilCut, possibly: AcksUntilCut, acks_all: bool
 ) -> pd.DataFrame:
-    """`surely`: not cut off yet; `possibly`: not seen to be."""
-    t_ns = samples["t_ns"].to_numpy()
-    asked = samples["asked_ns"].where(samples["asked_ns"] >= 0, samples["t_ns"] - round(UNASKED_S * NS)).to_numpy()
+    t_ns, asked = samples["t_ns"].to_numpy(), asked_ns(samples)
     answered = samples["valid"].to_numpy()
     alone = samples["isr"].map(len).to_numpy() <= 1
     following = np.searchsorted(asked, t_ns, side="left")  # the first answer that was asked for at this moment or later
@@ -150,6 +155,11 @@ def _of_partition(
     return samples[["partition", "leader"]].assign(
         t_s=run.seconds(samples["t_ns"]), low=np.minimum(low, high), high=high, alone=alone
     )
+
+
+def asked_ns(samples: pd.DataFrame) -> Ints:
+    """When the probe asked for each sample, at the earliest."""
+    return samples["asked_ns"].where(samples["asked_ns"] >= 0, samples["t_ns"] - round(UNASKED_S * NS)).to_numpy()
 
 
 def _floor(copied: Ints, alone: Ints, alone_for: int) -> Ints:

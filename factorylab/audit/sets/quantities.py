@@ -22,6 +22,8 @@ from factorylab.analysis.ownership import (
     read_again,
     unowned,
 )
+from factorylab.analysis.readings import Readings
+from factorylab.analysis.unreadable import most_unreadable, unreadable
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Recovery, Span
 from factorylab.audit.model.verdict import NOT_OBSERVED, NOT_RECORDED, Verdict, lost
@@ -179,6 +181,15 @@ def _exposed(run: JudgedRun, verdict: Verdict) -> Values:
     return {"": Value.of(verdict.exposure.high if verdict.exposure else None)}
 
 
+def _unreadable(run: JudgedRun, verdict: Verdict) -> Values:
+    """Under acks=0 nothing is acknowledged, so there is nothing to ask for."""
+    readings = Readings(run)
+    if readings.acks == "0":
+        return {"": Value(None, missing=NOT_ASKED)}
+    parts = most_unreadable(unreadable(run, readings))
+    return {"": Value.of(max(parts.values(), default=None)), **{str(p): Value.of(n) for p, n in sorted(parts.items())}}
+
+
 def _stored_per_s(run: JudgedRun, verdict: Verdict) -> Values:
     return {"": Value.of(verdict.stored_per_s)}
 
@@ -219,7 +230,10 @@ def _host_load(run: JudgedRun, verdict: Verdict) -> Values:
 
 
 READINGS, PER_S = "readings", "readings/s"
-PARTED = ("recovery", "detection", "catch_up", "ack_gap", "acks_stalled", "stores_stalled", "unowned", "unassigned")
+PARTED = (
+    "recovery", "detection", "catch_up", "ack_gap", "acks_stalled", "stores_stalled", "unowned", "unassigned",
+    "unreadable",
+)  # fmt: skip
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("recovery", "s", "injection → service back for good", partial(_of_faults, lambda r: r.recovery), True),
     Quantity("detection", "s", "injection → the first reaction", partial(_of_faults, lambda r: r.detection), True),
@@ -246,6 +260,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("unknown", READINGS, "sent without an answer", partial(_count, "unknown"), True),
     Quantity("reordered", READINGS, "behind a later one in the log", partial(_checked, "reordered_in_log")),
     Quantity("exposed", READINGS, "at most so many had only one copy at the worst moment", _exposed),
+    Quantity("unreadable", READINGS, "acknowledged, and above the high watermark at once, of a partition", _unreadable),
     Quantity("due", READINGS, "due by the schedule", partial(_count, "due")),
     Quantity("not_offered", READINGS, "due and never offered", partial(_count, "not_offered")),
     Quantity("offered", READINGS, "handed to the producer", partial(_count, "offered")),
