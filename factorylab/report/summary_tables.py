@@ -6,7 +6,7 @@ What stands in several places comes from `audit.model.verdict`: the numbers of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from pandas.io.formats.style import Styler
@@ -18,6 +18,8 @@ from factorylab.analysis.partitioned import SILENT_S
 from factorylab.analysis.predicted_words import COMPARED, compared
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model import verdict
+from factorylab.audit.sets.durability import table
+from factorylab.audit.sets.recorded import AnyRun
 from factorylab.core.clock import NS
 
 
@@ -102,3 +104,8 @@ def predicted(run: JudgedRun) -> Styler:
 def alerting(run: JudgedRun) -> pd.DataFrame:
     """How late alerts were stored before, during and after the faults: `analysis.alert_latency` as text."""
     return pd.DataFrame(verdict.alerting(run.verdict)).set_index("period")
+
+
+def durability(runs: Iterable[AnyRun], *names: str) -> Styler:
+    """Several runs by fault, replicas and acks, a column for each quantity: `audit.sets.durability.table` as text."""
+    return wrapped(table(runs, *names))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
-WITHOUT_A_RUN = ("capacity", "sensors", "detectors", "protocols")
+WITHOUT_A_RUN = ("capacity", "sensors", "detectors", "protocols", "durability")
 each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
 

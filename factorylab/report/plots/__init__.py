@@ -1,8 +1,9 @@
 """Figures: `timeline(run)`, `latency(run)`, `ack_gaps(run)`, `exposure(run)`, `blind(run)`, `load_curve(run)`,
-`views(run)`, `life(run)`, `waterfall(run)`, each a figure of a run; `spread(runs, quantity)` of several runs;
-`capacity(found)` of a search."""
+`views(run)`, `life(run)`, `waterfall(run)`, each a figure of a run; `spread(runs, quantity)` and
+`durability(runs, *quantities)` of several runs; `capacity(found)` of a search."""
 
 from factorylab.report.plots.draw_capacity import capacity
+from factorylab.report.plots.draw_durability import durability
 from factorylab.report.plots.draw_signals import compare, faults, windows
 from factorylab.report.plots.draw_spread import spread, spread_of_sets
 from factorylab.report.plots.figures import (
@@ -23,7 +24,7 @@ from factorylab.report.plots.style import Picture, svg
 from factorylab.report.plots.waterfall import waterfall
 
 __all__ = [
-    "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "exposure", "faults", "latency",
-    "life", "load_curve", "save", "spread", "spread_of_sets", "subject", "svg", "timeline", "views", "waterfall",
-    "windows",
+    "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "durability", "exposure", "faults",
+    "latency", "life", "load_curve", "save", "spread", "spread_of_sets", "subject", "svg", "timeline", "views",
+    "waterfall", "windows",
 ]  # fmt: skip
