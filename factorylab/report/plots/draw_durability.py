@@ -38,9 +38,7 @@ def durability(runs: Iterable[AnyRun], *names: str) -> Picture:
             panels[0].set_title(fault, fontweight="bold").set_in_layout(False)  # they may be wider than their panel
         for ax, name in zip(grid[-1], names, strict=True):
             ax.set_xlabel(f"{name} ({known(name).unit})")
-            ax.set_xlim(
-                0, 1.05 * max([1, *(v for runs in found.values() for v in (runs or NO_RUNS).sample(name).values)])
-            )
+            ax.set_xlim(0, 1.05 * max((runs or NO_RUNS).sample(name).values.max(initial=1) for runs in found.values()))
         marks = {word: mark for ax in grid.flat for mark, word in zip(*ax.get_legend_handles_labels(), strict=True)}
         picture.legend(marks.values(), marks.keys(), loc="outside lower center", ncols=3)
         return settled(picture)
@@ -69,7 +67,7 @@ def _line(ax: Axes, line: int, sample: Sample) -> None:
     for marked, mark, fill, words in ((False, "o", BLUE, "a run"), (True, ">", ORANGE, "lower bound of a run")):
         values = sample.values[sample.censored == marked]
         if len(values):
-            looks = {"color": BLACK, "markerfacecolor": fill, "markersize": 5, "alpha": 0.7, "clip_on": False}
-            ax.plot(values, np.full(len(values), line), mark, label=words, **looks)
+            at = np.full(len(values), line)
+            ax.plot(values, at, mark, color=BLACK, markerfacecolor=fill, alpha=0.7, label=words, clip_on=False)
     if len(sample) and np.isfinite(median(sample)):
         ax.plot([median(sample)], [line], "|", color=BLACK, markersize=11, markeredgewidth=1.5, label="median")

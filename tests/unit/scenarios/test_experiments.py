@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from factorylab.audit.sets.durability import Place
 from factorylab.execution import batch
 from factorylab.scenarios import loading
 from factorylab.scenarios.catalog import SCENARIOS
@@ -53,6 +54,21 @@ def test_failover_has_every_cause_with_every_role() -> None:
     assert {(fault.kind, fault.target) for fault in faults} == {
         (kind, target) for kind in ("kill", "terminate", "pause", "restart", "partition") for target in roles
     }
+
+
+def test_durability_has_every_acks_with_all_replicas() -> None:
+    """Each fault is there with every acks and both topologies, each once; all followers killed is below min ISR with
+    three replicas alone."""
+    file = EXPERIMENTS / "campaigns" / "durability.yaml"
+    made = [Place.of(batch.job_of(entry, file).scenario()) for entry in batch.load_batch(file).runs]
+    assert len(made) == len(set(made)) and {place.fault for place in made} == {
+        "kill leader", "terminate leader", "pause leader", "partition leader", "kill follower", "kill followers",
+        "pause followers, kill leader",
+    }  # fmt: skip
+    for fault in {place.fault for place in made}:
+        kept = {(place.replicas, place.acks) for place in made if place.fault == fault}
+        replicas = {"3 replicas, min ISR 2"} | ({"2 replicas, min ISR 1"} if fault != "kill followers" else set())
+        assert kept == {(one, acks) for one in replicas for acks in ("0", "1", "all")}
 
 
 def test_the_batch_of_controls_is_whole() -> None:
