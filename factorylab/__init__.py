@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         example_recording,
         load,
         load_all,
+        planned,
         predict,
         quantities,
         recorded,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "analysis", "campaign", "capacity", "compare", "conditions", "crash", "detection", "example_recording", "load",
-    "load_all", "plot", "predict", "quantities", "recorded", "run", "saved_runs", "scenario", "scoring", "signals",
-    "summarize", "tables", "write_report",
+    "load_all", "planned", "plot", "predict", "quantities", "recorded", "run", "saved_runs", "scenario", "scoring",
+    "signals", "summarize", "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -57,8 +58,8 @@ _MODULES = {
 }
 _FUNCTIONS = dict.fromkeys(
     (
-        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities",
-        "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
+        "capacity", "compare", "conditions", "example_recording", "load", "load_all", "planned", "predict",
+        "quantities", "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
     ),
     "factorylab.api",
 )  # fmt: skip

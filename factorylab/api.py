@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Runs = str | Iterable[AnyRun]
 
 __all__ = [
-    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "predict", "quantities",
-    "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
+    "capacity", "compare", "conditions", "example_recording", "load", "load_all", "planned", "predict",
+    "quantities", "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
 ]  # fmt: skip
 
 
@@ -128,6 +128,17 @@ def _finished(runs: str) -> list[AnyRun]:
     if not found:
         raise UsageError(f"no finished run is {runs!r}; see 'factorylab runs'")
     return found
+
+
+def planned(batch: str | Path) -> list[Scenario]:
+    """The scenarios in the file of a batch or a campaign, in its order.
+
+    Raises:
+        UsageError, ScenarioError: it is none, or a scenario in it is wrong.
+    """
+    from factorylab.execution.batch import job_of, load_batch
+
+    return [job_of(entry, Path(batch)).scenario() for entry in load_batch(Path(batch)).runs]
 
 
 def quantities(runs: Runs) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from factorylab.audit.model import verdict
 from factorylab.audit.sets.durability import table
 from factorylab.audit.sets.recorded import AnyRun
 from factorylab.core.clock import NS
+from factorylab.scenarios.model import Scenario
 
 
 def steady(run: JudgedRun) -> pd.DataFrame:
@@ -106,6 +107,6 @@ def alerting(run: JudgedRun) -> pd.DataFrame:
     return pd.DataFrame(verdict.alerting(run.verdict)).set_index("period")
 
 
-def durability(runs: Iterable[AnyRun], *names: str) -> Styler:
+def durability(runs: Iterable[AnyRun], *names: str, planned: Iterable[Scenario] = ()) -> Styler:
     """Several runs by fault, replicas and acks, a column for each quantity: `audit.sets.durability.table` as text."""
-    return wrapped(table(runs, *names))
+    return wrapped(table(runs, *names, planned=planned))

@@ -33,20 +33,20 @@ class Place(NamedTuple):
         return cls(", ".join(done) or "no fault", kept, scenario.clients.acks)
 
 
-def places(runs: Iterable[AnyRun]) -> dict[Place, RunSet | None]:
-    """The runs of each place, in order: every fault of any run, with all replicas and acks of any; None where there is
-    none.
+def places(runs: Iterable[AnyRun], planned: Iterable[Scenario] = ()) -> dict[Place, RunSet | None]:
+    """The runs of each place, in order: every fault of a run or a planned scenario, with all replicas and acks of any;
+    None where there is no run.
 
     Raises:
         UsageError: there is no run, or runs of one place differ in more than what names it.
     """
-    given = list(runs)
     found: dict[Place, list[AnyRun]] = {}
-    for run in given:
+    for run in runs:
         found.setdefault(Place.of(run.scenario), []).append(run)
     if not found:
         raise UsageError("no run is here: name a campaign that was recorded, or run some")
-    named = (sorted({place[part] for place in found}) for part in range(len(Place._fields)))
+    known = {*found, *map(Place.of, planned)}
+    named = (sorted({place[part] for place in known}) for part in range(len(Place._fields)))
     every = [Place(*words) for words in product(*named)]
     return {place: _alike(place, found[place]) if place in found else None for place in every}
 
@@ -58,14 +58,14 @@ def _alike(place: Place, runs: Sequence[AnyRun]) -> RunSet:
     return first
 
 
-def table(runs: Iterable[AnyRun], *names: str) -> pd.DataFrame:
+def table(runs: Iterable[AnyRun], *names: str, planned: Iterable[Scenario] = ()) -> pd.DataFrame:
     """One row a place, as text: n, INVALID, and each quantity of `names` with its unit: the median with its interval,
     below five values these themselves, and why runs have none.
 
     Raises:
         UsageError: as `places`, or there is no quantity of a name.
     """
-    told = {place: _row(found, names) for place, found in places(runs).items()}
+    told = {place: _row(found, names) for place, found in places(runs, planned).items()}
     index = pd.MultiIndex.from_tuples(list(told), names=list(Place._fields))
     return pd.DataFrame(list(told.values()), index=index)
 

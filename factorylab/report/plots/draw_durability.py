@@ -14,17 +14,19 @@ from factorylab.audit.sets.quantities import known
 from factorylab.audit.sets.recorded import AnyRun
 from factorylab.audit.sets.run_set import RunSet
 from factorylab.report.plots.style import BLACK, BLUE, ORANGE, Picture, settled, styled
+from factorylab.scenarios.model import Scenario
 
 LINE_INCHES, PANEL_INCHES = 0.19, 0.4
 
 
-def durability(runs: Iterable[AnyRun], *names: str) -> Picture:
-    """A mark for each run and quantity of `names`; a word where no run of a place counts or observed it.
+def durability(runs: Iterable[AnyRun], *names: str, planned: Iterable[Scenario] = ()) -> Picture:
+    """A mark for each run and quantity of `names`; a word where no run of a place counts or observed it, also of those
+    that were `planned`.
 
     Raises:
         UsageError: as `audit.sets.durability.places`, or there is no quantity of a name.
     """
-    found = places(runs)
+    found = places(runs, planned)
     faults = list(dict.fromkeys(place.fault for place in found))
     lines = len(found) // len(faults)
     with styled():

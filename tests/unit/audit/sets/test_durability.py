@@ -37,6 +37,13 @@ def test_what_was_not_run_says_so() -> None:
     }
 
 
+def test_what_was_planned_and_never_run_says_so() -> None:
+    """A fault of which there is no run at all has its rows."""
+    frozen = campaign_run(faults=FROZEN_FIRST).scenario
+    told = table([campaign_run(lost=0)], "lost", planned=[frozen])["lost (readings)"]
+    assert told.to_list() == ["0", "not run"] and told.index[1][0] == "pause followers, kill leader"
+
+
 def test_what_was_not_observed_is_no_zero() -> None:
     """Where runs have no value, the reason stands there, with how many they are."""
     runs = [campaign_run(acks="0", unknown=7), campaign_run(acks="0", unknown=9)]
