@@ -295,12 +295,15 @@ def healed(e: Evidence) -> Found:
 @check("No part of the system died unasked.", "parts died", by_times_of=("processes", "faults", "phases"))
 def died_unasked(e: Evidence) -> Found:
     """A finding about the system, so a FAIL: what the supervisor saw end, and what the probe saw dead with no fault
-    on it. A fleet that replays a recording ends with it. What somebody else began again he may have ended, too:
-    `undisturbed` says so."""
+    on it. A sample bears the time at which its round began; a busy probe looks later, before its next round, and a
+    fault may have begun in between. A fleet that replays a recording ends with it. What somebody else began again he
+    may have ended, too: `undisturbed` says so."""
     names = {name for name in e.run.manifest.workers_died if name not in OWN_WORKERS}
     others = replaced(e)
     samples = e.run.frame("processes", "t_ns", "name", "status")
     start, end = _window(e, "warm_up", "recover")
+    samples = samples.sort_values("t_ns", kind="stable")
+    samples["until_ns"] = samples.groupby("name", observed=True)["t_ns"].shift(-1).fillna(samples["t_ns"])
     dead = samples[(samples["status"] == "dead") & samples["t_ns"].between(start, end)]
     if e.run.scenario.workload.source is not None:
         dead = dead[~dead["name"].astype(str).str.startswith("fleet-")]
@@ -308,7 +311,8 @@ def died_unasked(e: Evidence) -> Found:
     for name, mine in dead.groupby("name", observed=True):
         asked = pd.Series(False, index=mine.index)
         for w in each(windows[windows["node"] == name]):
-            asked |= mine["t_ns"].between(w.intended_ns, w.healed_ns if w.healed_ns > 0 else end)
+            until_ns = w.healed_ns if w.healed_ns > 0 else end
+            asked |= (mine["until_ns"] >= w.intended_ns) & (mine["t_ns"] <= until_ns)
         if not asked.all() and str(name) not in (*OWN_WORKERS, *others):
             names.add(str(name))
     total = samples["name"].nunique()

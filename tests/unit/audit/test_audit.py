@@ -193,6 +193,18 @@ def test_what_dies_while_it_is_killed_was_asked_to(tmp_path: Path) -> None:
     assert fired(history.run(), "died_unasked") == {"died_unasked": 1}
 
 
+@pytest.mark.parametrize(("rounds", "accused"), [(1, {}), (2, {"died_unasked": 1})])
+def test_a_busy_probe_looks_after_its_round_began(tmp_path: Path, rounds: int, accused: dict[str, int]) -> None:
+    """Seen dead in the round in which the kill was intended, a broker was killed; in the round before, it died."""
+    history = broker_loss(tmp_path)
+    rows, steps = history["processes"], history["faults"]
+    intended_ns = steps.loc[steps["step"] == "intended", "t_ns"].min()
+    victim = rows["name"] == steps["node"].iloc[0]
+    early = rows.index[victim & (rows["t_ns"] < intended_ns)][-rounds:]
+    rows.loc[early, "status"] = "dead"
+    assert fired(history.run(), "died_unasked") == accused
+
+
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition, consumer_cut_off])
 def test_a_whole_history_passes(tmp_path: Path, make: Callable[[Path], History]) -> None:
     """A healthy run, losses of a broker and of a consumer, and network partitions of both pass every check."""
