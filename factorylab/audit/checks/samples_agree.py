@@ -21,6 +21,8 @@ from factorylab.audit.model.registry import Evidence, Found, check
 from factorylab.core.clock import FOREVER_NS
 from factorylab.history.saved_run import each
 
+WAITS_FOR_MEMBERS = "PreparingRebalance"
+
 
 @check(
     "The probe's samples agree with each other and with what was sent, acknowledged and stored.", "do not", "INVALID"
@@ -55,7 +57,7 @@ def _looks(e: Evidence) -> Iterator[str]:
         if strange:
             yield f"{strange:,} samples of {table} are of no look"
     views = e.run.frame("views", "t_ns", "broker", "partition")
-    members = e.run.frame("members", "t_ns", "member")
+    members = e.run.frame("members", "t_ns", "member", "state")
     strays = int(views.duplicated().sum()) + _members_twice(e, members)
     for looks_of in (views, members):
         strays += int((~np.isin(looks_of["t_ns"].to_numpy(), ticks)).sum())
@@ -64,9 +66,10 @@ def _looks(e: Evidence) -> Iterator[str]:
 
 
 def _members_twice(e: Evidence, members: pd.DataFrame) -> int:
-    """Samples of a member that its look has already. One that rejoins is there twice, as it may after a fault and while
-    the group forms."""
-    again_ns = members.loc[members.duplicated(), "t_ns"].to_numpy()
+    """Samples of a member that its look has already. One that rejoins is there twice, as it may after a fault, while
+    the group forms, and while a rebalance waits for what it was before: until the session of that is over."""
+    twice = members.duplicated(["t_ns", "member"]) & (members["state"] != WAITS_FOR_MEMBERS)
+    again_ns = members.loc[twice, "t_ns"].to_numpy()
     return int(((again_ns >= e.run.t0_ns) & ~disturbed(e, again_ns, again_ns)).sum())
 
 

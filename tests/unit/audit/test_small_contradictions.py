@@ -91,6 +91,9 @@ FOUND: dict[str, tuple[Callable[[Path], History], Spoil, str, str]] = {
 }  # fmt: skip
 HARMLESS: dict[str, tuple[Callable[[Path], History], Spoil, str]] = {
     "a member that rejoined after a fault": (broker_loss, twice("members"), "samples_agree"),
+    "a member that waits until the session of what it was is over": (
+        healthy, both(lambda h: h["members"].__setitem__("state", "PreparingRebalance"), twice("members")),
+        "samples_agree"),
     "an idempotent producer": (broker_loss, idempotent(), "reading_times"),
     "answers out of turn of a producer that may send again": (broker_loss, LATE_ACK, "reading_times"),
     "a member without a partition, as its session ran out": (
