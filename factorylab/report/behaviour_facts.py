@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ BROKERS_MEMBER_SESSION = "`group.consumer.session.timeout.ms` of the broker: the
 
 def _failover(kind: str, target: str) -> dict[str, str]:
     return {"faults.0.kind": kind, "faults.0.target": target}
+
+
+def _durability(kind: str, target: str, acks: str) -> dict[str, str]:
+    return {"faults.0.kind": kind, "faults.0.target": target, "clients.acks": acks}
 
 
 def _member(kind: str, protocol: str, static: bool = False) -> dict[str, str]:
@@ -125,6 +130,55 @@ FACTS: tuple[Fact, ...] = (
         (0, 2), "unowned", "protocols", _member("terminate", "range", static=True),
         "nobody takes its partitions until it is back, or `session.timeout.ms` is over: no `group.instance.id` where "
         "members go for longer than a restart takes",
+    ),
+    Fact(
+        "a broker that only leads is killed, acks=1: acknowledged readings that are gone",
+        "some: what it confirmed alone dies with it",
+        (1, inf), "lost", "durability", _durability("kill", LEADER_ONLY, "1"),
+        "`acks=all`: nothing was lost because the followers kept up, and nothing promises that they do",
+    ),
+    Fact(
+        "the followers are frozen, then the leader is killed, acks=1: acknowledged readings that are gone",
+        "none: the other replicas are whole",
+        (0, 0), "lost", "durability", _durability("pause", "followers:0", "1"),
+        "`acks=all` with `min.insync.replicas` of 2: min ISR alone, without it, promises nothing",
+    ),
+    Fact(
+        "the followers are frozen, then the leader is killed, acks=all: acknowledged readings that are gone",
+        "none",
+        (0, 0), "lost", "durability", _durability("pause", "followers:0", "all"),
+        "`acks=all` with `min.insync.replicas` of 2",
+    ),
+    Fact(
+        "a broker that only follows is killed, acks=1: no reading of partition 0 stored",
+        "nobody notices: the leader lives and confirms",
+        (0, 1), "stores_stalled.0", "durability", _durability("kill", FOLLOWER_ONLY, "1"),
+        f"{SESSION}: consumers wait until the dead follower leaves the ISR; the producer notices nothing",
+    ),
+    Fact(
+        "a broker that only follows is killed, acks=1: readings of one partition that are confirmed and cannot be read",
+        "none: what is confirmed can be read",
+        (0, 100), "unreadable", "durability", _durability("kill", FOLLOWER_ONLY, "1"),
+        "watch the ISR (`UnderReplicatedPartitions`) or the age of what was read last: lag is measured from the high "
+        "watermark, and stands still",
+    ),
+    Fact(
+        "all followers are killed, acks=1: no acknowledgement of partition 0",
+        "as long as they are gone: fewer than min ISR live",
+        (14, inf), "ack_gap.0", "durability", _durability("kill", "followers:0", "1"),
+        "`acks=all`: `min.insync.replicas` refuses nobody else",
+    ),
+    Fact(
+        "all followers are killed, acks=1: readings of one partition that are confirmed and cannot be read",
+        "none: what is confirmed can be read",
+        (0, 100), "unreadable", "durability", _durability("kill", "followers:0", "1"),
+        "watch the ISR (`UnderMinIsrPartitionCount`), not the lag",
+    ),
+    Fact(
+        "all followers are killed, acks=all: readings that were refused for sure",
+        "all: NOT_ENOUGH_REPLICAS at once",
+        (1, inf), "failed", "durability", _durability("kill", "followers:0", "all"),
+        "the producer's `delivery.timeout.ms`: with two of three voters gone nobody shrinks the ISR, so nobody refuses",
     ),
     Fact(
         "a leader that confirms alone (acks=1) is cut off: acknowledged readings that are gone",
