@@ -33,6 +33,10 @@ LEADER_ONLY, ALSO_CONTROLLER = "leader:0-controller-coordinator", "leader:0+cont
 ALSO_COORDINATOR, FOLLOWER_ONLY = "leader:0-controller+coordinator", "follower:0-leader-controller-coordinator"
 SESSION_GUESS = (7, 9.5)  # broker.session.timeout.ms, 9 s, from the last heartbeat on, which is up to 2 s old
 SESSION = "`broker.session.timeout.ms`"
+READ_LAST = (
+    "watch the age of what was read last: the lag, which is measured from the high watermark, stands still meanwhile, "
+    "and the ISR that brokers name is still whole"
+)
 MEMBER_SESSION = "the consumer's `session.timeout.ms=6000` here, 45 s by default"
 BROKERS_MEMBER_SESSION = "`group.consumer.session.timeout.ms` of the broker: the client has no say"
 
@@ -159,8 +163,7 @@ FACTS: tuple[Fact, ...] = (
         "a broker that only follows is killed, acks=1: readings of one partition that are confirmed and cannot be read",
         "none: what is confirmed can be read",
         (0, 100), "unreadable", "durability", _durability("kill", FOLLOWER_ONLY, "1"),
-        "watch the ISR (`UnderReplicatedPartitions`) or the age of what was read last: lag is measured from the high "
-        "watermark, and stands still",
+        READ_LAST,
     ),
     Fact(
         "all followers are killed, acks=1: no acknowledgement of partition 0",
@@ -172,7 +175,7 @@ FACTS: tuple[Fact, ...] = (
         "all followers are killed, acks=1: readings of one partition that are confirmed and cannot be read",
         "none: what is confirmed can be read",
         (0, 100), "unreadable", "durability", _durability("kill", "followers:0", "1"),
-        "watch the ISR (`UnderMinIsrPartitionCount`), not the lag",
+        READ_LAST,
     ),
     Fact(
         "all followers are killed, acks=all: readings that were refused for sure",
