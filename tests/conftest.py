@@ -15,7 +15,7 @@ from factorylab.cluster.docker.compose import ComposeCluster
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings, load_settings
 from tests.support.databases import database
-from tests.support.labs import LabOfTests, left_of, wait_nothing_left
+from tests.support.labs import LabOfTests, wait_nothing_left
 from tests.support.places import ROOT
 
 UNEASY = "Prüfstand 7, x=1; #2 100%25 'q' \"r\" $h:i\\j"  # all that a program between us and a file might take apart
@@ -35,9 +35,10 @@ def labs_folder() -> Iterator[Path]:
     folder = ROOT / ".lab" / f"tests-{os.getpid()}"
     folder.mkdir(parents=True)
     yield folder
-    left = left_of(folder)
-    shutil.rmtree(folder)
-    assert not left, f"the tests left processes running: {left}"
+    try:
+        wait_nothing_left(folder)  # a process that ends has no command line for a moment, and is no zombie yet
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
