@@ -7,45 +7,24 @@ there). An answer that is late is asked of the next broker, until the deadline.
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, for_code
 
-from factorylab.cluster.python_client import FAILURES, admin_client
-from factorylab.core.errors import WaitTimeout
+from factorylab.cluster.coordinator import Coordinator
+from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
+from factorylab.cluster.views import GroupView, PartitionView
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.model import Topology
 
 T = TypeVar("T")
-ANSWER_S = 2.0  # one broker's time to answer; healthy ones take milliseconds
 PREFERRED = 0  # election type
 SEGMENTS = 4  # that a topic's retention is divided into: its records live up to a quarter longer than they must
 OFFSETS_TOPIC = "__consumer_offsets"
-
-logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
-
-
-@dataclass(frozen=True)
-class PartitionView:
-    """`leader` is −1 where there is none."""
-
-    partition: int
-    leader: int
-    epoch: int
-    replicas: tuple[int, ...]
-    isr: tuple[int, ...]
-
-    @property
-    def full(self) -> bool:
-        return self.leader >= 0 and set(self.isr) == set(self.replicas)
 
 
 @dataclass(frozen=True)
@@ -56,37 +35,6 @@ class TopicIdentity:
     partitions: int
 
 
-@dataclass(frozen=True)
-class GroupMember:
-    """`name` is the client id, which is the worker's name."""
-
-    name: str
-    partitions: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class GroupView:
-    """A consumer group: its state and who owns what."""
-
-    state: str
-    members: tuple[GroupMember, ...]
-
-    @property
-    def owners(self) -> dict[int, str]:
-        return {partition: member.name for member in self.members for partition in member.partitions}
-
-
-def client_config(bootstrap: str, client_id: str) -> dict[str, str | int | float | bool]:
-    """Connection settings of the lab's own librdkafka clients: they must find a cluster again soon after a fault."""
-    return {
-        "bootstrap.servers": bootstrap,
-        "client.id": client_id,
-        "reconnect.backoff.max.ms": 1_000,
-        "topic.metadata.refresh.interval.ms": 10_000,
-        "log_level": 0,
-    }
-
-
 class Admin:
     """One client, for one thread. Every method raises WaitTimeout when nothing answers within `deadline_s`."""
 
@@ -95,29 +43,31 @@ class Admin:
         self._deadline_s, self._answer_s = deadline_s, answer_s
         self._brokers = bootstrap.split(",")
         self._client: KafkaAdminClient | None = None
+        self._coordinators: dict[str, Coordinator] = {}
 
     def _ask(self, what: str, question: Callable[[KafkaAdminClient], T]) -> T:
-        deadline = time.monotonic() + self._deadline_s
-        while True:
-            try:
-                return question(self._connected())
-            except FAILURES as error:
-                self.close()
-                self._brokers = [*self._brokers[1:], self._brokers[0]]
-                if time.monotonic() >= deadline:
-                    raise WaitTimeout(f"no broker of {self.bootstrap} answered: {what} ({error!r})") from None
-                time.sleep(0.05)
+        silent = f"no broker of {self.bootstrap} answered: {what}"
+        return persist(lambda: question(self._connected()), silent, self._deadline_s, self._ask_the_next)
+
+    def _ask_the_next(self) -> None:
+        self._disconnect()
+        self._brokers = [*self._brokers[1:], self._brokers[0]]
 
     def _connected(self) -> KafkaAdminClient:
         if self._client is None:
             self._client = admin_client(self._brokers[0], self._answer_s)
         return self._client
 
-    def close(self) -> None:
-        """Give the connection up; the next question makes a new one."""
+    def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def close(self) -> None:
+        """Give the connections up; the next question makes a new one."""
+        self._disconnect()
+        for coordinator in self._coordinators.values():
+            coordinator.close()
 
     def topics(self) -> set[str]:
         """The names of all topics, inner ones included."""
@@ -205,33 +155,16 @@ class Admin:
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Next offset that the group has on record, by partition; empty where it has none."""
-        found = self._ask(f"offsets of group {group}", lambda client: client.list_group_offsets([group]))
-        return {at.partition: entry.offset for at, entry in found[group].items() if at.topic == topic}
+        return self._coordinator(group).committed(topic)
 
     def group(self, name: str) -> GroupView:
         """State and members of a consumer group of either protocol."""
-        described = self._ask(f"group {name}", lambda client: _group(client, name))
-        if described["error"] and "not a classic group" in described["error"]:
-            return self._group_of_kip848(name)
-        members = [
-            GroupMember(m["client_id"], tuple(sorted(_partitions(m["member_assignment"]))))
-            for m in described["members"]
-        ]
-        return GroupView(described["group_state"], tuple(members))
+        return self._coordinator(name).view()
 
-    def _group_of_kip848(self, name: str) -> GroupView:
-        """kafka-python cannot describe these groups. librdkafka can, with a time limit that no fault outlasts."""
-        client = AdminClient(client_config(self.bootstrap, "factorylab"))
-        try:
-            described = client.describe_consumer_groups([name], request_timeout=120)[name].result()
-        except KafkaException as error:
-            raise WaitTimeout(f"no broker of {self.bootstrap} answered: group {name} ({error})") from None
-        members = [
-            GroupMember(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
-            for m in described.members
-            if m.assignment is not None
-        ]
-        return GroupView(described.state.name.capitalize(), tuple(members))
+    def _coordinator(self, group: str) -> Coordinator:
+        if group not in self._coordinators:
+            self._coordinators[group] = Coordinator(self.bootstrap, group, self._deadline_s, self._answer_s)
+        return self._coordinators[group]
 
     def coordinator(self, group: str) -> int:
         """The broker that coordinates a group: the leader of its partition of the offsets topic."""
@@ -324,21 +257,6 @@ def _topic(client: KafkaAdminClient, name: str) -> dict[str, Any]:
     if described["error_code"]:
         raise for_code(described["error_code"])(name)
     return described
-
-
-def _group(client: KafkaAdminClient, name: str) -> dict[str, Any]:
-    """kafka-python's description of a group, with its errors raised: it keeps asking an old coordinator."""
-    described: dict[str, Any] = client.describe_groups([name])[name]
-    if described["error"] and "GroupIdNotFound" not in described["error"]:
-        raise KafkaError(described["error"])
-    return described
-
-
-def _partitions(assignment: object) -> list[int]:
-    """All partitions of a member's assignment; the group reads one topic. Empty while it has none."""
-    if not isinstance(assignment, dict):
-        return []
-    return [p for topic in assignment["assigned_partitions"] for p in topic["partitions"]]
 
 
 def coordinating_partition(group: str, partitions: int) -> int:

@@ -11,39 +11,43 @@ from pathlib import Path
 
 def frozen(pid: int, root: Path = Path("/")) -> bool:
     """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows."""
-    if group := _group(pid, "freezer", root):
-        return _words(group / "freezer.state") == ["FROZEN"]
-    group = _group(pid, "", root)
-    return group is not None and "frozen 1" in " ".join(_words(group / "cgroup.events"))
+    groups = _groups(pid, root)
+    if "freezer" in groups:
+        return _words(f"{groups['freezer']}/freezer.state") == ["FROZEN"]
+    return "" in groups and "frozen 1" in " ".join(_words(f"{groups['']}/cgroup.events"))
 
 
 def cpu_limit(pid: int, root: Path = Path("/")) -> float | None:
     """How many processors the kernel lets the group of this process use; None: as many as there are."""
-    if group := _group(pid, "cpu", root):
-        quota, period = _words(group / "cpu.cfs_quota_us"), _words(group / "cpu.cfs_period_us")
+    groups = _groups(pid, root)
+    if "cpu" in groups:
+        quota, period = (_words(f"{groups['cpu']}/cpu.cfs_{name}_us") for name in ("quota", "period"))
     else:
-        group = _group(pid, "", root)
-        words = _words(group / "cpu.max") if group else []
+        words = _words(f"{groups['']}/cpu.max") if "" in groups else []
         quota, period = words[:1], words[1:]
     with suppress(ValueError, IndexError):  # "max", or no such file
         return int(quota[0]) / int(period[0]) if int(quota[0]) > 0 else None
     return None
 
 
-def _group(pid: int, controller: str, root: Path) -> Path | None:
-    """The folder of the group that has a controller of the first generation, or of the second generation for ""."""
-    try:
-        lines = (root / f"proc/{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    for _, controllers, place in (line.split(":", 2) for line in lines):
-        if controller in controllers.split(",") and place != "/":
-            return root / f"sys/fs/cgroup/{controllers}{place}"
-    return None
+def _groups(pid: int, root: Path) -> dict[str, str]:
+    """The folder of the group that has each controller of the first generation, and "" that of the second."""
+    found: dict[str, str] = {}
+    for line in _text(f"{root}/proc/{pid}/cgroup").splitlines():
+        _, controllers, place = line.split(":", 2)
+        if place != "/":
+            found |= dict.fromkeys(controllers.split(","), f"{root}/sys/fs/cgroup/{controllers}{place}")
+    return found
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: str) -> list[str]:
+    return _text(path).split()
+
+
+def _text(path: str) -> str:
+    """Empty where there is no such file. Without a Path: the probe reads forty of them in a look."""
     try:
-        return path.read_text().split()
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123
+            return file.read()
     except OSError:
-        return []
+        return ""

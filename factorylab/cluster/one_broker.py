@@ -6,40 +6,77 @@ contradict each other: then it matters who said what.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from kafka import TopicPartition
-from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.protocol.api_message import ApiMessage
+from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
+from kafka.protocol.metadata import MetadataRequest
 
-from factorylab.cluster.admin import ANSWER_S, Admin
+from factorylab.cluster.broker_line import BrokerLine, raise_error
+from factorylab.cluster.python_client import ANSWER_S, persist
+from factorylab.cluster.views import PartitionView
 
-AT_ONCE_MS = 1  # kafka-python asks a broker that leads no more again until then
+T = TypeVar("T")
+Topic = MetadataRequest.MetadataRequestTopic
+TopicEnds = ListOffsetsRequest.ListOffsetsTopic
+NOBODY = -1  # a consumer asks, no replica, and it knows of no epoch
 
 
-class OneBroker(Admin):
-    """A client of broker `number` (from 1) of `bootstrap`: no other broker answers for it. Leaders, epochs and ISR are
-    as that broker believes, and ends are those of the partitions that it leads."""
+class OneBroker:
+    """Broker `number` (from 1) of `bootstrap`, for one thread: no other broker answers for it. Leaders, epochs and ISR
+    are as that broker believes, and ends are those of the partitions that it leads.
+
+    Both questions raise WaitTimeout when it gives no answer within `deadline_s`.
+    """
 
     def __init__(self, bootstrap: str, number: int, deadline_s: float = 20, answer_s: float = ANSWER_S) -> None:
-        super().__init__(bootstrap.split(",")[number - 1], deadline_s, answer_s)
         self.number = number
+        self._address = bootstrap.split(",")[number - 1]
+        self._deadline_s, self._answer_s = deadline_s, answer_s
+        self._line: BrokerLine | None = None
 
-    def _connected(self) -> KafkaAdminClient:
-        client = super()._connected()
-        client._manager.least_loaded_node = lambda: self.number  # there is no public way to choose the broker
-        client._async_get_leader_for_partitions = self._itself  # kafka-python would ask for the leaders each time
-        return client
+    def partitions(self, topic: str) -> list[PartitionView]:
+        """Leader, epoch, replicas and ISR of each partition, in their order."""
+        request = MetadataRequest(topics=[Topic(name=topic)], allow_auto_topic_creation=False)
+        return self._ask(f"partitions of {topic}", request, _views)
 
-    async def _itself(self, partitions: Iterable[TopicPartition]) -> dict[int, set[TopicPartition]]:
-        return {self.number: set(partitions)}
+    def own_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+        """The high watermark of each of these partitions that it leads. A leader of a new epoch tells none before its
+        followers have caught up with it."""
+        wanted = [
+            TopicEnds.ListOffsetsPartition(partition_index=p, current_leader_epoch=NOBODY, timestamp=OffsetSpec.LATEST)
+            for p in partitions
+        ]
+        request = ListOffsetsRequest(replica_id=NOBODY, topics=[TopicEnds(name=topic, partitions=wanted)])
+        return self._ask(f"ends of {topic}", request, _ends)
 
-    def own_end(self, topic: str, partition: int) -> int:
-        """The high watermark of a partition that it leads.
+    def _ask(self, what: str, request: ApiMessage, read: Callable[[ApiMessage], T]) -> T:
+        silent = f"broker {self.number} at {self._address} did not answer: {what}"
+        return persist(lambda: read(self._connected().ask(request)), silent, self._deadline_s, self.close)
 
-        Raises:
-            WaitTimeout: it does not answer, or does not lead it.
-        """
-        at = TopicPartition(topic, partition)
-        wanted = {at: OffsetSpec.LATEST}
-        found = self._ask(f"end of {at}", lambda client: client.list_partition_offsets(wanted, timeout_ms=AT_ONCE_MS))
-        return int(found[at].offset)
+    def _connected(self) -> BrokerLine:
+        if self._line is None:
+            self._line = BrokerLine(self._address, self._answer_s)
+        return self._line
+
+    def close(self) -> None:
+        """Give the connection up; the next question makes a new one."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+
+def _views(answer: ApiMessage) -> list[PartitionView]:
+    """Raises KafkaError: the broker knows no such topic."""
+    topic = answer.topics[0]
+    raise_error(topic.error_code, topic.name)
+    views = (
+        PartitionView(p.partition_index, p.leader_id, p.leader_epoch, tuple(p.replica_nodes), tuple(p.isr_nodes))
+        for p in topic.partitions
+    )
+    return sorted(views, key=lambda view: view.partition)
+
+
+def _ends(answer: ApiMessage) -> dict[int, int]:
+    return {told.partition_index: told.offset for told in answer.topics[0].partitions if not told.error_code}

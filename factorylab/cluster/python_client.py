@@ -1,4 +1,4 @@
-"""kafka-python's admin client, made so that a failure leaves nothing behind.
+"""kafka-python's admin client, made so that a failure leaves nothing behind, and how often a question is asked.
 
 Its constructor looks for a broker with a thread and sockets of its own. Where it finds none it raises and leaves them
 as they are (3.0.12): a thread and five descriptors a try, so that who tries again and again runs out of both. The inner
@@ -7,14 +7,43 @@ client that has them is made by a factory here, so that it can be closed.
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from factorylab.cluster.listening import listens
+from factorylab.core.errors import WaitTimeout
 
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
+
+T = TypeVar("T")
+AGAIN_S = 0.05
+ANSWER_S = 2.0  # one broker's time to answer; healthy ones take milliseconds
 FAILURES = (KafkaError, OSError, RuntimeError)
 """What its calls raise when nobody answers; the bare RuntimeError where the client is closed or knows no controller."""
+
+
+def persist(question: Callable[[], T], silent: str, deadline_s: float, failed: Callable[[], None]) -> T:
+    """The answer to a question that is asked again until there is one, once in any case; `failed` clears up after each
+    failure.
+
+    Raises:
+        WaitTimeout: there was none within `deadline_s`. It says `silent`: who did not answer what.
+    """
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            return question()
+        except FAILURES as error:
+            failed()
+            if time.monotonic() >= deadline:
+                raise WaitTimeout(f"{silent} ({error!r})") from None
+            time.sleep(AGAIN_S)
 
 
 def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:

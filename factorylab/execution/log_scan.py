@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from factorylab.cluster.admin import client_config
+from factorylab.cluster.librdkafka import client_config
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.messages import payload_hash

@@ -26,11 +26,12 @@ from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from factorylab.cluster import cgroups, control
-from factorylab.cluster.admin import Admin, PartitionView
 from factorylab.cluster.base import Link
+from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.look import cpu_s
 from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.views import PartitionView
 from factorylab.core import secret
 from factorylab.core.clock import now_ns
 from factorylab.core.sources import PREFIX, Sourced, variables
@@ -76,9 +77,9 @@ class Probe:
         self.config, self.journal = config, journal
         self._views = {number: self._watch_views(number, stop) for number in self._numbers}
         self._ends = {number: self._watch_ends(number, stop) for number in self._numbers}
-        members, offsets = (Admin(config.bootstrap, deadline_s=0, answer_s=ANSWER_S) for _ in range(2))
-        self._group = RepeatedQuestion(stop, lambda: members.group(config.group), PERIOD_S)
-        self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.group, config.topic), PERIOD_S)
+        members, offsets = (Coordinator(config.bootstrap, config.group, 0, ANSWER_S) for _ in range(2))
+        self._group = RepeatedQuestion(stop, members.view, PERIOD_S)
+        self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.topic), PERIOD_S)
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
         self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
@@ -213,7 +214,8 @@ class Probe:
     def _look(self, pid: int) -> tuple[ProcessStatus, float, int, float | None]:
         dead: tuple[ProcessStatus, float, int, None] = "dead", 0.0, 0, None
         try:
-            process = self._processes.setdefault(pid, psutil.Process(pid))
+            process = self._processes[pid] if pid in self._processes else psutil.Process(pid)
+            self._processes[pid] = process
             with process.oneshot():
                 status, used_s, rss = control.process_status(process), cpu_s(process), process.memory_info().rss
         except psutil.NoSuchProcess:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Generic, TypeVar
 
-from factorylab.cluster.admin import PartitionView
 from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import now_ns
-from factorylab.core.errors import LabError, WaitTimeout
+from factorylab.core.errors import LabError
 
 T = TypeVar("T")
 FRESH_S = 0.5
@@ -31,14 +31,10 @@ def views_of(broker: OneBroker, topic: str) -> Views:
 
 
 def ends_of(broker: OneBroker, topic: str, views: Views | None) -> dict[int, int]:
-    """The ends of those partitions that a broker names itself leader of in `views`, one by one: a leader of a new epoch
-    tells none before its followers have caught up with it."""
-    ends: dict[int, int] = {}
-    for partition, view in (views or {}).items():
-        if view.leader == broker.number:
-            with suppress(WaitTimeout):
-                ends[partition] = broker.own_end(topic, partition)
-    return ends
+    """The ends of those partitions that a broker names itself leader of in `views`. A leader of a new epoch tells none
+    before its followers have caught up with it. Raises WaitTimeout when it does not answer in time."""
+    led = [partition for partition, view in (views or {}).items() if view.leader == broker.number]
+    return broker.own_ends(topic, led) if led else {}
 
 
 def newest(told: Mapping[int, Views], partition: int) -> PartitionView | None:

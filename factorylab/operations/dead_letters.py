@@ -22,8 +22,9 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extras import execute_values
 
-from factorylab.cluster.admin import Admin, client_config
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Endpoints
+from factorylab.cluster.librdkafka import client_config
 from factorylab.core.errors import LabError
 from factorylab.core.libpq import connect
 from factorylab.core.names import Names

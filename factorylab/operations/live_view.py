@@ -18,9 +18,10 @@ import msgspec
 import psycopg2
 from psycopg2 import sql
 
-from factorylab.cluster.admin import Admin, PartitionView
 from factorylab.cluster.base import Endpoints
+from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import LabError
 from factorylab.core.names import Names
@@ -164,15 +165,15 @@ class Looker:
         self._told: dict[int, RepeatedQuestion[dict[int, int]]] = {}
         for number in range(1, len(endpoints.bootstrap.split(",")) + 1):
             seeing, telling = (OneBroker(endpoints.bootstrap, number, 0, ANSWER_S) for _ in range(2))
-            self._views[number] = self._watch(partial(views_of, seeing, names.sensors), seeing)
-            self._told[number] = self._watch(partial(self._ends_of, telling), telling)
-        admin = Admin(endpoints.bootstrap, deadline_s=0, answer_s=ANSWER_S)
-        self._group = self._watch(lambda: admin.group(names.group), admin)
+            self._views[number] = self._watch(partial(views_of, seeing, names.sensors), seeing.close)
+            self._told[number] = self._watch(partial(self._ends_of, telling), telling.close)
+        coordinator = Coordinator(endpoints.bootstrap, names.group, 0, ANSWER_S)
+        self._group = self._watch(coordinator.view, coordinator.close)
         database = Database(endpoints.database_url, "watch", DATABASE_S)
-        self._store = self._watch(lambda: stored(database, names), database)
+        self._store = self._watch(lambda: stored(database, names), database.close)
 
-    def _watch(self, question: Callable[[], T], client: Admin | Database) -> RepeatedQuestion[T]:
-        return RepeatedQuestion(self._stop, question, self._every_s, client.close)
+    def _watch(self, question: Callable[[], T], at_end: Callable[[], None]) -> RepeatedQuestion[T]:
+        return RepeatedQuestion(self._stop, question, self._every_s, at_end)
 
     def _ends_of(self, broker: OneBroker) -> dict[int, int]:
         views = self._views[broker.number].latest()

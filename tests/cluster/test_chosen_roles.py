@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, TopicPartition
 
-from factorylab.cluster.admin import OFFSETS_TOPIC, Admin, client_config
+from factorylab.cluster.admin import OFFSETS_TOPIC, Admin
 from factorylab.cluster.faults.arrange import arrange
 from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.cluster.librdkafka import client_config
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.scenarios.model import Topology
 

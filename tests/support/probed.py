@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
 import pytest
 
-from factorylab.cluster.admin import GroupMember, GroupView, PartitionView
+from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.waiting import wait_until
 from factorylab.execution import probe as probing
@@ -19,8 +19,8 @@ from factorylab.history.tables import Row
 PARTITIONS = 2
 
 
-class FakeAdmin:
-    """Answers at once what the test sets: of all brokers, or of broker `number` alone. None is no answer."""
+class FakeClient:
+    """Answers at once what the test sets: of a group's coordinator, or of broker `number` alone. None is no answer."""
 
     def __init__(self, answers: dict[str, object], number: int = 0) -> None:
         self.answers, self.number = answers, number
@@ -34,15 +34,15 @@ class FakeAdmin:
     def partitions(self, topic: str) -> object:
         return self._give(f"broker-{self.number}")
 
-    def group(self, name: str) -> object:
+    def view(self) -> object:
         return self._give("group")
 
-    def committed(self, group: str, topic: str) -> object:
+    def committed(self, topic: str) -> object:
         return self._give("committed")
 
-    def own_end(self, topic: str, partition: int) -> object:
+    def own_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, object]:
         self._give(f"broker-{self.number}")
-        return self._give(f"end-{partition}")
+        return {p: self.answers[f"end-{p}"] for p in partitions if self.answers[f"end-{p}"] is not None}
 
 
 def views(epochs: tuple[int, int] = (0, 1), leaders: tuple[int, int] = (1, 2)) -> list[PartitionView]:
@@ -64,8 +64,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         "end-0": 10,
         "end-1": 3,
     }
-    monkeypatch.setattr(probing, "Admin", lambda *_, **__: FakeAdmin(found))
-    monkeypatch.setattr(probing, "OneBroker", lambda _, number, *__: FakeAdmin(found, number))
+    monkeypatch.setattr(probing, "Coordinator", lambda *_, **__: FakeClient(found))
+    monkeypatch.setattr(probing, "OneBroker", lambda _, number, *__: FakeClient(found, number))
     monkeypatch.setattr(probing, "PERIOD_S", 0.01)
     return found
 

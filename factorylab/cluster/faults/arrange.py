@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from factorylab.cluster.admin import OFFSETS_TOPIC, Admin, PartitionView
+from factorylab.cluster.admin import OFFSETS_TOPIC, Admin
 from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.cluster.views import PartitionView
 from factorylab.core.errors import LabError
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.targets import TargetParts, parts

@@ -21,7 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from factorylab.cluster.admin import Admin, GroupView, PartitionView
+from factorylab.cluster.admin import Admin
+from factorylab.cluster.views import GroupView, PartitionView
 from factorylab.core.errors import LabError, WaitTimeout
 from factorylab.core.vocabulary import CONTROLS, COORDINATES
 from factorylab.scenarios.targets import TargetParts, parts

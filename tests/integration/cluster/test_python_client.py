@@ -17,6 +17,8 @@ from tests.support.labs import closed_port
 PROGRAM = """
 import os, resource, socket, threading
 from factorylab.cluster.admin import Admin
+from factorylab.cluster.coordinator import Coordinator
+from factorylab.cluster.one_broker import OneBroker
 from factorylab.core.errors import WaitTimeout
 
 def held():
@@ -27,14 +29,20 @@ frozen = socket.create_server(("127.0.0.1", 0))
 closed = socket.create_server(("127.0.0.1", 0))
 addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in (frozen, closed)]
 closed.close()
-for address, tries in zip(addresses, (12, 40)):
-    admin, before = Admin(address, deadline_s=0, answer_s=0.05), held()
-    for _ in range(tries):
-        try:
-            admin.topics()
-        except WaitTimeout as error:
-            assert "no broker of" in str(error) and "Too many open files" not in str(error), error
-    assert held() == before, (address, before, held())
+QUESTIONS = (
+    (Admin, (), lambda admin: admin.topics()),
+    (OneBroker, (1,), lambda broker: broker.partitions("t")),
+    (Coordinator, ("g",), lambda coordinator: coordinator.view()),
+)
+for client, more, question in QUESTIONS:
+    for address, tries in zip(addresses, (12, 40)):
+        asked, before = client(address, *more, deadline_s=0, answer_s=0.05), held()
+        for _ in range(tries):
+            try:
+                question(asked)
+            except WaitTimeout as error:
+                assert address in str(error) and "Too many open files" not in str(error), error
+        assert held() == before, (client, address, before, held())
 """
 
 

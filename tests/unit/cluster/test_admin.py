@@ -7,17 +7,9 @@ from types import SimpleNamespace
 import pytest
 from kafka.admin import ConfigResource
 
-from factorylab.cluster.admin import (
-    Admin,
-    GroupMember,
-    GroupView,
-    PartitionView,
-    TopicIdentity,
-    _partitions,
-    client_config,
-    coordinating_partition,
-    java_hash,
-)
+from factorylab.cluster.admin import Admin, TopicIdentity, coordinating_partition, java_hash
+from factorylab.cluster.librdkafka import client_config
+from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.execution.runner import Experiment
 
 
@@ -50,20 +42,6 @@ def test_owners_are_by_partition() -> None:
     """Each partition has its member's name; a member without partitions owns none."""
     group = GroupView("Stable", (GroupMember("a", (0, 2)), GroupMember("b", (1,)), GroupMember("c", ())))
     assert group.owners == {0: "a", 2: "a", 1: "b"}
-
-
-@pytest.mark.parametrize(
-    ("assignment", "partitions"),
-    [
-        ({"assigned_partitions": [{"topic": "t", "partitions": [2, 0]}]}, [2, 0]),
-        ({"assigned_partitions": []}, []),
-        (b"", []),
-        (None, []),
-    ],
-)
-def test_a_member_may_have_no_assignment_yet(assignment: object, partitions: list[int]) -> None:
-    """While a group is about to balance its members have no assignment: they own nothing."""
-    assert _partitions(assignment) == partitions
 
 
 def test_a_client_finds_a_cluster_again_soon() -> None:

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from factorylab.cluster.admin import PartitionView
 from factorylab.cluster.faults.arrange import Moves, Placement, fewest_moves
 from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.cluster.views import PartitionView
 from factorylab.core.errors import LabError, ScenarioError, WaitTimeout
 from factorylab.core.names import Names
 from factorylab.execution import runner

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.admin import GroupMember, GroupView, PartitionView
 from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, WorkerSpec
 from factorylab.cluster.faults import inject
 from factorylab.cluster.faults.inject import Timeline
 from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
 from factorylab.core.vocabulary import ProcessStatus
 from factorylab.factory.store.crash_points import order_file

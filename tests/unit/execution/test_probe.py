@@ -8,8 +8,8 @@ from threading import Event
 
 import pytest
 
-from factorylab.cluster.admin import PartitionView
 from factorylab.cluster.base import Link
+from factorylab.cluster.views import PartitionView
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.sources import variables
 from factorylab.core.waiting import wait_until
