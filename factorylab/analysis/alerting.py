@@ -33,10 +33,10 @@ from factorylab.analysis.quantiles import at_ranks
 from factorylab.analysis.readings import Ints, Mask, Readings
 from factorylab.core.clock import NS
 from factorylab.core.errors import LabError
+from factorylab.core.measures import P99_NEEDS
 from factorylab.core.scratch import Numbers, array, chunks
 from factorylab.history.saved_run import Run
 
-ENOUGH = 100  # of fewer values the 99th percentile is the largest
 NEEDED = ("sensors", "sends", "rows", "commits", "phases")
 EVERY = slice(None)
 
@@ -175,7 +175,7 @@ def alert_latency(run: Run, found: Waits | None = None) -> pd.DataFrame:
 
     Two rows for each period (without a fault one period, "no fault"): `of` "alerts", those that were really raised and
     stored, and "readings": all, had each raised one. Columns period, of, n, never (readings that are not stored),
-    p50_s, p99_s (NaN below ENOUGH), max_s; NaN: n is 0, inf: never.
+    p50_s, p99_s (NaN below P99_NEEDS), max_s; NaN: n is 0, inf: never.
 
     Raises:
         LabError: the run was recorded without a table that tells.
@@ -196,7 +196,7 @@ def _spread(wait_s: Numbers) -> dict[str, float]:
     n, shares = len(wait_s), (0.5, 0.99, 1)
     p50, p99, top = at_ranks(wait_s, [int(np.ceil(q * n)) - 1 for q in shares]) if n else [np.nan] * len(shares)
     never = sum(int(np.isinf(part).sum()) for part in wait_s.parts())
-    return {"n": n, "never": never, "p50_s": p50, "p99_s": p99 if n >= ENOUGH else np.nan, "max_s": top}
+    return {"n": n, "never": never, "p50_s": p50, "p99_s": p99 if n >= P99_NEEDS else np.nan, "max_s": top}
 
 
 def blind_over_time(found: Waits, points: int = 200) -> pd.DataFrame:

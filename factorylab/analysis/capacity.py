@@ -12,7 +12,7 @@ import pandas as pd
 from factorylab.analysis.rate_search import Bracket, Tried
 from factorylab.analysis.rate_trial import Trial
 from factorylab.core.errors import UsageError
-from factorylab.history.manifest import Host
+from factorylab.history.provenance import Host
 from factorylab.scenarios.capacity import CapacityPlan
 
 FILES = "capacity-*.json"

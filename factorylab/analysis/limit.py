@@ -10,30 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from factorylab.analysis.steps import SETTLE_S
 from factorylab.core.clock import NS
+from factorylab.core.measures import Limit
 from factorylab.history.saved_run import Run, each
 from factorylab.history.table_chunks import UNKNOWN
 
 BUSY = 0.05  # of a processor; who used less is not worth naming
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """`kept_per_s` is None where no rate was kept, `failed_per_s` where all were; then nothing gave way."""
-
-    kept_per_s: float | None
-    failed_per_s: float | None = None
-    gave_way: str = ""
-    evidence: list[str] = []
-
-    def __str__(self) -> str:
-        kept = "No rate was kept" if self.kept_per_s is None else f"Up to {self.kept_per_s:,g} readings/s were kept"
-        if self.failed_per_s is None:
-            return f"{kept}: every rate that was declared, so nothing gave way."
-        return f"{kept}; at {self.failed_per_s:,g}/s the {self.gave_way} gave way first."
 
 
 def limit(run: Run, table: pd.DataFrame) -> Limit:

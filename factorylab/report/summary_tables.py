@@ -1,7 +1,7 @@
 """Small tables for people: the steady state, stored values against limits, several runs at a glance.
 
-What stands in several places comes from `audit.model.verdict`: the numbers of a run from `numbers`, its claims from
-`claims`, its alert latency from `alerting`. A new column of `summary` is a number there.
+What stands in several places comes from `audit.model`: the numbers of a run from `verdict.numbers`, its claims from
+`verdict_frames.claims`, its alert latency from `verdict.alerting`. A new column of `summary` is a number there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from factorylab.analysis.latency import latencies
 from factorylab.analysis.partitioned import SILENT_S
 from factorylab.analysis.predicted_words import COMPARED, compared
 from factorylab.audit.judged import JudgedRun
-from factorylab.audit.model import verdict
+from factorylab.audit.model import verdict, verdict_frames
 from factorylab.audit.sets.durability import table
 from factorylab.audit.sets.recorded import AnyRun
 from factorylab.core.clock import NS
@@ -82,7 +82,7 @@ def summary(runs: Sequence[JudgedRun]) -> pd.DataFrame:
 
 def claims(run: JudgedRun) -> Styler:
     """Every check of the verdict: its claim and what was measured, the worst first."""
-    return wrapped(verdict.claims(run.verdict))
+    return wrapped(verdict_frames.claims(run.verdict))
 
 
 def wrapped(frame: pd.DataFrame) -> Styler:

@@ -14,7 +14,7 @@ from psycopg2 import sql
 
 import factorylab as lab
 from factorylab.audit.judged import load
-from factorylab.audit.model.verdict import claims
+from factorylab.audit.model.verdict_frames import claims
 from factorylab.cluster import boot, manage
 from factorylab.cluster.base import Endpoints
 from factorylab.cluster.local.backend import LocalCluster

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.core.names import sensor_location, sensor_name
-from factorylab.history import manifest, run_folders, run_tables
+from factorylab.history import manifest, provenance, run_folders, run_tables
 from factorylab.history.cross_samples import samples
 from factorylab.history.saved_run import Run
 from factorylab.history.tables import FINAL_READ, TABLES, WRITERS
@@ -164,7 +164,7 @@ class History(dict[str, pd.DataFrame]):
             "started_wall_ns": at_ns(-10),
             "boot_id": BOOT,
             "seed": self.scenario.workload.seed,
-            "host": manifest.Host(cores=2, memory_bytes=1 << 33, system="none"),
+            "host": provenance.Host(cores=2, memory_bytes=1 << 33, system="none"),
         }
         manifest.write(folder, manifest.Manifest(**{**facts, **self.made_of}))
         run_folders.seal(folder)

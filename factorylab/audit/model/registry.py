@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from factorylab.analysis.latency import PARTS, spread
-from factorylab.analysis.limit import Limit, limit
+from factorylab.analysis.limit import limit
 from factorylab.analysis.offered_load import offered_load
 from factorylab.analysis.places import Log
 from factorylab.analysis.quantiles import quantiles
@@ -27,6 +27,7 @@ from factorylab.analysis.stalls import stalls
 from factorylab.analysis.steps import steps
 from factorylab.audit.model.findings import Check, LatencyPart, Outcome, Witness
 from factorylab.core.errors import LabError
+from factorylab.core.measures import Limit
 from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import Kept, Run, each
 

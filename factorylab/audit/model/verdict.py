@@ -18,10 +18,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import msgspec
-import pandas as pd
 
-from factorylab.analysis.alerting import ENOUGH
-from factorylab.analysis.limit import Limit
 from factorylab.audit.model.findings import (
     ORDER,
     Alerting,
@@ -39,6 +36,7 @@ from factorylab.audit.model.findings import (
 from factorylab.audit.model.stall import Service
 from factorylab.audit.model.wording import block, life_lines, raised, seconds, why, witness_words, worst_span
 from factorylab.core.exit_codes import FAILED, INVALID, NOT_DRAINED
+from factorylab.core.measures import P99_NEEDS, Limit
 
 LOSSES = ("lost_in_log", "lost_in_pipeline", "expired")
 SHOWN = 5  # checks on a screen
@@ -226,22 +224,8 @@ def alerting(verdict: Verdict) -> list[dict[str, str]]:
             "n": f"{row.n:,}",
             "never stored": f"{row.never:,}",
             "p50": seconds(row, row.p50_s),
-            "p99": "n is too small" if 0 < row.n < ENOUGH else seconds(row, row.p99_s),
+            "p99": "n is too small" if 0 < row.n < P99_NEEDS else seconds(row, row.p99_s),
             "longest": seconds(row, row.max_s),
         }
         for row in verdict.alerting.latency
     ]
-
-
-def compare(a: Verdict, b: Verdict) -> pd.DataFrame:
-    """The numbers of two runs side by side, one row a number; n = 1 each, so a difference may be chance."""
-    columns = [f"{v.title} {v.run_id}" + " (n=1)" for v in (a, b)]
-    rows = [{"verdict": v.verdict, "expectation": EXPECTED[v.met], **numbers(v)} for v in (a, b)]
-    return pd.DataFrame(rows, index=columns).T
-
-
-def claims(verdict: Verdict) -> pd.DataFrame:
-    """Every check with its claim and what was measured, the worst first, what was not asked last; one row a check."""
-    quiet = sorted((check for check in verdict.checks if not check.fired), key=lambda check: not check.asked)
-    rows = [(c.name, c.verdict, c.claim, c.measured) for c in [*verdict.fired, *quiet]]
-    return pd.DataFrame(rows, columns=["check", "verdict", "claim", "measured"]).set_index("check")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +11,11 @@ import pytest
 
 from factorylab.audit import kept_verdict
 from factorylab.audit.judged import JudgedRun, load
-from factorylab.audit.kept_verdict import verdict_of, write_verdict
+from factorylab.audit.kept_verdict import verdict_in, verdict_of, write_verdict
+from factorylab.core import environment
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
+from tests.support.heavy import HEAVY
 from tests.support.histories import consumer_loss
 
 
@@ -39,13 +43,31 @@ def judging(written: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_written_verdict_is_the_computed_one(written: RunFolder) -> None:
     """Read back, it is equal in every number and word."""
-    assert verdict_of(load(written.path)) == load(written.path).verdict
+    assert verdict_of(load(written.path)) == verdict_in(written) == load(written.path).verdict
 
 
 @pytest.mark.usefixtures("judging")
 def test_a_written_verdict_is_not_computed_again(written: RunFolder) -> None:
     """A list of runs judges none whose verdict is there."""
-    assert verdict_of(load(written.path)).verdict == "PASS"
+    assert verdict_of(load(written.path)).verdict == verdict_in(written).verdict == "PASS"
+
+
+def test_a_written_verdict_needs_no_analysis(written: RunFolder) -> None:
+    """A program that reads one loads none of the libraries that judging takes."""
+    program = (
+        "import sys; from pathlib import Path; from factorylab.audit.kept_verdict import verdict_in;"
+        " from factorylab.audit.model.verdict import one_line; from factorylab.history.run_folders import RunFolder;"
+        " print(one_line(verdict_in(RunFolder(Path(sys.argv[1]))))); print(*sys.modules, sep='\\n', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(written.path)],
+        env=environment.python(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "PASS" in done.stdout and set(done.stderr.split()) & {"numpy", *HEAVY} == set()
 
 
 def append(name: str) -> Callable[[RunFolder], None]:
@@ -81,6 +103,8 @@ def test_what_changed_is_judged(written: RunFolder, change: str) -> None:
     CHANGES[change](written)
     with pytest.raises(JudgedAnew):
         verdict_of(load(written.path))
+    with pytest.raises(JudgedAnew):
+        verdict_in(written)
 
 
 @pytest.mark.usefixtures("judging")

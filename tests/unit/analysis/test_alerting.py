@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 
 from factorylab.analysis import alert_latency, blind_over_time, blind_time, waits
-from factorylab.analysis.alerting import ENOUGH
 from factorylab.analysis.periods import ALLOWED_S
 from factorylab.audit.alert_findings import alerting
 from factorylab.audit.model.findings import Blind
 from factorylab.audit.model.registry import Evidence
 from factorylab.audit.model.verdict import panel
+from factorylab.core.measures import P99_NEEDS
 from factorylab.history.saved_run import Run
 from factorylab.report import summary_tables
 from factorylab.scenarios.catalog import baseline
@@ -198,13 +198,13 @@ def test_what_the_fault_caught_on_its_way_is_not_before_it(tmp_path: Path) -> No
 
 def test_a_percentile_needs_enough_values(tmp_path: Path) -> None:
     """The 99th percentile of 99 alerts is not given, that of 100 is; the longest and n stand in both."""
-    for n in (ENOUGH - 1, ENOUGH):
+    for n in (P99_NEEDS - 1, P99_NEEDS):
         h = healthy(tmp_path / str(n))
         alarm(h, *(1 + INTERVAL_S * np.arange(n)))
         run = h.run()
         row = summary_tables.alerting(run).iloc[0]
-        assert row["n"] == str(n) and (row["p99"] == "n is too small") == (n < ENOUGH) and row["longest"] == "0.12 s"
-        assert ("longest" in panel(run.verdict).split("alert latency")[1].splitlines()[0]) == (n < ENOUGH)
+        assert row["n"] == str(n) and (row["p99"] == "n is too small") == (n < P99_NEEDS) and row["longest"] == "0.12 s"
+        assert ("longest" in panel(run.verdict).split("alert latency")[1].splitlines()[0]) == (n < P99_NEEDS)
 
 
 def test_the_share_that_is_never_stored_shows_in_the_percentiles(tmp_path: Path) -> None:

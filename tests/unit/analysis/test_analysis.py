@@ -11,7 +11,8 @@ import pytest
 from factorylab import analysis
 from factorylab.analysis.rates import slope_per_s
 from factorylab.analysis.service import longest_gap
-from factorylab.audit.model.verdict import compare, one_line, panel
+from factorylab.audit.model.verdict import one_line, panel
+from factorylab.audit.model.verdict_frames import compare
 from factorylab.history.saved_run import Run
 from factorylab.report import summary_tables
 from tests.support.histories import (

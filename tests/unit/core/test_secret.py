@@ -17,7 +17,8 @@ from factorylab.execution.notebook_run import Job, _clean
 from factorylab.execution.workers import write_properties
 from factorylab.factory import json_logs
 from factorylab.history import manifest, run_folders
-from factorylab.history.manifest import Host, Manifest
+from factorylab.history.manifest import Manifest
+from factorylab.history.provenance import Host
 from factorylab.scenarios.catalog import build
 from factorylab.scenarios.model import scenario_from
 from factorylab.scenarios.references import missing, resolved
