@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 
 def frozen(pid: int, root: Path = Path("/")) -> bool:
     """Has the kernel's freezer stopped this process? A container is paused so, which no process status shows."""
-    groups = _groups(pid, root)
+    groups = _groups(_text(f"{root}/proc/{pid}/cgroup"), str(root))
     if "freezer" in groups:
         return _words(f"{groups['freezer']}/freezer.state") == ["FROZEN"]
     return "" in groups and "frozen 1" in " ".join(_words(f"{groups['']}/cgroup.events"))
@@ -19,7 +21,7 @@ def frozen(pid: int, root: Path = Path("/")) -> bool:
 
 def cpu_limit(pid: int, root: Path = Path("/")) -> float | None:
     """How many processors the kernel lets the group of this process use; None: as many as there are."""
-    groups = _groups(pid, root)
+    groups = _groups(_text(f"{root}/proc/{pid}/cgroup"), str(root))
     if "cpu" in groups:
         quota, period = (_words(f"{groups['cpu']}/cpu.cfs_{name}_us") for name in ("quota", "period"))
     else:
@@ -30,10 +32,11 @@ def cpu_limit(pid: int, root: Path = Path("/")) -> float | None:
     return None
 
 
-def _groups(pid: int, root: Path) -> dict[str, str]:
+@lru_cache(maxsize=64)  # the nodes of a lab are in few groups, and each is looked at five times a second
+def _groups(listed: str, root: str) -> Mapping[str, str]:
     """The folder of the group that has each controller of the first generation, and "" that of the second."""
     found: dict[str, str] = {}
-    for line in _text(f"{root}/proc/{pid}/cgroup").splitlines():
+    for line in listed.splitlines():
         _, controllers, place = line.split(":", 2)
         if place != "/":
             found |= dict.fromkeys(controllers.split(","), f"{root}/sys/fs/cgroup/{controllers}{place}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -30,15 +31,19 @@ def look(pid: int | None) -> ProcessState:
 
 def children(process: psutil.Process) -> list[psutil.Process]:
     """Those that its first thread began, as PostgreSQL's backends are; cheap where the kernel lists them."""
-    try:
-        listed = (PROC / f"{process.pid}/task/{process.pid}/children").read_text()
-    except OSError:
-        return process.children()
     found = []
-    for pid in listed.split():
+    for pid in _children(process):
         with suppress(psutil.NoSuchProcess):
-            found.append(psutil.Process(int(pid)))
+            found.append(psutil.Process(pid))
     return found
+
+
+def _children(process: psutil.Process) -> list[int]:
+    try:
+        with open(f"{PROC}/{process.pid}/task/{process.pid}/children", encoding="utf-8") as listed:  # noqa: PTH123
+            return [int(pid) for pid in listed.read().split()]
+    except OSError:
+        return [child.pid for child in process.children()]
 
 
 def cpu_s(process: psutil.Process) -> float:
@@ -48,10 +53,16 @@ def cpu_s(process: psutil.Process) -> float:
         NoSuchProcess: it has ended.
     """
     total = _own_s(process)
-    for child in children(process):
+    for child in _children(process):
         with suppress(psutil.NoSuchProcess):
-            total += cpu_s(child)
+            total += cpu_s(_known(child))
     return total
+
+
+@lru_cache(maxsize=256)
+def _known(pid: int) -> psutil.Process:
+    """To be asked for its CPU time, which is read anew of whatever process has this number by now."""
+    return psutil.Process(pid)
 
 
 def _own_s(process: psutil.Process) -> float:
