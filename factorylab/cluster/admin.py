@@ -43,7 +43,7 @@ class Admin:
         self._deadline_s, self._answer_s = deadline_s, answer_s
         self._brokers = bootstrap.split(",")
         self._client: KafkaAdminClient | None = None
-        self._coordinators: dict[str, Coordinator] = {}
+        self._groups: dict[str, Coordinator] = {}
 
     def _ask(self, what: str, question: Callable[[KafkaAdminClient], T]) -> T:
         silent = f"no broker of {self.bootstrap} answered: {what}"
@@ -66,7 +66,7 @@ class Admin:
     def close(self) -> None:
         """Give the connections up; the next question makes a new one."""
         self._disconnect()
-        for coordinator in self._coordinators.values():
+        for coordinator in self._groups.values():
             coordinator.close()
 
     def topics(self) -> set[str]:
@@ -155,16 +155,16 @@ class Admin:
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Next offset that the group has on record, by partition; empty where it has none."""
-        return self._coordinator(group).committed(topic)
+        return self._of_group(group).committed(topic)
 
     def group(self, name: str) -> GroupView:
         """State and members of a consumer group of either protocol."""
-        return self._coordinator(name).view()
+        return self._of_group(name).view()
 
-    def _coordinator(self, group: str) -> Coordinator:
-        if group not in self._coordinators:
-            self._coordinators[group] = Coordinator(self.bootstrap, group, self._deadline_s, self._answer_s)
-        return self._coordinators[group]
+    def _of_group(self, group: str) -> Coordinator:
+        if group not in self._groups:
+            self._groups[group] = Coordinator(self.bootstrap, group, self._deadline_s, self._answer_s)
+        return self._groups[group]
 
     def coordinator(self, group: str) -> int:
         """The broker that coordinates a group: the leader of its partition of the offsets topic."""

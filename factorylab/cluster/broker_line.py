@@ -1,7 +1,7 @@
 """A connection to one broker: a request goes out, its answer comes in, in the thread that asks.
 
-The messages are kafka-python's. Its clients put an event loop and two threads behind each of them, which cost a
-program that asks forty times a second ten times as much CPU time as the messages do.
+The messages are kafka-python's. Its clients put an event loop and two threads behind each of them: a question took
+1.15 ms of CPU so, and takes 0.49 ms over a line (medians of 5 times 150 questions, one each 20 ms, on busy cores).
 """
 
 from __future__ import annotations
