@@ -15,6 +15,8 @@ from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 
+import factorylab
+
 PIECE_BYTES = 1 << 16
 MAX_ANSWER_BYTES = 1 << 20
 API_VERSIONS = 3  # of the first request: what brokers know since Kafka 2.4
@@ -30,7 +32,7 @@ class BrokerLine:
         self._protocol = KafkaProtocol(client_id="factorylab", receive_message_max_bytes=MAX_ANSWER_BYTES)
         self._socket = socket.create_connection((host, int(port)), answer_s)
         try:
-            known = self._answer(ApiVersionsRequest(version=API_VERSIONS))
+            known = self._answer(_versions_asked())
         except BaseException:
             self.close()
             raise
@@ -56,6 +58,13 @@ class BrokerLine:
 
     def close(self) -> None:
         self._socket.close()
+
+
+def _versions_asked() -> ApiMessage:
+    """A broker refuses this request from software without a name and a version (KIP-511)."""
+    return ApiVersionsRequest(
+        version=API_VERSIONS, client_software_name="factorylab", client_software_version=factorylab.__version__
+    )
 
 
 def raise_error(code: int, of: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,10 +15,10 @@ from kafka.errors import CorrelationIdError, IncompatibleBrokerVersion
 from kafka.protocol.admin import DescribeGroupsRequest, DescribeGroupsResponse
 from kafka.protocol.api_key import ApiKey
 from kafka.protocol.consumer import ConsumerProtocolAssignment, ListOffsetsRequest
-from kafka.protocol.metadata import ApiVersionsResponse
+from kafka.protocol.metadata import ApiVersionsRequest, ApiVersionsResponse
 
 from factorylab.cluster import coordinator
-from factorylab.cluster.broker_line import BrokerLine, raise_error
+from factorylab.cluster.broker_line import BrokerLine, _versions_asked, raise_error
 from factorylab.cluster.one_broker import _ends
 from factorylab.cluster.python_client import FAILURES
 
@@ -86,6 +87,15 @@ def test_what_is_no_answer_is_a_failure(answers: tuple[bytes, ...], error: type[
 
     with broker(*answers) as address, pytest.raises(error):
         ask(address)
+
+
+def test_the_first_request_names_who_asks() -> None:
+    """A broker refuses a client without the name and the version of its software (KIP-511)."""
+    first = _versions_asked()
+    first.with_header(correlation_id=1, client_id="x")
+    sent = ApiVersionsRequest.decode(first.encode(framed=True, header=True), version=3, framed=True, header=True)
+    named = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
+    assert named.fullmatch(sent.client_software_name) and named.fullmatch(sent.client_software_version)
 
 
 def test_a_silent_broker_is_given_up() -> None:
