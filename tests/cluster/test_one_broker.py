@@ -32,9 +32,10 @@ def test_no_other_broker_answers_for_a_frozen_one(cluster: LocalCluster) -> None
         assert [view.partition for view in brokers[1].partitions("alone")] == [0, 1, 2]
     finally:
         cluster.heal()
-    assert len(OneBroker(bootstrap, 2, deadline_s=60).partitions("alone")) == 3
+    patient = OneBroker(bootstrap, 2, deadline_s=60)
+    assert len(patient.partitions("alone")) == 3
     admin.wait_full_isr("alone", 60)
-    for client in [admin, hasty, familiar, *brokers.values()]:
+    for client in [admin, hasty, familiar, patient, *brokers.values()]:
         client.close()
 
 
