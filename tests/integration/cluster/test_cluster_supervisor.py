@@ -357,6 +357,7 @@ while os.getpid() == parent or os.getppid() == parent:
 """
 
 
+@pytest.mark.quiet
 def test_a_slow_node_gets_a_tenth_of_a_processor(home, lease):
     """A node of two busy processes uses no more than its share, as the kernel counts, also once it is started anew; and
     as much as there is when its driver is gone."""
