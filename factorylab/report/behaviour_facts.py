@@ -189,4 +189,10 @@ FACTS: tuple[Fact, ...] = (
         (0, 0), "lost", "durability", {"faults.0.kind": "partition", "clients.acks": "1", "topology.profile": "safe"},
         "`acks=all` with `min.insync.replicas` of 2",
     ),
+    Fact(
+        "a broker that only leads is ended by SIGTERM, acks=1: acknowledged readings that are gone",
+        "none: it hands its partitions over",
+        (0, 0), "lost", "durability", _durability("terminate", LEADER_ONLY, "1"),
+        "`acks=all`: what it confirms between the election and its news of it, no other replica has",
+    ),
 )  # fmt: skip
