@@ -23,8 +23,6 @@ microseconds."""
 PROPAGATION_S = 2.0
 """Brokers hear of an election one after the other, and the probe asks all of them: on recorded runs it saw an epoch up
 to 0.44 s before the new leader itself had begun it."""
-
-
 NOWHERE = -1
 
 

@@ -22,13 +22,6 @@ def exclusive(path: Path) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace `path` at once: whoever looks sees all of it, or what was there before."""
-    scratch = path.with_name(path.name + ".new")
-    scratch.write_bytes(content)
-    scratch.replace(path)
-
-
 def write_durably(path: Path, content: bytes) -> None:
     """Replace `path` at once and for good: after this call the content survives a crash of anything."""
     scratch = path.with_name(path.name + ".new")

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
-from factorylab.core.files import write_whole
+from factorylab.core.files import write_durably
 from factorylab.scenarios.model import Scenario, scenario_from
 
 SCHEMA_VERSION = 6
@@ -172,7 +172,7 @@ def digests(run: RunFolder) -> dict[str, str]:
 def seal(run: RunFolder) -> None:
     """Write down what raw/ holds, so that a later change shows."""
     content = {"schema_version": SCHEMA_VERSION, "sha256": digests(run)}
-    write_whole(run.raw / "seal.json", json.dumps(content, indent=2).encode() + b"\n")  # others wait for it
+    write_durably(run.raw / "seal.json", json.dumps(content, indent=2).encode() + b"\n")  # others wait for it
 
 
 def broken_seal(run: RunFolder) -> list[str]:

@@ -193,6 +193,6 @@ FACTS: tuple[Fact, ...] = (
         "a broker that only leads is ended by SIGTERM, acks=1: acknowledged readings that are gone",
         "none: it hands its partitions over",
         (0, 0), "lost", "durability", _durability("terminate", LEADER_ONLY, "1"),
-        "`acks=all`: what it confirms between the election and its news of it, no other replica has",
+        "`acks=all`: what it confirmed last the new leader had not copied yet",
     ),
 )  # fmt: skip
