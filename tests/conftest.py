@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conftest import LAB_OF_TESTS
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.docker.compose import ComposeCluster
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings, load_settings
@@ -77,3 +78,10 @@ def lab_of_tests(session_settings: Settings, request: pytest.FixtureRequest) -> 
 def cluster(lab_of_tests: LabOfTests) -> LocalCluster:
     """A whole lab, shared by all tests marked `cluster`; each leaves it healed."""
     return lab_of_tests.up()
+
+
+@pytest.fixture
+def admin(cluster: LocalCluster) -> Iterator[Admin]:
+    """Asks the lab that all tests marked `cluster` share."""
+    with closing(Admin(cluster.endpoints.bootstrap)) as admin:
+        yield admin

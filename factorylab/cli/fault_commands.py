@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -130,8 +131,8 @@ def _play(what: tuple[str, Fault], run: str) -> None:
     with (
         bring_up(settings, faults=[fault]) as cluster,
         SystemEvents(cluster.endpoints.database_url, names.schema) as events,
+        closing(Admin(cluster.endpoints.bootstrap)) as admin,
     ):
-        admin = Admin(cluster.endpoints.bootstrap)
         require_topic(admin.topics, topic)
         steps: list[FaultStep] = []
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -68,8 +68,10 @@ class Experiment:
             LabError: the system could not be started, or the disk is full: then there is no seal, so nothing is judged.
                 Faults are healed and workers stopped even then.
         """
-        self.admin = Admin(self.cluster.endpoints.bootstrap)
-        with TemporaryDirectory(dir=self.home, prefix="secrets-") as private:
+        with (
+            closing(Admin(self.cluster.endpoints.bootstrap)) as self.admin,
+            TemporaryDirectory(dir=self.home, prefix="secrets-") as private,
+        ):
             self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home, Path(private))
             self._perform()
 
@@ -219,15 +221,18 @@ class Experiment:
         window_s = self.scenario.fault_window_s
         if window_s or self.scenario.faults:
             self._phase("fault_window", f"{window_s:g} s")
-            impatient = Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)
+            self._faults(window_s)
+        self._phase("after", f"{schedule.after_s:g} s")
+        self._pause_until(time.monotonic() + schedule.after_s)
+        self.crew.wait_for_source()
+
+    def _faults(self, window_s: float) -> None:
+        with closing(Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)) as impatient:
             roles = Roles(impatient, self.names.sensors, self.names.group)
             timeline = Timeline(
                 self.cluster, roles, self._fault, self.say, self.run.journals, check=self.crew.check_own
             )
             timeline.play(self.scenario.faults, window_s)
-        self._phase("after", f"{schedule.after_s:g} s")
-        self._pause_until(time.monotonic() + schedule.after_s)
-        self.crew.wait_for_source()
 
     def _fault(self, step: FaultStep) -> None:
         self.journal.write(step)

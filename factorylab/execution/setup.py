@@ -6,6 +6,7 @@ python -m factorylab.execution.setup        in a container, configured by the en
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 from pydantic import Field, SecretStr
 
@@ -38,9 +39,8 @@ def create_topics_and_tables(
         WaitTimeout: no broker answers.
     """
     names = Names.of()
-    admin = Admin(endpoints.bootstrap)
-    admin.create_topics(names.topics, topology)
-    admin.close()
+    with closing(Admin(endpoints.bootstrap)) as admin:
+        admin.create_topics(names.topics, topology)
     create_schema(endpoints.database_url, names.schema)
     if reader_password is not None:
         make_reader(endpoints.database_url, names.schema, reader_password)

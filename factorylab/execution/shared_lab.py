@@ -7,6 +7,7 @@ unless it was up before.
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import closing
 from types import TracebackType
 
 from factorylab.cluster import control
@@ -51,7 +52,6 @@ class SharedLab:
 def forget(endpoints: Endpoints, run_id: str) -> None:
     """Drop the topics and tables of a run whose history is saved: the runs to come need the room."""
     names = Names.of(run_id)
-    admin = Admin(endpoints.bootstrap)
-    admin.delete_topics(names.topics)
-    admin.close()
+    with closing(Admin(endpoints.bootstrap)) as admin:
+        admin.delete_topics(names.topics)
     drop_schema(endpoints.database_url, names.schema)

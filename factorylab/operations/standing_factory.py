@@ -6,6 +6,7 @@ Docker they are the services of the same names in compose.yaml.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -37,15 +38,15 @@ def start(cluster: Cluster, home: Path) -> None:
     create_topics_and_tables(cluster.endpoints, Topology(), load_settings().reader_password)
     running = {node.name for node in cluster.nodes() if node.pid}
     cluster.start_factory([worker for worker in _workers(cluster, home) if worker.name not in running])
-    names, admin = Names.of(), Admin(cluster.endpoints.bootstrap)
-    wait_until(
-        lambda: set(admin.group(names.group).owners) == set(range(Topology().partitions)),
-        what=f"{' and '.join(PROCESSORS)} to own all partitions",
-        timeout_s=TOGETHER_S,
-        every_s=0.5,
-        last_seen=lambda: str(admin.group(names.group)),
-    )
-    admin.close()
+    names = Names.of()
+    with closing(Admin(cluster.endpoints.bootstrap)) as admin:
+        wait_until(
+            lambda: set(admin.group(names.group).owners) == set(range(Topology().partitions)),
+            what=f"{' and '.join(PROCESSORS)} to own all partitions",
+            timeout_s=TOGETHER_S,
+            every_s=0.5,
+            last_seen=lambda: str(admin.group(names.group)),
+        )
 
 
 def _workers(cluster: Cluster, home: Path) -> list[WorkerSpec]:

@@ -15,9 +15,11 @@ from factorylab.history import run_folders
 from factorylab.scenarios.capacity import CapacityPlan
 
 
+@pytest.mark.quiet
 def test_a_search_keeps_its_trials_and_its_answer(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two trials of a rate that any machine keeps: both are kept and judged, the answer on disk is the one returned and
-    says why it is not the planned one. Over 10 s: a lab of its own starts, and two runs take their time."""
+    says why it is not the planned one. Quiet: fleets that take steps wait for no steady state. Over 10 s: a lab of its
+    own starts, and two runs take their time."""
     monkeypatch.setenv("FACTORYLAB_HOME", str(home))
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(home / "results"))
     plan, said = CapacityPlan(start_per_s=300, trial_s=3, trials_max=2, latency_s=5), list[str]()

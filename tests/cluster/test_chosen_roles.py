@@ -8,7 +8,6 @@ from factorylab.cluster.admin import OFFSETS_TOPIC, Admin
 from factorylab.cluster.faults.arrange import arrange
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.cluster.librdkafka import client_config
-from factorylab.cluster.local.backend import LocalCluster
 from factorylab.scenarios.model import Topology
 
 TOPIC = GROUP = "chosen-roles"
@@ -21,10 +20,9 @@ def have_a_coordinator(bootstrap: str) -> None:
     consumer.close()
 
 
-def test_every_combination_of_roles_is_arranged(cluster: LocalCluster) -> None:
+def test_every_combination_of_roles_is_arranged(admin: Admin) -> None:
     """Whatever controller and coordinator are at first, each target finds its broker, by what the cluster says itself;
     all replicas are in sync, as many as before, and the controller is where it was. Over 10 s: five elections each."""
-    admin = Admin(cluster.endpoints.bootstrap)
     admin.create_topics([TOPIC], Topology(profile="factory"))
     admin.wait_full_isr(TOPIC, 60)
     have_a_coordinator(admin.bootstrap)
@@ -43,4 +41,3 @@ def test_every_combination_of_roles_is_arranged(cluster: LocalCluster) -> None:
                 assert (number in {view.leader for view in views}) == leads and number in views[0].replicas
                 assert all(view.full and len(view.replicas) == 2 for view in views)
     admin.wait_full_isr(OFFSETS_TOPIC, 60)
-    admin.close()

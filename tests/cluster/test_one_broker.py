@@ -11,10 +11,9 @@ from factorylab.core.errors import WaitTimeout
 from factorylab.scenarios.model import Topology
 
 
-def test_no_other_broker_answers_for_a_frozen_one(cluster: LocalCluster) -> None:
+def test_no_other_broker_answers_for_a_frozen_one(cluster: LocalCluster, admin: Admin) -> None:
     """A client that has heard of all brokers asks its own alone: frozen, it stays silent, others answer."""
     bootstrap = cluster.endpoints.bootstrap
-    admin = Admin(bootstrap)
     admin.create_topics(["alone"], Topology(profile="safe"))
     admin.wait_full_isr("alone", 60)
     brokers = {number: OneBroker(bootstrap, number, deadline_s=20, answer_s=2) for number in (1, 2, 3)}
@@ -35,21 +34,18 @@ def test_no_other_broker_answers_for_a_frozen_one(cluster: LocalCluster) -> None
     patient = OneBroker(bootstrap, 2, deadline_s=60)
     assert len(patient.partitions("alone")) == 3
     admin.wait_full_isr("alone", 60)
-    for client in [admin, hasty, familiar, patient, *brokers.values()]:
+    for client in [hasty, familiar, patient, *brokers.values()]:
         client.close()
 
 
-def test_a_broker_tells_the_ends_of_what_it_leads(cluster: LocalCluster) -> None:
+def test_a_broker_tells_the_ends_of_what_it_leads(admin: Admin) -> None:
     """They are those that anybody hears; of a partition that another one leads it tells none."""
-    bootstrap = cluster.endpoints.bootstrap
-    admin = Admin(bootstrap)
     admin.create_topics(["ends"], Topology(profile="safe"))
     admin.wait_full_isr("ends", 60)
     ends = admin.ends("ends", range(3))
     for view in admin.partitions("ends"):
         for number in (1, 2, 3):
-            broker = OneBroker(bootstrap, number, deadline_s=0)
+            broker = OneBroker(admin.bootstrap, number, deadline_s=0)
             own = {view.partition: ends[view.partition]} if number == view.leader else {}
             assert broker.own_ends("ends", [view.partition]) == own
             broker.close()
-    admin.close()

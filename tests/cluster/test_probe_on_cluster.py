@@ -20,10 +20,9 @@ from factorylab.scenarios.model import Topology
 
 
 def test_the_probe_sees_what_happens_to_brokers(
-    cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cluster: LocalCluster, admin: Admin, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Against a real cluster: four valid samples a second or more, a paused broker is paused, a killed one is dead."""
-    admin = Admin(cluster.endpoints.bootstrap)
     admin.create_topics(["probed"], Topology(profile="safe"))
     admin.wait_full_isr("probed", 60)
     config = ProbeConfig(
@@ -71,4 +70,3 @@ def test_the_probe_sees_what_happens_to_brokers(
     assert len(moments) > 0.8 * len({row.t_ns for row in rows})
     admin.wait_full_isr("probed", 60)
     assert control.living_state(cluster.home) is not None
-    admin.close()

@@ -67,10 +67,10 @@ def test_drivers_come_and_go_and_the_lab_ends_with_its_holder(
     wait_nothing_left(home)
 
 
-def test_what_a_run_left_is_dropped(cluster: LocalCluster, session_settings: Settings) -> None:
+def test_what_a_run_left_is_dropped(cluster: LocalCluster, admin: Admin) -> None:
     """`forget` removes a run's topics and tables, those of other runs stay, and a second call does nothing."""
     mine, other = Names.of("abc123"), Names.of("def456")
-    admin, url = Admin(cluster.endpoints.bootstrap), cluster.endpoints.database_url
+    url = cluster.endpoints.database_url
     for names in (mine, other, mine):
         admin.create_topics(names.topics, Topology())
         create_schema(url, names.schema)

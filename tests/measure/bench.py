@@ -197,7 +197,8 @@ def main() -> None:
         raise SystemExit("no rate was kept: nothing to compare")
     result = Result(provenance.commit(), provenance.host(), rate, [], [])
     with tempfile.TemporaryDirectory() as folder, SharedLab(settings, lambda *_: None) as lab:
-        Admin(lab.endpoints.bootstrap).create_topics([TOPIC], Topology(profile="safe"))
+        with closing(Admin(lab.endpoints.bootstrap)) as admin:
+            admin.create_topics([TOPIC], Topology(profile="safe"))
         create_schema(lab.endpoints.database_url, SCHEMA)
         tools, raw = Tools(settings, lab.endpoints.bootstrap, Path(folder)), RawCopy(lab.endpoints.database_url)
         for number_ in range(given.rounds):
