@@ -157,7 +157,7 @@ def network_partition(
 
 def high_load(
     *,
-    steps_per_s: tuple[Rate, ...] = (10_000, 25_000, 50_000, 75_000, 100_000),
+    steps_per_s: tuple[Rate, ...] = (10_000, 25_000, 50_000, 100_000),
     step_s: Seconds = 6,
     rate_per_s: Rate = 5_000,
     processors: Whole = 3,

@@ -121,7 +121,7 @@ def test_scenarios_for_people(call: Call) -> None:
     lines = [line.strip() for line in call("scenarios")[1].splitlines()]
     assert f"kind: {' | '.join(ON_PROCESS)} = kill" in lines
     assert "hold_s: seconds = 14" in lines and "rate_per_s: readings per second = 2000" in lines
-    assert "steps_per_s: list of readings per second = [10000, 25000, 50000, 75000, 100000]" in lines
+    assert "steps_per_s: list of readings per second = [10000, 25000, 50000, 100000]" in lines
     assert "session_timeout_s: seconds (may be left out)" in lines
     assert "source: text (required)  (path of a CSV file)" in lines
     assert any(line.startswith("target: text = leader:0  (leader:P, ") for line in lines)
