@@ -6,6 +6,7 @@ import io
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -56,11 +57,11 @@ def lab(shared: ComposeCluster) -> Iterator[ComposeCluster]:
 
 def inspected(lab: ComposeCluster, name: str) -> dict[str, object]:
     """The engine's own word on a node's container."""
-    client = engine.connect()
     mine = [f"{projects.PROJECT_LABEL}={project_of(lab.home)}", f"{projects.SERVICE_LABEL}={name}"]
-    (found,) = client.api.containers(all=True, filters={"label": mine})
-    seen: dict[str, object] = client.api.inspect_container(found["Id"])
-    return seen
+    with closing(engine.connect()) as client:
+        (found,) = client.api.containers(all=True, filters={"label": mine})
+        seen: dict[str, object] = client.api.inspect_container(found["Id"])
+        return seen
 
 
 def state_of(lab: ComposeCluster, name: str) -> str:

@@ -32,7 +32,8 @@ SMALL_MB = 2_200  # for the four images, their copy while they are loaded, and n
 
 
 def containers(home: Path) -> dict[str, str]:
-    return projects.containers(engine.connect(), project_of(home))
+    with closing(engine.connect()) as client:
+        return projects.containers(client, project_of(home))
 
 
 MOMENTS: dict[str, Callable[[Path], object]] = {

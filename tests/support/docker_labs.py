@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from factorylab.cluster.docker import engine, projects
@@ -41,10 +42,11 @@ time.sleep(600)
 
 def of_project(home: Path) -> list[str]:
     """Everything that the engine has of a lab: containers, networks, volumes."""
-    client, mine = engine.connect(), {"label": f"{projects.PROJECT_LABEL}={project_of(home)}"}
-    found = [container["Names"][0] for container in client.api.containers(all=True, filters=mine)]
-    found += [network["Name"] for network in client.api.networks(filters=mine)]
-    return found + [volume["Name"] for volume in client.api.volumes(filters=mine)["Volumes"] or []]
+    mine = {"label": f"{projects.PROJECT_LABEL}={project_of(home)}"}
+    with closing(engine.connect()) as client:
+        found = [container["Names"][0] for container in client.api.containers(all=True, filters=mine)]
+        found += [network["Name"] for network in client.api.networks(filters=mine)]
+        return found + [volume["Name"] for volume in client.api.volumes(filters=mine)["Volumes"] or []]
 
 
 def wait_status(lab: ComposeCluster, name: str, status: str) -> None:

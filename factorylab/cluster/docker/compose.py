@@ -14,8 +14,10 @@ import os
 import secrets
 import signal
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
@@ -35,6 +37,9 @@ from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import write_durably, write_secret
 from factorylab.scenarios.faults.kind import Need
+
+if TYPE_CHECKING:
+    from docker import DockerClient
 
 SERVICES: dict[str, Role] = {
     **{f"broker-{number}": "broker" for number in range(1, ports.BROKERS + 1)},
@@ -106,10 +111,10 @@ class ComposeCluster(Driver):
     @classmethod
     def why_not(cls, settings: Settings) -> str:
         try:
-            client = engine.connect(CHECK_S)
-            any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
-            names = resolve(project_of(settings.home), images.chosen() | any_password).images
-            images.check_available(client, names)
+            with closing(engine.connect(CHECK_S)) as client:
+                any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
+                names = resolve(project_of(settings.home), images.chosen() | any_password).images
+                images.check_available(client, names)
         except LabError as error:
             return str(error)
         return ""
@@ -155,8 +160,12 @@ def prepare(settings: Settings, progress: Progress) -> FreshCompose:
     Raises:
         EnvironmentUnfit: engine, images, ports, write access or space are lacking; with the way out.
     """
+    with closing(engine.connect()) as client:
+        return _prepared(settings, client, progress)
+
+
+def _prepared(settings: Settings, client: DockerClient, progress: Progress) -> FreshCompose:
     home = settings.home
-    client = engine.connect()
     left = leftovers.clear(home)
     project = project_of(home)
     if projects.exists(client, project):

@@ -14,7 +14,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,7 +156,8 @@ def _version(where: str, answer_s: float) -> dict[str, str]:
     from requests import RequestException
 
     try:
-        found: dict[str, str] = client_of(where, answer_s, LEAST_API).api.version(api_version=False)
+        with closing(client_of(where, answer_s, LEAST_API)) as client:
+            found: dict[str, str] = client.api.version(api_version=False)
     except (DockerException, RequestException, OSError) as error:
         raise EnvironmentUnfit(
             f"the Docker engine at {where} accepts connections and does not answer as one ({_in_words(error)}; it had "

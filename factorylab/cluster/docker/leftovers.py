@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from factorylab.cluster import control
@@ -30,8 +30,10 @@ class ContainerLeftovers(Leftovers):
 
     def clear(self) -> list[str]:
         with exclusive(self.home / LOCK):  # the guard may be at it
-            plan = read_json(self.home / PLAN, Plan)
-            ended = projects.remove(engine.connect(), plan.project) if plan else []
+            ended = []
+            if plan := read_json(self.home / PLAN, Plan):
+                with closing(engine.connect()) as client:
+                    ended = projects.remove(client, plan.project)
             (self.home / PLAN).unlink(missing_ok=True)
             return ended + control.remove_remains(self.home)
 
