@@ -41,6 +41,8 @@ QUIET = "quiet"
 LAB = "lab-"
 ENGINE, NOTEBOOKS = f"{LAB}engine", f"{LAB}notebooks"
 LEAST_PRIORITY = 19
+SLOW, SLOW_TESTS = "Over 10 s", 10  # what a slow test's docstring says, and how many others it counts for
+REPORT = "report"  # the notebook that makes figures of all runs that are there: it comes before those that make runs
 TESTS = Path(__file__).parent
 GROUP = pytest.StashKey[str]()
 STEPPED_BACK = pytest.StashKey[bool]()
@@ -48,7 +50,8 @@ TEST_KINDS = ("unit", "integration", "cluster", "compose", "notebooks")
 
 
 def mark(items: list[pytest.Item]) -> None:
-    """Mark each test with its kind and name its group. In a process of several, what begins first comes first."""
+    """Mark each test with its kind and name its group. In a process of several, what begins first comes first: of the
+    groups of a rank those that cost most."""
     for item in items:
         if not is_notebook(item) and not any(item.get_closest_marker(kind) for kind in TEST_KINDS):
             item.add_marker(kind_of(item))
@@ -56,8 +59,10 @@ def mark(items: list[pytest.Item]) -> None:
     for item, group in groups.items():
         item.stash[GROUP] = group
     if items and hasattr(items[0].config, "workerinput"):
-        sizes = Counter(groups.values())
-        items.sort(key=lambda item: (rank(groups[item]), -sizes[groups[item]]))
+        costs = Counter[str]()
+        for item, group in groups.items():
+            costs[group] += cost(item)
+        items.sort(key=lambda item: (rank(groups[item]), -costs[groups[item]], item.path.stem != REPORT))
 
 
 @contextmanager
@@ -83,6 +88,11 @@ def kind_of(item: pytest.Item) -> str:
 def rank(group: str) -> int:
     """What takes longest begins first."""
     return 0 if group in (ENGINE, NOTEBOOKS) else 1 if needs_lab(group) else 3 if group == QUIET else 2
+
+
+def cost(item: pytest.Item) -> int:
+    """What a test takes beside others, roughly: one that is slow says so."""
+    return SLOW_TESTS if SLOW in (getattr(getattr(item, "obj", None), "__doc__", "") or "") else 1
 
 
 def needs_lab(group: str) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from factorylab.audit.judge import with_cheap_text
 from factorylab.audit.judged import JudgedRun, load
 from factorylab.core.names import sensor_location, sensor_name
 from factorylab.history import manifest, provenance, run_folders, run_tables
@@ -50,6 +51,7 @@ class History(dict[str, pd.DataFrame]):
         self.logs: dict[str, list[str]] = {}  # node → lines
         self.epochs_told = False  # does a test say itself where leader epochs begin, whatever the log holds there?
 
+    @with_cheap_text
     def add(self, table: str, **columns: Any) -> None:
         """Append rows; a scalar stands for a whole column. Writer and time are those of the table, unless given."""
         if table in {"log", "rows"} and "measures_hash" not in columns:
@@ -76,7 +78,7 @@ class History(dict[str, pd.DataFrame]):
     def _noted(self) -> pd.DataFrame:
         """What runner and processors would have noted in the store as well, unless the history says what they did."""
         events = self.get("events", run_tables.empty("events"))
-        if events["event"].astype(str).str.startswith(("fault_", "assigned")).any():
+        if any(str(event).startswith(("fault_", "assigned")) for event in events["event"]):
             return events
         notes = [
             (g.t_ns, g.worker, g.event, {"partitions": list(g.partitions), "rebalance_no": g.rebalance_no})
@@ -95,15 +97,16 @@ class History(dict[str, pd.DataFrame]):
     def _epochs(self) -> pd.DataFrame:
         """The spans of leader epochs as the log has them: a spoil of the log is none of the final read's epochs."""
         spans, log = self.get("epochs", run_tables.empty("epochs")), self.get("log", run_tables.empty("log"))
+        where, begins, named = (spans[column].to_numpy() for column in ("partition", "first_offset", "epoch"))
+        partition, offset = log["partition"].to_numpy(), log["offset"].to_numpy()
         found = []
-        for partition in np.unique(log["partition"]):
-            here = spans[spans["partition"] == partition].sort_values("first_offset")
-            offsets = np.sort(log.loc[log["partition"] == partition, "offset"].to_numpy())
-            if len(here):
-                at = np.searchsorted(here["first_offset"], offsets, side="right") - 1
-                epochs = here["epoch"].to_numpy()[np.maximum(at, 0)]
-                parts = ((epoch, offsets[epochs == epoch]) for epoch in np.unique(epochs))
-                found += [(partition, epoch, mine[0], mine[-1], len(mine)) for epoch, mine in parts]
+        for p in np.unique(where):
+            offsets = np.sort(offset[partition == p])
+            order = np.argsort(begins[where == p])
+            at = np.searchsorted(begins[where == p][order], offsets, side="right") - 1
+            epochs = named[where == p][order][np.maximum(at, 0)]
+            parts = ((epoch, offsets[epochs == epoch]) for epoch in np.unique(epochs))
+            found += [(p, epoch, mine[0], mine[-1], len(mine)) for epoch, mine in parts]
         if not found or self.epochs_told:
             return spans
         sizes = pd.DataFrame(found, columns=["partition", "epoch", "first_offset", "last_offset", "count"])
@@ -130,6 +133,7 @@ class History(dict[str, pd.DataFrame]):
         if kind in {"kill", "terminate", "pause"}:
             samples.loc[during, "status"] = "paused" if kind == "pause" else "dead"
 
+    @with_cheap_text
     def run(self) -> JudgedRun:
         """As a sealed run whose tables stay in memory."""
         return JudgedRun.from_frames(self._folder(), self._tables())
@@ -195,6 +199,7 @@ def healthy(folder: Path, made: Scenario | None = None) -> History:
 
 
 @cache
+@with_cheap_text
 def _healthy(made_json: str) -> History:
     """The tables of a healthy run, made once for each scenario: copies are quicker."""
     made = Scenario.model_validate_json(made_json)
@@ -311,14 +316,12 @@ def _samples(h: History, start: int, end: int) -> None:
 def sampled(log: pd.DataFrame, frozen: pd.DataFrame) -> pd.DataFrame:
     """What another client would have read of this log."""
     spans = [(f.partition, *span) for f in frozen.itertuples() for span in samples(f.start, f.end)]
+    partition, offset, hashes = (log[column].to_numpy() for column in ("partition", "offset", "payload_hash"))
+    read = [hashes[(partition == p) & (offset >= first) & (offset < end)] for p, first, end in spans]
     found = pd.DataFrame(spans, columns=["partition", "first_offset", "last_offset"], dtype="int64")
     found["last_offset"] -= 1
-    read = [
-        log[(log["partition"] == p) & log["offset"].between(first, last)]["payload_hash"]
-        for p, first, last in found.itertuples(index=False)
-    ]
-    counts, sums = [len(hashes) for hashes in read], [np.uint64(hashes.sum()) for hashes in read]
-    return found.assign(count=counts, hash_sum=np.array(sums, np.uint64), worker=FINAL_READ, t_ns=START)
+    counts, sums = [len(mine) for mine in read], np.array([mine.sum() for mine in read], np.uint64)
+    return found.assign(count=counts, hash_sum=sums, worker=FINAL_READ, t_ns=START)
 
 
 def _count_until(frame: pd.DataFrame, time: str, t_ns: np.ndarray, partition: np.ndarray, of: str) -> np.ndarray:

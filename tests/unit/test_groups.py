@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import load_settings
-from tests.groups import ENGINE, GROUP, LAB, LEAST_PRIORITY, NOTEBOOKS, QUIET, ByGroup, needs_lab, step_back
+from tests.groups import (
+    ENGINE,
+    GROUP,
+    LAB,
+    LEAST_PRIORITY,
+    NOTEBOOKS,
+    QUIET,
+    TESTS,
+    ByGroup,
+    mark,
+    needs_lab,
+    step_back,
+)
 from tests.support.labs import LabOfTests
+
+
+class Item(SimpleNamespace):
+    """A test as pytest has collected it."""
+
+    __hash__ = object.__hash__
 
 
 class Process:
@@ -115,6 +134,29 @@ def test_whoever_runs_beside_labs_steps_back(
         item.stash[GROUP] = group
         step_back(item)  # type: ignore[arg-type]
     assert asked == [LEAST_PRIORITY] * steps_back
+
+
+def test_what_costs_most_begins_first() -> None:
+    """In a process of several: of groups of one kind first the one whose test says that it is slow, then the one with
+    most tests; of the notebooks the report, for which each run that is there already is work."""
+
+    def item(path: str, says: str = "") -> Item:
+        markers = {"cluster"} & {Path(path).parts[0]}
+        return Item(
+            path=TESTS / path,
+            obj=SimpleNamespace(__doc__=says),
+            config=SimpleNamespace(workerinput={}),
+            stash=pytest.Stash(),
+            get_closest_marker=markers.__contains__,
+            add_marker=markers.add,
+        )
+
+    items = [
+        item(path) for path in ["unit/one.py", "cluster/many.py", "cluster/many.py", "first.ipynb", "report.ipynb"]
+    ]
+    items.append(item("cluster/slow.py", "It waits. Over 10 s: a session has to end."))
+    mark(items)  # type: ignore[arg-type]
+    assert [found.path.stem for found in items] == ["report", "first", "slow", "many", "many", "one"]
 
 
 def test_a_lab_that_gave_way_is_new_for_the_next_test(monkeypatch: pytest.MonkeyPatch) -> None:
