@@ -17,6 +17,7 @@ from factorylab.cli import (
     batch_commands,
     campaign_commands,
     capacity_commands,
+    check_commands,
     cluster_commands,
     database_commands,
     dead_letters_commands,
@@ -76,6 +77,7 @@ campaign_commands.register(app)
 capacity_commands.register(app)
 fault_commands.register(app)
 predict_commands.register(app)
+check_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)
 trace_commands.register(app)

@@ -17,7 +17,11 @@ from typing import Literal, NamedTuple
 from confluent_kafka import Consumer, KafkaException, Producer, cimpl
 
 Role = Literal["producer", "consumer"]
-ROW = re.compile(r"^(?P<name>[\w.]+) +\| *(?P<roles>[CP*]) *\| *(?P<range>.*?) *\|.*\*Type: (?P<type>[^*]+)\*$", re.M)
+ROW = re.compile(
+    r"^(?P<name>[\w.]+) +\| *(?P<roles>[CP*]) *\| *(?P<range>.*?) *\| *(?P<default>.*?) *\|"
+    r".*\*Type: (?P<type>[^*]+)\*$",
+    re.M,
+)
 NUMBERS = {"integer": r"-?(0|[1-9]\d*)", "float": r"-?(0|[1-9]\d*)(\.\d+)?"}
 WORD = re.compile(r"[A-Za-z]")
 

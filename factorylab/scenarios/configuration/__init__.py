@@ -1,0 +1,1 @@
+"""Settings of Kafka clients and brokers as people have them in files, and what they allow to happen."""

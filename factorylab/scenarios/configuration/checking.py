@@ -1,0 +1,191 @@
+"""A check of files of settings: what is wrong with them, what they allow to happen, and what that depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from factorylab.core.errors import UsageError
+from factorylab.scenarios.configuration import broker_rules, consumer_rules, producer_rules
+from factorylab.scenarios.configuration.effective import NotGiven, Side, Together, Value
+from factorylab.scenarios.configuration.java_refusals import refused
+from factorylab.scenarios.configuration.keys import Client, Definitions, Role
+from factorylab.scenarios.configuration.rule import Kind, Rule
+from factorylab.scenarios.configuration.settings_file import SettingsFile, read, shown
+from factorylab.scenarios.configuration.stall_times import Stall
+from factorylab.scenarios.controls import CONTROLS, ControlName
+
+RULES: tuple[Rule, ...] = (*producer_rules.RULES, *consumer_rules.RULES, *broker_rules.RULES)
+RECORDS: tuple[Kind, ...] = ("loss", "double", "reorder")
+"""What may happen to records; a stall is over some day."""
+
+
+class Named(NamedTuple):
+    """A file, and what the caller says of it: None where its keys are to tell."""
+
+    path: Path
+    role: Role | None = None
+
+
+class KeyRead(msgspec.Struct, frozen=True):
+    """What became of a key of a file. `name`: its one spelling. No value: it may be a secret."""
+
+    key: str
+    line: int
+    standing: str
+    name: str
+    why: str
+
+
+class FileRead(msgspec.Struct, frozen=True):
+    """A file as it was understood. Where its program does not `start`, nothing is said of what it allows."""
+
+    file: str
+    role: Role
+    client: Client
+    version: str
+    told_by: str
+    starts: bool
+    keys: list[KeyRead]
+    problems: list[str]
+
+
+class InForce(msgspec.Struct, frozen=True):
+    name: str
+    value: str
+    source: str
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A control that shows it on a real cluster, and the page that has its record."""
+
+    control: ControlName
+    injection: str
+    page: str = "docs/controls.md"
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the settings of a file allow. With `depends_on` they allow it or not, as that decides."""
+
+    rule: str
+    kind: Kind
+    file: str
+    settings: list[InForce]
+    failure: str
+    why: str
+    prevention: str
+    source: str
+    shown_by: list[Shown]
+    stall: Stall | None = None
+    depends_on: str = ""
+
+
+class Report(msgspec.Struct, frozen=True):
+    files: list[FileRead]
+    allowed: list[Finding]
+    depends: list[Finding]
+    assumed: list[str]
+
+    @property
+    def wrong(self) -> bool:
+        """Is anything wrong with a file?"""
+        return any(one.problems for one in self.files)
+
+    @property
+    def harms_records(self) -> bool:
+        """May records be lost, doubled or reordered?"""
+        return any(one.kind in RECORDS for one in self.allowed)
+
+
+def check(named: Iterable[Named], client: Client | None, known: Mapping[Client, Definitions]) -> Report:
+    """Read all files and ask every rule of each; `known` has what both clients define.
+
+    Raises:
+        UsageError: a file cannot be read, whose it is cannot be told, or two are of brokers.
+    """
+    files = [_complete(read(one.path, one.role, client, known)) for one in named]
+    sides = [Side(one) for one in files if one.starts]
+    brokers = [one for one in sides if one.file.role == "broker"]
+    if len(brokers) > 1:
+        raise UsageError(f"{brokers[0].name} and {brokers[1].name} are both of brokers: name one")
+    around = Together(_of(sides, "producer"), _of(sides, "consumer"), brokers[0] if brokers else None)
+    found = [_asked(rule, side, around) for side in sides for rule in RULES if rule.role == side.file.role]
+    told = [one for one in found if one]
+    return Report(
+        [_read(one) for one in files],
+        [one for one in told if not one.depends_on],
+        [one for one in told if one.depends_on],
+        _assumed(files, around),
+    )
+
+
+def _of(sides: list[Side], role: Role) -> tuple[Side, ...]:
+    return tuple(one for one in sides if one.file.role == role)
+
+
+def _complete(file: SettingsFile) -> SettingsFile:
+    """With what its client refuses of settings that are right each by itself."""
+    file.problems.extend(refused(Side(file)))
+    return file
+
+
+def _asked(rule: Rule, side: Side, around: Together) -> Finding | None:
+    try:
+        values = rule.when(side, around)
+    except NotGiven as missing:
+        return _finding(rule, side, (), depends_on=f"{missing}, which was not given")
+    if not values:
+        return None
+    stall = rule.stall(side, around) if rule.stall and not rule.depends_on else None
+    return _finding(rule, side, values, stall, depends_on=rule.depends_on)
+
+
+def _finding(
+    rule: Rule, side: Side, values: tuple[Value, ...], stall: Stall | None = None, *, depends_on: str = ""
+) -> Finding:
+    return Finding(
+        rule=rule.name,
+        kind=rule.kind,
+        file=side.name,
+        settings=[InForce(one.name, one.text, one.source) for one in values],
+        failure=rule.failure,
+        why=rule.why,
+        prevention=rule.prevention,
+        source=rule.source,
+        shown_by=[Shown(name, CONTROLS[name].injection) for name in rule.shown_by],
+        stall=stall,
+        depends_on=depends_on,
+    )
+
+
+def _read(file: SettingsFile) -> FileRead:
+    keys = [KeyRead(shown(e.key), e.line, e.standing, shown(e.name), e.why) for e in file.entries]
+    problems = [f"line {one.line}: {one.text}" if one.line else one.text for one in file.problems]
+    software = file.definitions
+    return FileRead(
+        file.path.name, file.role, software.client, software.version, file.told_by, file.starts, keys, problems
+    )
+
+
+def _assumed(files: list[SettingsFile], around: Together) -> list[str]:
+    """What was taken for granted."""
+    told = []
+    java = [one for one in files if one.definitions.client == "java" and one.role != "broker"]
+    if java:
+        told.append(
+            f"Java clients of version {java[0].definitions.version}: what no file says has its defaults. Before 3.0 a "
+            "producer had acks=1 and no idempotence, before 4.0 linger.ms=0"
+        )
+    if around.producers or around.consumers:
+        told.append(
+            "predictions are for three brokers with little load, which are controllers as well unless process.roles "
+            "says otherwise"
+        )
+    if around.brokers is None and (around.producers or around.consumers):
+        told.append("no broker file: predictions take Kafka's defaults for the brokers")
+    if around.brokers:
+        told.append("no topic has settings of its own that differ from the brokers'")
+    return told
