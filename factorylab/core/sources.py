@@ -54,11 +54,21 @@ class Property:
 
 def read_entries(path: Path) -> tuple[list[Property], list[str]]:
     """The keys of a .properties file in Java's syntax, and what is wrong with it (with file and line)."""
+    try:
+        return entries_of(path.read_text(encoding="utf-8-sig"), path)
+    except UnicodeDecodeError:
+        return [], [f"{path} is not UTF-8 text"]
+    except OSError as error:
+        return [], [f"{path} cannot be read: {error.strerror}"]
+
+
+def entries_of(text: str, path: Path) -> tuple[list[Property], list[str]]:
+    """The same of the text of the file `path`."""
     entries: list[Property] = []
     problems: list[str] = []
     line = 1
     try:
-        for element in parse(path.read_text(encoding="utf-8-sig")):
+        for element in parse(text):
             if isinstance(element, KeyValue):
                 if not element.value and not any(sign in element.source for sign in "=:"):
                     problems.append(f"{path}, line {line}: no 'key=value'")
@@ -67,10 +77,6 @@ def read_entries(path: Path) -> tuple[list[Property], list[str]]:
             line += max(1, element.source.count("\n"))
     except InvalidUEscapeError as error:
         problems.append(f"{path}, line {line}: {error.escape!r} is not a character: write \\\\ for a backslash")
-    except UnicodeDecodeError:
-        problems.append(f"{path} is not UTF-8 text")
-    except OSError as error:
-        problems.append(f"{path} cannot be read: {error.strerror}")
     return entries, problems
 
 

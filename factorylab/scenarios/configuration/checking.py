@@ -11,8 +11,8 @@ import msgspec
 from factorylab.core.errors import UsageError
 from factorylab.scenarios.configuration import broker_rules, consumer_rules, producer_rules
 from factorylab.scenarios.configuration.effective import NotGiven, Side, Together, Value
-from factorylab.scenarios.configuration.java_refusals import refused
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
+from factorylab.scenarios.configuration.refusals import refused
 from factorylab.scenarios.configuration.rule import Kind, Rule
 from factorylab.scenarios.configuration.settings_file import SettingsFile, read, shown
 from factorylab.scenarios.configuration.stall_times import Stall
@@ -136,7 +136,7 @@ def _asked(rule: Rule, side: Side, around: Together) -> Finding | None:
     try:
         values = rule.when(side, around)
     except NotGiven as missing:
-        return _finding(rule, side, (), depends_on=f"{missing}, which was not given")
+        return _finding(rule, side, (), depends_on=str(missing))
     if not values:
         return None
     stall = rule.stall(side, around) if rule.stall and not rule.depends_on else None
@@ -166,7 +166,7 @@ def _read(file: SettingsFile) -> FileRead:
     problems = [f"line {one.line}: {one.text}" if one.line else one.text for one in file.problems]
     software = file.definitions
     return FileRead(
-        file.path.name, file.role, software.client, software.version, file.told_by, file.starts, keys, problems
+        str(file.path), file.role, software.client, software.version, file.told_by, file.starts, keys, problems
     )
 
 

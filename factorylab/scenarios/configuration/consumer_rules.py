@@ -66,8 +66,9 @@ def _refused_session(side: Side, around: Together) -> tuple[Value, ...]:
     session = _classic_session(side)
     if not session:
         return ()
-    low, high = (around.broker(f"group.{end}.session.timeout.ms") for end in ("min", "max"))
-    return () if low.number <= session[0].number <= high.number else (*session, low, high)
+    ends = [f"group.{end}.session.timeout.ms" for end in ("min", "max")]
+    low, high = (around.usual(name).number for name in ends)
+    return () if low <= session[0].number <= high else (*session, *map(around.broker, ends))
 
 
 def _sees_aborted(side: Side, around: Together) -> tuple[Value, ...]:
@@ -75,7 +76,7 @@ def _sees_aborted(side: Side, around: Together) -> tuple[Value, ...]:
     if level.text != "read_uncommitted":
         return ()
     if not around.producers:
-        raise NotGiven("whether the topic is written in transactions: the producer's file")
+        raise NotGiven("whether the topic is written in transactions: no producer's file was given")
     return (level,) if any(one.given("transactional.id") for one in around.producers) else ()
 
 

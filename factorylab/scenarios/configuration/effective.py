@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE
-from factorylab.scenarios.configuration.keys import Role
+from factorylab.scenarios.configuration.keys import Role, kafka
 from factorylab.scenarios.configuration.settings_file import REFERENCE, SettingsFile
 
 MOST_IN_FLIGHT = 5
@@ -60,8 +60,8 @@ class Side:
         if entry is None:
             return self._made_of_others(name) or self._default(one)
         if REFERENCE.search(entry.value):
-            raise NotGiven(f"{entry.key}, whose value stands elsewhere than in {self.file.path.name}")
-        return Value(entry.key, entry.value.strip(), f"{self.file.path.name}, line {entry.line}")
+            raise NotGiven(f"{entry.key}, whose value does not stand in {self.name}")
+        return Value(entry.key, entry.value.strip(), f"{self.name}, line {entry.line}")
 
     def _spelled(self, name: str) -> str:
         return name if self.java else SPELLINGS.get(name, name)
@@ -114,7 +114,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        return self.file.path.name
+        return str(self.file.path)
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,18 @@ class Together:
         return sides.get(role, (self.brokers,) if self.brokers and role == "broker" else ())
 
     def broker(self, name: str, whose: str = "the brokers") -> Value:
-        """A setting of the brokers, or the default that their topics have.
+        """A setting of the brokers, which their topics have by default.
 
         Raises:
             NotGiven: no broker file.
         """
         if self.brokers is None:
-            raise NotGiven(f"{name} of {whose}")
+            raise NotGiven(f"{name} of {whose}, which was not given")
         return self.brokers.get(name)
+
+    def usual(self, name: str) -> Value:
+        """A setting of the brokers; without their file Kafka's default."""
+        if self.brokers:
+            return self.brokers.get(name)
+        default = kafka().keys("broker")[name].default
+        return Value(name, default or "", f"default of Kafka {kafka().version}, for no broker file was given")

@@ -47,25 +47,31 @@ OF_OLDER: Mapping[str, str] = {
     "zookeeper.connection.timeout.ms": "nothing",
     "zookeeper.session.timeout.ms": "session.timeout.ms",
     "zookeeper.sync.time.ms": "nothing",
+}
+"""Settings that clients once had and Kafka's definitions have no more, and what took their place. librdkafka still
+knows some of them."""
+OF_OLDER_BROKERS: Mapping[str, str] = {
     "advertised.host.name": "advertised.listeners",
     "advertised.port": "advertised.listeners",
     "host.name": "listeners",
     "port": "listeners",
     "inter.broker.protocol.version": "metadata.version, by kafka-features.sh",
     "log.message.format.version": "nothing",
+    "zookeeper.connect": "controller.quorum.bootstrap.servers: brokers run without ZooKeeper since Kafka 4.0",
+    "zookeeper.connection.timeout.ms": "nothing",
+    "zookeeper.session.timeout.ms": "broker.session.timeout.ms",
 }
-"""Settings that clients and brokers once had and Kafka's definitions have no more, and what took their place.
-librdkafka still knows some of them."""
+"""The same of brokers."""
 SCALA_CLIENT = frozenset({"serializer.class", "key.serializer.class", "producer.type", "zookeeper.connect"})
 """What only the clients before Kafka's Java clients had: beside these, names that librdkafka took over mean nothing."""
 
 FRAMEWORKS: Mapping[str, str] = {
-    r"spring\..*": "Spring Boot",
+    r"spring\.(?!json\.).*": "Spring Boot",
+    r"quarkus\..*|kafka\.bootstrap\.servers|mp\.messaging\..*": "Quarkus",
     r"application\.(id|server)|num\.stream\.threads|processing\.guarantee|(main|restore|global)\.consumer\..*": "Kafka "
     "Streams",
     r"clusters|[\w-]+->[\w-]+\.enabled|(source|target)\.cluster\.alias|.*\.bootstrap\.servers": "MirrorMaker",
     r"(key|value)\.converter(\..*)?|(offset|config|status)\.storage\..*|connector\.class|plugin\.path": "Kafka Connect",
-    r"quarkus\..*|kafka\.bootstrap\.servers|mp\.messaging\..*": "Quarkus",
 }
 
 

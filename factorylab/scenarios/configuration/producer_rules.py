@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from factorylab.scenarios.configuration.effective import Side, Together, Value
 from factorylab.scenarios.configuration.rule import Rule
-from factorylab.scenarios.configuration.stall_times import Stall, broker_session, producer_stall
+from factorylab.scenarios.configuration.stall_times import Stall, producer_stall
 
 CONTROLS, BEHAVIOUR, PREDICTIONS = "docs/controls.md", "docs/behaviour.md", "docs/predictions.md"
 KAFKA, LIBRDKAFKA = "Kafka 4.3 documentation", "librdkafka 2.16, CONFIGURATION.md"
@@ -48,7 +48,7 @@ def _never_again(side: Side, _: Together) -> tuple[Value, ...]:
 
 
 def _gives_up_early(side: Side, around: Together) -> tuple[Value, ...]:
-    limit, session = side.get("delivery.timeout.ms"), broker_session(around)
+    limit, session = side.get("delivery.timeout.ms"), around.usual("broker.session.timeout.ms")
     if side.acks == "0" or not limit.number:  # 0 is no limit (librdkafka)
         return ()
     return (limit, session) if limit.number <= session.number + CLIENT_ADDS_MS else ()
@@ -62,8 +62,8 @@ def _buffer(side: Side, _: Together) -> tuple[Value, ...]:
 def _too_long_a_transaction(side: Side, around: Together) -> tuple[Value, ...]:
     if not side.given("transactional.id"):
         return ()
-    wanted, most = side.get("transaction.timeout.ms"), around.broker("transaction.max.timeout.ms")
-    return (wanted, most) if wanted.number > most.number else ()
+    wanted, limit = side.get("transaction.timeout.ms"), "transaction.max.timeout.ms"
+    return (wanted, around.broker(limit)) if wanted.number > around.usual(limit).number else ()
 
 
 def _transactional(side: Side, _: Together) -> tuple[Value, ...]:

@@ -16,18 +16,19 @@ from typing import Literal
 from factorylab.core import secret
 from factorylab.core.errors import UsageError
 from factorylab.core.secret_text import is_secret
-from factorylab.core.sources import Property, read_entries
+from factorylab.core.sources import Property, entries_of
 from factorylab.scenarios.client_settings import SPELLINGS
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
 from factorylab.scenarios.configuration.not_needed import (
     OF_OLDER,
+    OF_OLDER_BROKERS,
     SCALA_CLIENT,
     framework,
     of_another_library,
     why_not_needed,
 )
 
-Standing = Literal["used", "not needed", "another role's", "another client's", "an older client's", "unknown"]
+Standing = Literal["used", "not needed", "another role's", "another client's", "an older version's", "unknown"]
 REFERENCE = re.compile(r"\$\{[^}]*\}")
 """A value that stands elsewhere: `${env:ACKS}`."""
 NAME = re.compile(r"[A-Za-z](?:[a-z0-9]|[A-Z](?![A-Z0-9])|[._-](?=\w)){1,80}")
@@ -86,9 +87,8 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
     Raises:
         UsageError: it cannot be read, or whose it is cannot be told; the message says how to say it.
     """
-    properties, unread = read_entries(path)
-    if unread and not properties:
-        raise UsageError("\n".join(unread))
+    text, encoding = _text(path)
+    properties, unread = entries_of(text, path)
     secret.remember({one.key: one.value for one in properties})
     names = [one.key for one in properties]
     java = known["java"]
@@ -100,9 +100,21 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
         definitions, told_client = _whose(path, names, client, known)
         role, told_role = _role(path, names, role, definitions)
         told = f"{told_client}; {told_role}"
+    told += encoding
     entries = [_entry(one, role, definitions, known) for one in properties]
-    problems = [Problem(None, text) for text in unread]
+    problems = [Problem(None, text.removeprefix(f"{path}, ")) for text in unread]
     return SettingsFile(path, definitions, role, told, entries, problems + _problems(entries, role, definitions))
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """Its text, and a word about an encoding that is not UTF-8: Kafka's own tools read files as ISO-8859-1."""
+    try:
+        data = path.read_bytes()
+        return data.decode("utf-8-sig"), ""
+    except UnicodeDecodeError:
+        return data.decode("iso-8859-1"), "; read as ISO-8859-1"
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _no_framework(path: Path, names: list[str]) -> None:
@@ -141,7 +153,11 @@ def _role(path: Path, names: list[str], role: Role | None, definitions: Definiti
     if role:
         return role, f"{role} by the command line"
     producer, consumer = (definitions.keys(one).keys() for one in ("producer", "consumer"))
-    writes, reads = sorted(set(names) & (producer - consumer)), sorted(set(names) & (consumer - producer))
+    meant = {name: OF_OLDER.get(name, name) if definitions.client == "java" else name for name in names}
+    writes, reads = (
+        sorted(name for name, one in meant.items() if one in its and one not in others)
+        for its, others in ((producer, consumer), (consumer, producer))
+    )
     if bool(writes) != bool(reads):
         return ("producer", f"producer by {writes[0]}") if writes else ("consumer", f"consumer by {reads[0]}")
     says = (
@@ -150,14 +166,16 @@ def _role(path: Path, names: list[str], role: Role | None, definitions: Definiti
         else "no setting that only a producer or only a consumer has" + _slips(names, definitions)
     )
     raise UsageError(
-        f"{path} has {says}: say what it is for with --producer {path}, --consumer {path}, or both, one after the other"
+        f"{path} has {says}: say what it is for with --producer {path}, --consumer {path}, or both. "
+        "Of an admin client there is nothing to check"
     )
 
 
 def _slips(names: Iterable[str], definitions: Definitions) -> str:
     """Names that nobody knows, which may be why a file tells nothing."""
     unknown = [n for n in names if n not in definitions.names and not of_another_library(n)]
-    return f" (and nobody knows {', '.join(map(shown, unknown))})" if unknown else ""
+    told = "; ".join(f"{shown(n)} {_nearest(n, definitions.names)}" for n in unknown)
+    return f" ({told})" if unknown else ""
 
 
 def shown(key: str) -> str:
@@ -192,8 +210,9 @@ def _unknown(
     java = definitions.client == "java"
     if of_another_library(key):
         return "not needed", "belongs to another library, which is not looked at"
-    if java and key in OF_OLDER:
-        return "an older client's", f"is no setting of Kafka {definitions.version} any more: use {OF_OLDER[key]}"
+    older = OF_OLDER_BROKERS if role == "broker" else OF_OLDER
+    if java and key in older:
+        return "an older version's", f"is no setting of Kafka {definitions.version} any more (now {older[key]})"
     other = known["librdkafka" if java else "java"]
     if role != "broker" and key in other.names:
         return "another client's", f"is a setting of {other.client} alone"
@@ -202,7 +221,7 @@ def _unknown(
 
 def _nearest(key: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(key, sorted(names), 1, LIKE)
-    return f"there is no such setting: did you mean {near[0]}?" if near else "there is no such setting, nor one like it"
+    return f"is no setting; did you mean {near[0]}?" if near else "is no setting, and none is like it"
 
 
 def _problems(entries: list[Entry], role: Role, definitions: Definitions) -> list[Problem]:
@@ -230,10 +249,8 @@ def _problem_of(entry: Entry, definitions: Definitions) -> list[Problem]:
     if entry.standing in {"used", "not needed", "another role's"}:
         return []
     strict = definitions.client == "librdkafka"
-    what = "librdkafka does not start with it" if strict else "it is ignored, so that a default is in force"
-    return [
-        Problem(entry.line, f"{shown(entry.key)} {entry.why}; {what}".replace(" there is", ": there is"), stops=strict)
-    ]
+    what = "librdkafka does not start with it" if strict else "it is ignored, with a warning at most"
+    return [Problem(entry.line, f"{shown(entry.key)} {entry.why}: {what}".replace("?:", "?"), stops=strict)]
 
 
 def _wrong_value(entry: Entry, role: Role, definitions: Definitions) -> list[Problem]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from factorylab.scenarios.configuration.effective import NotGiven, Side, Together, Value
+from factorylab.scenarios.configuration.effective import Side, Together, Value
 from factorylab.scenarios.model import Clients, Fault, Scenario, Schedule, Topology
 from factorylab.scenarios.prediction.predict import MODEL, predict
 from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings, Given
@@ -25,8 +25,9 @@ LEADER, OWNER = "leader:0", "owner:0"
 ACKS, READS = "longest_ack_gap", "longest_store_gap"
 HOLD_S = 600.0
 """The fault lasts longer than any time-out here, so that nothing ends by its healing."""
-AGES = 8
-"""For how many phases of the regular metadata request the model is asked: a program may have run for any time."""
+JUST_AFTER_S = 3.0
+"""A new leader is elected within that time after the session."""
+WHENEVER = "by when the client next asks for metadata, which is not known"
 NEVER_ASKED = "the model has no client that never asks for metadata by itself (topic.metadata.refresh.interval.ms)"
 JAVA_ADDS = "until the cluster has replaced it; what a Java client adds is not predicted"
 
@@ -69,7 +70,7 @@ def _broker_stall(side: Side, around: Together, kind: Kind, whole: str, part: Pa
         return msgspec.structs.replace(fenced, high_s=None)
     if side.get("topic.metadata.refresh.interval.ms").number <= 0:
         return not_predicted(NEVER_ASKED)
-    return _of(_asked(side, around, (kind, LEADER), (whole, part)), "")
+    return _of(_asked(side, around, (kind, LEADER), (whole, part)), WHENEVER if kind == "pause" else "")
 
 
 def _of(rows: list[Quantity], words: str) -> Stall:
@@ -85,7 +86,7 @@ def _of(rows: list[Quantity], words: str) -> Stall:
 def _asked(side: Side, around: Together, fault: tuple[Kind, str], row: tuple[str, Part]) -> list[Quantity]:
     """The rows of this name and role that the model has for a fault: its kind and target."""
     settings = msgspec.json.encode(_in_force(side, around))
-    cases = [one for age_s in _ages(side) for one in _predicted(settings, *fault, age_s)]
+    cases = [one for age_s in _ages(side, around) for one in _predicted(settings, *fault, age_s)]
     may_be = [one for one in cases if not one.controller or _are_controllers(around)]
     return [one for case in may_be for one in case.quantities if (one.name, one.role) == row]
 
@@ -96,12 +97,15 @@ def _are_controllers(around: Together) -> bool:
     return not roles or "controller" in roles
 
 
-def _ages(side: Side) -> tuple[float, ...]:
-    """Seconds since the client's start, spread over its regular metadata requests."""
+def _ages(side: Side, around: Together) -> list[float]:
+    """Seconds since the client's start, so that its next regular metadata request is due before the session of the
+    silent broker is over, just after it, and late: nobody knows which."""
     if side.java:
-        return (1.0,)
-    period_s = min(max(side.get("topic.metadata.refresh.interval.ms").number / 1000, 1.0), 3600.0)
-    return tuple(1.0 + period_s * number / AGES for number in range(AGES))
+        return [1.0]
+    period_s = side.get("topic.metadata.refresh.interval.ms").number / 1000
+    session_s = around.usual("broker.session.timeout.ms").number / 1000
+    until = (session_s / 2, session_s + JUST_AFTER_S, period_s / 2, period_s)
+    return [1.0 + (period_s - one_s - 1.0) % period_s for one_s in until]
 
 
 @cache
@@ -134,11 +138,3 @@ def _those(side: Side, role: str) -> dict[str, Given]:
 def _given(name: str, value: Value) -> Given:
     text = value.text.replace("-1", "all") if name == "acks" else value.text
     return Given(text.lower() if name == "group.protocol" else text, value.source)
-
-
-def broker_session(around: Together) -> Value:
-    """How long a silent broker stays in the cluster; Kafka's default where no broker file was given."""
-    try:
-        return around.broker("broker.session.timeout.ms")
-    except NotGiven:
-        return Value("broker.session.timeout.ms", DEFAULTS["broker"]["broker.session.timeout.ms"], "Kafka's default")

@@ -1,6 +1,7 @@
-"""Settings that are right each by itself, and with which a Java client does not start all the same.
+"""Settings that are right each by itself, and with which a client does not start, or gets nothing done, all the same.
 
-Each was tried with the constructors of kafka-clients 4.3.1; librdkafka is asked itself.
+Those of Java's client were tried with the constructors of kafka-clients 4.3.1. librdkafka is asked itself, and only
+what it leaves to the brokers stands here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from factorylab.scenarios.configuration.effective import MOST_IN_FLIGHT, NotGiven, Side
-from factorylab.scenarios.configuration.keys import Role
+from factorylab.scenarios.configuration.keys import Client, Role
 from factorylab.scenarios.configuration.settings_file import Problem
 
 IN_FLIGHT = "max.in.flight.requests.per.connection"
@@ -21,6 +22,7 @@ class Refusal(NamedTuple):
     role: Role
     when: Callable[[Side], bool]
     rule: str
+    client: Client = "java"
 
 
 def _explicit(side: Side, name: str = "enable.idempotence") -> bool:
@@ -85,6 +87,12 @@ REFUSALS = (
         lambda s: s.given("group.id") and not s.get("group.id").text,
         "group.id must not be empty: leave it out, or name the group",
     ),
+    Refusal(
+        "producer",
+        lambda s: s.acks not in {"all", "1", "0"},
+        "brokers take acks of all (-1), 1 and 0 alone, and refuse every record with another",
+        "librdkafka",
+    ),
 )
 
 
@@ -93,9 +101,10 @@ def _heartbeats_too_late(side: Side) -> bool:
 
 
 def refused(side: Side) -> list[Problem]:
-    """Why the client would not start with these settings together."""
-    asked = [one for one in REFUSALS if one.role == side.file.role] if side.java and side.file.starts else []
-    return [Problem(None, f"the client does not start: {one.rule}", stops=True) for one in asked if _holds(one, side)]
+    """Why the client would not work with these settings together."""
+    whose = side.file.role, side.file.definitions.client
+    asked = [one for one in REFUSALS if (one.role, one.client) == whose] if side.file.starts else []
+    return [Problem(None, f"the client does not work so: {one.rule}", stops=True) for one in asked if _holds(one, side)]
 
 
 def _holds(one: Refusal, side: Side) -> bool:
