@@ -64,7 +64,7 @@ class Key(msgspec.Struct, frozen=True):
         return (f"from {low} to {high}" if high else f"at least {low}") + other
 
     def _other_word(self, value: str) -> str:
-        if self.valid.startswith("non-empty"):
+        if self.valid == "non-empty string":
             return "" if value else "something, and not empty"
         found = WORDS.fullmatch(self.valid)
         if not found or not found["words"] or RANGE.fullmatch(self.valid):
@@ -72,10 +72,15 @@ class Key(msgspec.Struct, frozen=True):
         words = found["words"].split(", ")
         if any(word.startswith(DURATION) for word in words) and re.fullmatch(DURATION + r"P[\dTDHMS.]+", value):
             return ""
+        same = str.lower if found["any_case"] or self._in_capitals(words) else str
         given = [part.strip() for part in value.split(",")] if self.type == "list" else [value]
-        same = {word.lower(): word for word in words} if found["any_case"] else {word: word for word in words}
-        fits = all((part.lower() if found["any_case"] else part) in same for part in given)
-        return "" if fits else f"one of {', '.join(words)}" + ("" if found["any_case"] else ", written so")
+        if {same(part) for part in given} <= {same(word) for word in words}:
+            return ""
+        return f"one of {', '.join(words)}" + (", written so" if same is str else "")
+
+    def _in_capitals(self, words: list[str]) -> bool:
+        """A default that is among the words but for its capitals shows that they make no difference."""
+        return self.default is not None and self.default not in words and self.default.lower() in words
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,9 @@ def _those(side: Side, role: str) -> dict[str, Given]:
     asked: dict[Owner, dict[str, str]] = DEFAULTS
     names = [name for owner, its in asked.items() if owner == role for name in its]
     values = {name: side.get(name) for name in names if name in side.file.definitions.keys(side.file.role)}
-    return {name: _given(name, value) for name, value in values.items()}
+    return {name: Given(_text(name, value), "") for name, value in values.items()}  # the source decides nothing
 
 
-def _given(name: str, value: Value) -> Given:
+def _text(name: str, value: Value) -> str:
     text = value.text.replace("-1", "all") if name == "acks" else value.text
-    return Given(text.lower() if name == "group.protocol" else text, value.source)
+    return text.lower() if name == "group.protocol" else text

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from factorylab.scenarios.configuration.checking import RULES, Report
 from factorylab.scenarios.configuration.keys import Role
-from tests.support.property_files import report_of
+from factorylab.scenarios.configuration.rule import Rule
 from tests.support.places import ROOT
+from tests.support.property_files import report_of
 
 Files = tuple[tuple[Role, str], ...]
 
@@ -113,7 +115,7 @@ def test_it_fires_where_the_settings_let_it_happen(name: str, tmp_path: Path) ->
     """The rule is told of the first files, of the second ones neither as allowed nor as open."""
     happens, does_not = (report_of(tmp_path, *files) for files in ALLOWED[name])
     assert name in told(happens)[0]
-    assert name not in sum(told(does_not), [])
+    assert name not in chain(*told(does_not))
 
 
 @pytest.mark.parametrize("name", DEPENDS)
@@ -121,7 +123,7 @@ def test_what_no_file_says_is_asked(name: str, tmp_path: Path) -> None:
     """What the program or the topic decides is told as open, and not as allowed."""
     asked, not_asked = (report_of(tmp_path, *files) for files in DEPENDS[name])
     assert name in told(asked)[1] and name not in told(asked)[0]
-    assert name not in sum(told(not_asked), [])
+    assert name not in chain(*told(not_asked))
 
 
 def test_every_rule_is_tried() -> None:
@@ -130,9 +132,9 @@ def test_every_rule_is_tried() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_its_source_is_there(rule: object) -> None:
+def test_its_source_is_there(rule: Rule) -> None:
     """A rule rests on a page of this documentation that exists, or on that of Kafka or librdkafka with its version."""
-    for source in rule.source.split("; "):  # type: ignore[attr-defined]
+    for source in rule.source.split("; "):
         assert (ROOT / source).is_file() or any(source.startswith(one) for one in ("Kafka 4.3", "librdkafka 2.16"))
 
 
