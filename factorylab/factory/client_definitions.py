@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import confluent_kafka
 
@@ -11,6 +12,7 @@ from factorylab.factory.client_options import ROW
 from factorylab.scenarios.configuration.keys import Definitions, Key, Role
 
 
+@cache
 def librdkafka() -> Definitions:
     """Of the librdkafka that is installed. Its own constructor judges values, so that no rule for them stands here."""
     rows = [row.groupdict() for row in ROW.finditer(client_options.table())]

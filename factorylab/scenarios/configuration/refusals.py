@@ -29,6 +29,10 @@ def _explicit(side: Side, name: str = "enable.idempotence") -> bool:
     return side.given(name) and side.get(name).true
 
 
+def _not_declined(side: Side) -> bool:
+    return not side.given("enable.idempotence") or side.get("enable.idempotence").true
+
+
 def _too_short(side: Side) -> bool:
     needed = side.get("linger.ms").number + side.get("request.timeout.ms").number
     return side.get("delivery.timeout.ms").number < needed
@@ -48,8 +52,8 @@ REFUSALS = (
     ),
     Refusal(
         "producer",
-        lambda s: s.get("enable.idempotence").true and s.get(IN_FLIGHT).number > MOST_IN_FLIGHT,
-        f"with idempotence, which is on unless it is set to false, {IN_FLIGHT} must be {MOST_IN_FLIGHT} at most",
+        lambda s: _not_declined(s) and s.get(IN_FLIGHT).number > MOST_IN_FLIGHT,
+        f"unless enable.idempotence=false is set, {IN_FLIGHT} must be {MOST_IN_FLIGHT} at most, also with acks=1",
     ),
     Refusal(
         "producer",
