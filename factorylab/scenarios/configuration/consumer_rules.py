@@ -224,7 +224,7 @@ RULES = (
         why="the connection stays: the client goes elsewhere only when it asks for metadata, or gives a fetch up",
         prevention="shorter: request.timeout.ms and metadata.max.age.ms (Java), socket.timeout.ms and "
         "topic.metadata.refresh.interval.ms (librdkafka)", source=f"{PREDICTIONS}; {LIBRDKAFKA}",
-        stall=lambda s, t: consumer_stall(s, t, "pause"),
+        stall=consumer_stall,
     ),
 )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from factorylab.scenarios.configuration.effective import Side, Together, Value
 from factorylab.scenarios.configuration.rule import Rule
-from factorylab.scenarios.configuration.stall_times import Stall, producer_stall
+from factorylab.scenarios.configuration.stall_times import Stall, producer_stall, readers_stall
 
 CONTROLS, BEHAVIOUR, PREDICTIONS = "docs/controls.md", "docs/behaviour.md", "docs/predictions.md"
 KAFKA, LIBRDKAFKA = "Kafka 4.3 documentation", "librdkafka 2.16, CONFIGURATION.md"
@@ -168,6 +168,12 @@ RULES = (
         why="acknowledgements wait until the dead follower leaves the ISR, at the end of its session",
         prevention="a shorter broker.session.timeout.ms", source=PREDICTIONS,
         stall=lambda s, t: producer_stall(s, t, "kill", "followed"),
+    ),
+    Rule(
+        "readers_wait_for_a_follower", "producer", "stall", lambda s, _: _acks(s, "1"),
+        failure="a broker that only follows is killed",
+        why="the leader confirms alone, and nobody reads that until the dead follower leaves the ISR",
+        prevention="a shorter broker.session.timeout.ms", source=BEHAVIOUR, stall=readers_stall,
     ),
     Rule(
         "leader_frozen", "producer", "stall", lambda s, _: () if s.acks == "0" else (_silence(s),),

@@ -51,9 +51,14 @@ def producer_stall(side: Side, around: Together, kind: Kind, part: Part = "led")
     return _broker_stall(side, around, kind, ACKS, part)
 
 
-def consumer_stall(side: Side, around: Together, kind: Kind, part: Part = "led") -> Stall:
-    """Without a record that is read and stored."""
-    return _broker_stall(side, around, kind, READS, part)
+def readers_stall(side: Side, around: Together) -> Stall:
+    """Without a record of a partition that a killed broker followed, where the producer's acks are those of `side`."""
+    return _broker_stall(side, around, "kill", READS, "followed")
+
+
+def consumer_stall(side: Side, around: Together) -> Stall:
+    """Without a record that is read and stored, of a partition that a frozen broker led."""
+    return _broker_stall(side, around, "pause", READS, "led")
 
 
 def removal(side: Side, around: Together) -> Stall:

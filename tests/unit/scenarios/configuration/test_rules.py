@@ -59,6 +59,7 @@ ALLOWED: dict[str, tuple[Files, Files]] = {
     ),
     "leader_killed": (writes(), writes("acks=0\n")),
     "follower_killed": (writes(), writes("acks=1\n")),
+    "readers_wait_for_a_follower": (writes("acks=1\n"), writes("acks=all\n")),
     "leader_frozen": (writes(java=False), writes("acks=0\n", java=False)),
     "transaction_refused": (
         writes("transactional.id=t\ntransaction.timeout.ms=900001\n", TWO),
