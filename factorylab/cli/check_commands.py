@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import typer
 
-from factorylab.cli.runs_commands import AsJson
+from factorylab.cli.runs_commands import AsJson, say
 from factorylab.core.errors import UsageError
 from factorylab.core.exit_codes import FAILED, USAGE
 
 if TYPE_CHECKING:
+    from factorylab.execution.controls.proving import Proof
     from factorylab.scenarios.configuration.checking import FileRead, Finding, Report
+    from factorylab.scenarios.configuration.settings_file import SettingsFile
 
 Files = Annotated[list[Path] | None, typer.Argument(help=".properties files of clients, or of brokers")]
 Producers = Annotated[list[Path] | None, typer.Option("--producer", help="a producer's file; may be repeated")]
@@ -21,6 +23,9 @@ Consumers = Annotated[list[Path] | None, typer.Option("--consumer", help="a cons
 Brokers = Annotated[Path | None, typer.Option("--broker", help="the brokers' file, as server.properties")]
 OfClient = Annotated[
     Literal["java", "librdkafka"] | None, typer.Option("--client", help="whose names the files have, where none tells")
+]
+Prove = Annotated[
+    bool, typer.Option("--prove", help="run the controls of the findings with your settings, about a minute each")
 ]
 TITLES = {
     "loss": "records may be lost",
@@ -41,6 +46,7 @@ def check(  # noqa: PLR0917 (typer's options)
     consumer: Consumers = None,
     broker: Brokers = None,
     client: OfClient = None,
+    prove: Prove = False,
     as_json: AsJson = False,
 ) -> None:
     """Say what the settings in your .properties files allow: losses, doubles, reorderings, stalls. No cluster needed.
@@ -48,8 +54,7 @@ def check(  # noqa: PLR0917 (typer's options)
     Exit codes: 0 no record may be lost, doubled or reordered; 1 one may; 2 something is wrong with a file.
     """
     from factorylab.factory.client_definitions import librdkafka
-    from factorylab.scenarios.configuration.checking import Named
-    from factorylab.scenarios.configuration.checking import check as checked
+    from factorylab.scenarios.configuration.checking import Named, asked, read_all
     from factorylab.scenarios.configuration.keys import kafka
 
     named = [Named(path) for path in files or ()]
@@ -58,12 +63,43 @@ def check(  # noqa: PLR0917 (typer's options)
     named += [Named(broker, "broker")] if broker else []
     if not named:
         raise UsageError("name a file, as in 'factorylab check my-producer.properties --broker server.properties'")
-    report = checked(named, client, {"java": kafka(), "librdkafka": librdkafka()})
-    if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
-    else:
+    read = read_all(named, client, {"java": kafka(), "librdkafka": librdkafka()})
+    report = asked(read)
+    if not as_json:
         show(report)
+    proofs = _proved(report, read, as_json=as_json) if prove else []
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(_document(report, proofs, prove=prove))).decode())
     raise typer.Exit(USAGE if report.wrong else FAILED if report.harms_records else 0)
+
+
+def _proved(report: Report, read: list[SettingsFile], *, as_json: bool) -> list[Proof]:
+    """What the controls show of the findings about records, told as it comes."""
+    from factorylab.execution.controls.proving import prove
+    from factorylab.scenarios.configuration.effective import Side
+    from factorylab.scenarios.configuration.proof import plan
+
+    sides = {str(one.path): Side(one) for one in read}
+    if not as_json:
+        typer.secho("\non a real cluster, with your settings", bold=True)
+    proofs = []
+    for proof in prove([plan(one, sides[one.file]) for one in report.allowed if one.kind != "stall"], say):
+        proofs.append(proof)
+        if not as_json:
+            _show_proof(proof)
+    return proofs
+
+
+def _show_proof(proof: Proof) -> None:
+    run = f" ({proof.control}, run {proof.run_id})" if proof.run_id else ""
+    typer.echo(f"  {proof.file}: {proof.rule}: {proof.outcome}{run}: {proof.because}")
+    if proof.left_out:
+        typer.echo(f"    not carried over: {', '.join(proof.left_out)}")
+
+
+def _document(report: Report, proofs: list[Proof], *, prove: bool) -> dict[str, object]:
+    """The report as JSON; with `proofs` where they were asked for."""
+    return msgspec.structs.asdict(report) | ({"proofs": proofs} if prove else {})
 
 
 def show(report: Report) -> None:

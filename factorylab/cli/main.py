@@ -36,7 +36,7 @@ from factorylab.core.errors import LabError, NoRoom, refused
 from factorylab.core.exit_codes import INTERRUPTED
 from factorylab.execution.interrupt import settle
 
-DRIVERS = {"up", "run", "batch", "capacity", "fault"}
+DRIVERS = {"up", "run", "batch", "capacity", "check", "fault"}
 
 
 class Interruptible(typer.core.TyperGroup):

@@ -101,12 +101,29 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def check(named: Iterable[Named], client: Client | None, known: Mapping[Client, Definitions]) -> Report:
-    """Read all files and ask every rule of each; `known` has what both clients define.
+    """Read all files and ask every rule of each, as `read_all` and `asked` do.
 
     Raises:
         UsageError: a file cannot be read, whose it is cannot be told, or two are of brokers.
     """
-    files = [_complete(read(one.path, one.role, client, known)) for one in named]
+    return asked(read_all(named, client, known))
+
+
+def read_all(named: Iterable[Named], client: Client | None, known: Mapping[Client, Definitions]) -> list[SettingsFile]:
+    """The files with all that is wrong with them; `known` has what both clients define.
+
+    Raises:
+        UsageError: a file cannot be read, or whose it is cannot be told.
+    """
+    return [_complete(read(one.path, one.role, client, known)) for one in named]
+
+
+def asked(files: list[SettingsFile]) -> Report:
+    """What the files that start allow together.
+
+    Raises:
+        UsageError: two are of brokers.
+    """
     sides = [Side(one) for one in files if one.starts]
     brokers = [one for one in sides if one.file.role == "broker"]
     if len(brokers) > 1:
