@@ -14,7 +14,7 @@ from factorylab.core.exit_codes import FAILED, USAGE
 
 if TYPE_CHECKING:
     from factorylab.execution.controls.proving import Proof
-    from factorylab.scenarios.configuration.checking import FileRead, Finding, Report
+    from factorylab.scenarios.configuration.report import FileRead, Finding, Report
     from factorylab.scenarios.configuration.settings_file import SettingsFile
 
 Files = Annotated[list[Path] | None, typer.Argument(help=".properties files of clients, or of brokers")]

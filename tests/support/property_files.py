@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from factorylab.factory.client_definitions import librdkafka
-from factorylab.scenarios.configuration.checking import Named, Report, check
+from factorylab.scenarios.configuration.checking import Named, check
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role, kafka
+from factorylab.scenarios.configuration.report import Report
 from tests.support.places import ROOT
 
 SETS = ROOT / "tests/unit/scenarios/configuration/sets"

@@ -6,21 +6,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from factorylab.core.errors import UsageError
 from factorylab.scenarios.configuration import broker_rules, consumer_rules, producer_rules
 from factorylab.scenarios.configuration.effective import NotGiven, Side, Together, Value
+from factorylab.scenarios.configuration.key_names import shown
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
 from factorylab.scenarios.configuration.refusals import refused
-from factorylab.scenarios.configuration.rule import Kind, Rule
-from factorylab.scenarios.configuration.settings_file import SettingsFile, read, shown
+from factorylab.scenarios.configuration.report import FileRead, Finding, InForce, KeyRead, Report, Shown
+from factorylab.scenarios.configuration.rule import Rule
+from factorylab.scenarios.configuration.settings_file import SettingsFile, read
 from factorylab.scenarios.configuration.stall_times import Stall
-from factorylab.scenarios.controls import CONTROLS, ControlName
+from factorylab.scenarios.controls import CONTROLS
 
 RULES: tuple[Rule, ...] = (*producer_rules.RULES, *consumer_rules.RULES, *broker_rules.RULES)
-RECORDS: tuple[Kind, ...] = ("loss", "double", "reorder")
-"""What may happen to records; a stall is over some day."""
 
 
 class Named(NamedTuple):
@@ -28,76 +26,6 @@ class Named(NamedTuple):
 
     path: Path
     role: Role | None = None
-
-
-class KeyRead(msgspec.Struct, frozen=True):
-    """What became of a key of a file. `name`: its one spelling. No value: it may be a secret."""
-
-    key: str
-    line: int
-    standing: str
-    name: str
-    why: str
-
-
-class FileRead(msgspec.Struct, frozen=True):
-    """A file as it was understood. Where its program does not `start`, nothing is said of what it allows."""
-
-    file: str
-    role: Role
-    client: Client
-    version: str
-    told_by: str
-    starts: bool
-    keys: list[KeyRead]
-    problems: list[str]
-
-
-class InForce(msgspec.Struct, frozen=True):
-    name: str
-    value: str
-    source: str
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """A control that shows it on a real cluster, and the page that has its record."""
-
-    control: ControlName
-    injection: str
-    page: str = "docs/controls.md"
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What the settings of a file allow. With `depends_on` they allow it or not, as that decides."""
-
-    rule: str
-    kind: Kind
-    file: str
-    settings: list[InForce]
-    failure: str
-    why: str
-    prevention: str
-    source: str
-    shown_by: list[Shown]
-    stall: Stall | None = None
-    depends_on: str = ""
-
-
-class Report(msgspec.Struct, frozen=True):
-    files: list[FileRead]
-    allowed: list[Finding]
-    depends: list[Finding]
-    assumed: list[str]
-
-    @property
-    def wrong(self) -> bool:
-        """Is anything wrong with a file?"""
-        return any(one.problems for one in self.files)
-
-    @property
-    def harms_records(self) -> bool:
-        """May records be lost, doubled or reordered?"""
-        return any(one.kind in RECORDS for one in self.allowed)
 
 
 def check(named: Iterable[Named], client: Client | None, known: Mapping[Client, Definitions]) -> Report:

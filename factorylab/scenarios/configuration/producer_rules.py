@@ -112,7 +112,7 @@ RULES = (
         "sent_twice", "producer", "double", _resends,
         failure="a leader freezes or a connection breaks after a record is written and before its answer arrives",
         why="the record is sent again, and the broker cannot tell that it has it",
-        prevention="enable.idempotence=true", source=CONTROLS, shown_by=("P9",),
+        prevention="enable.idempotence=true, with acks=all", source=CONTROLS, shown_by=("P9",),
     ),
     Rule(
         "overtaken", "producer", "reorder", _overtakes,

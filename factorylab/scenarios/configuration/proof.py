@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from factorylab.scenarios.configuration.carried_over import carried_over
-from factorylab.scenarios.configuration.checking import RECORDS, Finding
 from factorylab.scenarios.configuration.effective import Side
+from factorylab.scenarios.configuration.report import RECORDS, Finding
 from factorylab.scenarios.controls import CONTROLS, ControlName
 from factorylab.scenarios.model import Clients, Scenario, explain
 

@@ -1,14 +1,9 @@
-"""A file of settings, understood: whose it is, what each key means, and what its program would refuse.
-
-What decides, in this order: the caller's word; the keys. Java's and librdkafka's clients share many names, and of some
-the defaults differ, so a file of both is refused, and one of neither is taken for Java's, with a word.
-"""
+"""A file of settings, understood: whose it is, what each key means, and what its program would refuse."""
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,24 +13,19 @@ from factorylab.core.errors import UsageError
 from factorylab.core.secret_text import is_secret
 from factorylab.core.sources import Property, entries_of
 from factorylab.scenarios.client_settings import SPELLINGS
+from factorylab.scenarios.configuration.key_names import nearest, shown
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
 from factorylab.scenarios.configuration.not_needed import (
     OF_OLDER,
     OF_OLDER_BROKERS,
-    SCALA_CLIENT,
-    framework,
     of_another_library,
     why_not_needed,
 )
+from factorylab.scenarios.configuration.whose_file import OF_A_BROKER, client_of, refuse_framework, role_of
 
 Standing = Literal["used", "not needed", "another role's", "another client's", "an older version's", "unknown"]
 REFERENCE = re.compile(r"\$\{[^}]*\}")
 """A value that stands elsewhere: `${env:ACKS}`."""
-NAME = re.compile(r"[A-Za-z](?:[a-z0-9]|[A-Z](?![A-Z0-9])|[._-](?=\w)){1,80}")
-"""What the name of a setting looks like. Another key may be a line of a private key, and is not shown."""
-LIKE = 0.75
-"""How alike names must be (difflib) to be taken for a slip of the other."""
-OF_A_BROKER = frozenset({"node.id", "broker.id", "process.roles", "log.dirs", "log.dir", "controller.quorum.voters"})
 
 
 @dataclass(frozen=True)
@@ -96,9 +86,9 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
         told = "by the command line" if role else f"by {min(OF_A_BROKER & set(names))}"
         definitions, role = java, "broker"
     else:
-        _no_framework(path, names)
-        definitions, told_client = _whose(path, names, client, known)
-        role, told_role = _role(path, names, role, definitions)
+        refuse_framework(path, names)
+        definitions, told_client = client_of(path, names, client, known)
+        role, told_role = role_of(path, names, role, definitions)
         told = f"{told_client}; {told_role}"
     told += encoding
     entries = [_entry(one, role, definitions, known) for one in properties]
@@ -115,72 +105,6 @@ def _text(path: Path) -> tuple[str, str]:
         return data.decode("iso-8859-1"), "; read as ISO-8859-1"
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _no_framework(path: Path, names: list[str]) -> None:
-    one, key = framework(names)
-    if one:
-        raise UsageError(
-            f"{path}: {shown(key)} is a setting of {one}, which makes clients of its own from this file and its own "
-            "defaults, and those are not known here. Its log has their settings ('ProducerConfig values', "
-            "'ConsumerConfig values'): put those that it shows into a file for each client"
-        )
-
-
-def _whose(
-    path: Path, names: list[str], client: Client | None, known: Mapping[Client, Definitions]
-) -> tuple[Definitions, str]:
-    """Which client reads it, and what told so."""
-    if client:
-        return known[client], f"{client} by the command line"
-    java, other = known["java"], known["librdkafka"]
-    of_java = sorted(set(names) & (java.names - other.names))
-    of_other = sorted(set(names) & (other.names - java.names))
-    if SCALA_CLIENT & set(names):
-        return java, f"java, of an older version, by {min(SCALA_CLIENT & set(names))}"
-    if of_java and of_other:
-        raise UsageError(
-            f"{path} has settings of Java's client alone ({', '.join(of_java)}) and of librdkafka alone "
-            f"({', '.join(of_other)}): librdkafka would not start with it, and Java's client would ignore the latter. "
-            "Split it, or say whose it is: --client java or --client librdkafka"
-        )
-    if of_other:
-        return other, f"librdkafka by {of_other[0]}"
-    return java, f"java by {of_java[0]}" if of_java else "java by its form: no key tells, and --client says another"
-
-
-def _role(path: Path, names: list[str], role: Role | None, definitions: Definitions) -> tuple[Role, str]:
-    if role:
-        return role, f"{role} by the command line"
-    producer, consumer = (definitions.keys(one).keys() for one in ("producer", "consumer"))
-    meant = {name: OF_OLDER.get(name, name) if definitions.client == "java" else name for name in names}
-    writes, reads = (
-        sorted(name for name, one in meant.items() if one in its and one not in others)
-        for its, others in ((producer, consumer), (consumer, producer))
-    )
-    if bool(writes) != bool(reads):
-        return ("producer", f"producer by {writes[0]}") if writes else ("consumer", f"consumer by {reads[0]}")
-    says = (
-        f"settings of a producer ({', '.join(writes)}) and of a consumer ({', '.join(reads)})"
-        if writes
-        else "no setting that only a producer or only a consumer has" + _slips(names, definitions)
-    )
-    raise UsageError(
-        f"{path} has {says}: say what it is for with --producer {path}, --consumer {path}, or both. "
-        "Of an admin client there is nothing to check"
-    )
-
-
-def _slips(names: Iterable[str], definitions: Definitions) -> str:
-    """Names that nobody knows, which may be why a file tells nothing."""
-    unknown = [n for n in names if n not in definitions.names and not of_another_library(n)]
-    told = "; ".join(f"{shown(n)} {_nearest(n, definitions.names)}" for n in unknown)
-    return f" ({told})" if unknown else ""
-
-
-def shown(key: str) -> str:
-    """The key as it may be shown: what is no name may be a piece of a secret."""
-    return key if NAME.fullmatch(key) else "a key that is no name, and may be part of a secret"
 
 
 def _entry(one: Property, role: Role, definitions: Definitions, known: Mapping[Client, Definitions]) -> Entry:
@@ -216,12 +140,7 @@ def _unknown(
     other = known["librdkafka" if java else "java"]
     if role != "broker" and key in other.names:
         return "another client's", f"is a setting of {other.client} alone"
-    return "unknown", _nearest(key, definitions.keys(role))
-
-
-def _nearest(key: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(key, sorted(names), 1, LIKE)
-    return f"is no setting; did you mean {near[0]}?" if near else "is no setting, and none is like it"
+    return "unknown", nearest(key, definitions.keys(role))
 
 
 def _problems(entries: list[Entry], role: Role, definitions: Definitions) -> list[Problem]:

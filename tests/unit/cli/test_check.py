@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from factorylab.core.errors import LabError, StartFailed
+from factorylab.execution.controls import proving
 from factorylab.scenarios.configuration.checking import RULES
 from factorylab.scenarios.controls import NAMES
+from factorylab.scenarios.model import Scenario
 from tests.support.commands import Call, call, results
 from tests.support.property_files import SETS
 
@@ -79,6 +83,24 @@ def test_without_a_file_nothing_is_checked(call: Call) -> None:
     """The error shows how it is done."""
     code, _, err = call("check")
     assert code == 2 and "factorylab check my-producer.properties" in err
+
+
+def test_prove_tells_what_came_of_each_finding(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each finding about records has an outcome, with what was not carried over; without --prove nothing is run."""
+    scenarios: list[Scenario] = []
+
+    def carry_out(wanted: list[Scenario], _: object) -> Iterator[LabError]:
+        scenarios.extend(wanted)
+        return iter([StartFailed("no broker today")] * len(wanted))
+
+    monkeypatch.setattr(proving, "carry_out", carry_out)
+    file = path_of("fire_and_forget")
+    assert "proofs" not in json.loads(call("check", file, "--json")[1]) and scenarios == []
+    code, out, _ = call("check", file, "--prove")
+    assert code == 1 and [one.title for one in scenarios] == ["check P4 fire_and_forget"]
+    assert "acks_of_nobody: inconclusive: no broker today" in out and "not carried over: buffer.memory" in out
+    (proof,) = json.loads(call("check", file, "--prove", "--json")[1])["proofs"]
+    assert (proof["control"], proof["outcome"], proof["left_out"]) == ("P4", "inconclusive", ["buffer.memory"])
 
 
 def test_no_output_has_a_secret(call: Call) -> None:

@@ -9,8 +9,8 @@ import pytest
 from factorylab.core.errors import StartFailed
 from factorylab.execution.controls import proving
 from factorylab.execution.controls.proving import outcome_of, prove
-from factorylab.scenarios.configuration.checking import Finding
 from factorylab.scenarios.configuration.proof import Plan
+from factorylab.scenarios.configuration.report import Finding
 from factorylab.scenarios.controls import CONTROLS
 from tests.support.histories import healthy, scenario
 

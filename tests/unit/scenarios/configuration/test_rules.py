@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.scenarios.configuration.checking import RULES, Report
+from factorylab.scenarios.configuration.checking import RULES
 from factorylab.scenarios.configuration.keys import Role
+from factorylab.scenarios.configuration.report import Report
 from factorylab.scenarios.configuration.rule import Rule
 from tests.support.places import ROOT
 from tests.support.property_files import report_of

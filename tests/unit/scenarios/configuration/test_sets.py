@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from factorylab.core.errors import UsageError
-from factorylab.scenarios.configuration.checking import RECORDS
+from factorylab.scenarios.configuration.report import RECORDS
 from tests.support.property_files import SETS, report_of_set
 
 

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from factorylab.core.errors import UsageError
-from factorylab.scenarios.configuration.checking import Named, Report, check
+from factorylab.scenarios.configuration.checking import Named, check
 from factorylab.scenarios.configuration.keys import Key, kafka
+from factorylab.scenarios.configuration.report import Report
 from tests.support.property_files import SETS, known, report_of
 
 
