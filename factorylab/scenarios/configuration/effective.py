@@ -61,7 +61,7 @@ class Side:
             return self._made_of_others(name) or self._default(one)
         if REFERENCE.search(entry.value):
             raise NotGiven(f"{entry.key}, whose value does not stand in {self.name}")
-        return Value(entry.key, entry.value.strip(), f"{self.name}, line {entry.line}")
+        return Value(entry.key, entry.value.strip(), f"{self.file.path.name}, line {entry.line}")
 
     def _spelled(self, name: str) -> str:
         return name if self.java else SPELLINGS.get(name, name)

@@ -13,6 +13,7 @@ import msgspec
 
 from factorylab.scenarios.configuration.effective import Side, Together, Value
 from factorylab.scenarios.model import Clients, Fault, Scenario, Schedule, Topology
+from factorylab.scenarios.prediction.clients import STARTS_EARLIER_S
 from factorylab.scenarios.prediction.predict import MODEL, predict
 from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings, Given
 from factorylab.scenarios.prediction.settings import Side as Owner
@@ -27,7 +28,9 @@ HOLD_S = 600.0
 """The fault lasts longer than any time-out here, so that nothing ends by its healing."""
 JUST_AFTER_S = 3.0
 """A new leader is elected within that time after the session."""
+ANY_AGE_S = 60.0
 WHENEVER = "by when the client next asks for metadata, which is not known"
+ALIKE = "with a producer that has the same time-outs"
 NEVER_ASKED = "the model has no client that never asks for metadata by itself (topic.metadata.refresh.interval.ms)"
 JAVA_ADDS = "until the cluster has replaced it; what a Java client adds is not predicted"
 
@@ -58,7 +61,8 @@ def readers_stall(side: Side, around: Together) -> Stall:
 
 def consumer_stall(side: Side, around: Together) -> Stall:
     """Without a record that is read and stored, of a partition that a frozen broker led."""
-    return _broker_stall(side, around, "pause", READS, "led")
+    found = _broker_stall(side, around, "pause", READS, "led")
+    return found if side.java else msgspec.structs.replace(found, words="; ".join(filter(None, (found.words, ALIKE))))
 
 
 def removal(side: Side, around: Together) -> Stall:
@@ -106,11 +110,12 @@ def _ages(side: Side, around: Together) -> list[float]:
     """Seconds since the client's start, so that its next regular metadata request is due before the session of the
     silent broker is over, just after it, and late: nobody knows which."""
     if side.java:
-        return [1.0]
+        return [ANY_AGE_S]
     period_s = side.get("topic.metadata.refresh.interval.ms").number / 1000
     session_s = around.usual("broker.session.timeout.ms").number / 1000
     until = (session_s / 2, session_s + JUST_AFTER_S, period_s / 2, period_s)
-    return [1.0 + (period_s - one_s - 1.0) % period_s for one_s in until]
+    latest_s = max(max(its) for its in STARTS_EARLIER_S.values())  # what the model adds to an age, at most
+    return [period_s + (-one_s - latest_s) % period_s for one_s in until]
 
 
 @cache
@@ -120,17 +125,21 @@ def _predicted(settings: bytes, kind: Kind, target: str, age_s: float) -> list[C
         topology=Topology(profile="safe"),
         clients=Clients(processor="naive"),
         faults=(Fault(kind=kind, target=target, hold_s=HOLD_S),),
-        schedule=Schedule(steady_s=age_s),
+        schedule=Schedule(warm_up_s=age_s / 2, steady_s=age_s / 2),
     )
     told = predict(scenario, msgspec.json.decode(settings, type=EffectiveSettings), "local")
     return [case for fault in told.faults for case in fault.cases]
 
 
 def _in_force(side: Side, around: Together) -> EffectiveSettings:
-    """What the model asks for, from these files; of a side that was not given Kafka's defaults."""
-    own = {side.file.role: _those(side, side.file.role)} if side.file.role in {"producer", "consumer"} else {}
+    """What the model asks for. Nobody reads what nobody writes: a consumer's records are those of a producer with the
+    same time-outs."""
     brokers = _those(around.brokers, "broker") if around.brokers else {}
-    return EffectiveSettings(broker=brokers, producer=own.get("producer", {}), consumer=own.get("consumer", {}))
+    if side.file.role == "producer":
+        return EffectiveSettings(broker=brokers, producer=_those(side, "producer"), consumer={})
+    own = _those(side, "consumer")
+    same = {name: value for name, value in own.items() if name in DEFAULTS["producer"]}
+    return EffectiveSettings(broker=brokers, producer=same, consumer=own)
 
 
 def _those(side: Side, role: str) -> dict[str, Given]:

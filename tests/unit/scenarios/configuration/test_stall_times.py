@@ -44,6 +44,16 @@ def test_a_frozen_leader_costs_the_clients_time_out_at_most(tmp_path: Path) -> N
     assert interval(stall(tmp_path, "leader_frozen", ("producer", RD + bounded)))[1] < 25
 
 
+def test_a_reader_waits_by_its_own_time_outs(tmp_path: Path) -> None:
+    """A frozen leader costs a reader a minute by librdkafka's defaults, and far less with time-outs of 10 s; that its
+    producer is taken to have the same is said."""
+    low, high = interval(stall(tmp_path, "leader_frozen_for_readers", ("consumer", RD + "group.id=g\n")))
+    assert low < 20 and 60 < high < 80
+    bounded = RD + "group.id=g\nsocket.timeout.ms=10000\ntopic.metadata.refresh.interval.ms=10000\n"
+    found = stall(tmp_path, "leader_frozen_for_readers", ("consumer", bounded))
+    assert interval(found)[1] < 35 and "a producer that has the same time-outs" in found.words
+
+
 def test_an_active_controller_makes_it_longer(tmp_path: Path) -> None:
     """Brokers that are no controllers (process.roles=broker) are fenced sooner at worst."""
     combined, alone = (
