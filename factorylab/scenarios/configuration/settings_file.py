@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from javaproperties import InvalidUEscapeError, loads
+
 from factorylab.core import secret
 from factorylab.core.errors import UsageError
 from factorylab.core.secret_text import is_secret
@@ -92,8 +94,17 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
         told = f"{told_client}; {told_role}"
     told += encoding
     entries = [_entry(one, role, definitions, known) for one in properties]
-    problems = [Problem(None, text.removeprefix(f"{path}, ")) for text in unread]
+    problems = [Problem(None, words.removeprefix(f"{path}, "), stops=_breaks_off(text)) for words in unread]
     return SettingsFile(path, definitions, role, told, entries, problems + _problems(entries, role, definitions))
+
+
+def _breaks_off(text: str) -> bool:
+    """Does an escape that means nothing (`C:\\users`) end the reading? Java's programs end with it."""
+    try:
+        loads(text)
+    except InvalidUEscapeError:
+        return True
+    return False
 
 
 def _text(path: Path) -> tuple[str, str]:

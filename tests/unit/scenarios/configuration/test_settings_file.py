@@ -70,6 +70,13 @@ def test_a_file_of_java_8s_encoding_is_read(tmp_path: Path) -> None:
     assert report.files[0].told_by.endswith("read as ISO-8859-1") and report.harms_records
 
 
+def test_an_escape_that_means_nothing_ends_the_reading(tmp_path: Path) -> None:
+    """`C:\\users` in one backslash: Java reads no further and ends, so nothing is said of what the rest would allow."""
+    report = report_of(tmp_path, ("producer", "key.serializer=x\nssl.truststore.location=C:\\users\\x\nacks=0\n"))
+    assert "write \\\\ for a backslash" in report.files[0].problems[0]
+    assert not report.files[0].starts and report.allowed == []
+
+
 @pytest.mark.parametrize("name", ["nowhere.properties", "."])
 def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     """It is named with the system's reason."""
