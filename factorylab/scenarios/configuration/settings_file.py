@@ -163,10 +163,10 @@ def _problems(entries: list[Entry], role: Role, definitions: Definitions) -> lis
             found.append(Problem(entry.line, _twice(entry, former)))
         lines[entry.name] = entry
         found += _problem_of(entry, definitions)
-        if entry.standing == "used" and not REFERENCE.search(entry.value):
-            found += _wrong_value(entry, role, definitions)
-    used = {e.key: e.value for e in lines.values() if e.standing == "used" and not REFERENCE.search(e.value)}
-    return found + [Problem(None, text, stops=True) for text in definitions.refuses(role, used)]
+    counts = [e for e in lines.values() if e.standing == "used" and not REFERENCE.search(e.value)]
+    found += [problem for entry in counts for problem in _wrong_value(entry, role, definitions)]
+    refused = definitions.refuses(role, {entry.key: entry.value for entry in counts})
+    return sorted(found, key=lambda one: one.line or 0) + [Problem(None, text, stops=True) for text in refused]
 
 
 def _twice(entry: Entry, former: Entry) -> str:

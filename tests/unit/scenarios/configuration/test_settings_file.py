@@ -50,6 +50,13 @@ def test_a_mixed_file_of_librdkafka_does_not_start(tmp_path: Path) -> None:
     assert not other.files[0].starts and other.allowed == []
 
 
+def test_of_a_key_that_is_there_twice_the_last_value_counts(tmp_path: Path) -> None:
+    """The former one, wrong as it may be, stops nothing and decides nothing."""
+    file = report_of(tmp_path, ("producer", "acks=never\nkey.serializer=x\nacks=all\n"))
+    assert file.files[0].starts and file.files[0].problems == ["line 3: acks is on line 1 already: the last one counts"]
+    assert not file.harms_records
+
+
 def test_librdkafka_is_asked_itself(tmp_path: Path) -> None:
     """Settings that it refuses together are refused in its own words."""
     report = report_of(tmp_path, ("producer", "socket.timeout.ms=1000\nenable.idempotence=true\nacks=1\n"))
