@@ -22,6 +22,10 @@ DRAIN_S = 150.0
 """A dead member keeps its partitions until its session, which may be 45 s, is over."""
 
 
+COMMITS_SEEN, STEADY_MAX_S = 5, 60.0
+"""The lag that is told by commits rises between two of them: a steady state has so many, and must end some day."""
+
+
 class Plan(NamedTuple):
     """`scenario` None: it cannot be shown, and `why_not` says why. `left_out`: settings that were not carried over."""
 
@@ -64,6 +68,24 @@ def _with(control: Scenario, side: Side, settings: dict[str, str]) -> Scenario:
             "name": "check",
             "variant": f"{control.variant} {side.file.path.stem}"[:60],
             "clients": Clients.model_validate(clients | {role: settings}),
-            "schedule": control.schedule.model_copy(update={"drain_s": DRAIN_S}),
+            "schedule": control.schedule.model_copy(
+                update={"drain_s": DRAIN_S, "steady_s": max(control.schedule.steady_s, _steady_s(side))}
+            ),
         }
     )
+
+
+def _steady_s(side: Side) -> float:
+    """How long the steady state must be to be seen by the commits of this client.
+
+    Raises:
+        ValueError: it commits too seldom for that.
+    """
+    if side.file.role != "consumer" or not side.get("enable.auto.commit").true:
+        return 0
+    every = side.get("auto.commit.interval.ms")
+    needed_s = COMMITS_SEEN * every.number / 1000
+    if needed_s > STEADY_MAX_S:
+        most_ms = STEADY_MAX_S / COMMITS_SEEN * 1000
+        raise ValueError(f"{every.name}={every.text}: a control sees commits that are {most_ms:.0f} ms apart at most")
+    return needed_s
