@@ -79,11 +79,11 @@ def _proved(report: Report, read: list[SettingsFile], *, as_json: bool) -> list[
     from factorylab.scenarios.configuration.effective import Side
     from factorylab.scenarios.configuration.proof import plan
 
-    sides = {str(one.path): Side(one) for one in read}
+    sides = {(str(one.path), one.role): Side(one) for one in read}
     if not as_json:
         typer.secho("\non a real cluster, with your settings", bold=True)
     proofs = []
-    for proof in prove([plan(one, sides[one.file]) for one in report.allowed if one.kind != "stall"], say):
+    for proof in prove([plan(one, sides[one.file, one.role]) for one in report.allowed if one.kind != "stall"], say):
         proofs.append(proof)
         if not as_json:
             _show_proof(proof)

@@ -95,6 +95,7 @@ def _finding(
         rule=rule.name,
         kind=rule.kind,
         file=side.name,
+        role=rule.role,
         settings=[InForce(one.name, one.text, one.source) for one in values],
         failure=rule.failure,
         why=rule.why,

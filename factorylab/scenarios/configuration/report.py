@@ -56,6 +56,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     kind: Kind
     file: str
+    role: Role
     settings: list[InForce]
     failure: str
     why: str

@@ -103,6 +103,20 @@ def test_prove_tells_what_came_of_each_finding(call: Call, monkeypatch: pytest.M
     assert (proof["control"], proof["outcome"], proof["left_out"]) == ("P4", "inconclusive", ["buffer.memory"])
 
 
+def test_a_file_for_both_roles_is_proved_role_by_role(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file given as a producer's and a consumer's: each finding is run with the settings of its own role."""
+    titles: list[str] = []
+
+    def carry_out(wanted: list[Scenario], _: object) -> Iterator[LabError]:
+        titles.extend(one.title for one in wanted)
+        return iter([StartFailed("no broker today")] * len(wanted))
+
+    monkeypatch.setattr(proving, "carry_out", carry_out)
+    shared = path_of("python_consumer")
+    call("check", "--producer", shared, "--consumer", shared, "--prove")
+    assert titles == [f"check {name} python_consumer" for name in ("P9", "P5", "P6", "P11")]
+
+
 def test_no_output_has_a_secret(call: Call) -> None:
     """No password, token or line of a key is printed of the sets that have one (each says "fake"): neither as text, in
     a report or a refusal, nor as JSON."""
