@@ -43,7 +43,7 @@ def read_all(named: Iterable[Named], client: Client | None, known: Mapping[Clien
     Raises:
         UsageError: a file cannot be read, or whose it is cannot be told.
     """
-    return [_complete(read(one.path, one.role, client, known)) for one in named]
+    return [_complete(file) for one in named for file in read(one.path, one.role, client, known)]
 
 
 def asked(files: list[SettingsFile]) -> Report:

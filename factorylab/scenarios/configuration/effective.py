@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE
+from factorylab.scenarios.configuration import spring_boot
+from factorylab.scenarios.configuration.entries import REFERENCE
 from factorylab.scenarios.configuration.keys import Role, kafka
-from factorylab.scenarios.configuration.settings_file import REFERENCE, SettingsFile
+from factorylab.scenarios.configuration.settings_file import SettingsFile
 
 MOST_IN_FLIGHT = 5
 """Requests on their way that an idempotent producer may have: a broker remembers so many batches of each producer
@@ -81,6 +83,8 @@ class Side:
             return Value(name, str(MOST_IN_FLIGHT), "set by enable.idempotence") if idempotent else None
         if name == "delivery.timeout.ms" and self.java:
             return self._long_enough(name)
+        if name == "enable.auto.commit" and self.file.framework == spring_boot.NAME:
+            return Value(name, "false", "switched off by Spring's listener containers since 2.3")
         if name == "enable.auto.commit" and self.java and not self.given("group.id"):
             return Value(name, "false", "switched off: there is no group.id")
         return None

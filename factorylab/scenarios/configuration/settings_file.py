@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from javaproperties import InvalidUEscapeError, loads
 
@@ -14,20 +12,17 @@ from factorylab.core import secret
 from factorylab.core.errors import UsageError
 from factorylab.core.secret_text import is_secret
 from factorylab.core.sources import Property, entries_of
-from factorylab.scenarios.client_settings import SPELLINGS
-from factorylab.scenarios.configuration.key_names import nearest, shown
+from factorylab.scenarios.configuration import spring_boot
+from factorylab.scenarios.configuration.entries import REFERENCE, Entry, entry_of
+from factorylab.scenarios.configuration.key_names import shown
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
-from factorylab.scenarios.configuration.not_needed import (
-    OF_OLDER,
-    OF_OLDER_BROKERS,
-    of_another_library,
-    why_not_needed,
+from factorylab.scenarios.configuration.whose_file import (
+    OF_A_BROKER,
+    client_of,
+    refuse_framework,
+    role_of,
+    spring_roles,
 )
-from factorylab.scenarios.configuration.whose_file import OF_A_BROKER, client_of, refuse_framework, role_of
-
-Standing = Literal["used", "not needed", "another role's", "another client's", "an older version's", "unknown"]
-REFERENCE = re.compile(r"\$\{[^}]*\}")
-"""A value that stands elsewhere: `${env:ACKS}`."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +35,8 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One setting of a file. `name` is its one spelling, `why` what its standing means, in words."""
-
-    key: str
-    name: str
-    value: str
-    line: int
-    standing: Standing
-    why: str = ""
-
-
-@dataclass(frozen=True)
 class SettingsFile:
-    """`told_by`: what decided whose it is, in words."""
+    """`told_by`: what decided whose it is, in words. `framework`: what makes the client from it, if that is known."""
 
     path: Path
     definitions: Definitions
@@ -61,6 +44,7 @@ class SettingsFile:
     told_by: str
     entries: list[Entry]
     problems: list[Problem] = field(default_factory=list)
+    framework: str = ""
 
     @property
     def given(self) -> dict[str, Entry]:
@@ -73,8 +57,11 @@ class SettingsFile:
         return not any(problem.stops for problem in self.problems)
 
 
-def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Client, Definitions]) -> SettingsFile:
-    """The file; `role` and `client` as the caller says, None where the keys are to tell.
+def read(
+    path: Path, role: Role | None, client: Client | None, known: Mapping[Client, Definitions]
+) -> list[SettingsFile]:
+    """The file; `role` and `client` as the caller says, None where the keys are to tell. Spring Boot's may be of a
+    producer and a consumer: it is as many files as it has roles.
 
     Raises:
         UsageError: it cannot be read, or whose it is cannot be told; the message says how to say it.
@@ -82,8 +69,11 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
     text, encoding = _text(path)
     properties, unread = entries_of(text, path)
     secret.remember({one.key: one.value for one in properties})
-    names = [one.key for one in properties]
-    java = known["java"]
+    java, names = known["java"], [one.key for one in properties]
+    problems = [Problem(None, words.removeprefix(f"{path}, "), stops=_breaks_off(text)) for words in unread]
+    if spring_boot.is_one(properties) and role != "broker":
+        roles = spring_roles(path, role, spring_boot.clients(properties))
+        return [_understood(_of_spring(path, its, properties, problems, known)) for its in roles]
     if role == "broker" or (role is None and OF_A_BROKER & set(names)):
         told = "by the command line" if role else f"by {min(OF_A_BROKER & set(names))}"
         definitions, role = java, "broker"
@@ -93,9 +83,25 @@ def read(path: Path, role: Role | None, client: Client | None, known: Mapping[Cl
         role, told_role = role_of(path, names, role, definitions)
         told = f"{told_client}; {told_role}"
     told += encoding
-    entries = [_entry(one, role, definitions, known) for one in properties]
-    problems = [Problem(None, words.removeprefix(f"{path}, "), stops=_breaks_off(text)) for words in unread]
-    return SettingsFile(path, definitions, role, told, entries, problems + _problems(entries, role, definitions))
+    entries = [entry_of(one, role, definitions, known) for one in properties]
+    return [_understood(SettingsFile(path, definitions, role, told, entries, problems))]
+
+
+def _understood(file: SettingsFile) -> SettingsFile:
+    """With all that is wrong with its keys and values."""
+    file.problems.extend(_problems(file.entries, file.role, file.definitions))
+    return file
+
+
+def _of_spring(
+    path: Path, role: Role, properties: list[Property], problems: list[Problem], known: Mapping[Client, Definitions]
+) -> SettingsFile:
+    """One client of a file of Spring Boot."""
+    java, why = known["java"], "is of the application or of Spring itself, which is not looked at"
+    entries = [entry_of(one, role, java, known) for one in spring_boot.clients(properties)[role]]
+    entries += [Entry(o.key, o.key, o.value, o.line, "not needed", why) for o in spring_boot.others(properties)]
+    told = f"java by spring.kafka; {role} by spring.kafka.{role}"
+    return SettingsFile(path, java, role, told, entries, [*problems], spring_boot.NAME)
 
 
 def _breaks_off(text: str) -> bool:
@@ -116,42 +122,6 @@ def _text(path: Path) -> tuple[str, str]:
         return data.decode("iso-8859-1"), "; read as ISO-8859-1"
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def _entry(one: Property, role: Role, definitions: Definitions, known: Mapping[Client, Definitions]) -> Entry:
-    name = SPELLINGS.get(one.key, one.key) if definitions.client == "librdkafka" else one.key
-    standing, why = _standing(one.key, role, definitions, known)
-    return Entry(one.key, name, one.value, one.line, standing, why)
-
-
-def _standing(
-    key: str, role: Role, definitions: Definitions, known: Mapping[Client, Definitions]
-) -> tuple[Standing, str]:
-    here, elsewhere = key in definitions.keys(role), role != "broker" and key in definitions.names
-    why = why_not_needed(key, of_broker=role == "broker")
-    if (here or elsewhere) and why:
-        return "not needed", why
-    if here:
-        return "used", ""
-    if elsewhere:
-        return "another role's", f"is no setting of a {role}, which ignores it with a warning"
-    return _unknown(key, role, definitions, known)
-
-
-def _unknown(
-    key: str, role: Role, definitions: Definitions, known: Mapping[Client, Definitions]
-) -> tuple[Standing, str]:
-    """What this program does not define."""
-    java = definitions.client == "java"
-    if of_another_library(key):
-        return "not needed", "belongs to another library, which is not looked at"
-    older = OF_OLDER_BROKERS if role == "broker" else OF_OLDER
-    if java and key in older:
-        return "an older version's", f"is no setting of Kafka {definitions.version} any more (now {older[key]})"
-    other = known["librdkafka" if java else "java"]
-    if role != "broker" and key in other.names:
-        return "another client's", f"is a setting of {other.client} alone"
-    return "unknown", nearest(key, definitions.keys(role))
 
 
 def _problems(entries: list[Entry], role: Role, definitions: Definitions) -> list[Problem]:

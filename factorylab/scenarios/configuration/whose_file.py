@@ -86,6 +86,19 @@ def role_of(path: Path, names: list[str], role: Role | None, definitions: Defini
     )
 
 
+def spring_roles(path: Path, role: Role | None, found: Iterable[Role]) -> list[Role]:
+    """The roles of a file of Spring Boot that are asked for: the one that is said, else all that it has.
+
+    Raises:
+        UsageError: there is none.
+    """
+    roles = [one for one in found if role in {None, one}]
+    if not roles:
+        wanted = f"spring.kafka.{role}" if role else "spring.kafka.producer or spring.kafka.consumer"
+        raise UsageError(f"{path} has no setting of {wanted}, so that there is no client to check")
+    return roles
+
+
 def _slips(names: Iterable[str], definitions: Definitions) -> str:
     """Names that nobody knows, which may be why a file tells nothing."""
     unknown = [n for n in names if n not in definitions.names and not of_another_library(n)]

@@ -16,9 +16,10 @@ from factorylab.cluster.local import jars
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import DownloadError, UsageError
 from factorylab.scenarios.configuration.effective import Side
+from factorylab.scenarios.configuration.entries import REFERENCE
 from factorylab.scenarios.configuration.keys import Role, kafka
 from factorylab.scenarios.configuration.refusals import refused
-from factorylab.scenarios.configuration.settings_file import REFERENCE, SettingsFile, read
+from factorylab.scenarios.configuration.settings_file import SettingsFile, read
 from tests.support.places import ROOT
 from tests.support.property_files import SETS, known
 
@@ -72,17 +73,17 @@ def edges(folder: Path) -> Iterator[SettingsFile]:
     for number, (role, settings) in enumerate(ALMOST):
         path = folder / f"{number}.properties"
         path.write_text(javaproperties.dumps(settings, timestamp=None), encoding="utf-8")
-        yield read(path, role, "java", known())
+        yield from read(path, role, "java", known())
 
 
 def sets() -> Iterator[SettingsFile]:
     """All sets that are of a Java client, but one whose values stand elsewhere: nobody fills them in here."""
     for path in sorted(SETS.glob("*.properties")):
         with suppress(UsageError):
-            file = read(path, None, None, known())
-            elsewhere = any(REFERENCE.search(entry.value) for entry in file.entries)
-            if file.definitions is kafka() and file.role != "broker" and not elsewhere:
-                yield file
+            for file in read(path, None, None, known()):
+                elsewhere = any(REFERENCE.search(entry.value) for entry in file.entries)
+                if file.definitions is kafka() and file.role != "broker" and not elsewhere:
+                    yield file
 
 
 def test_a_file_starts_where_the_constructor_takes_it(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from tests.support.histories import healthy, scenario
 
 BAD = "the run's own evidence was bad: work_agrees, two_owners"
 FINDING = Finding(
-    rule="acks_of_the_leader_alone", kind="loss", role="producer", file="mine.properties", settings=[], failure="", why="",
-    prevention="", source="", shown_by=[],
+    rule="acks_of_the_leader_alone", kind="loss", role="producer", file="mine.properties", settings=[], failure="",
+    why="", prevention="", source="", shown_by=[],
 )  # fmt: skip
 
 

@@ -98,8 +98,9 @@ REFUSED = {
     "mirrormaker": "clusters is a setting of MirrorMaker",
     "mixed": r"Java's client alone \(buffer\.memory, max\.block\.ms\) and of librdkafka alone \(message\.timeout\.ms,",
     "quarkus": r"kafka\.bootstrap\.servers is a setting of Quarkus",
-    "spring_boot": r"spring\.application\.name is a setting of Spring Boot",
 }
+
+SPRING = "spring_boot"
 
 
 @pytest.mark.parametrize("name", READ)
@@ -120,10 +121,21 @@ def test_whose_a_set_is_may_not_be_told(name: str) -> None:
         report_of_set(name)
 
 
+def test_a_file_of_spring_boot_has_a_producer_and_a_consumer() -> None:
+    """Both are read by the clients' names, with what Spring itself sets: no automatic commit."""
+    report = report_of_set(SPRING)
+    assert [(file.role, file.problems, file.starts) for file in report.files] == [
+        ("producer", [], True), ("consumer", [], True),
+    ]  # fmt: skip
+    assert {one.rule for one in report.allowed if one.kind in RECORDS} == {*WEAK, "begins_at_the_end"}
+    (by_program,) = (one for one in report.depends if one.rule == "committed_by_program")
+    assert "Spring's listener containers" in by_program.settings[0].source
+
+
 def test_every_set_is_tried() -> None:
     """No file lies there unread, and there are at least twenty."""
     there = {path.stem for path in SETS.glob("*.properties")}
-    assert there == {*READ, *REFUSED} and len(there) >= 20
+    assert there == {*READ, *REFUSED, SPRING} and len(there) >= 20
 
 
 def test_one_transaction_makes_a_reader_dirty() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from factorylab.core.errors import UsageError
-from factorylab.scenarios.configuration.checking import Named, check
+from factorylab.scenarios.configuration.checking import Named, check, read_all
 from factorylab.scenarios.configuration.keys import Key, kafka
 from factorylab.scenarios.configuration.report import Report
 from tests.support.property_files import SETS, known, report_of
@@ -82,6 +82,44 @@ def test_an_escape_that_means_nothing_ends_the_reading(tmp_path: Path) -> None:
     report = report_of(tmp_path, ("producer", "key.serializer=x\nssl.truststore.location=C:\\users\\x\nacks=0\n"))
     assert "write \\\\ for a backslash" in report.files[0].problems[0]
     assert not report.files[0].starts and report.allowed == []
+
+
+SPRING = """
+spring.kafka.properties.max.block.ms=500
+spring.kafka.producer.batchSize=32KB
+spring.kafka.producer.buffer-memory=64MB
+spring.kafka.producer.transaction-id-prefix=tx-
+spring.kafka.producer.properties.linger.ms=20
+spring.kafka.producer.security.protocol=SSL
+spring.kafka.producer.ack=1
+spring.kafka.consumer.auto-commit-interval=2s
+spring.kafka.consumer.fetch-max-wait=soon
+server.port=80
+"""
+
+
+def test_spring_boots_names_and_units_are_the_clients(tmp_path: Path) -> None:
+    """Dashes and camel case, durations and sizes; a name that is none of the client's is named with the nearest."""
+    path = tmp_path / "application.properties"
+    path.write_text(SPRING)
+    producer, consumer = (file for file in read_all([Named(path)], None, known()))
+    assert {name: entry.value for name, entry in producer.given.items()} == {
+        "max.block.ms": "500", "batch.size": "32768", "buffer.memory": "67108864", "transactional.id": "tx-",
+        "linger.ms": "20",
+    }  # fmt: skip
+    assert consumer.given["auto.commit.interval.ms"].value == "2000"
+    assert "did you mean acks?" in producer.problems[0].text and len(producer.problems) == 1
+    assert consumer.problems[0].text.startswith("fetch.max.wait.ms=soon: must be a whole number")
+    (alone,) = read_all([Named(path, "producer")], None, known())
+    assert alone.role == "producer"
+
+
+def test_a_file_of_spring_boot_without_a_client_is_refused(tmp_path: Path) -> None:
+    """There is no producer or consumer to check, or not the one that was asked for."""
+    path = tmp_path / "application.properties"
+    path.write_text("spring.kafka.bootstrap-servers=k:9092\nspring.kafka.producer.acks=1\n")
+    with pytest.raises(UsageError, match=r"has no setting of spring\.kafka\.consumer"):
+        read_all([Named(path, "consumer")], None, known())
 
 
 @pytest.mark.parametrize("name", ["nowhere.properties", "."])
