@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from factorylab.core.errors import UsageError
-from factorylab.scenarios.configuration import broker_rules, consumer_rules, producer_rules
+from factorylab.scenarios.configuration import broker_rules, consumer_rules, group_rules, producer_rules
 from factorylab.scenarios.configuration.effective import NotGiven, Side, Together, Value
 from factorylab.scenarios.configuration.key_names import shown
 from factorylab.scenarios.configuration.keys import Client, Definitions, Role
@@ -18,7 +18,12 @@ from factorylab.scenarios.configuration.settings_file import SettingsFile, read
 from factorylab.scenarios.configuration.stall_times import Stall
 from factorylab.scenarios.controls import CONTROLS
 
-RULES: tuple[Rule, ...] = (*producer_rules.RULES, *consumer_rules.RULES, *broker_rules.RULES)
+RULES: tuple[Rule, ...] = (
+    *producer_rules.RULES,
+    *consumer_rules.RULES,
+    *group_rules.RULES,
+    *broker_rules.RULES,
+)
 
 
 class Named(NamedTuple):
@@ -125,6 +130,11 @@ def _assumed(files: list[SettingsFile], around: Together) -> list[str]:
             f"Java clients of version {java[0].definitions.version}: what no file says has its defaults. Before 3.0 a "
             "producer had acks=1 and no idempotence, before 4.0 linger.ms=0"
         )
+    told += [
+        f"{one.name} has no group.id: its program assigns partitions itself and commits nothing"
+        for one in around.consumers
+        if not group_rules.member(one)
+    ]
     if around.producers or around.consumers:
         told.append(
             "predictions are for three brokers with little load, which are controllers as well unless process.roles "

@@ -162,6 +162,13 @@ def test_idempotence_is_switched_off_without_a_word(tmp_path: Path) -> None:
     assert "switched off, without a word, by acks=1" in {one.source for one in found.settings}
 
 
+def test_a_consumer_without_a_group_is_said_to_be_in_none(tmp_path: Path) -> None:
+    """What a group's member may suffer is not asked of it, and that is among the assumptions."""
+    alone = report_of(tmp_path, ("consumer", "key.deserializer=x\n"))
+    assert any("has no group.id" in line for line in alone.assumed)
+    assert not any("has no group.id" in line for line in report_of(tmp_path, *reads()).assumed)
+
+
 def test_defaults_of_the_two_clients_differ(tmp_path: Path) -> None:
     """With nothing set librdkafka's producer doubles and reorders, and Java's does neither."""
     ours, theirs = (told(report_of(tmp_path, *writes(java=java)))[0] for java in (True, False))
