@@ -22,7 +22,7 @@ DRAIN_S = 150.0
 """A dead member keeps its partitions until its session, which may be 45 s, is over."""
 
 
-COMMITS_SEEN, STEADY_MAX_S = 5, 60.0
+COMMITS_SEEN, STEADY_MAX_S = 8, 60.0
 """The lag that is told by commits rises between two of them: a steady state has so many, and must end some day."""
 
 

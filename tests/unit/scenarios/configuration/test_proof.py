@@ -47,7 +47,7 @@ def test_a_consumers_settings_are_carried_over(tmp_path: Path) -> None:
         clients.consumer["enable.auto.offset.store"] == "true" and clients.consumer["auto.offset.reset"] == "earliest"
     )
     assert clients.consumer["auto.commit.interval.ms"] == "5000"
-    assert one.scenario.schedule.steady_s == 25  # by commits 5 s apart a lag of less time seems to rise
+    assert one.scenario.schedule.steady_s == 40  # by commits 5 s apart a lag of less time seems to rise
     assert one.left_out == ("auto.offset.reset (P11 asks for it)",) or "auto.offset.reset" in one.left_out[0]
 
 
@@ -63,7 +63,7 @@ def test_a_new_group_begins_as_the_file_says(tmp_path: Path) -> None:
         ("consumer", "key.deserializer=x\ngroup.id=g\n", "committed_late", "Java's client commits in poll()"),
         ("consumer", MEMBER + "group.instance.id=a\n", "committed_late", "the controls' members are not static"),
         ("consumer", MEMBER.replace("30000", "3000"), "committed_late", "session_timeout_s"),
-        ("consumer", MEMBER + "auto.commit.interval.ms=12001\n", "committed_late", "12000 ms apart at most"),
+        ("consumer", MEMBER + "auto.commit.interval.ms=7501\n", "committed_late", "7500 ms apart at most"),
         ("producer", "retries=0\nkey.serializer=x\n", "never_sent_again", "no control shows it"),
         ("broker", "node.id=1\nunclean.leader.election.enable=true\n", "unclean_election", "no control shows it"),
     ],
