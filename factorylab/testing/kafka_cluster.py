@@ -1,0 +1,214 @@
+"""The lab as a test sees it: three brokers and PostgreSQL, which it breaks for the length of a `with`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+from factorylab.cluster import control, ready
+from factorylab.cluster.admin import Admin
+from factorylab.cluster.backends import bring_up
+from factorylab.cluster.base import Progress
+from factorylab.cluster.driver import Driver, quiet
+from factorylab.cluster.faults.inject import LANDS_WITHIN_S, Timeline
+from factorylab.cluster.faults.targets import Roles
+from factorylab.cluster.settings import Settings
+from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.vocabulary import AwayFrom, Direction
+from factorylab.core.waiting import wait_until
+from factorylab.history.tables import FaultStep
+from factorylab.scenarios.model import Fault, Topology
+from factorylab.testing.read_back import require_topic
+from factorylab.testing.targets import aim_at
+
+IN_SYNC_WITHIN_S = 60.0  # a frozen broker comes back within its session of 9 s, and copies what it has missed
+DROPPED_WITHIN_S = 20.0
+ISOLATED = "factorylab_isolated"  # the setting of pytest
+
+
+class Topic(str):
+    """The name of a topic, and where it is."""
+
+    __slots__ = ("bootstrap",)
+    bootstrap: str
+
+    @classmethod
+    def at(cls, bootstrap: str, name: str) -> Topic:
+        topic = cls(name)
+        topic.bootstrap = bootstrap
+        return topic
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A fault that holds: on which nodes, and what proves it."""
+
+    nodes: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+class KafkaCluster:
+    """A running lab, for one thread. Its ports stay the same, whatever is killed and started again.
+
+    Each fault is a context: it is injected and its evidence awaited, the body runs, then it is undone, whatever the
+    body raised, and every replica is in sync again. A target is one of `factorylab.testing.targets.TARGETS`.
+    """
+
+    def __init__(self, cluster: Driver, not_isolated: str = "") -> None:
+        """`not_isolated`: why this machine cannot cut nodes off though it was asked to."""
+        self._cluster, self._not_isolated = cluster, not_isolated
+        self._admin = Admin(cluster.endpoints.bootstrap)
+        self._numbers, self._held = count(), 0
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port,host:port,host:port in the order of broker ids."""
+        return self._cluster.endpoints.bootstrap
+
+    @property
+    def database_url(self) -> str:
+        """Of the lab's own database. It carries the password."""
+        return self._cluster.endpoints.database_url
+
+    @contextmanager
+    def kill(self, target: str) -> Iterator[Landed]:
+        """SIGKILL; started again after the body.
+
+        Raises:
+            UsageError: the target is none, or there is no such topic, partition or group.
+            LabError: nobody plays it now, the fault did not land, or it could not be undone.
+        """
+        with self._fault(target, kind="kill") as landed:
+            yield landed
+
+    @contextmanager
+    def pause(self, target: str) -> Iterator[Landed]:
+        """SIGSTOP: it answers nobody, and its connections stay open; goes on after the body. Raises as `kill` does."""
+        with self._fault(target, kind="pause") as landed:
+            yield landed
+
+    @contextmanager
+    def restart(self, target: str) -> Iterator[Landed]:
+        """Killed and started again at once: the body runs while it comes back. Raises as `kill` does."""
+        with self._fault(target, kind="restart") as landed:
+            yield landed
+
+    @contextmanager
+    def partition(
+        self, target: str, away_from: AwayFrom = "brokers", direction: Direction = "both"
+    ) -> Iterator[Landed]:
+        """Packets between the target and the brokers, or everybody, are dropped, both ways or those that go "in" or
+        "out". Raises as `kill` does; the test is skipped where this machine cannot do it."""
+        if "partition" not in self._cluster.can:
+            self._refuse_partition()
+        with self._fault(target, kind="partition", away_from=away_from, direction=direction) as landed:
+            yield landed
+
+    def _refuse_partition(self) -> None:
+        if self._not_isolated:
+            import pytest
+
+            pytest.skip(self._not_isolated)
+        raise UsageError(
+            "the brokers of this lab share one network, so none can be cut off: set "
+            f"{ISOLATED} = true in pytest's configuration, and end a lab that is up with 'factorylab down'"
+        )
+
+    @contextmanager
+    def topic(self, name: str, topology: Topology) -> Iterator[Topic]:
+        """A new topic, all of whose replicas are in sync; dropped after the body.
+
+        Raises:
+            UsageError: there is one of that name.
+        """
+        if name in self._admin.topics():
+            raise UsageError(f"there is a topic {name!r} in this lab already: take another name")
+        try:
+            self._admin.create_topics([name], topology)
+            self._admin.wait_full_isr(name, IN_SYNC_WITHIN_S)
+            yield Topic.at(self.bootstrap, name)
+        finally:
+            self._admin.delete_topics([name])
+            wait_until(
+                lambda: name not in self._admin.topics(),
+                what=f"the topic {name} to be gone",
+                timeout_s=DROPPED_WITHIN_S,
+                every_s=0.05,
+            )
+
+    @contextmanager
+    def _fault(self, target: str, **what: str) -> Iterator[Landed]:
+        aim = aim_at(target)
+        self._require(aim.topic, aim.partition, aim.group)
+        fault = Fault.model_validate({"target": aim.target, "hold_s": LANDS_WITHIN_S, **what})
+        steps: list[FaultStep] = []
+        timeline = Timeline(self._cluster, Roles(self._admin, aim.topic, aim.group), steps.append, lambda _: None)
+        number, interrupted = next(self._numbers), False
+        self._held += 1
+        try:
+            timeline.inject(number, fault)
+            yield _landed(target, steps)
+        except (KeyboardInterrupt, SystemExit):  # the session ends: nobody waits for the replicas
+            interrupted = True
+            raise
+        finally:
+            self._held -= 1
+            timeline.heal(number, fault)
+            _raise_if_torn(target, steps)
+            if not (interrupted or self._held):
+                self._wait_whole()
+
+    def _require(self, topic: str, partition: int, group: str) -> None:
+        if topic:
+            require_topic(self._admin, topic)
+            known = [view.partition for view in self._admin.partitions(topic)]
+            if partition not in known:
+                raise UsageError(f"{topic} has no partition {partition}: take one of 0 to {max(known)}")
+        if group and self._admin.group(group).state == "Dead":
+            raise UsageError(f"there is no consumer group {group!r} now: its first member makes it")
+
+    def _wait_whole(self) -> None:
+        """Until everything answers and every replica is in sync."""
+        ready.wait_ready(self._cluster.home, self._cluster.endpoints, IN_SYNC_WITHIN_S)
+        for topic in sorted(self._admin.topics()):
+            self._admin.wait_full_isr(topic, IN_SYNC_WITHIN_S)
+
+    def close(self) -> None:
+        """Give up the connections, then the lab: it is stopped, unless it was up before."""
+        self._admin.close()
+        self._cluster.close()
+
+
+def _landed(target: str, steps: Sequence[FaultStep]) -> Landed:
+    """What holds now. Raises LabError where a node was not hit, or nobody saw it."""
+    if missed := [step for step in steps if step.step in {"skipped", "no_evidence"}]:
+        raise LabError(f"the {missed[0].kind} of {target} did not land: {missed[0].evidence}")
+    proven = [step for step in steps if step.step == "evidence"]
+    return Landed(tuple(step.node for step in proven), tuple(step.evidence for step in proven))
+
+
+def _raise_if_torn(target: str, steps: Sequence[FaultStep]) -> None:
+    """Raises LabError where the network was not seen to be whole again after a fault that had landed."""
+    healing = next((at for at, step in enumerate(steps) if step.step == "healing"), len(steps))
+    if torn := [step for step in steps[healing:] if step.step == "no_evidence"]:
+        raise LabError(f"the {torn[0].kind} of {target} is not healed: {torn[0].evidence}")
+
+
+def opened(settings: Settings, isolated: bool, progress: Progress = quiet) -> KafkaCluster:
+    """The lab of `settings.home`, started, or taken as it is where it is up. `isolated`: it can cut its brokers off,
+    where this machine can do that. The backend `auto` is local here: it is up in seconds.
+
+    Raises:
+        LabBusy: another process uses it.
+        EnvironmentUnfit: this machine cannot run it, with the way out.
+    """
+    if settings.backend == "auto" and not control.living_state(settings.home):
+        settings = settings.model_copy(update={"backend": "local"})
+    if not isolated:
+        return KafkaCluster(bring_up(settings, progress=progress))
+    try:
+        return KafkaCluster(bring_up(settings, isolated=True, progress=progress))
+    except EnvironmentUnfit as error:  # where that was not the reason, it is raised again
+        return KafkaCluster(bring_up(settings, progress=progress), str(error))

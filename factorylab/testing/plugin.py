@@ -1,0 +1,107 @@
+"""The pytest plugin: `kafka_cluster`, `postgres` and `topic`.
+
+pytest imports this module at each start, in projects that use none of it as well: nothing is imported here that takes
+time, and no hook looks at tests.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from factorylab.core.errors import LabError, UsageError
+
+if TYPE_CHECKING:
+    from factorylab.cluster.base import Progress
+    from factorylab.scenarios.model import Topology
+    from factorylab.testing.database import DatabaseUrl
+    from factorylab.testing.kafka_cluster import KafkaCluster, Topic
+
+MARK = "kafka_topic"
+PARTITIONS, PROFILE, ISOLATED = "factorylab_partitions", "factorylab_profile", "factorylab_isolated"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(PARTITIONS, "partitions of the topics that the fixture 'topic' makes", default="3")
+    parser.addini(PROFILE, "safe: 3 replicas, min ISR 2; factory: 2 replicas, min ISR 1", default="safe")
+    parser.addini(ISOLATED, "give each broker a network of its own, for kafka_cluster.partition()", "bool", False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    words = f"{MARK}(name=None, partitions=None, profile=None): what the fixture 'topic' makes for this test"
+    config.addinivalue_line("markers", words)
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(pytestconfig: pytest.Config) -> Iterator[KafkaCluster]:
+    """Three Kafka brokers and PostgreSQL, started once for the session, and how to break them.
+
+    Each process of pytest-xdist has a lab of its own, so that the faults of one test hit no other.
+    """
+    from factorylab.cluster.settings import load_settings
+    from factorylab.testing.kafka_cluster import opened
+
+    try:
+        settings = load_settings()
+        if worker := getattr(pytestconfig, "workerinput", {}).get("workerid"):
+            settings = settings.model_copy(update={"home": settings.home / worker})
+        cluster = opened(settings, pytestconfig.getini(ISOLATED), _progress(pytestconfig))
+    except LabError as error:
+        pytest.fail(str(error), pytrace=False)
+    with closing(cluster):
+        yield cluster
+
+
+@pytest.fixture
+def postgres(kafka_cluster: KafkaCluster) -> Iterator[DatabaseUrl]:
+    """The URL of an empty database of the test's own, on the lab's PostgreSQL; dropped after the test."""
+    from factorylab.testing.database import fresh_database
+
+    with fresh_database(kafka_cluster.database_url) as url:
+        yield url
+
+
+@pytest.fixture
+def topic(kafka_cluster: KafkaCluster, request: pytest.FixtureRequest) -> Iterator[Topic]:
+    """The name of a new topic of the test's own, all of whose replicas are in sync; dropped after the test."""
+    name, topology = _asked_for(request)
+    with kafka_cluster.topic(name, topology) as made:
+        yield made
+
+
+def _asked_for(request: pytest.FixtureRequest) -> tuple[str, Topology]:
+    """What the test's marker and pytest's configuration say. Raises UsageError where that cannot be."""
+    from pydantic import ValidationError
+
+    from factorylab.scenarios.model import Topology, explain
+
+    marker = request.node.get_closest_marker(MARK)
+    given = dict(marker.kwargs) if marker else {}
+    if marker and marker.args:
+        raise UsageError(f"the marker {MARK} takes names: {MARK}(name={marker.args[0]!r})")
+    own = re.sub(r"[^A-Za-z0-9._-]+", "-", request.node.name)[:80].strip("-")
+    name = given.pop("name", None) or f"{own}-{secrets.token_hex(3)}"
+    usual = {"partitions": request.config.getini(PARTITIONS), "profile": request.config.getini(PROFILE)}
+    try:
+        return name, Topology.model_validate({**usual, **given})
+    except ValidationError as error:
+        raise UsageError(f"the marker {MARK}, or {PARTITIONS} and {PROFILE}:\n{explain(error)}") from None
+
+
+def _progress(config: pytest.Config) -> Progress:
+    """Says in the terminal what a start takes its time for; a process of pytest-xdist has none."""
+    capture, terminal = (config.pluginmanager.getplugin(name) for name in ("capturemanager", "terminalreporter"))
+    said: list[str] = []
+
+    def say(what: str, _done: int, _total: int) -> None:
+        if terminal and capture and what not in said:
+            said.append(what)
+            with capture.global_and_fixture_disabled():
+                terminal.write_line(f"\nfactorylab: {what}")
+
+    return say
