@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from factorylab.cli.fault_commands import Suffix, require_topic
+from factorylab.cli.fault_commands import Suffix
 from factorylab.cli.runs_commands import AsJson, say
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
@@ -77,7 +77,7 @@ def _of_the_lab(run: str) -> DeadLetters:
         raise EnvironmentUnfit(f"no lab is up in {home}: 'factorylab up', or 'factorylab run … --keep'")
     endpoints, names = boot.known_endpoints(home), Names.of(run)
     with closing(Admin(endpoints.bootstrap)) as admin:
-        require_topic(admin.topics, names.dead_letters)
+        admin.require_topic(names.dead_letters)
     return DeadLetters(endpoints, names)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import closing
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from factorylab.cli.runs_commands import say
 from factorylab.cluster.settings import load_settings
-from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.names import Names
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.history.tables import FaultStep
@@ -133,7 +132,7 @@ def _play(what: tuple[str, Fault], run: str) -> None:
         SystemEvents(cluster.endpoints.database_url, names.schema) as events,
         closing(Admin(cluster.endpoints.bootstrap)) as admin,
     ):
-        require_topic(admin.topics, topic)
+        admin.require_topic(topic)
         steps: list[FaultStep] = []
 
         def write(step: FaultStep) -> None:
@@ -149,10 +148,3 @@ def _play(what: tuple[str, Fault], run: str) -> None:
         say("waiting until all replicas are in sync")
         admin.wait_full_isr(topic, FULL_ISR_S)
         say(f"healed: every replica of {topic} is in sync")
-
-
-def require_topic(topics: Callable[[], set[str]], topic: str) -> None:
-    """Raises UsageError where a lab has no such topic, naming those that it has."""
-    there = sorted(name for name in topics() if not name.startswith("__"))
-    if topic not in there:
-        raise UsageError(f"this lab has no topic {topic!r}; it has: {', '.join(there) or 'none'}")

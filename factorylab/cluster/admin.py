@@ -18,6 +18,7 @@ from kafka.errors import KafkaError, for_code
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
 from factorylab.cluster.views import GroupView, PartitionView
+from factorylab.core.errors import UsageError
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.model import Topology
 
@@ -72,6 +73,12 @@ class Admin:
     def topics(self) -> set[str]:
         """The names of all topics, inner ones included."""
         return self._ask("topics", lambda client: set(client.list_topics()))
+
+    def require_topic(self, topic: str) -> None:
+        """Raises UsageError where there is no such topic, naming those that there are."""
+        there = sorted(name for name in self.topics() if not name.startswith("__"))
+        if topic not in there:
+            raise UsageError(f"this lab has no topic {topic!r}; it has: {', '.join(there) or 'none'}")
 
     def create_topics(self, names: Iterable[str], topology: Topology) -> None:
         """Create topics with the profile's replication; those that are there already stay as they are."""

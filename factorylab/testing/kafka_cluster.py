@@ -20,7 +20,6 @@ from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.core.waiting import wait_until
 from factorylab.history.tables import FaultStep
 from factorylab.scenarios.model import Fault, Topology
-from factorylab.testing.read_back import require_topic
 from factorylab.testing.targets import aim_at
 
 IN_SYNC_WITHIN_S = 60.0  # a frozen broker comes back within its session of 9 s, and copies what it has missed
@@ -162,7 +161,7 @@ class KafkaCluster:
 
     def _require(self, topic: str, partition: int, group: str) -> None:
         if topic:
-            require_topic(self._admin, topic)
+            self._admin.require_topic(topic)
             known = [view.partition for view in self._admin.partitions(topic)]
             if partition not in known:
                 raise UsageError(f"{topic} has no partition {partition}: take one of 0 to {max(known)}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -43,9 +44,10 @@ def kafka_cluster(pytestconfig: pytest.Config) -> Iterator[KafkaCluster]:
 
     Each process of pytest-xdist has a lab of its own, so that the faults of one test hit no other.
     """
-    from factorylab.cluster.settings import load_settings
-    from factorylab.testing.kafka_cluster import opened
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of kafka-python's import; here they may be errors
+        from factorylab.cluster.settings import load_settings
+        from factorylab.testing.kafka_cluster import opened
     try:
         settings = load_settings()
         if worker := getattr(pytestconfig, "workerinput", {}).get("workerid"):

@@ -18,7 +18,7 @@ def read(bootstrap: str, topic: str, identify: Identify) -> tuple[list[LogRecord
         WaitTimeout: some of them cannot be read.
     """
     with closing(Admin(bootstrap)) as admin:
-        require_topic(admin, topic)
+        admin.require_topic(topic)
         partitions = [view.partition for view in admin.partitions(topic)]
         starts, ends = admin.ends(topic, partitions, start=True), admin.ends(topic, partitions)
     spans = {p: (starts[p], ends[p]) for p in partitions}
@@ -45,10 +45,3 @@ def committed(bootstrap: str, topic: str, group: str) -> dict[int, int]:
             "consumer is taken to have read everything"
         )
     return found
-
-
-def require_topic(admin: Admin, topic: str) -> None:
-    """Raises UsageError, with those that are there, where there is no such topic."""
-    there = sorted(name for name in admin.topics() if not name.startswith("__"))
-    if topic not in there:
-        raise UsageError(f"there is no topic {topic!r}; there are: {', '.join(there) or 'none'}")
