@@ -6,7 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -63,6 +64,15 @@ class LabOfTests:
         if self._lab is None:
             self._lab = LocalCluster.up(self._settings)
         return self._lab
+
+    @contextmanager
+    def lent(self) -> Iterator[Path]:
+        """The folder of the lab while it is up and free for the driver of another process."""
+        lab = self.up()
+        with lab.hold():
+            self.close()
+            yield lab.home
+            self._lab = LocalCluster.up(self._settings)
 
     def close(self) -> None:
         if self._lab is not None:
