@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -20,7 +20,7 @@ from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.core.waiting import wait_until
 from factorylab.history.tables import FaultStep
 from factorylab.scenarios.model import Fault, Topology
-from factorylab.testing.targets import aim_at
+from factorylab.testing.targets import Aim, aim_at
 
 IN_SYNC_WITHIN_S = 60.0  # a frozen broker comes back within its session of 9 s, and copies what it has missed
 DROPPED_WITHIN_S = 20.0
@@ -139,34 +139,26 @@ class KafkaCluster:
 
     @contextmanager
     def _fault(self, target: str, **what: str) -> Iterator[Landed]:
-        aim = aim_at(target)
-        self._require(aim.topic, aim.partition, aim.group)
+        aim, interrupted = aim_at(target), False
         fault = Fault.model_validate({"target": aim.target, "hold_s": LANDS_WITHIN_S, **what})
-        steps: list[FaultStep] = []
-        timeline = Timeline(self._cluster, Roles(self._admin, aim.topic, aim.group), steps.append, lambda _: None)
-        number, interrupted = next(self._numbers), False
-        self._held += 1
-        try:
-            timeline.inject(number, fault)
-            yield _landed(target, steps)
-        except (KeyboardInterrupt, SystemExit):  # the session ends: nobody waits for the replicas
-            interrupted = True
-            raise
-        finally:
-            self._held -= 1
-            timeline.heal(number, fault)
-            _raise_if_torn(target, steps)
-            if not (interrupted or self._held):
-                self._wait_whole()
-
-    def _require(self, topic: str, partition: int, group: str) -> None:
-        if topic:
-            self._admin.require_topic(topic)
-            known = [view.partition for view in self._admin.partitions(topic)]
-            if partition not in known:
-                raise UsageError(f"{topic} has no partition {partition}: take one of 0 to {max(known)}")
-        if group and self._admin.group(group).state == "Dead":
-            raise UsageError(f"there is no consumer group {group!r} now: its first member makes it")
+        number, steps = next(self._numbers), list[FaultStep]()
+        # a client of its own: one that knows all brokers waits for long for those that another fault has frozen
+        with closing(Admin(self.bootstrap)) as admin:
+            _require(admin, aim)
+            timeline = Timeline(self._cluster, Roles(admin, aim.topic, aim.group), steps.append, lambda _: None)
+            self._held += 1
+            try:
+                timeline.inject(number, fault)
+                yield _landed(target, steps)
+            except (KeyboardInterrupt, SystemExit):  # the session ends: nobody waits for the replicas
+                interrupted = True
+                raise
+            finally:
+                self._held -= 1
+                timeline.heal(number, fault)
+                _raise_if_torn(target, steps)
+                if not (interrupted or self._held):
+                    self._wait_whole()
 
     def _wait_whole(self) -> None:
         """Until everything answers and every replica is in sync."""
@@ -178,6 +170,17 @@ class KafkaCluster:
         """Give up the connections, then the lab: it is stopped, unless it was up before."""
         self._admin.close()
         self._cluster.close()
+
+
+def _require(admin: Admin, aim: Aim) -> None:
+    """Raises UsageError where there is no such topic, partition or group."""
+    if aim.topic:
+        admin.require_topic(aim.topic)
+        known = [view.partition for view in admin.partitions(aim.topic)]
+        if aim.partition not in known:
+            raise UsageError(f"{aim.topic} has no partition {aim.partition}: take one of 0 to {max(known)}")
+    if aim.group and admin.group(aim.group).state == "Dead":
+        raise UsageError(f"there is no consumer group {aim.group!r} now: its first member makes it")
 
 
 def _landed(target: str, steps: Sequence[FaultStep]) -> Landed:
