@@ -59,7 +59,7 @@ class KafkaCluster:
         """`not_isolated`: why this machine cannot cut nodes off though it was asked to."""
         self._cluster, self._not_isolated = cluster, not_isolated
         self._admin = Admin(cluster.endpoints.bootstrap)
-        self._numbers, self._held = count(), 0
+        self._numbers, self._held = count(), dict[int, Landed]()
 
     @property
     def bootstrap(self) -> str:
@@ -142,23 +142,28 @@ class KafkaCluster:
         aim, interrupted = aim_at(target), False
         fault = Fault.model_validate({"target": aim.target, "hold_s": LANDS_WITHIN_S, **what})
         number, steps = next(self._numbers), list[FaultStep]()
-        # a client of its own: one that knows all brokers waits for long for those that another fault has frozen
-        with closing(Admin(self.bootstrap)) as admin:
+        with closing(Admin(self._answering())) as admin:
             _require(admin, aim)
             timeline = Timeline(self._cluster, Roles(admin, aim.topic, aim.group), steps.append, lambda _: None)
-            self._held += 1
             try:
                 timeline.inject(number, fault)
-                yield _landed(target, steps)
+                self._held[number] = _landed(target, steps)
+                yield self._held[number]
             except (KeyboardInterrupt, SystemExit):  # the session ends: nobody waits for the replicas
                 interrupted = True
                 raise
             finally:
-                self._held -= 1
+                self._held.pop(number, None)
                 timeline.heal(number, fault)
                 _raise_if_torn(target, steps)
                 if not (interrupted or self._held):
                     self._wait_whole()
+
+    def _answering(self) -> str:
+        """The brokers that no fault holds, or all where each is held: a frozen one lets a question wait for 10 s."""
+        held = {node for landed in self._held.values() for node in landed.nodes}
+        brokers = self.bootstrap.split(",")
+        return ",".join([b for n, b in enumerate(brokers, 1) if f"broker-{n}" not in held] or brokers)
 
     def _wait_whole(self) -> None:
         """Until everything answers and every replica is in sync."""

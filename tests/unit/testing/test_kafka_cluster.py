@@ -36,7 +36,7 @@ class Lab:
     stands_at_steps: bool = True
     backend: str = "fake"
     home: Path = Path()
-    endpoints: Endpoints = field(default_factory=lambda: Endpoints("here:1", ""))
+    endpoints: Endpoints = field(default_factory=lambda: Endpoints("here:1,here:2,here:3", ""))
 
     def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
         self.calls.append(f"{kind} {node}")
@@ -106,6 +106,21 @@ def test_of_several_faults_each_heals_its_own(kafka: KafkaCluster, lab: Lab) -> 
     assert lab.calls == ["kill broker-1", "pause broker-3", "heal broker-3", "heal broker-1", *WHOLE]
 
 
+def test_who_plays_a_role_is_asked_of_brokers_that_no_fault_holds(
+    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen broker would not answer; where all are held, all are asked."""
+    asked: list[str] = []
+    ask = Admin.require_topic
+    monkeypatch.setattr(Admin, "require_topic", lambda admin, topic: asked.append(admin.bootstrap) or ask(admin, topic))
+    for target in ("broker:1", "broker:3"):
+        with kafka.pause(target), kafka.kill(LEADER):
+            pass
+    with kafka.pause("broker:1"), kafka.pause("broker:2"), kafka.pause("broker:3"), kafka.kill("follower:orders/0"):
+        pass
+    assert asked == ["here:2,here:3", "here:1,here:2", "here:1,here:2,here:3"]
+
+
 def test_a_fault_that_does_not_land_raises_and_is_undone(kafka: KafkaCluster, lab: Lab) -> None:
     """The body does not run."""
     lab.deaf = True
@@ -156,7 +171,11 @@ def test_a_topic_is_made_and_dropped_whatever_happens(
     monkeypatch.setattr(Admin, "create_topics", lambda _, names, __: there.update(names))
     monkeypatch.setattr(Admin, "delete_topics", lambda _, names: there.difference_update(names))
     with suppress(ValueError), kafka.topic("mine", Topology(profile="safe")) as topic:
-        assert isinstance(topic, Topic) and (topic, topic.bootstrap, there) == ("mine", "here:1", {"mine", "orders"})
+        assert isinstance(topic, Topic) and (topic, topic.bootstrap, there) == (
+            "mine",
+            kafka.bootstrap,
+            {"mine", "orders"},
+        )
         raise ValueError
     with pytest.raises(UsageError, match="there is a topic 'orders'"), kafka.topic("orders", Topology()):
         pass
