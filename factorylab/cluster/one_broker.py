@@ -27,7 +27,7 @@ class OneBroker:
     """Broker `number` (from 1) of `bootstrap`, for one thread: no other broker answers for it. Leaders, epochs and ISR
     are as that broker believes, and ends are those of the partitions that it leads.
 
-    Both questions raise WaitTimeout when it gives no answer within `deadline_s`.
+    Each question raises WaitTimeout when it gives no answer within `deadline_s`.
     """
 
     def __init__(self, bootstrap: str, number: int, deadline_s: float = 20, answer_s: float = ANSWER_S) -> None:
@@ -40,6 +40,11 @@ class OneBroker:
         """Leader, epoch, replicas and ISR of each partition, in their order."""
         request = MetadataRequest(topics=[Topic(name=topic)], allow_auto_topic_creation=False)
         return self._ask(f"partitions of {topic}", request, _views)
+
+    def topics(self) -> set[str]:
+        """The names of all topics, inner ones included."""
+        request = MetadataRequest(topics=None, allow_auto_topic_creation=False)
+        return self._ask("topics", request, lambda answer: {topic.name for topic in answer.topics})
 
     def own_ends(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         """The high watermark of each of these partitions that it leads. A leader of a new epoch tells none before its

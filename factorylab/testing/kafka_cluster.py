@@ -7,20 +7,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 
-from factorylab.cluster import control, ready
+from factorylab.cluster import ready
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.backends import bring_up
-from factorylab.cluster.base import Progress
-from factorylab.cluster.driver import Driver, quiet
+from factorylab.cluster.driver import Driver
 from factorylab.cluster.faults.inject import LANDS_WITHIN_S, Timeline
 from factorylab.cluster.faults.targets import Roles
-from factorylab.cluster.settings import Settings
-from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
+from factorylab.core.errors import LabError, UsageError
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.core.waiting import wait_until
 from factorylab.history.tables import FaultStep
 from factorylab.scenarios.model import Fault, Topology
-from factorylab.testing.targets import Aim, aim_at
+from factorylab.testing.asked import AdminUnderFault, require
+from factorylab.testing.targets import aim_at
 
 IN_SYNC_WITHIN_S = 60.0  # a frozen broker comes back within its session of 9 s, and copies what it has missed
 DROPPED_WITHIN_S = 20.0
@@ -142,8 +140,8 @@ class KafkaCluster:
         aim, interrupted = aim_at(target), False
         fault = Fault.model_validate({"target": aim.target, "hold_s": LANDS_WITHIN_S, **what})
         number, steps = next(self._numbers), list[FaultStep]()
-        with closing(Admin(self._answering())) as admin:
-            _require(admin, aim)
+        with closing(AdminUnderFault(self.bootstrap, self._not_held())) as admin:
+            require(admin, aim)
             timeline = Timeline(self._cluster, Roles(admin, aim.topic, aim.group), steps.append, lambda _: None)
             try:
                 timeline.inject(number, fault)
@@ -159,11 +157,10 @@ class KafkaCluster:
                 if not (interrupted or self._held):
                     self._wait_whole()
 
-    def _answering(self) -> str:
-        """The brokers that no fault holds, or all where each is held: a frozen one lets a question wait for 10 s."""
+    def _not_held(self) -> int:
+        """A broker that no fault holds, or the first where each is held."""
         held = {node for landed in self._held.values() for node in landed.nodes}
-        brokers = self.bootstrap.split(",")
-        return ",".join([b for n, b in enumerate(brokers, 1) if f"broker-{n}" not in held] or brokers)
+        return next((n for n, _ in enumerate(self.bootstrap.split(","), 1) if f"broker-{n}" not in held), 1)
 
     def _wait_whole(self) -> None:
         """Until everything answers and every replica is in sync."""
@@ -175,17 +172,6 @@ class KafkaCluster:
         """Give up the connections, then the lab: it is stopped, unless it was up before."""
         self._admin.close()
         self._cluster.close()
-
-
-def _require(admin: Admin, aim: Aim) -> None:
-    """Raises UsageError where there is no such topic, partition or group."""
-    if aim.topic:
-        admin.require_topic(aim.topic)
-        known = [view.partition for view in admin.partitions(aim.topic)]
-        if aim.partition not in known:
-            raise UsageError(f"{aim.topic} has no partition {aim.partition}: take one of 0 to {max(known)}")
-    if aim.group and admin.group(aim.group).state == "Dead":
-        raise UsageError(f"there is no consumer group {aim.group!r} now: its first member makes it")
 
 
 def _landed(target: str, steps: Sequence[FaultStep]) -> Landed:
@@ -201,21 +187,3 @@ def _raise_if_torn(target: str, steps: Sequence[FaultStep]) -> None:
     healing = next((at for at, step in enumerate(steps) if step.step == "healing"), len(steps))
     if torn := [step for step in steps[healing:] if step.step == "no_evidence"]:
         raise LabError(f"the {torn[0].kind} of {target} is not healed: {torn[0].evidence}")
-
-
-def opened(settings: Settings, isolated: bool, progress: Progress = quiet) -> KafkaCluster:
-    """The lab of `settings.home`, started, or taken as it is where it is up. `isolated`: it can cut its brokers off,
-    where this machine can do that. The backend `auto` is local here: it is up in seconds.
-
-    Raises:
-        LabBusy: another process uses it.
-        EnvironmentUnfit: this machine cannot run it, with the way out.
-    """
-    if settings.backend == "auto" and not control.living_state(settings.home):
-        settings = settings.model_copy(update={"backend": "local"})
-    if not isolated:
-        return KafkaCluster(bring_up(settings, progress=progress))
-    try:
-        return KafkaCluster(bring_up(settings, isolated=True, progress=progress))
-    except EnvironmentUnfit as error:  # where that was not the reason, it is raised again
-        return KafkaCluster(bring_up(settings, progress=progress), str(error))

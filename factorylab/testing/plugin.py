@@ -47,7 +47,7 @@ def kafka_cluster(pytestconfig: pytest.Config) -> Iterator[KafkaCluster]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of kafka-python's import; here they may be errors
         from factorylab.cluster.settings import load_settings
-        from factorylab.testing.kafka_cluster import opened
+        from factorylab.testing.opening import opened
     try:
         settings = load_settings()
         if worker := getattr(pytestconfig, "workerinput", {}).get("workerid"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Cut, Endpoints
+from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.views import GroupView, PartitionView
 from factorylab.core.errors import LabError, UsageError
 from factorylab.core.vocabulary import ProcessStatus
@@ -66,8 +67,9 @@ def lab() -> Lab:
 @pytest.fixture
 def kafka(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaCluster]:
     """A cluster of `lab` that says when it is waited for."""
-    monkeypatch.setattr(Admin, "topics", lambda _: {"orders", "__consumer_offsets"})
-    monkeypatch.setattr(Admin, "partitions", lambda *_: ORDERS)
+    for asked in (Admin, OneBroker):
+        monkeypatch.setattr(asked, "topics", lambda _: {"orders", "__consumer_offsets"})
+        monkeypatch.setattr(asked, "partitions", lambda *_: ORDERS)
     monkeypatch.setattr(Admin, "coordinator", lambda *_: 3)
     monkeypatch.setattr(Admin, "group", lambda _, name: GroupView("Stable" if name == "billing" else "Dead", ()))
     monkeypatch.setattr(Admin, "wait_full_isr", lambda _, topic, __: lab.calls.append(f"in sync {topic}"))
@@ -106,19 +108,21 @@ def test_of_several_faults_each_heals_its_own(kafka: KafkaCluster, lab: Lab) -> 
     assert lab.calls == ["kill broker-1", "pause broker-3", "heal broker-3", "heal broker-1", *WHOLE]
 
 
-def test_who_plays_a_role_is_asked_of_brokers_that_no_fault_holds(
-    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("held", "asked"), [(["broker:3"], 1), (["broker:1"], 2), (["broker:1", "broker:2"], 3), (["database"], 1)]
+)
+def test_who_plays_a_role_is_asked_of_a_broker_that_no_fault_holds(
+    kafka: KafkaCluster, monkeypatch: pytest.MonkeyPatch, held: list[str], asked: int
 ) -> None:
-    """A frozen broker would not answer; where all are held, all are asked."""
-    asked: list[str] = []
-    ask = Admin.require_topic
-    monkeypatch.setattr(Admin, "require_topic", lambda admin, topic: asked.append(admin.bootstrap) or ask(admin, topic))
-    for target in ("broker:1", "broker:3"):
-        with kafka.pause(target), kafka.kill(LEADER):
-            pass
-    with kafka.pause("broker:1"), kafka.pause("broker:2"), kafka.pause("broker:3"), kafka.kill("follower:orders/0"):
-        pass
-    assert asked == ["here:2,here:3", "here:1,here:2", "here:1,here:2,here:3"]
+    """A frozen one would not answer."""
+    by: list[int] = []
+    monkeypatch.setattr(OneBroker, "partitions", lambda broker, _: by.append(broker.number) or ORDERS)
+    with ExitStack() as faults:
+        for target in held:
+            faults.enter_context(kafka.pause(target))
+        by.clear()
+        with kafka.pause(LEADER):
+            assert set(by) == {asked}
 
 
 def test_a_fault_that_does_not_land_raises_and_is_undone(kafka: KafkaCluster, lab: Lab) -> None:
