@@ -20,7 +20,7 @@ from factorylab.core.errors import LabError, UsageError
 if TYPE_CHECKING:
     from factorylab.cluster.base import Progress
     from factorylab.scenarios.model import Topology
-    from factorylab.testing.database import DatabaseUrl
+    from factorylab.testing.fresh_database import DatabaseUrl
     from factorylab.testing.kafka_cluster import KafkaCluster, Topic
 
 MARK = "kafka_topic"
@@ -62,7 +62,7 @@ def kafka_cluster(pytestconfig: pytest.Config) -> Iterator[KafkaCluster]:
 @pytest.fixture
 def postgres(kafka_cluster: KafkaCluster) -> Iterator[DatabaseUrl]:
     """The URL of an empty database of the test's own, on the lab's PostgreSQL; dropped after the test."""
-    from factorylab.testing.database import fresh_database
+    from factorylab.testing.fresh_database import fresh_database
 
     with fresh_database(kafka_cluster.database_url) as url:
         yield url
