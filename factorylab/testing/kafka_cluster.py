@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
+
+from pydantic import ValidationError
 
 from factorylab.cluster import ready
 from factorylab.cluster.admin import Admin
@@ -16,7 +18,7 @@ from factorylab.core.errors import LabError, UsageError
 from factorylab.core.vocabulary import AwayFrom, Direction
 from factorylab.core.waiting import wait_until
 from factorylab.history.tables import FaultStep
-from factorylab.scenarios.model import Fault, Topology
+from factorylab.scenarios.model import Fault, Topology, explain
 from factorylab.testing.asked import AdminUnderFault, require
 from factorylab.testing.targets import aim_at
 
@@ -114,12 +116,14 @@ class KafkaCluster:
         )
 
     @contextmanager
-    def topic(self, name: str, topology: Topology) -> Iterator[Topic]:
-        """A new topic, all of whose replicas are in sync; dropped after the body.
+    def topic(self, name: str, **settings: object) -> Iterator[Topic]:
+        """A new topic, all of whose replicas are in sync; dropped after the body. `settings` are partitions (3) and
+        profile ("safe": 3 replicas, min ISR 2; "factory": 2 replicas, min ISR 1).
 
         Raises:
-            UsageError: there is one of that name.
+            UsageError: there is one of that name, or a setting is wrong.
         """
+        topology = topology_from({"profile": "safe", **settings})
         if name in self._admin.topics():
             raise UsageError(f"there is a topic {name!r} in this lab already: take another name")
         try:
@@ -172,6 +176,14 @@ class KafkaCluster:
         """Give up the connections, then the lab: it is stopped, unless it was up before."""
         self._admin.close()
         self._cluster.close()
+
+
+def topology_from(settings: Mapping[str, object]) -> Topology:
+    """Raises UsageError, with what is wrong, where topics cannot be so."""
+    try:
+        return Topology.model_validate(settings)
+    except ValidationError as error:
+        raise UsageError(f"a topic cannot be so:\n{explain(error)}") from None
 
 
 def _landed(target: str, steps: Sequence[FaultStep]) -> Landed:

@@ -19,7 +19,6 @@ from factorylab.core.errors import LabError, UsageError
 
 if TYPE_CHECKING:
     from factorylab.cluster.base import Progress
-    from factorylab.scenarios.model import Topology
     from factorylab.testing.fresh_database import DatabaseUrl
     from factorylab.testing.kafka_cluster import KafkaCluster, Topic
 
@@ -34,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    words = f"{MARK}(name=None, partitions=None, profile=None): what the fixture 'topic' makes for this test"
+    words = f"{MARK}(name, partitions, profile): what the fixture 'topic' makes for this test"
     config.addinivalue_line("markers", words)
 
 
@@ -71,28 +70,14 @@ def postgres(kafka_cluster: KafkaCluster) -> Iterator[DatabaseUrl]:
 @pytest.fixture
 def topic(kafka_cluster: KafkaCluster, request: pytest.FixtureRequest) -> Iterator[Topic]:
     """The name of a new topic of the test's own, all of whose replicas are in sync; dropped after the test."""
-    name, topology = _asked_for(request)
-    with kafka_cluster.topic(name, topology) as made:
-        yield made
-
-
-def _asked_for(request: pytest.FixtureRequest) -> tuple[str, Topology]:
-    """What the test's marker and pytest's configuration say. Raises UsageError where that cannot be."""
-    from pydantic import ValidationError
-
-    from factorylab.scenarios.model import Topology, explain
-
-    marker = request.node.get_closest_marker(MARK)
-    given = dict(marker.kwargs) if marker else {}
+    marker, config = request.node.get_closest_marker(MARK), request.config
     if marker and marker.args:
         raise UsageError(f"the marker {MARK} takes names: {MARK}(name={marker.args[0]!r})")
     own = re.sub(r"[^A-Za-z0-9._-]+", "-", request.node.name)[:80].strip("-")
-    name = given.pop("name", None) or f"{own}-{secrets.token_hex(3)}"
-    usual = {"partitions": request.config.getini(PARTITIONS), "profile": request.config.getini(PROFILE)}
-    try:
-        return name, Topology.model_validate({**usual, **given})
-    except ValidationError as error:
-        raise UsageError(f"the marker {MARK}, or {PARTITIONS} and {PROFILE}:\n{explain(error)}") from None
+    usual = {"partitions": config.getini(PARTITIONS), "profile": config.getini(PROFILE)}
+    given = {"name": f"{own}-{secrets.token_hex(3)}", **usual, **(marker.kwargs if marker else {})}
+    with kafka_cluster.topic(**given) as made:
+        yield made
 
 
 def _progress(config: pytest.Config) -> Progress:

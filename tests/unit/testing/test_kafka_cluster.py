@@ -172,15 +172,19 @@ def test_a_topic_is_made_and_dropped_whatever_happens(
     """It is a text that knows its cluster, and one whose name is taken is refused without being touched."""
     there = {"orders"}
     monkeypatch.setattr(Admin, "topics", lambda _: there)
-    monkeypatch.setattr(Admin, "create_topics", lambda _, names, __: there.update(names))
+    made: list[Topology] = []
+    monkeypatch.setattr(Admin, "create_topics", lambda _, names, how: made.append(how) or there.update(names))
     monkeypatch.setattr(Admin, "delete_topics", lambda _, names: there.difference_update(names))
-    with suppress(ValueError), kafka.topic("mine", Topology(profile="safe")) as topic:
+    with suppress(ValueError), kafka.topic("mine", partitions="2") as topic:
         assert isinstance(topic, Topic) and (topic, topic.bootstrap, there) == (
             "mine",
             kafka.bootstrap,
             {"mine", "orders"},
         )
         raise ValueError
-    with pytest.raises(UsageError, match="there is a topic 'orders'"), kafka.topic("orders", Topology()):
+    with pytest.raises(UsageError, match="there is a topic 'orders'"), kafka.topic("orders"):
         pass
+    with pytest.raises(UsageError, match=r"profile: .*'unsafe'.*\n.*partition: there is no such key"):
+        kafka.topic("other", partition=2, profile="unsafe").__enter__()
     assert there == {"orders"} and lab.calls == ["in sync mine"]
+    assert [(how.partitions, how.replication, how.min_isr) for how in made] == [(2, 3, 2)]
