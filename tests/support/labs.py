@@ -71,8 +71,10 @@ class LabOfTests:
         lab = self.up()
         with lab.hold():
             self.close()
-            yield lab.home
-            self._lab = LocalCluster.up(self._settings)
+            try:
+                yield lab.home
+            finally:
+                self.up()
 
     def close(self) -> None:
         if self._lab is not None:
