@@ -23,6 +23,7 @@ from factorylab.testing.kafka_cluster import KafkaCluster, Landed, Topic
 
 LEADER = "leader:orders/0"
 ORDERS = [PartitionView(0, 2, 1, (1, 2, 3), (1, 2, 3)), PartitionView(1, -1, 1, (1,), ())]
+TOPICS = {"orders": ORDERS, "__consumer_offsets": ORDERS}
 
 
 @dataclass
@@ -69,7 +70,7 @@ def kafka(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[KafkaCluster]:
     """A cluster of `lab` that says when it is waited for."""
     for asked in (Admin, OneBroker):
         monkeypatch.setattr(asked, "topics", lambda _: {"orders", "__consumer_offsets"})
-        monkeypatch.setattr(asked, "partitions", lambda *_: ORDERS)
+        monkeypatch.setattr(asked, "partitions", lambda _, topic: TOPICS[topic])  # Kafka knows no topic without a name
     monkeypatch.setattr(Admin, "coordinator", lambda *_: 3)
     monkeypatch.setattr(Admin, "group", lambda _, name: GroupView("Stable" if name == "billing" else "Dead", ()))
     monkeypatch.setattr(Admin, "wait_full_isr", lambda _, topic, __: lab.calls.append(f"in sync {topic}"))
