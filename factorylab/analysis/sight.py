@@ -58,7 +58,7 @@ class Sight:
 
     def quantities(self) -> list[Quantity]:
         """Everything that the probe promises to see."""
-        found = [*self._nodes(), self._group(), *self._links(), *self._database()]
+        found = [*self._nodes(), *self._group(), *self._links(), *self._database()]
         for partition in self._partitions:
             found += [self._leaders(partition), self._ends(partition), self._committed(partition)]
         return found
@@ -128,9 +128,12 @@ class Sight:
         looks = times(lags[lags["valid"] | lags["t_ns"].isin(unknown)])
         return Quantity("the lag", partition, self._gaps(looks, GROUP_S, self._no_group))
 
-    def _group(self) -> Quantity:
+    def _group(self) -> Iterator[Quantity]:
+        """Whether a program under test has members is its own affair; who tells its offsets would tell of them, too."""
+        if self._run.scenario.subject:
+            return
         excused = [*self._no_group, *self._no_member]
-        return Quantity("the group's members", -1, self._gaps(times(self._run.members), GROUP_S, excused))
+        yield Quantity("the group's members", -1, self._gaps(times(self._run.members), GROUP_S, excused))
 
     def _nodes(self) -> Iterator[Quantity]:
         """Nodes have samples; those of brokers and of the probe itself do not repeat the one before for long."""

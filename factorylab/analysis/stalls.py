@@ -21,7 +21,7 @@ import pandas as pd
 
 from factorylab.analysis.causes import OF_THE_SYSTEM, Causes, Span
 from factorylab.analysis.readings import Ints, Readings
-from factorylab.analysis.service import ServiceTimes, fault_windows
+from factorylab.analysis.service import ServiceTimes, fault_windows, stores
 from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.core.scratch import chunks
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
@@ -124,7 +124,7 @@ def _sent_since(run: Run, kind: str, ends: Mapping[int, Ints]) -> dict[int, Ints
 
 def _stored_from(run: Run, ends: Mapping[int, Ints]) -> dict[int, Ints]:
     """By partition: the lowest offset that was stored at each of these moments or later."""
-    accepted = run.commits[~run.commits["refused"]]
+    accepted = run.once(stores)
     found = {}
     for p, moments in ends.items():
         mine = accepted[accepted["partition"] == p]

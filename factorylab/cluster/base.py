@@ -63,7 +63,8 @@ class Node:
 class WorkerSpec:
     """A process of the application to be started: `python -m <module>`, configured by its environment.
 
-    `paths` are what it opens on the disk: it reads the files and writes into the folders.
+    With a `command` it is that program instead, one of the user's: it has `env` and nothing else, and all that it
+    began, which carries the mark `family` (see `local.family`), ends with it. `paths` are what it opens on the disk: it reads the files and writes into the folders.
     """
 
     name: str
@@ -73,6 +74,8 @@ class WorkerSpec:
     log: Path  # stdout and stderr
     stop_s: float = 10  # grace between SIGTERM and SIGKILL
     paths: tuple[Path, ...] = ()
+    command: tuple[str, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ GONE_S = 60  # longer than the longest orderly stop
 
 class Child(msgspec.Struct, frozen=True):
     """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
-    are the files and folders that a container of it needs. One with `outlives_driver` stays when its driver goes."""
+    are the files and folders that a container of it needs. One with `outlives_driver` stays when its driver goes. All
+    that carries the mark `family` (see `local.family`) ends with it."""
 
     name: str
     role: Role
@@ -45,6 +46,7 @@ class Child(msgspec.Struct, frozen=True):
     user: int | None = None
     paths: list[str] = []
     outlives_driver: bool = False
+    family: str = ""
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):

@@ -29,6 +29,8 @@ import msgspec
 from factorylab.cluster import boot, control, folders, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
+from factorylab.cluster.local import program
+from factorylab.cluster.local.family import MARK
 from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings
@@ -38,6 +40,7 @@ from factorylab.core.vocabulary import ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.faults.kind import Need, ProcessState
 
+LOG_BYTES = 8 << 20  # of a program that is not ours
 WATCH_S = 0.5  # what of the standing factory ends sooner has not started
 STARTING = "three brokers and PostgreSQL"
 ATTACHING = "check of the lab that is up"
@@ -225,8 +228,9 @@ class Driver:
 
 
 def process_of(worker: WorkerSpec) -> Child:
-    """A worker as a process of this host, with this process's Python and its own settings."""
-    return Child(
+    """A worker as a process of this host, with this process's Python and its own settings; a program of the user's with
+    what it is given."""
+    child = Child(
         name=worker.name,
         role=worker.role,
         argv=[sys.executable, "-m", worker.module],
@@ -235,6 +239,11 @@ def process_of(worker: WorkerSpec) -> Child:
         cwd=str(Path.cwd()),
         stop_s=worker.stop_s,
     )
+    if not worker.command:
+        return child
+    argv = [sys.executable, "-I", program.__file__, str(LOG_BYTES), *worker.command]
+    env = {**worker.env, MARK: worker.family}
+    return msgspec.structs.replace(child, argv=argv, env=env, family=worker.family)
 
 
 def _lock(home: Path) -> IO[str]:

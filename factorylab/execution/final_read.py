@@ -35,6 +35,7 @@ from factorylab.execution.cross_read import CANNOT, cross_read
 from factorylab.execution.dead_letter_record import letter_of
 from factorylab.execution.log_scan import WORKER, Spans, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.execution.measures_hash import MEASURES, main_measure, measures_hashes
+from factorylab.execution.subject_output import SubjectOutput
 from factorylab.factory.processor.intake import POISON_STAGE
 from factorylab.history.export import schema
 from factorylab.history.journal import Journal
@@ -56,7 +57,7 @@ MEASURES_OF_ROW = sql.SQL(", ").join(  # as a number: a copy writes a boolean as
 @dataclass(frozen=True)
 class FinalRead:
     """What is needed to read a run's end. `sensors` maps a name to its index; `in_kafka`: positions are the group's
-    offsets there, not the store's rows."""
+    offsets there, not the store's rows; `output`: what a program under test kept is read there, not in the store."""
 
     admin: Admin
     database_url: str
@@ -65,6 +66,7 @@ class FinalRead:
     history: Path
     journal: Journal
     in_kafka: bool = False
+    output: SubjectOutput | None = None
 
     def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
         """Fix log start and high watermark of each partition of `sensor-data`."""
@@ -149,7 +151,13 @@ class FinalRead:
         return {letter.origin[1:] for letter in letters if letter and letter.stage == POISON_STAGE}
 
     def read_rows(self) -> int:
-        """Read the table `readings` into `rows.parquet`; the number of rows found."""
+        """Read the table `readings`, or what a program under test kept, into `rows.parquet`; the number of rows found.
+
+        Raises:
+            EnvironmentUnfit: the program's output cannot be read, or names no reading of this run.
+        """
+        if self.output is not None:
+            return self.output.read(self.sensors, self.history / "rows.parquet")
         query = sql.SQL(
             "COPY (SELECT s.name AS name, r.seq AS seq, r.partition AS partition, r.record_offset AS offset,"
             " (extract(epoch FROM r.recorded_at) * 1000000)::bigint AS stamp_us, {}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, left_out, load_settings
-from factorylab.core.errors import UsageError
+from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.unfinished import broken_off, not_judged
@@ -41,6 +41,7 @@ def run(wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: 
         return load(given.path)
     check_source(wanted, say)
     check_clients(wanted)
+    settings = where_it_runs(wanted, settings)
     folders.of_results(settings).check()
     if given:
         return _carry_out(wanted, given, settings, keep, say)
@@ -94,8 +95,9 @@ def predict(wanted: Scenario, settings: Settings) -> Prediction:
 
 
 def foretell(wanted: Scenario, folder: RunFolder, settings: Settings) -> None:
-    """Write the prediction into the folder of a run that has not begun. It is sealed with the rest."""
-    if wanted.faults:
+    """Write the prediction into the folder of a run that has not begun. It is sealed with the rest. Of a program under
+    test nobody knows the settings that it would follow from."""
+    if wanted.faults and wanted.subject is None:
         folder.prediction.write_bytes(predict(wanted, settings).encoded())
 
 
@@ -125,6 +127,23 @@ def check_source(wanted: Scenario, say: Say = lambda line: None) -> None:
         source = source_of(wanted.workload)
         for line in source.account.lines() if source else []:
             say(line)
+
+
+def where_it_runs(wanted: Scenario, settings: Settings) -> Settings:
+    """The settings for this run: a program under test is a process of this host, so its lab is, too.
+
+    Raises:
+        UsageError: its command names no program.
+        EnvironmentUnfit: another backend is asked for.
+    """
+    if wanted.subject is None:
+        return settings
+    from factorylab.execution.subject import check_command
+
+    check_command(wanted.subject)
+    if settings.backend == "compose":
+        raise EnvironmentUnfit("a program under test is a process of this host: take --backend local")
+    return settings.model_copy(update={"backend": "local"})
 
 
 def check_clients(wanted: Scenario) -> None:

@@ -32,7 +32,10 @@ from factorylab.core.vocabulary import Phase
 from factorylab.core.waiting import wait_until
 from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
-from factorylab.execution.workers import Crew
+from factorylab.execution.subject import database_url, output_topic, schema_of
+from factorylab.execution.subject_output import SubjectOutput
+from factorylab.execution.workers import STOP_S, Crew
+from factorylab.factory.store.schema import create_empty
 from factorylab.history import manifest, provenance, run_folders
 from factorylab.history.export import export_journals
 from factorylab.history.journal import Journal
@@ -44,6 +47,8 @@ Say = Callable[[str], None]
 LOW_LAG_S = 0.5  # seconds of traffic that may lie unread in a steady state
 LOW_LAG_WAIT_S = 30.0
 START_S = 60.0  # for topics, group and first readings; they take a few seconds
+QUIET_S = 2.0
+QUIET_WITHIN_S = 60.0
 
 
 @dataclass
@@ -131,6 +136,7 @@ class Experiment:
             "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self.admin.broker_config(1),
         }
+        self.output = self._output_of_a_subject()
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
             self._wait_for_readings()
@@ -143,6 +149,21 @@ class Experiment:
         if not backlog_s:
             self._start_fleets()
             self._wait_for_readings()
+
+    def _output_of_a_subject(self) -> SubjectOutput | None:
+        """Where a program under test finds room for its output, and the lab finds that. Raises UsageError where its
+        query cannot be one."""
+        if self.scenario.subject is None:
+            return None
+        url, schema = self.cluster.endpoints.database_url, schema_of(self.names)
+        create_empty(url, schema)
+        if self.scenario.subject.output == "topic":
+            self.admin.create_topics([output_topic(self.names)], self.scenario.topology)
+        output = SubjectOutput(
+            self.admin, database_url(url, schema), output_topic(self.names), self.scenario.subject
+        )
+        output.check(there=False)
+        return output
 
     def _arrange_roles(self) -> None:
         """Have a broker with the roles that a fault asks for, before anybody looks. Where that does not come about,
@@ -165,15 +186,19 @@ class Experiment:
     def _wait_for_group(self, timeout_s: float, check: Callable[[], None] = lambda: None) -> None:
         """Until every processor is a member and every partition has one; `check` raises what makes waiting vain."""
         wanted, all_partitions = set(self.crew.processors), set(range(self.scenario.topology.partitions))
+        named = self.scenario.subject is None  # a program under test calls its members what it likes
 
         def complete() -> bool:
             check()
             group = self.admin.group(self.names.group)
-            return wanted <= {member.name for member in group.members} and set(group.owners) == all_partitions
+            there = {member.name for member in group.members}
+            enough = wanted <= there if named else len(group.members) >= len(wanted)
+            return enough and set(group.owners) == all_partitions
 
+        of_subject = f"{len(wanted)} members of {self.names.group} (KAFKA_GROUP) to own all of {self.names.sensors}"
         wait_until(
             complete,
-            what=f"the members {', '.join(sorted(wanted))} to own all partitions",
+            what=f"the members {', '.join(sorted(wanted))} to own all partitions" if named else of_subject,
             timeout_s=timeout_s,
             every_s=0.2,
             last_seen=lambda: str(self.admin.group(self.names.group)),
@@ -216,6 +241,8 @@ class Experiment:
         if not self.scenario.workload.steps_per_s:  # the fleets take their steps by their own clock
             self._wait_for_low_lag()
             opened = time.monotonic() - schedule.warm_up_s
+        if self.output:
+            self.output.check(there=True)
         self._phase("steady", f"{schedule.steady_s:g} s")
         self._pause_until(opened + schedule.warm_up_s + schedule.steady_s)
         window_s = self.scenario.fault_window_s
@@ -291,19 +318,40 @@ class Experiment:
             self.crew.sensors(),
             self.run.history,
             self.journal,
-            in_kafka=self.scenario.clients.processor == "naive",
+            in_kafka=self.scenario.clients.processor != "fenced",
+            output=self.output,
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
         frozen = final.freeze(range(partitions))
         if not final.drained(frozen, self.scenario.schedule.drain_s):
             self.say("not drained")
+        if self.output:
+            self._wait_for_quiet(self.output)
         self.crew.stop_all()
+        for name in self.crew.stubborn:
+            self.say(f"{name} did not end within {STOP_S:g} s after SIGTERM, and was killed")
         self._phase("final_read")
         records, rows = final.read_log(frozen), final.read_rows()
         if why := final.cross_read(frozen):
             self.say(why)
         final.read_sinks()
         self.say(f"log: {records} records; store: {rows} rows")
+
+    def _wait_for_quiet(self, output: SubjectOutput) -> None:
+        """Until the program's output has not grown for QUIET_S: what it still does with records whose offsets it has
+        committed is not to be cut off by the end of the run."""
+        seen: list[tuple[float, int]] = []
+
+        def quiet() -> bool:
+            now_s, count = time.monotonic(), output.count()
+            if not seen or seen[-1][1] != count:
+                seen.append((now_s, count))
+            return now_s - seen[-1][0] >= QUIET_S
+
+        try:
+            wait_until(quiet, what="the output to stand still", timeout_s=QUIET_WITHIN_S, every_s=0.2)
+        except WaitTimeout as error:
+            self.say(f"not quiet: {error}")
 
     def _seal(self) -> None:
         self.problems += self.crew.problems

@@ -16,6 +16,7 @@ from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Endpoints, Progress
 from factorylab.cluster.settings import Settings
 from factorylab.core.names import Names
+from factorylab.execution.subject import output_topic, schema_of
 from factorylab.factory.store.schema import drop_schema
 from factorylab.scenarios.model import Fault
 
@@ -53,5 +54,6 @@ def forget(endpoints: Endpoints, run_id: str) -> None:
     """Drop the topics and tables of a run whose history is saved: the runs to come need the room."""
     names = Names.of(run_id)
     with closing(Admin(endpoints.bootstrap)) as admin:
-        admin.delete_topics(names.topics)
-    drop_schema(endpoints.database_url, names.schema)
+        admin.delete_topics([*names.topics, output_topic(names)])
+    for schema in (names.schema, schema_of(names)):
+        drop_schema(endpoints.database_url, schema)

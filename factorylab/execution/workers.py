@@ -11,6 +11,7 @@ from javaproperties import dumps
 from pydantic import SecretStr
 
 from factorylab.cluster.base import Cluster, Role, WorkerSpec
+from factorylab.cluster.local.family import mark_of
 from factorylab.core.clock import NS
 from factorylab.core.errors import StartFailed
 from factorylab.core.files import write_secret
@@ -21,6 +22,8 @@ from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
 from factorylab.execution.deaths import ASKED, last_error
 from factorylab.execution.probe import ProbeConfig
+from factorylab.execution.subject import environment
+from factorylab.execution.subject import write_properties as write_consumer
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
 from factorylab.factory.sensors.recorded_machine import source_of
@@ -30,17 +33,20 @@ from factorylab.history.run_folders import RunFolder
 from factorylab.history.tables import ProcessSample, Row, Sensor, Stage
 from factorylab.scenarios.model import Clients, ProcessorKind, Scenario
 from factorylab.scenarios.references import resolved
+from factorylab.scenarios.subject import Subject
 
+STOP_S = 10.0
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
 SOURCE_MARGIN_S = 150.0
 PROCESSORS: dict[ProcessorKind, str] = {"fenced": PROCESSOR, "naive": NAIVE}
-"""The program of each kind of processor."""
+"""The program of each kind of processor that is the lab's."""
 
 
 @dataclass
 class Crew:
     """The workers of a run. `problems` are failures of the lab's own ones, `died` those that ended unasked.
 
+    `stubborn` are instances of a program under test that did not end when they were told to, and were killed.
     `private` is a folder for what must not stand in the run: properties with secrets.
     """
 
@@ -52,6 +58,7 @@ class Crew:
     private: Path
     problems: list[str] = field(default_factory=list)
     died: list[str] = field(default_factory=list)
+    stubborn: list[str] = field(default_factory=list)
     _running: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -106,7 +113,17 @@ class Crew:
     def start_processors(self) -> None:
         """Create the tables, then start all members of the group."""
         create_schema(self.cluster.endpoints.database_url, self.names.schema)
-        self._start("processor", PROCESSORS[self.scenario.clients.processor], self.processors)
+        if self.scenario.subject is None:
+            self._start("processor", PROCESSORS[self.scenario.clients.processor], self.processors)
+        else:
+            self._start_workers([self._instance(self.scenario.subject, config) for config in self.processors.values()])
+
+    def _instance(self, subject: Subject, config: ProcessorConfig) -> WorkerSpec:
+        """An instance of the program under test."""
+        properties = write_consumer(config, self.scenario.clients, self.private)
+        env = environment(config, subject, self.names, properties)
+        log, mark = self.run.logs / f"{config.worker}.jsonl", mark_of(self.home, config.worker)
+        return WorkerSpec(config.worker, "processor", "", env, log, STOP_S, command=subject.command, family=mark)
 
     def _asked_database(self) -> SecretStr | None:
         """Where the probe asks the database; None where it is no part of the experiment."""
@@ -136,12 +153,15 @@ class Crew:
         role: Role,
         module: str,
         configs: dict[str, ProcessorConfig] | dict[str, FleetConfig] | dict[str, ProbeConfig],
-        stop_s: float = 10,
+        stop_s: float = STOP_S,
     ) -> None:
         workers = [
             WorkerSpec(name, role, module, config.environ(), self.run.logs / f"{name}.jsonl", stop_s, paths_of(config))
             for name, config in configs.items()
         ]
+        self._start_workers(workers)
+
+    def _start_workers(self, workers: Sequence[WorkerSpec]) -> None:
         self._running += [worker.name for worker in workers]
         self.cluster.start(workers)
 
@@ -185,8 +205,14 @@ class Crew:
         self._running = [name for name in self._running if name not in running]
         self._note_deaths(running)
         for name, code in self.cluster.stop(running).items():
-            if code is None:
+            if code is None and not self._is_subject(name):
                 self.problems.append(f"{name} did not stop in time and was killed")
+            elif code is None:
+                self.stubborn.append(name)
+
+    def _is_subject(self, name: str) -> bool:
+        """An instance of the program under test: what it does is its own doing, and no failure of the lab."""
+        return self.scenario.subject is not None and name in self.processors
 
     def _note_deaths(self, names: Sequence[str]) -> None:
         for name in names:
@@ -221,12 +247,13 @@ class Crew:
             raise StartFailed(f"the probe ended unasked with exit code {code}; see {self.run.logs}/probe.jsonl")
 
     def deaths(self) -> list[str]:
-        """Each running worker that has ended by itself and not well, with its exit code and its reason."""
+        """Each running worker that has ended by itself and not well, with its exit code and its reason. A program under
+        test should not end well either before it is told to."""
         found = {name: self.cluster.exit_code(name) for name in list(self._running)}
         return [
             f"{name} ended with exit code {code}: {last_error(self.run.logs / f'{name}.jsonl')}"
             for name, code in found.items()
-            if code not in ASKED
+            if code not in ASKED or (code == 0 and self._is_subject(name))
         ]
 
     def last_words(self) -> str:
@@ -236,7 +263,8 @@ class Crew:
 
     def settings(self) -> dict[str, dict[str, Shown]]:
         """The effective settings of each worker, secrets masked, paths without this machine's folders."""
-        configs: dict[str, Sourced] = {**self.fleets, **self.processors, "probe": self.probe}
+        ours = {} if self.scenario.subject is not None else self.processors
+        configs: dict[str, Sourced] = {**self.fleets, **ours, "probe": self.probe}
         return {
             worker: {name: portable(value, self.run.path) for name, value in config.shown().items()}
             for worker, config in configs.items()
@@ -247,7 +275,9 @@ class Crew:
         return {key: str(value) for key, value in sorted(fleet_producer(self.fleets["fleet-0"]).items())}
 
     def consumer_config(self) -> dict[str, str]:
-        """The effective configuration of the processors' consumers."""
+        """The effective configuration of the processors' consumers; nobody knows that of a program under test."""
+        if self.scenario.subject is not None:
+            return {}
         return {key: str(value) for key, value in sorted(processor_consumer(self.processors["processor-0"]).items())}
 
 

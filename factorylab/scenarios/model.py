@@ -19,9 +19,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -49,6 +51,7 @@ from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
+from factorylab.scenarios.subject import ASKS_A_JOURNAL, Subject
 from factorylab.scenarios.targets import Target, TargetParts, parts
 
 
@@ -58,7 +61,7 @@ def _acks_as_text(value: object) -> object:
 
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
-ProcessorKind = Literal["fenced", "naive"]
+ProcessorKind = Literal["fenced", "naive", "subject"]
 EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
@@ -102,8 +105,10 @@ Expect = Annotated[
 STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
     "fenced": get_args(WorkStep),
     "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
+    "subject": (),
 }
-"""The steps that each kind of processor goes through. A client that commits by itself does so before the store."""
+"""The steps that each kind of processor goes through. A client that commits by itself does so before the store. Of a
+program under test nobody knows them."""
 PLAYED_BY: dict[str, TargetRole] = {"owner": "processor", "processor": "processor", "database": "database"}
 """What plays the role of a target; a broker plays the others."""
 
@@ -197,7 +202,8 @@ class Clients(Model):
     compression: Compression = "lz4"
     processors: Whole = Field(default=2, ge=1, le=16)
     processor: ProcessorKind = Field(
-        default="fenced", description="the factory's own, or one without a fence that loses"
+        default="fenced",
+        description="the factory's own, one without a fence that loses, or the program under test",
     )
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
@@ -390,10 +396,38 @@ class Scenario(Model):
     topology: Topology = Topology()
     workload: Workload = Workload()
     clients: Clients = Clients()
+    subject: Subject | None = Field(default=None, description="a program in the place of the processors")
     faults: tuple[Fault, ...] = Field(default=(), max_length=FAULTS_MAX)
     schedule: Schedule = Schedule()
     objectives: Objectives = Objectives()
     expect: Expect = "pass"
+
+    @model_serializer(mode="wrap")
+    def _without_a_subject_that_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A scenario of the factory's own processors is written as it was before there were others."""
+        found: dict[str, Any] = written(self)
+        return {name: value for name, value in found.items() if name != "subject" or value is not None}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_subject_takes_the_processors_place(cls, given: Any) -> Any:
+        clients = given.get("clients", {}) if isinstance(given, dict) and given.get("subject") else None
+        return given | {"clients": {"processor": "subject", **clients}} if isinstance(clients, dict) else given
+
+    @model_validator(mode="after")
+    def _is_no_journal_asked_of_a_subject(self) -> Scenario:
+        if (self.clients.processor == "subject") != (self.subject is not None):
+            raise ValueError(
+                "clients.processor=subject and a subject belong together: leave processor out, and name the command of "
+                "the program under test in subject"
+            )
+        asked = [name for name in ASKS_A_JOURNAL if getattr(self.objectives, name) is not None]
+        if self.subject is not None and asked:
+            raise ValueError(
+                f"objective {asked[0]} is measured on the journals of the factory's processors, and a program under "
+                "test writes none: leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _targets_exist(self) -> Scenario:
@@ -405,7 +439,7 @@ class Scenario(Model):
             if which.isdigit() and int(which) not in known:
                 raise ValueError(f"target {fault.target!r}: the numbers of a {role} go from {known[0]} to {known[-1]}")
             if fault.step and fault.step not in STEPS[self.clients.processor]:
-                steps = ", ".join(STEPS[self.clients.processor])
+                steps = ", ".join(STEPS[self.clients.processor]) or "none that are known"
                 raise ValueError(f"step {fault.step!r}: a processor of the kind {self.clients.processor} has {steps}")
         return self
 

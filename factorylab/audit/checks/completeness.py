@@ -64,7 +64,7 @@ def _of_another_time(e: Evidence) -> Iterator[str]:
 
 @check(
     "The processors' journals hold each transaction that took effect, and the poll behind it.", "things are missing",
-    "INVALID",
+    "INVALID", needs="journal",
 )  # fmt: skip
 def commits_whole(e: Evidence) -> Found:
     """That a naive processor passes over offsets, and goes back, is what it is there for."""

@@ -20,6 +20,8 @@ from factorylab.history.tables import SINCE
 FIRST_WITH_VALUES = SINCE["log.value"]
 FIRST_WITH_MEASURES = SINCE["log.measures_hash"]
 NO_VALUES = "this run was recorded without the log's values, so the store's were not compared"
+NO_PLACES = "a program under test tells no places, so acknowledgements and scan alone were compared"
+NO_OUTPUT_VALUES = "the output of a program under test is read by its identities, so its values were not compared"
 NO_MEASURES = "this run was recorded without further measures and times, so the main measure alone was compared"
 
 
@@ -82,6 +84,7 @@ def inconsistent_offset(e: Evidence) -> Found:
     counts["dead-lettered"] = len(_empty(e, letters, e.log.at(letters), lost))
     counts["polled"] = int(_polls_that_differ(e).sum())
     detail = ", ".join(f"{n:,} {word}" for word, n in counts.items())
+    detail += f"; {NO_PLACES}" if e.run.scenario.subject else ""
     return Found(sum(counts.values()), len(e.log), detail, witnesses)
 
 
@@ -167,7 +170,7 @@ def corrupt(e: Evidence) -> Found:
     compared, rows = _values(e)
     counted = {"dead letters": int(altered.sum()), "rows of the store": len(rows)}
     words = [f"{n:,} of them {what}" for what, n in counted.items() if n]
-    words += _not_compared(e.run.manifest.schema_version)
+    words += [NO_OUTPUT_VALUES] if e.run.scenario.subject else _not_compared(e.run.manifest.schema_version)
     witnesses = e.log_witnesses(wrong, "another payload than was sent")
     witnesses += e.witnesses(e.rows.key[rows[:WITNESSES]], "stored with other values, or another time")
     witnesses += [Witness(partition=d.partition, offset=d.offset, note="altered dead letter")

@@ -24,7 +24,8 @@ def _strangers(e: Evidence) -> Iterator[str]:
     clients, fleets = e.run.scenario.clients, e.run.scenario.workload.fleets
     role_of = {"runner": "runner", "probe": "probe"}
     role_of |= {f"fleet-{i}": "fleet" for i in range(fleets)}
-    role_of |= {f"processor-{i}": "processor" for i in range(clients.processors)}
+    ours = 0 if e.run.scenario.subject else clients.processors  # a program under test writes nothing of the history
+    role_of |= {f"processor-{i}": "processor" for i in range(ours)}
     listed = set(zip(e.run.workers["worker"].astype(str), e.run.workers["role"].astype(str), strict=True))
     yield from (f"{name} is no {role} of this run" for name, role in sorted(listed - set(role_of.items())))
     yield from (f"{name} wrote no journal" for name in sorted(role_of.keys() - {name for name, _ in listed}))
@@ -33,6 +34,8 @@ def _strangers(e: Evidence) -> Iterator[str]:
         wrote = set().union(*(c.text("worker").used() for c in e.run.chunks(table, "worker")))
         others = sorted(name for name in wrote if role_of.get(name, name) != writer.get(table, FINAL_READ))
         yield from (f"{table} has rows of {name}" for name in others)
+    if e.run.scenario.subject:  # it calls its members what it likes
+        return
     members = set(map(str, e.run.frame("members", "member")["member"].unique()))
     yield from (f"the group had {name} as a member" for name in sorted(members) if role_of.get(name) != "processor")
 

@@ -56,7 +56,7 @@ def _poll_witnesses(seen: pd.DataFrame, note: str) -> list[Witness]:
     ]
 
 
-@check("Within an assignment a processor reads every record.", "records were skipped", by_times_of=POLLED)
+@check("Within an assignment a processor reads every record.", "records were skipped", by_times_of=POLLED, needs="journal")
 def skipped(e: Evidence) -> Found:
     """Records between two polls, and records inside a poll's range that it did not return. Offset gaps are legal."""
     seen = e.once(steps)
@@ -65,14 +65,17 @@ def skipped(e: Evidence) -> Found:
     return Found(int(missed.sum()), int(seen["count"].sum()), "", _poll_witnesses(seen[missed > 0], "skipped records"))
 
 
-@check("Within an assignment a processor never reads backwards.", "polls went back", by_times_of=POLLED)
+@check("Within an assignment a processor never reads backwards.", "polls went back", by_times_of=POLLED, needs="journal")
 def rewound(e: Evidence) -> Found:
     seen = e.once(steps)
     back = seen[seen["first_offset"] <= seen["before"]]
     return Found(len(back), len(seen), "", _poll_witnesses(back, "went back"))
 
 
-@check("No older owner of a partition writes after a newer one.", "transactions of an older owner took effect")
+@check(
+    "No older owner of a partition writes after a newer one.", "transactions of an older owner took effect",
+    needs="journal",
+)  # fmt: skip
 def zombie_write(e: Evidence) -> Found:
     """Accepted transactions in the order of their offsets: the owner's epoch never falls, none overlaps the range of
     another owner, and no two workers write in one epoch. Offsets order them, not times: an owner paused in COMMIT hears
@@ -95,7 +98,7 @@ def zombie_write(e: Evidence) -> Found:
 
 @check(
     "A partition has one owner at a time, but for one that its group put out.", "assignments were made too early",
-    by_times_of=("group", "workers", "faults"),
+    by_times_of=("group", "workers", "faults"), needs="journal",
 )  # fmt: skip
 def two_owners(e: Evidence) -> Found:
     """By the callbacks of the group. A member that hears of its loss late, was killed, or ended before it could say
@@ -132,7 +135,7 @@ def _alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witne
     ]
 
 
-@check("The store holds each alert once (the topic may repeat an id).", "alerts are stored twice")
+@check("The store holds each alert once (the topic may repeat an id).", "alerts are stored twice", needs="alerts")
 def duplicate_alert(e: Evidence) -> Found:
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
     twice = table[table["alert"].duplicated()]
@@ -140,7 +143,7 @@ def duplicate_alert(e: Evidence) -> Found:
     return Found(len(twice), len(table), detail, _alert_witnesses(e, twice, "stored twice"))
 
 
-@check("Every stored alert is in the topic too.", "stored alerts never reached the topic")
+@check("Every stored alert is in the topic too.", "stored alerts never reached the topic", needs="alerts")
 def alert_missing(e: Evidence) -> Found:
     """An alert is acknowledged by its topic before the transaction that stores it commits."""
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
@@ -148,7 +151,10 @@ def alert_missing(e: Evidence) -> Found:
     return Found(len(missing), len(table), "", _alert_witnesses(e, missing, "not in the topic"))
 
 
-@check("Every alert in the topic belongs to a reading, and is stored if its reading is.", "alerts have no ground")
+@check(
+    "Every alert in the topic belongs to a reading, and is stored if its reading is.", "alerts have no ground",
+    needs="alerts",
+)  # fmt: skip
 def alert_spurious(e: Evidence) -> Found:
     """An alert whose reading the store has not reached is early, not wrong: its transaction may yet commit."""
     table = alerts_of(e, "table")
@@ -165,8 +171,8 @@ def alert_spurious(e: Evidence) -> Found:
 
 @check(
     "The stored alerts are those that one uninterrupted pass over the log raises, and each is told in one way.",
-    "alerts are missing, too many or altered",
-)
+    "alerts are missing, too many or altered", needs="alerts",
+)  # fmt: skip
 def alert_differs(e: Evidence) -> Found:
     """The pass is judged where the store has reached the reading and the final log holds it. Lost readings take their
     alerts with them, and are counted as what they are."""

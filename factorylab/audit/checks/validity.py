@@ -190,7 +190,8 @@ def _window(e: Evidence, start: str, *ends: str) -> tuple[int, int]:
 )
 def steady_state(e: Evidence) -> Found:
     """Up to the fault or the next rate: sends within 5 % of the declared rate, and the lag's slope within 5 % of it
-    too, or so small that the lag moved by less than LAG_NOISE_S."""
+    too, or so small that the lag moved by less than LAG_NOISE_S. When a program under test commits is its own affair,
+    and all that is known of its lag: there the slope is told and not judged."""
     start, end = _window(e, "steady", "fault_window", "after")
     changed = e.run.t0_ns + (e.run.once(rates.stages)["start_s"] * NS).astype("int64")
     end = min([end, *changed[changed > start]])
@@ -203,11 +204,13 @@ def steady_state(e: Evidence) -> Found:
     broken = []
     if abs(rate - declared) > RATE_TOLERANCE * declared:
         broken.append("the rate is off")
-    if not abs(slope) <= allowed:  # NaN, too few samples, breaks it too
+    if not abs(slope) <= allowed and not e.run.scenario.subject:  # NaN, too few samples, breaks it too
         broken.append("the lag is not steady")
     detail = (
         f"{rate:,.0f}/s offered of {declared:,.0f}/s declared, lag slope {slope:+,.1f} records/s of ±{allowed:,.1f}"
     )
+    if e.run.scenario.subject:
+        return Found(len(broken), 1, f"{detail}, which is not asked of a program under test", _notes(broken))
     return Found(len(broken), 2, detail, _notes(broken))
 
 
@@ -284,7 +287,8 @@ def healed(e: Evidence) -> Found:
     before = samples[samples["t_ns"] <= drain_ns]
     last = before.sort_values("t_ns").drop_duplicates("name", keep="last")
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
-    wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running"]
+    own = e.run.manifest.workers_died if e.run.scenario.subject else ()  # `died_unasked` holds it against the program
+    wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running" and n.name not in own]
     needed = {*NODES, *(f"processor-{i}" for i in range(e.run.scenario.clients.processors))}
     wounds += [f"{name} was never seen" for name in sorted(needed - set(wanted["name"].astype(str)))]
     told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()

@@ -26,8 +26,9 @@ CALLBACKS: tuple[GroupEvent, ...] = ("assigned", "revoked", "lost")
 
 
 @check(
-    "Assignments, polls and transactions tell the same of who worked on which partition.", "contradictions", "INVALID"
-)
+    "Assignments, polls and transactions tell the same of who worked on which partition.", "contradictions", "INVALID",
+    needs="journal",
+)  # fmt: skip
 def work_agrees(e: Evidence) -> Found:
     words = [*_unassigned(e), *_of_two_takings(e)]
     if e.run.scenario.clients.processor == "fenced":

@@ -23,7 +23,7 @@ NOTES = ("reads", "commits", "group")
 
 @check(
     "Each processor polled before it stored, and stored before it polled what follows.", "times cannot be", "INVALID",
-    of_times=True,
+    of_times=True, needs="journal",
 )  # fmt: skip
 def work_times(e: Evidence) -> Found:
     """That a naive processor reads again what it has stored is what it is there for."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -34,6 +34,11 @@ from factorylab.history.saved_run import Kept, Run, each
 WITNESSES = 5
 PLACE = ("partition", "offset")
 NO_CASE = "the run had no case of it"
+Needs = Literal["journal", "alerts"]
+NOT_OF_A_SUBJECT: dict[Needs | Literal[""], str] = {
+    "journal": "a program under test writes no journal of what it polled and stored",
+    "alerts": "a program under test raises none of the factory's alerts",
+}
 
 
 class Evidence(Readings, Kept):
@@ -61,7 +66,8 @@ class Evidence(Readings, Kept):
     def look(self, check: Registered) -> Found:
         """What a check finds, looked for once. Raises whatever the check raises."""
         if check.name not in self._looked:
-            self._looked[check.name] = check.look(self)
+            lacks = check.needs if self.run.scenario.subject else ""
+            self._looked[check.name] = Found(0, 0, not_asked=NOT_OF_A_SUBJECT[lacks]) if lacks else check.look(self)
         return self._looked[check.name]
 
     @cached_property
@@ -196,6 +202,7 @@ class Registered:
     look: Look
     of_times: bool = False
     by_times_of: frozenset[str] = frozenset()
+    needs: Needs | Literal[""] = ""
 
     def __call__(self, evidence: Evidence) -> Check:
         try:
@@ -222,16 +229,18 @@ CHECKS: list[Registered] = []
 
 
 def check(
-    claim: str, cases: str, broken: Outcome = "FAIL", *, of_times: bool = False, by_times_of: Sequence[str] = ()
-) -> Callable[[Look], Look]:
+    claim: str, cases: str, broken: Outcome = "FAIL", *, of_times: bool = False, by_times_of: Sequence[str] = (),
+    needs: Needs | Literal[""] = "",
+) -> Callable[[Look], Look]:  # fmt: skip
     """Register a function, by its name, as the check of `claim`; `cases` are what it counts.
 
     `of_times`: it tests whether the times of the history can be. `by_times_of`: what it finds is judged by the times
-    in these tables, so where those cannot be it is INVALID, and nothing is held against the system.
+    in these tables, so where those cannot be it is INVALID, and nothing is held against the system. `needs`: what of the
+    factory's own processors it looks at, so that it is not asked of a program under test.
     """
 
     def register(look: Look) -> Look:
-        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, frozenset(by_times_of)))
+        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, frozenset(by_times_of), needs))
         return look
 
     return register

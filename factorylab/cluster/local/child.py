@@ -18,6 +18,7 @@ from typing import Protocol
 import psutil
 
 from factorylab.cluster.control import Child, NodeState, process_status
+from factorylab.cluster.local.family import end_family
 from factorylab.cluster.look import children
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.netns import Namespace
@@ -68,6 +69,12 @@ class Entry:
         if self.running:  # a signal finds out whether it has died meanwhile
             self.orphans = children(psutil.Process(self.process.pid))
         self.signal(signal.SIGKILL)
+        self.end_family()
+
+    def end_family(self) -> None:
+        """Kill all that the program began, where it is one of the user's."""
+        if self.spec.family:
+            end_family(self.spec.family)
 
     def turn(self, number: int) -> None:
         """Stop it for a moment, or have it go on, with its children, unless it is paused. Cheap: done many times a
@@ -128,7 +135,14 @@ async def orphans_gone(entry: Entry, within_s: float) -> None:
 
 
 async def end(entry: Entry, at_most_s: float | None = None) -> int | None:
-    """Ask a child to end, wake it should it be paused, and kill it when its time is over; None if killed."""
+    """Ask a child to end, wake it should it be paused, and kill it when its time is over; None if killed. What is left
+    of its family is killed in any case."""
+    code = await _ended(entry, at_most_s)
+    entry.end_family()
+    return code
+
+
+async def _ended(entry: Entry, at_most_s: float | None) -> int | None:
     if not entry.running:
         return entry.process.returncode
     entry.signal(entry.spec.stop_signal)  # first, so that a paused one does nothing else when it wakes up

@@ -9,10 +9,11 @@ import psutil
 
 from factorylab.cluster import control
 from factorylab.cluster.leftovers import Leftovers
+from factorylab.cluster.local.family import end_family, mark_of
 
 
 class ProcessLeftovers(Leftovers):
-    """Recorded processes, and those of a database that was paused."""
+    """Recorded processes, those of a database that was paused, and what programs of the user's began."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -22,11 +23,15 @@ class ProcessLeftovers(Leftovers):
         return False
 
     def clear(self) -> list[str]:
-        return control.remove_remains(self.home) + self._end_frozen()
+        return control.remove_remains(self.home) + self._end_frozen() + self._end_programs()
 
     def end_outliving(self) -> list[str]:
         orderly = not (self.home / control.STATE).exists()
-        return [] if orderly else self._end_frozen()
+        return [] if orderly else self._end_frozen() + self._end_programs()
+
+    def _end_programs(self) -> list[str]:
+        """End what programs of the user's began: their children do not die with the supervisor."""
+        return [f"process {pid} of a program under test" for pid in end_family(mark_of(self.home))]
 
     def _end_frozen(self) -> list[str]:
         """End processes of a database that were stopped as their parent was killed: they never noticed."""

@@ -192,6 +192,12 @@ def _let_reader_read(connection: Connection, schema: str) -> None:
             connection.execute(text(statement.format(schema=schema, role=READER)))
 
 
+def create_empty(url: str, schema: str) -> None:
+    """Create a schema without a table where it is missing; `url` as above."""
+    with _engine(url).begin() as connection:
+        connection.execute(CreateSchema(schema, if_not_exists=True))
+
+
 def drop_schema(url: str, schema: str) -> None:
     """Drop schema and tables, should they be there; `url` as above."""
     with _engine(url).begin() as connection:

@@ -1,0 +1,89 @@
+"""The program under test, as the run starts it: what it is told, and what is refused before anything starts.
+
+It is told by its environment where Kafka and the database are, and reads the same of Kafka in a .properties file. It
+has the user's own environment besides, without what is meant for the lab. No password stands in its arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+from javaproperties import dumps
+
+from factorylab.core.errors import UsageError
+from factorylab.core.files import write_secret
+from factorylab.core.libpq import plain
+from factorylab.core.names import Names
+from factorylab.core.sources import PREFIX
+from factorylab.factory.config import ProcessorConfig
+from factorylab.scenarios.model import Clients
+from factorylab.scenarios.references import resolved
+from factorylab.scenarios.subject import Subject
+
+
+def schema_of(names: Names) -> str:
+    """The schema of PostgreSQL that is the program's own; the run's holds what the lab writes."""
+    return f"{names.schema}_subject"
+
+
+def output_topic(names: Names) -> str:
+    """The topic that a program writes into whose output is one."""
+    return f"output-{names.sensors}"
+
+
+def check_command(subject: Subject) -> None:
+    """Refuse a command that names no program, before anything starts.
+
+    Raises:
+        UsageError: naming it and where it was looked for.
+    """
+    name = subject.command[0]
+    if shutil.which(name) is None:
+        where = f"in {Path.cwd()}" if os.sep in name else "on PATH"
+        raise UsageError(f"the program {name!r} is not {where}, or cannot be executed: give a path, or mend PATH")
+
+
+def database_url(url: str, schema: str) -> str:
+    """The same address, with `schema` as the one in which names without one are looked up; libpq's form."""
+    option = quote(f"-csearch_path={schema}", safe="")
+    return f"{plain(url)}{'&' if '?' in url else '?'}options={option}"
+
+
+def write_properties(config: ProcessorConfig, clients: Clients, folder: Path) -> Path:
+    """The consumer's settings of one instance, in names that librdkafka and Java share, readable by its owner alone."""
+    wanted = {
+        "bootstrap.servers": config.bootstrap,
+        "group.id": config.group,
+        "client.id": config.worker,
+        **_of_the_group(clients, config.worker),
+        **resolved(dict(clients.consumer), "clients.consumer"),
+    }
+    path = folder / f"{config.worker}.properties"
+    write_secret(path, dumps(wanted, timestamp=None))
+    return path
+
+
+def _of_the_group(clients: Clients, worker: str) -> dict[str, str]:
+    """What the scenario says of sessions and members; what it does not is the program's own affair."""
+    found = {"group.protocol": "consumer"} if clients.protocol == "consumer" else {}
+    if clients.session_timeout_s:
+        found["session.timeout.ms"] = str(int(clients.session_timeout_s * 1000))
+    return found | ({"group.instance.id": worker} if clients.static_members else {})
+
+
+def environment(config: ProcessorConfig, subject: Subject, names: Names, properties: Path) -> dict[str, str]:
+    """All variables of one instance."""
+    found = {
+        "KAFKA_BOOTSTRAP": config.bootstrap,
+        "KAFKA_TOPIC": config.sensor_topic,
+        "KAFKA_GROUP": config.group,
+        "KAFKA_CLIENT_ID": config.worker,
+        "KAFKA_PROPERTIES": str(properties),
+        "DATABASE_URL": database_url(config.database_url.get_secret_value(), schema_of(names)),
+    }
+    if subject.output == "topic":
+        found["KAFKA_OUTPUT_TOPIC"] = output_topic(names)
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | found
