@@ -82,6 +82,8 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     missing = [name for name in NEEDED if not run.has(name)]
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
+    if run.scenario.subject:
+        raise LabError("not recorded: a program under test does not tell when it stored a reading")
     readings = readings or Readings(run)
     stored_ns, alarmed = _stored_ns(readings), _alarmed(readings)
     count, at = readings.count(lambda k: k.due), 0

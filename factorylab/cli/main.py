@@ -22,6 +22,7 @@ from factorylab.cli import (
     database_commands,
     dead_letters_commands,
     fault_commands,
+    judge_commands,
     predict_commands,
     runs_commands,
     score_commands,
@@ -36,7 +37,7 @@ from factorylab.core.errors import LabError, NoRoom, refused
 from factorylab.core.exit_codes import INTERRUPTED
 from factorylab.execution.interrupt import settle
 
-DRIVERS = {"up", "run", "batch", "capacity", "check", "fault"}
+DRIVERS = {"up", "run", "judge", "batch", "capacity", "check", "fault"}
 
 
 class Interruptible(typer.core.TyperGroup):
@@ -78,6 +79,7 @@ capacity_commands.register(app)
 fault_commands.register(app)
 predict_commands.register(app)
 check_commands.register(app)
+judge_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)
 trace_commands.register(app)

@@ -159,9 +159,7 @@ class Experiment:
         create_empty(url, schema)
         if self.scenario.subject.output == "topic":
             self.admin.create_topics([output_topic(self.names)], self.scenario.topology)
-        output = SubjectOutput(
-            self.admin, database_url(url, schema), output_topic(self.names), self.scenario.subject
-        )
+        output = SubjectOutput(self.admin, database_url(url, schema), output_topic(self.names), self.scenario.subject)
         output.check(there=False)
         return output
 
@@ -275,7 +273,8 @@ class Experiment:
             self._wait_for_brokers(recover_s)
             self._wait_for_database(recover_s)
             self.admin.wait_full_isr(self.names.sensors, recover_s)
-            self._wait_for_group(recover_s, self.crew.check_own)
+            if not self.crew.subject_ended:
+                self._wait_for_group(recover_s, self.crew.check_own)
         except WaitTimeout as error:
             self.say(f"not recovered: {error}")
         self.crew.stop_fleets()
@@ -323,7 +322,7 @@ class Experiment:
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
         frozen = final.freeze(range(partitions))
-        if not final.drained(frozen, self.scenario.schedule.drain_s):
+        if not final.drained(frozen, 0 if self.crew.subject_ended else self.scenario.schedule.drain_s):
             self.say("not drained")
         if self.output:
             self._wait_for_quiet(self.output)

@@ -17,7 +17,7 @@ import psycopg2
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
-from psycopg2 import errors
+from psycopg2 import errors, sql
 
 from factorylab.cluster.admin import Admin
 from factorylab.core.clock import now_ns
@@ -29,6 +29,10 @@ from factorylab.scenarios.subject import Subject
 
 ROWS_SCHEMA = schema("rows")
 IDENTITY = pa.schema([("sensor", pa.string()), ("seq", pa.int64())])
+IDENTITIES = (
+    "COPY (SELECT coalesce(sensor::text, ''), coalesce(seq::bigint, -1) FROM ({}\n) AS output (sensor, seq))"
+    " TO STDOUT (FORMAT csv)"
+)
 TOO_LATE_S = 60  # for one answer of the query
 NOT_THERE = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 """What a program that creates its table itself may still mend."""
@@ -52,7 +56,7 @@ class SubjectOutput:
         if self.subject.output != "table":
             return
         try:
-            with self._asked(f"SELECT * FROM ({self.subject.sql}\n) AS output LIMIT 0") as cursor:
+            with self._asked("SELECT * FROM ({}\n) AS output LIMIT 0") as cursor:
                 given = [column.name for column in cursor.description or ()]
         except NOT_THERE as error:
             if there:
@@ -74,8 +78,9 @@ class SubjectOutput:
         """
         if self.subject.output == "topic":
             return sum(end - start for start, end in self._spans().values())
-        with self._must_answer(), self._asked(f"SELECT count(*) FROM ({self.subject.sql}\n) AS output") as cursor:
-            return int(cursor.fetchone()[0])
+        with self._must_answer(), self._asked("SELECT count(*) FROM ({}\n) AS output") as cursor:
+            (rows,) = cursor.fetchone() or (0,)
+            return int(rows)
 
     def read(self, sensors: Mapping[str, int], out: Path) -> int:
         """Write all of it into the Parquet file `out`; the number of rows.
@@ -99,13 +104,9 @@ class SubjectOutput:
         return found
 
     def _rows(self, sensors: Mapping[str, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        identities = (
-            "COPY (SELECT coalesce(sensor::text, ''), coalesce(seq::bigint, -1)"
-            f" FROM ({self.subject.sql}\n) AS output (sensor, seq)) TO STDOUT (FORMAT csv)"
-        )
         with tempfile.TemporaryFile() as file:
             with self._must_answer(), self._asked() as cursor:
-                cursor.copy_expert(identities, file)
+                cursor.copy_expert(self._around(IDENTITIES).as_string(cursor), file)
             if not file.tell():
                 return
             file.seek(0)
@@ -134,6 +135,10 @@ class SubjectOutput:
     def _query(self) -> str:
         return f"the query {' '.join(self.subject.sql.split())!r}"
 
+    def _around(self, statement: str) -> sql.Composable:
+        """A statement with the query in its braces."""
+        return sql.SQL(statement).format(sql.SQL(self.subject.sql))
+
     @contextmanager
     def _asked(self, statement: str = "") -> Iterator[psycopg2.extensions.cursor]:
         """A cursor that may only read, after this statement."""
@@ -142,7 +147,7 @@ class SubjectOutput:
             with connection.cursor() as cursor:
                 cursor.execute("SET statement_timeout = %s", (TOO_LATE_S * 1000,))
                 if statement:
-                    cursor.execute(statement)
+                    cursor.execute(self._around(statement))
                 yield cursor
 
     @contextmanager

@@ -214,6 +214,12 @@ class Crew:
         """An instance of the program under test: what it does is its own doing, and no failure of the lab."""
         return self.scenario.subject is not None and name in self.processors
 
+    @property
+    def subject_ended(self) -> bool:
+        """Every instance of a program under test has ended by itself, so that nobody works any more."""
+        codes = [self.cluster.exit_code(name) for name in self.processors if name in self._running]
+        return self.scenario.subject is not None and None not in codes
+
     def _note_deaths(self, names: Sequence[str]) -> None:
         for name in names:
             code = self.cluster.exit_code(name)

@@ -32,6 +32,7 @@ from factorylab.scenarios.model import (
     explain,
 )
 from factorylab.scenarios.targets import Target
+from factorylab.scenarios.your_application import your_application
 
 REFRESH = "topic.metadata.refresh.interval.ms"
 """How often a producer asks who leads, even when nothing seems wrong; librdkafka's default is 300 s."""
@@ -219,6 +220,7 @@ SCENARIOS: dict[str, Callable[..., Scenario]] = {
         high_load,
         recorded_machine,
         control,
+        your_application,
     )
 }
 

@@ -56,7 +56,9 @@ def _poll_witnesses(seen: pd.DataFrame, note: str) -> list[Witness]:
     ]
 
 
-@check("Within an assignment a processor reads every record.", "records were skipped", by_times_of=POLLED, needs="journal")
+@check(
+    "Within an assignment a processor reads every record.", "records were skipped", by_times_of=POLLED, needs="journal"
+)
 def skipped(e: Evidence) -> Found:
     """Records between two polls, and records inside a poll's range that it did not return. Offset gaps are legal."""
     seen = e.once(steps)
@@ -65,7 +67,9 @@ def skipped(e: Evidence) -> Found:
     return Found(int(missed.sum()), int(seen["count"].sum()), "", _poll_witnesses(seen[missed > 0], "skipped records"))
 
 
-@check("Within an assignment a processor never reads backwards.", "polls went back", by_times_of=POLLED, needs="journal")
+@check(
+    "Within an assignment a processor never reads backwards.", "polls went back", by_times_of=POLLED, needs="journal"
+)
 def rewound(e: Evidence) -> Found:
     seen = e.once(steps)
     back = seen[seen["first_offset"] <= seen["before"]]

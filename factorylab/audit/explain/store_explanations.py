@@ -11,6 +11,7 @@ from factorylab.analysis.readings import Ints
 from factorylab.audit.checks.duplicates import again
 from factorylab.audit.checks.loss import passed_over as skipped
 from factorylab.audit.explain.case import COPIES, Case, explains
+from factorylab.audit.explain.subject_explanations import doubled_by_subject, lost_by_subject
 from factorylab.audit.model.findings import Explanation
 from factorylab.history.saved_run import each
 
@@ -24,6 +25,9 @@ def passed_over(case: Case) -> Iterator[Explanation]:
     key = e.select(lambda k: skipped(k) & k.acked)
     rows = e.log.take(e.log_row[key])
     lost = case.sent(key).assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
+    if case.run.scenario.subject:
+        yield from lost_by_subject(case, lost)
+        return
     for partition, mine in lost.sort_values("offset").groupby("partition"):
         p, offset, due = int(str(partition)), mine["offset"].to_numpy(), mine["due_ns"].to_numpy()
         commits = _of(case.run.commits[~case.run.commits["refused"]], p)
@@ -120,6 +124,9 @@ def _committed(case: Case, partition: int, offset: int, since_ns: int) -> list[s
 @explains("duplicate_in_store")
 def stored_twice(case: Case) -> Iterator[Explanation]:
     e = case.evidence
+    if case.run.scenario.subject:
+        yield from doubled_by_subject(case)
+        return
     copied = again(e.rows.key, e.rows.first)
     copied = copied[np.argsort(e.rows.key[copied], kind="stable")]
     rows = e.rows.take(copied)

@@ -235,8 +235,8 @@ def check(
     """Register a function, by its name, as the check of `claim`; `cases` are what it counts.
 
     `of_times`: it tests whether the times of the history can be. `by_times_of`: what it finds is judged by the times
-    in these tables, so where those cannot be it is INVALID, and nothing is held against the system. `needs`: what of the
-    factory's own processors it looks at, so that it is not asked of a program under test.
+    in these tables, so where those cannot be it is INVALID, and nothing is held against the system. `needs`: what of
+    the factory's own processors it looks at, so that it is not asked of a program under test.
     """
 
     def register(look: Look) -> Look:

@@ -1,0 +1,44 @@
+"""A consumer that writes and then commits, into a table without a key. BUG: what it has written and not yet committed
+when it is killed is read again, and written again. Its twin: write_without_key_repaired.py."""
+
+import json
+import os
+import signal
+import threading
+import time
+
+import psycopg2
+from confluent_kafka import Consumer, KafkaException
+from psycopg2.extras import execute_values
+
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+database = psycopg2.connect(os.environ["DATABASE_URL"])
+with database, database.cursor() as cursor:
+    cursor.execute("SELECT pg_advisory_xact_lock(1)")  # instances start at the same time
+    cursor.execute("CREATE TABLE IF NOT EXISTS readings (sensor_id text, seq bigint)")
+
+consumer = Consumer(
+    {
+        "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP"],
+        "group.id": os.environ["KAFKA_GROUP"],
+        "client.id": os.environ["KAFKA_CLIENT_ID"],
+        "session.timeout.ms": 6000,
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+    }
+)
+consumer.subscribe([os.environ["KAFKA_TOPIC"]])
+while not stop.is_set():
+    records = [message for message in consumer.consume(500, 0.5) if message.error() is None]
+    readings = [json.loads(message.value()) for message in records]
+    rows = [(reading["sensor_id"], reading["seq"]) for reading in readings]
+    if rows:
+        with database, database.cursor() as cursor:
+            execute_values(cursor, "INSERT INTO readings VALUES %s", rows)
+        time.sleep(1)  # it tells another service about them
+        try:
+            consumer.commit(asynchronous=False)
+        except KafkaException as error:  # the group moved, or its coordinator is away: the next one tells it, too
+            print("not committed:", error, flush=True)
+consumer.close()
