@@ -30,7 +30,6 @@ from factorylab.cluster import boot, control, folders, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.local import program
-from factorylab.cluster.local.family import MARK
 from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings
@@ -241,9 +240,8 @@ def process_of(worker: WorkerSpec) -> Child:
     )
     if not worker.command:
         return child
-    argv = [sys.executable, "-I", program.__file__, str(LOG_BYTES), *worker.command]
-    env = {**worker.env, MARK: worker.family}
-    return msgspec.structs.replace(child, argv=argv, env=env, family=worker.family)
+    argv = [sys.executable, "-I", program.__file__, str(LOG_BYTES), worker.family, *worker.command]
+    return msgspec.structs.replace(child, argv=argv, env=dict(worker.env), family=worker.family)
 
 
 def _lock(home: Path) -> IO[str]:

@@ -23,7 +23,7 @@ def last_error(log: Path) -> str:
     """The last error in the end of a worker's log, else its last line."""
     lines = [merged_logs.parse(text, log.stem, None) for text in last_lines(log).splitlines()]
     errors = [line for line in lines if line.level in {"error", "critical"}]
-    return (errors or lines)[-1].text.removeprefix("failed error=") if lines else "(it printed nothing)"
+    return (errors or lines)[-1].text.removeprefix("failed error=")
 
 
 class DeathWatch(Thread):

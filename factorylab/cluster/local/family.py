@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-MARK = "FACTORYLAB_FAMILY"
+from factorylab.cluster.local.program import MARK
 
 
 def mark_of(home: Path, worker: str = "") -> str:

@@ -1,11 +1,12 @@
 """Start a program that is not of this package, with a log that cannot grow without end.
 
-    python -I program.py LIMIT_BYTES COMMAND…
+    python -I program.py LIMIT_BYTES MARK COMMAND…
 
 Run as a file and with the standard library alone, so that the program gets its environment untouched. The process goes
 to a session of its own and becomes the program: the number that the supervisor knows is the program's. What it and its
 children print goes through a pipe to a process that writes up to LIMIT_BYTES of it to standard output, and reads on
-beyond that, so that nobody waits for a full pipe.
+beyond that, so that nobody waits for a full pipe. The program and all that it begins carry MARK in their environment
+(see `family`); that process does not, and outlives them by what they printed last.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
+MARK = "FACTORYLAB_FAMILY"
 PIECE = 1 << 16
 NOT_STARTED = 127  # as shells have it
 
@@ -43,16 +45,16 @@ def printed_through(limit: int) -> None:
     os.close(sink)
 
 
-def main(limit: int, command: list[str]) -> None:
+def main(limit: int, mark: str, command: list[str]) -> None:
     """Become the program `command`."""
     os.setsid()
     printed_through(limit)
     try:
-        os.execvp(command[0], command)
+        os.execvpe(command[0], command, {**os.environ, MARK: mark})
     except OSError as error:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr, flush=True)
         os._exit(NOT_STARTED)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -128,7 +128,7 @@ def test_offsets_that_go_back_are_the_programs_affair(tmp_path: Path) -> None:
 
 
 def test_a_committed_offset_that_stands_still_is_a_stall(tmp_path: Path) -> None:
-    """Where the probe saw no commit of a partition for longer than usual, its store stood still, so long as it lasted."""
+    """Where the probe saw no commit of a partition for longer than usual, its store stood still."""
     h = killed(tmp_path)
     lag = h["lag"]
     held = (lag["partition"] == 0) & lag["t_ns"].between(at_ns(6), at_ns(10))

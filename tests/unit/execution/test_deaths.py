@@ -13,6 +13,7 @@ from factorylab.core.errors import StartFailed
 from factorylab.core.waiting import wait_until
 from factorylab.execution.deaths import DeathWatch, last_error
 from factorylab.execution.workers import Crew
+from factorylab.scenarios.model import Scenario, scenario_from
 
 REASON = {"event": "failed", "level": "error", "error": "fenced", "worker": "processor-0", "timestamp": "2026-11-28"}
 
@@ -23,6 +24,7 @@ def crew(folder: Path, codes: dict[str, int | None]) -> Crew:
         (folder / f"{name}.jsonl").write_text(json.dumps(REASON) + "\nnot JSON\n")
     found = object.__new__(Crew)
     found.cluster = SimpleNamespace(exit_code=codes.__getitem__)  # type: ignore[assignment]
+    found.scenario, found.processors = Scenario(name="any"), {}
     found.run = SimpleNamespace(logs=folder)  # type: ignore[assignment]
     found._running = list(codes)
     return found
@@ -66,3 +68,12 @@ def test_a_log_without_an_error_gives_its_last_line(text: str | None, told: str,
     if text is not None:
         (tmp_path / "w.jsonl").write_text(text)
     assert last_error(tmp_path / "w.jsonl") == told
+
+
+def test_a_program_under_test_should_not_end_well_either(tmp_path: Path) -> None:
+    """One that exits with 0 before it is told to is named; where its log is empty, that is said."""
+    found = crew(tmp_path, {"processor-0": 0})
+    found.scenario = scenario_from({"name": "any", "subject": {"command": ["mine"]}}, "test")
+    found.processors = {"processor-0": None}  # type: ignore[dict-item]
+    (tmp_path / "processor-0.jsonl").write_text("")
+    assert found.deaths() == ["processor-0 ended with exit code 0: (an empty log)"]
