@@ -32,11 +32,11 @@ consumer = Consumer(
 )
 consumer.subscribe([os.environ["KAFKA_TOPIC"]])
 while not stop.is_set():
-    records = [message for message in consumer.consume(500, 0.5) if message.error() is None]
+    records = [message for message in consumer.consume(500, 0.2) if message.error() is None]
     readings = [json.loads(message.value()) for message in records]
     rows = [(reading["sensor_id"], reading["seq"]) for reading in readings]
     if rows:
-        time.sleep(1)  # it asks another service about them
+        time.sleep(2)  # it asks another service about them
         with database, database.cursor() as cursor:
             execute_values(cursor, "INSERT INTO readings VALUES %s ON CONFLICT DO NOTHING", rows)
 consumer.close()

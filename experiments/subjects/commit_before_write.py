@@ -30,7 +30,7 @@ consumer = Consumer(
 )
 consumer.subscribe([os.environ["KAFKA_TOPIC"]])
 while not stop.is_set():
-    records = [message for message in consumer.consume(500, 0.5) if message.error() is None]
+    records = [message for message in consumer.consume(500, 0.2) if message.error() is None]
     readings = [json.loads(message.value()) for message in records]
     rows = [(reading["sensor_id"], reading["seq"]) for reading in readings]
     if rows:
@@ -38,7 +38,7 @@ while not stop.is_set():
             consumer.commit(asynchronous=False)
         except KafkaException as error:  # the group moved, or its coordinator is away: the next one tells it, too
             print("not committed:", error, flush=True)
-        time.sleep(1)  # it asks another service about them
+        time.sleep(2)  # it asks another service about them
         with database, database.cursor() as cursor:
             execute_values(cursor, "INSERT INTO readings VALUES %s ON CONFLICT DO NOTHING", rows)
 consumer.close()

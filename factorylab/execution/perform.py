@@ -95,9 +95,8 @@ def predict(wanted: Scenario, settings: Settings) -> Prediction:
 
 
 def foretell(wanted: Scenario, folder: RunFolder, settings: Settings) -> None:
-    """Write the prediction into the folder of a run that has not begun. It is sealed with the rest. Of a program under
-    test nobody knows the settings that it would follow from."""
-    if wanted.faults and wanted.subject is None:
+    """Write the prediction into the folder of a run that has not begun. It is sealed with the rest."""
+    if wanted.faults:
         folder.prediction.write_bytes(predict(wanted, settings).encoded())
 
 

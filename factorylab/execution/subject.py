@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
 from javaproperties import dumps
 
+from factorylab.cluster.settings import project_folder
 from factorylab.core.errors import UsageError
 from factorylab.core.files import write_secret
 from factorylab.core.libpq import plain
@@ -34,13 +36,22 @@ def output_topic(names: Names) -> str:
     return f"output-{names.sensors}"
 
 
+def arguments(subject: Subject) -> tuple[str, ...]:
+    """Its command as this machine has it."""
+    places = {"{python}": sys.executable, "{checkout}": str(project_folder(Path.cwd()))}
+    found = list(subject.command)
+    for word, place in places.items():
+        found = [argument.replace(word, place) for argument in found]
+    return tuple(found)
+
+
 def check_command(subject: Subject) -> None:
     """Refuse a command that names no program, before anything starts.
 
     Raises:
         UsageError: naming it and where it was looked for.
     """
-    name = subject.command[0]
+    name = arguments(subject)[0]
     if shutil.which(name) is None:
         where = f"in {Path.cwd()}" if os.sep in name else "on PATH"
         raise UsageError(f"the program {name!r} is not {where}, or cannot be executed: give a path, or mend PATH")

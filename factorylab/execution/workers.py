@@ -22,7 +22,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
 from factorylab.execution.deaths import ASKED, last_error
 from factorylab.execution.probe import ProbeConfig
-from factorylab.execution.subject import environment
+from factorylab.execution.subject import arguments, environment
 from factorylab.execution.subject import write_properties as write_consumer
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
@@ -123,7 +123,7 @@ class Crew:
         properties = write_consumer(config, self.scenario.clients, self.private)
         env = environment(config, subject, self.names, properties)
         log, mark = self.run.logs / f"{config.worker}.jsonl", mark_of(self.home, config.worker)
-        return WorkerSpec(config.worker, "processor", "", env, log, STOP_S, command=subject.command, family=mark)
+        return WorkerSpec(config.worker, "processor", "", env, log, STOP_S, command=arguments(subject), family=mark)
 
     def _asked_database(self) -> SecretStr | None:
         """Where the probe asks the database; None where it is no part of the experiment."""

@@ -25,7 +25,8 @@ def _one_word_at_least(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Subject(BaseModel):
-    """A program under test. `command` is a list of arguments, and no shell reads it."""
+    """A program under test. `command` is a list of arguments, and no shell reads it. In a word of it `{python}` is the
+    lab's own Python, and `{checkout}` the folder of this project."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 

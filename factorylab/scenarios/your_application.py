@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
-
-from pydantic import Field
 
 from factorylab.core.errors import UsageError
 from factorylab.core.limits import Count, Rate, SessionTimeout, Whole
 from factorylab.scenarios.model import Clients, Expect, Fault, Profile, Scenario, Schedule, Topology, Workload
 from factorylab.scenarios.subject import OutputKind, Subject
 
-FAULTS = ("kill processor:0", "kill processor:0", "kill processor:0", "kill leader:0")
-"""What is broken where nobody says anything else: the program three times, then a broker."""
-APART_S = 14.0  # between the beginnings of two faults: twice a session of 6 s, and what was missed is worked off
+COMMAND = ("{python}", "{checkout}/experiments/subjects/commit_before_write_repaired.py")
+FAULTS = ("kill processor:0", "kill processor:0", "kill leader:0")
+"""What is broken where nobody says anything else: the program twice, then a broker."""
+APART_S = 12.0  # between the beginnings of two faults: twice a session of 6 s, and what was missed is worked off
 HOLD_S = {"processor": 2.0}
 HOLD_OTHERS_S = 8.0
 """How long a fault is held: a program comes back soon, as its restart policy has it; a broker as after a boot."""
@@ -22,7 +20,7 @@ HOLD_OTHERS_S = 8.0
 
 def your_application(
     *,
-    command: Annotated[list[str], Field(min_length=1)],
+    command: Sequence[str] = COMMAND,
     query: str | None = None,
     output: OutputKind = "table",
     instances: Whole = 1,

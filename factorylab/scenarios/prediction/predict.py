@@ -128,6 +128,8 @@ def _of_its_role(fault: Fault, rows: list[Quantity]) -> list[Quantity]:
 
 def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     """Why no formula fits; empty where one may."""
+    if scenario.subject:
+        return "nobody knows the settings and the pace of a program under test"
     ends_s = fault.at_s + fault.hold_s
     others = [other for at, other in enumerate(scenario.faults) if at != number]
     if any(o.at_s < ends_s + APART_S and fault.at_s < o.at_s + o.hold_s + APART_S for o in others):
