@@ -64,8 +64,8 @@ class WorkerSpec:
     """A process of the application to be started: `python -m <module>`, configured by its environment.
 
     With a `command` it is that program instead, one of the user's: it has `env` and nothing else, and all that it
-    began, which carries the mark `family` (see `local.family`), ends with it. `paths` are what it opens on the disk: it
-    reads the files and writes into the folders.
+    began, which carries the mark `family` (see `cluster.family`), ends with it. `paths` are what it opens on the disk:
+    it reads the files and writes into the folders.
     """
 
     name: str

@@ -33,7 +33,7 @@ GONE_S = 60  # longer than the longest orderly stop
 class Child(msgspec.Struct, frozen=True):
     """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
     are the files and folders that a container of it needs. One with `outlives_driver` stays when its driver goes. All
-    that carries the mark `family` (see `local.family`) ends with it."""
+    that carries the mark `family` (see `cluster.family`) ends with it."""
 
     name: str
     role: Role

@@ -26,10 +26,9 @@ from typing import IO, Protocol, Self
 
 import msgspec
 
-from factorylab.cluster import boot, control, folders, ready
+from factorylab.cluster import boot, control, folders, program, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
-from factorylab.cluster.local import program
 from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings

@@ -11,7 +11,7 @@ from javaproperties import dumps
 from pydantic import SecretStr
 
 from factorylab.cluster.base import Cluster, Role, WorkerSpec
-from factorylab.cluster.local.family import mark_of
+from factorylab.cluster.family import mark_of
 from factorylab.core.clock import NS
 from factorylab.core.errors import StartFailed
 from factorylab.core.files import write_secret

@@ -30,7 +30,7 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 README, COMMANDS, NOTEBOOKS = ROOT / "README.md", ROOT / "docs/commands.md", ROOT / "docs/notebooks.md"
 CONFIGURATION, SCENARIO_PAGE, AUDIT = (ROOT / f"docs/{name}.md" for name in ("configuration", "scenarios", "audit"))
 README_LINES = 200
-FILES = [path.relative_to(ROOT).as_posix() for top in ("factorylab", "tests", "docs", "findings")
+FILES = [path.relative_to(ROOT).as_posix() for top in ("factorylab", "tests", "docs", "findings", "experiments")
          for path in (ROOT / top).rglob("*.py")]  # fmt: skip
 TO_BE_NAMED = "NAME"  # stands in a path for what the reader chooses
 PICTURE = ROOT / "docs/images/broker_loss.svg"
@@ -70,6 +70,7 @@ def test_commands_exist(page: Path) -> None:
         assert known, f"{page.name}: there is no command {command!r}"
         while rest and hasattr(known, "commands"):
             known = known.commands[rest.pop(0)]
+        rest = rest[: rest.index("--")] if "--" in rest else rest  # what follows is a program of the reader's
         options = {name for parameter in known.params for name in parameter.opts}
         unknown = [word for word in rest if word.startswith("-") and word not in options]
         assert not unknown, f"{page.name}: factorylab {command} has no {', '.join(unknown)}"

@@ -18,7 +18,7 @@ from typing import Protocol
 import psutil
 
 from factorylab.cluster.control import Child, NodeState, process_status
-from factorylab.cluster.local.family import end_family
+from factorylab.cluster.family import end_family
 from factorylab.cluster.look import children
 from factorylab.cluster.network.child_start import Beginning
 from factorylab.cluster.network.netns import Namespace

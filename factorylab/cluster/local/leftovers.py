@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 
 from factorylab.cluster import control
+from factorylab.cluster.family import end_family, mark_of
 from factorylab.cluster.leftovers import Leftovers
-from factorylab.cluster.local.family import end_family, mark_of
 
 
 class ProcessLeftovers(Leftovers):

@@ -13,7 +13,7 @@ import pytest
 from factorylab.cluster import control, driver
 from factorylab.cluster.base import WorkerSpec
 from factorylab.cluster.driver import process_of
-from factorylab.cluster.local.family import family, mark_of
+from factorylab.cluster.family import family, mark_of
 from factorylab.core.waiting import wait_until
 from tests.support.labs import bare_lab, wait_said
 

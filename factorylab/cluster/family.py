@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from factorylab.cluster.local.program import MARK
+from factorylab.cluster.program import MARK
 
 
 def mark_of(home: Path, worker: str = "") -> str:
