@@ -73,7 +73,8 @@ def write_properties(config: ProcessorConfig, clients: Clients, folder: Path) ->
         **resolved(dict(clients.consumer), "clients.consumer"),
     }
     path = folder / f"{config.worker}.properties"
-    write_secret(path, dumps(wanted, timestamp=None))
+    lines = dumps(wanted, timestamp=None)
+    write_secret(path, lines.replace("\\:", ":").replace("\\=", "="))  # an escape that Java needs in keys alone
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import msgspec
@@ -70,9 +70,9 @@ def test_commands_exist(page: Path) -> None:
         assert known, f"{page.name}: there is no command {command!r}"
         while rest and hasattr(known, "commands"):
             known = known.commands[rest.pop(0)]
-        rest = rest[: rest.index("--")] if "--" in rest else rest  # what follows is a program of the reader's
+        given = list(takewhile(lambda word: word != "--", rest))  # what follows is a program of the reader
         options = {name for parameter in known.params for name in parameter.opts}
-        unknown = [word for word in rest if word.startswith("-") and word not in options]
+        unknown = [word for word in given if word.startswith("-") and word not in options]
         assert not unknown, f"{page.name}: factorylab {command} has no {', '.join(unknown)}"
 
 
