@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from factorylab.cli.runs_commands import AsJson, OnBackend, judge, say, say_verdict
+from factorylab.cli.runs_commands import AsJson, OnBackend, say, say_verdict
+from factorylab.cli.runs_commands import judge as judged_now
 from factorylab.cluster import folders, manage
 from factorylab.cluster.settings import load_settings
 
@@ -25,10 +26,10 @@ Broken = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
-    app.command("judge")(judge_program)
+    app.command()(judge)
 
 
-def judge_program(  # noqa: PLR0917 (typer's options)
+def judge(  # noqa: PLR0917 (typer's options)
     command: Annotated[list[str], typer.Argument(help="after --: the program and its arguments", show_default=False)],
     query: Query = None,
     topic: Topic = False,
@@ -63,7 +64,7 @@ def judge_program(  # noqa: PLR0917 (typer's options)
     settings = load_settings()
     folders.of_results(settings).check()
     manage.check_free(settings.home)
-    judged = judge(run(wanted, say=say).folder)
+    judged = judged_now(run(wanted, say=say).folder)
     if not as_json:
         typer.echo(panel(judged.verdict))
         typer.echo("\nnot asked of it: " + ", ".join(c.name for c in judged.verdict.checks if not c.asked))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from factorylab.core.errors import UsageError
-from factorylab.core.limits import Count, Rate, SessionTimeout, Whole
+from factorylab.core.limits import Count, Number, Rate, Whole
 from factorylab.scenarios.model import Clients, Expect, Fault, Profile, Scenario, Schedule, Topology, Workload
 from factorylab.scenarios.subject import OutputKind, Subject
 
@@ -25,7 +25,7 @@ def your_application(
     output: OutputKind = "table",
     instances: Whole = 1,
     faults: Sequence[str] = FAULTS,
-    session_timeout_s: SessionTimeout = None,
+    session_timeout_s: Number | None = None,
     rate_per_s: Rate = 100,
     profile: Profile = "safe",
     seed: Count = 1,
