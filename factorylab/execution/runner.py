@@ -32,7 +32,7 @@ from factorylab.core.vocabulary import Phase
 from factorylab.core.waiting import wait_until
 from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
-from factorylab.execution.subject import database_url, output_topic, schema_of
+from factorylab.execution.subject import database_url, hide_password, output_topic, schema_of
 from factorylab.execution.subject_output import SubjectOutput
 from factorylab.execution.workers import STOP_S, Crew
 from factorylab.factory.store.schema import create_empty
@@ -84,6 +84,7 @@ class Experiment:
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
             self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
+            stack.callback(self._hide_password)
             stack.callback(self._try, self.crew.stop_all)
             stack.callback(self._try, self.cluster.heal)
             stack.enter_context(DeathWatch(self.crew.deaths, self.say))
@@ -362,6 +363,11 @@ class Experiment:
         run_folders.seal(self.run)
         if not unreadable:  # last: journals without a seal are of a run that was broken off
             shutil.rmtree(self.run.journals)
+
+    def _hide_password(self) -> None:
+        """A program under test may have printed its address of the database."""
+        for name in self.crew.processors if self.scenario.subject else ():
+            hide_password(self.run.logs / f"{name}.jsonl", self.cluster.endpoints.database_url)
 
     def _manifest(self) -> manifest.Manifest:
         return manifest.Manifest(

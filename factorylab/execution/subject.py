@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from javaproperties import dumps
 
@@ -19,6 +19,7 @@ from factorylab.core.errors import UsageError
 from factorylab.core.files import write_secret
 from factorylab.core.libpq import plain
 from factorylab.core.names import Names
+from factorylab.core.secret_text import SHOWN
 from factorylab.core.sources import PREFIX
 from factorylab.factory.config import ProcessorConfig
 from factorylab.scenarios.model import Clients
@@ -61,6 +62,16 @@ def database_url(url: str, schema: str) -> str:
     """The same address, with `schema` as the one in which names without one are looked up; libpq's form."""
     option = quote(f"-csearch_path={schema}", safe="")
     return f"{plain(url)}{'&' if '?' in url else '?'}options={option}"
+
+
+def hide_password(log: Path, url: str) -> None:
+    """Mask the password of `url` in what a program printed: its address is a thing that programs like to print."""
+    found = urlsplit(plain(url)).password
+    if found and log.exists():
+        said = log.read_bytes()
+        for form in {found, unquote(found)}:
+            said = said.replace(form.encode(), SHOWN.encode())
+        log.write_bytes(said)
 
 
 def write_properties(config: ProcessorConfig, clients: Clients, folder: Path) -> Path:

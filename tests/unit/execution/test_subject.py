@@ -15,7 +15,14 @@ from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.names import Names
 from factorylab.execution.perform import where_it_runs
-from factorylab.execution.subject import arguments, check_command, database_url, environment, write_properties
+from factorylab.execution.subject import (
+    arguments,
+    check_command,
+    database_url,
+    environment,
+    hide_password,
+    write_properties,
+)
 from factorylab.factory.config import ProcessorConfig
 from factorylab.scenarios.model import Clients, Scenario, scenario_from
 from factorylab.scenarios.subject import Subject
@@ -101,3 +108,11 @@ def test_it_runs_on_this_host() -> None:
     assert where_it_runs(Scenario(name="other"), settings) is settings
     with pytest.raises(EnvironmentUnfit, match="take --backend local"):
         where_it_runs(of("{python}"), settings.model_copy(update={"backend": "compose"}))
+
+
+def test_a_password_that_it_printed_is_masked(tmp_path: Path) -> None:
+    """Its log goes into the run's folder, which is kept and given on; the rest of the line stays."""
+    log = tmp_path / "processor-0.jsonl"
+    log.write_bytes(f"connecting to {URL} \xff\n".encode("latin-1"))
+    hide_password(log, URL)
+    assert log.read_bytes() == b"connecting to postgresql://lab:***@127.0.0.1:5432/factory \xff\n"
