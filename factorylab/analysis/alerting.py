@@ -82,7 +82,7 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
     missing = [name for name in NEEDED if not run.has(name)]
     if missing:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
-    if run.scenario.subject:
+    if run.scenario.subject and not run.tells_when_written:
         raise LabError("not recorded: a program under test does not tell when it stored a reading")
     readings = readings or Readings(run)
     stored_ns, alarmed = _stored_ns(readings), _alarmed(readings)
@@ -110,6 +110,8 @@ def _alarmed(readings: Readings) -> Mask:
 
 def _stored_ns(readings: Readings) -> Ints:
     """By key: when its first row in the store was committed, −1 where there is none."""
+    if readings.run.tells_when_written:
+        return readings.written_ns
     run, commits, found = readings.run, Commits(readings.run), array(readings.size, "int64", -1)
     end_ns = run.phases.get("final_read") or max(run.phases.values())
     for rows, key, places in readings.rows.places():

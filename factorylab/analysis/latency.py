@@ -68,7 +68,9 @@ def _measured(run: Run, readings: Readings) -> Iterator[tuple[Ints, Ints, dict[s
         record = np.flatnonzero(key >= 0)
         record = record[readings.log_row[key[record]] == record + part.start]
         record = record[readings.of(key[record]).stored]
-        committed, intended = commits.t_ns(log.place[part][record]), readings.sent("t_intended_ns")[key[record]]
+        told = run.tells_when_written
+        committed = readings.written_ns[key[record]] if told else commits.t_ns(log.place[part][record])
+        intended = readings.sent("t_intended_ns")[key[record]]
         kept = (committed >= 0) & (intended >= run.t0_ns)
         committed, intended, key = committed[kept], intended[kept], key[record[kept]]
         sent, acked = readings.sent("t_ns")[key], readings.sent("t_ack_ns")[key]

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from factorylab.analysis.places import Log, distinct, offset_of, partition_of, place
+from factorylab.core.clock import FOREVER_NS
 from factorylab.core.errors import LabError
 from factorylab.core.scratch import array, chunks
 from factorylab.history.saved_run import Run
@@ -159,6 +160,17 @@ class Readings:
     def forget(self, column: str) -> None:
         """Keep a column of `sent` no longer."""
         self._columns.pop(column, None)
+
+    @cached_property
+    def written_ns(self) -> Ints:
+        """By key: when a program under test wrote its first row of it, as the row says; −1 where there is none."""
+        found = array(self.size, "int64", FOREVER_NS)
+        for chunk in self.run.chunks("rows", "t_ns"):
+            key = self.rows.key[chunk.rows]
+            np.minimum.at(found, key[key >= 0], chunk["t_ns"][key >= 0])
+        for part in chunks(self.size):
+            found[part] = np.where(found[part] < FOREVER_NS, found[part], -1)
+        return found
 
     def of_log(self, column: str, part: slice) -> Ints:
         """`sent` of the readings of some records, −1 of those that were never due."""

@@ -32,6 +32,9 @@ def register(app: typer.Typer) -> None:
 def judge(  # noqa: PLR0917 (typer's options)
     command: Annotated[list[str], typer.Argument(help="after --: the program and its arguments", show_default=False)],
     query: Query = None,
+    times: Annotated[
+        bool, typer.Option("--times", help="the query has a third column: when the row was written")
+    ] = False,
     topic: Topic = False,
     instances: Annotated[int, typer.Option("--instances", min=1, max=16, help="so many processes of it")] = 1,
     fault: Broken = None,
@@ -55,6 +58,7 @@ def judge(  # noqa: PLR0917 (typer's options)
     given: dict[str, Any] = {
         "command": command,
         "query": query,
+        "times": times,
         "output": "topic" if topic else "table",
         "instances": instances,
         "session_timeout_s": session_timeout_s,

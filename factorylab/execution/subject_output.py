@@ -1,7 +1,8 @@
 """What a program under test kept: the identities of records, as its table or its topic gives them at the end.
 
 They go to `history/rows.parquet` as the rows of the factory's own store do. Where in the log a row came from and what
-it measured is not known, so `partition` and `offset` are −1 and `value` is NaN.
+it measured is not known, so `partition` and `offset` are −1 and `value` is NaN. `t_ns` is when it was written where the
+query says so, else when it was read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from psycopg2 import errors, sql
 
 from factorylab.cluster.admin import Admin
-from factorylab.core.clock import now_ns
+from factorylab.core.clock import now_ns, stamp
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.libpq import connect
 from factorylab.execution.log_scan import WORKER, identify, payload, read_topic
@@ -28,11 +29,18 @@ from factorylab.history.export import schema
 from factorylab.scenarios.subject import Subject
 
 ROWS_SCHEMA = schema("rows")
-IDENTITY = pa.schema([("sensor", pa.string()), ("seq", pa.int64())])
+IDENTITY = pa.schema([("sensor", pa.string()), ("seq", pa.int64()), ("at_us", pa.int64())])
 IDENTITIES = (
-    "COPY (SELECT coalesce(sensor::text, ''), coalesce(seq::bigint, -1) FROM ({}\n) AS output (sensor, seq))"
+    "COPY (SELECT coalesce(sensor::text, ''), coalesce(seq::bigint, -1), -1 FROM ({}\n) AS output (sensor, seq))"
     " TO STDOUT (FORMAT csv)"
 )
+TIMED = (
+    "COPY (SELECT coalesce(sensor::text, ''), coalesce(seq::bigint, -1),"
+    " coalesce((extract(epoch FROM at::timestamptz) * 1000000)::bigint, -1)"
+    " FROM ({}\n) AS output (sensor, seq, at)) TO STDOUT (FORMAT csv)"
+)
+Identities = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Index of the sensor, seq, and when (monotonic ns) it was written; of a row that does not say so, when it was read."""
 TOO_LATE_S = 60  # for one answer of the query
 NOT_THERE = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
 """What a program that creates its table itself may still mend."""
@@ -64,10 +72,11 @@ class SubjectOutput:
             return
         except (errors.ProgrammingError, errors.DataError) as error:
             raise UsageError(f"{self._query}: {_said(error)}") from None
-        if len(given) != 2:
+        wanted = ("the sensor's name", "the reading's seq", *(("when it was written",) if self.subject.times else ()))
+        if len(given) != len(wanted):
             raise UsageError(
-                f"{self._query} gives {len(given)} columns ({', '.join(given)}): it should give two, the sensor's name "
-                "and the reading's seq"
+                f"{self._query} gives {len(given)} columns ({', '.join(given)}): it should give {len(wanted)}, "
+                f"{', '.join(wanted)}"
             )
 
     def count(self) -> int:
@@ -92,8 +101,8 @@ class SubjectOutput:
         batches = self._records(sensors) if self.subject.output == "topic" else self._rows(sensors)
         found = known = 0
         with pq.ParquetWriter(out, ROWS_SCHEMA, compression="zstd") as writer:
-            for sensor, seq in batches:
-                writer.write_table(rows_table(sensor, seq))
+            for sensor, seq, t_ns in batches:
+                writer.write_table(rows_table(sensor, seq, t_ns))
                 found, known = found + len(sensor), known + int((sensor >= 0).sum())
         if not known:
             some = f"none of the {found:,} rows of {self._place}" if found else f"{self._place} gives no row, so none"
@@ -103,10 +112,11 @@ class SubjectOutput:
             )
         return found
 
-    def _rows(self, sensors: Mapping[str, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _rows(self, sensors: Mapping[str, int]) -> Iterator[Identities]:
         with tempfile.TemporaryFile() as file:
             with self._must_answer(), self._asked() as cursor:
-                cursor.copy_expert(self._around(IDENTITIES).as_string(cursor), file)
+                columns = TIMED if self.subject.times else IDENTITIES
+                cursor.copy_expert(self._around(columns).as_string(cursor), file)
             if not file.tell():
                 return
             file.seek(0)
@@ -115,12 +125,12 @@ class SubjectOutput:
             for batch in pa_csv.open_csv(file, read_options=options, convert_options=types):
                 names = batch.column("sensor").dictionary_encode()
                 index = np.array([sensors.get(name, -1) for name in names.dictionary.to_pylist()], np.int32)
-                yield index[names.indices.to_numpy()], batch.column("seq").to_numpy()
+                yield index[names.indices.to_numpy()], batch.column("seq").to_numpy(), moments(batch.column("at_us"))
 
-    def _records(self, sensors: Mapping[str, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _records(self, sensors: Mapping[str, int]) -> Iterator[Identities]:
         for batch in read_topic(self.admin.bootstrap, self.topic, self._spans()):
             pairs = np.array([identify(payload(message), sensors) for message in batch], np.int64)
-            yield pairs[:, 0].astype(np.int32), pairs[:, 1]
+            yield pairs[:, 0].astype(np.int32), pairs[:, 1], np.full(len(pairs), now_ns())
 
     def _spans(self) -> dict[int, tuple[int, int]]:
         partitions = [view.partition for view in self.admin.partitions(self.topic)]
@@ -163,12 +173,18 @@ def _said(error: psycopg2.Error) -> str:
     return str(error.diag.message_primary or error).strip()
 
 
-def rows_table(sensor: np.ndarray, seq: np.ndarray) -> pa.Table:
+def moments(wall_us: pa.Array) -> np.ndarray:
+    """Moments of the wall clock (µs) on the monotonic one (ns); the present for those that are not known (−1)."""
+    now, told = stamp(), wall_us.to_numpy()
+    return np.where(told < 0, now.mono_ns, told * 1000 + now.mono_ns - now.wall_ns)
+
+
+def rows_table(sensor: np.ndarray, seq: np.ndarray, t_ns: np.ndarray) -> pa.Table:
     """Rows of the table `rows` that tell of an identity and nothing else."""
     count = len(sensor)
     columns = {
         "worker": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), [WORKER]),
-        "t_ns": np.full(count, now_ns()),
+        "t_ns": t_ns,
         "sensor": sensor,
         "seq": seq,
         "partition": np.full(count, -1),

@@ -82,6 +82,11 @@ class Run(Kept):
     def scenario(self) -> Scenario:
         return self.folder.scenario()
 
+    @property
+    def tells_when_written(self) -> bool:
+        """Are the times of `rows` those at which a program under test wrote them?"""
+        return self.scenario.subject is not None and self.scenario.subject.times
+
     @cached_property
     def manifest(self) -> manifest.Manifest:
         return manifest.read(self.folder)

@@ -13,7 +13,7 @@ QUERY = "SELECT sensor_id, seq FROM readings"
 """What is asked of a program that says nothing else: two columns of a table `readings`."""
 OutputKind = Literal["table", "topic"]
 ASKS_A_JOURNAL = ("latency_p99_s", "kept_per_s")
-"""Objectives that are measured on the journals of the factory's own processors."""
+"""Objectives that are measured on the journals of the factory's own processors; the first also on times of rows."""
 
 
 def _one_word_at_least(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -36,10 +36,14 @@ class Subject(BaseModel):
         default=None, min_length=1, description=f"of a table: two columns, sensor and seq; None: {QUERY}"
     )
 
+    times: bool = Field(default=False, description="the query has a third column: when the row was written")
+
     @model_validator(mode="after")
     def _only_tables_are_queried(self) -> Subject:
         if self.query is not None and self.output != "table":
             raise ValueError(f"a {self.output} is read as a whole: leave query out, or take output=table")
+        if self.times and self.query is None:
+            raise ValueError("times come with a query: give one of three columns, sensor, seq and when it was written")
         return self
 
     @property

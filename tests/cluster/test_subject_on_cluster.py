@@ -26,7 +26,11 @@ def wanted(first: str) -> Scenario:
             "topology": {"profile": "safe"},
             "workload": {"rate_per_s": 100, "sensors": 30},
             "clients": {"processors": 1, "session_timeout_s": 6, "static_members": True},
-            "subject": {"command": ["{python}", str(ROOT / "tests/support/hanging_consumer.py"), first]},
+            "subject": {
+                "command": ["{python}", str(ROOT / "tests/support/hanging_consumer.py"), first],
+                "query": "SELECT sensor_id, seq, at FROM readings",
+                "times": True,
+            },
             "faults": [{"kind": "kill", "target": "owner:0", "at_s": 2, "hold_s": 1}],
             "schedule": {"warm_up_s": 1, "steady_s": 3, "after_s": 1},
         },
@@ -47,6 +51,7 @@ def test_a_kill_between_two_steps_tells_them_apart(
     told = "\n".join(f"{c.name}: {c.measured}" for c in run.verdict.fired)
     assert [c.name for c in run.verdict.fired] == fired, told
     assert run.verdict.counts and run.verdict.counts.stored > 0
+    assert run.verdict.latency and run.verdict.alerting and run.verdict.alerting.blind.blind_s > 0
     assert secret_in(folder.path, plain(cluster.endpoints.database_url)) == []
 
 

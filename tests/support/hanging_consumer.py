@@ -27,12 +27,15 @@ lines = [line for line in properties.read_text().splitlines() if line and not li
 own = {"auto.offset.reset": "earliest", "enable.auto.commit": False}
 database = psycopg2.connect(os.environ["DATABASE_URL"])
 with database, database.cursor() as cursor:
-    cursor.execute("CREATE TABLE IF NOT EXISTS readings (sensor_id text, seq bigint, PRIMARY KEY (sensor_id, seq))")
+    cursor.execute(
+        "CREATE TABLE IF NOT EXISTS readings"
+        " (sensor_id text, seq bigint, at timestamptz DEFAULT clock_timestamp(), PRIMARY KEY (sensor_id, seq))"
+    )
 
 
 def write(rows: list[tuple[str, int]]) -> None:
     with database, database.cursor() as cursor:
-        execute_values(cursor, "INSERT INTO readings VALUES %s ON CONFLICT DO NOTHING", rows)
+        execute_values(cursor, "INSERT INTO readings (sensor_id, seq) VALUES %s ON CONFLICT DO NOTHING", rows)
 
 
 consumer = Consumer(dict(line.split("=", 1) for line in lines) | own)

@@ -12,6 +12,7 @@ import psycopg2
 import pyarrow.parquet as pq
 import pytest
 
+from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.execution.subject import database_url as with_schema
 from factorylab.execution.subject_output import SubjectOutput
@@ -67,7 +68,7 @@ def test_a_query_is_asked_as_it_stands(url: str, query: str, tmp_path: Path) -> 
     ("query", "why"),
     [
         ("SELEC sensor_id", "the query 'SELEC sensor_id': syntax error"),
-        ("SELECT seq FROM readings", r"gives 1 columns \(seq\): it should give two"),
+        ("SELECT seq FROM readings", r"gives 1 columns \(seq\): it should give 2, "),
         ("SELECT 'a', 1, 2", "gives 3 columns"),
         ("SELECT 1; DROP TABLE readings", "syntax error"),
         ("DELETE FROM readings RETURNING sensor_id, seq", "syntax error"),
@@ -104,3 +105,25 @@ def test_what_names_no_reading_proves_nothing(url: str, query: str, why: str, tm
     """Nobody knows then whether the query sees what the program keeps, so it is no loss of everything."""
     with pytest.raises(EnvironmentUnfit, match=why):
         asked(url, query).read(SENSORS, tmp_path / "rows.parquet")
+
+
+def test_times_are_put_on_the_clock_of_the_run(url: str, tmp_path: Path) -> None:
+    """A third column says when a row was written; one that does not know it counts as written now."""
+    query = (
+        "SELECT 'temperature-00000', g, CASE g WHEN 1 THEN now() - interval '100 s' WHEN 2 THEN now() END"
+        " FROM generate_series(1, 3) g"
+    )
+    before_ns = now_ns()
+    output = SubjectOutput(None, url, "", Subject(command=("mine",), query=query, times=True))  # type: ignore[arg-type]
+    output.check(there=True)
+    output.read(SENSORS, tmp_path / "rows.parquet")
+    found = pq.read_table(tmp_path / "rows.parquet").to_pydict()
+    ago_s = dict(zip(found["seq"], [round((t - before_ns) / NS) for t in found["t_ns"]], strict=True))
+    assert ago_s == {1: -100, 2: 0, 3: 0}
+
+
+def test_a_query_with_times_has_three_columns(url: str) -> None:
+    """Two are too few then, and all three are named."""
+    output = SubjectOutput(None, url, "", Subject(command=("mine",), query="SELECT 1, 2", times=True))  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="should give 3, the sensor's name, the reading's seq, when it was written"):
+        output.check(there=False)

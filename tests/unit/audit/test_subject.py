@@ -10,7 +10,7 @@ import pandas as pd
 
 from factorylab.audit.model.verdict import Verdict, panel
 from factorylab.history import run_tables
-from tests.support.histories import History, at_ns, healthy, scenario
+from tests.support.histories import History, S, at_ns, healthy, scenario
 
 JOURNALS = ("reads", "commits", "group")
 KILLED = {"faults": [{"kind": "kill", "target": "processor:0", "hold_s": 6}]}
@@ -21,7 +21,7 @@ OF_ALERTS = {"duplicate_alert", "alert_missing", "alert_spurious", "alert_differ
 def of_subject(folder: Path, **changes: Any) -> History:
     """A healthy run of a program that has two instances, commits as the factory's processors do, and keeps identities
     alone; nothing is in a journal of theirs."""
-    h = healthy(folder, scenario(subject={"command": ["mine"]}, **changes))
+    h = healthy(folder, scenario(**{"subject": {"command": ["mine"]}, **changes}))
     for table in JOURNALS:
         h[table] = run_tables.empty(table)
     h["workers"] = h["workers"][h["workers"]["role"] != "processor"].reset_index(drop=True)
@@ -150,3 +150,39 @@ def test_an_unread_rest_is_not_drained(tmp_path: Path) -> None:
     there = [pair not in wanted for pair in zip(rows["sensor"], rows["seq"], strict=True)]
     h["rows"] = rows[there].reset_index(drop=True)
     assert fired(h.run().verdict) == {"not_drained": "NOT_DRAINED"}
+
+
+def timed(folder: Path, late_s: float = 0.0, **changes: Any) -> History:
+    """A program that says when it wrote each row: 50 ms after its send; those of the third second are later by so
+    much."""
+    told = {"command": ["mine"], "query": "SELECT a, b, c FROM t", "times": True}
+    h = of_subject(folder, subject=told, **changes)
+    sent = h["rows"][["sensor", "seq"]].merge(h["sends"][["sensor", "seq", "t_ns"]], on=["sensor", "seq"])["t_ns"]
+    h["rows"]["t_ns"] = sent + S // 20 + (sent.between(at_ns(2), at_ns(3)) * late_s * S).astype("int64")
+    return h
+
+
+def test_a_program_that_tells_when_it_wrote_is_timed(tmp_path: Path) -> None:
+    """With times, latency and blind time are those of the rows, and no check takes them for times of the final read."""
+    verdict = timed(tmp_path).run().verdict
+    assert fired(verdict) == {} and verdict.latency and verdict.alerting
+    assert verdict.latency.p50_s == verdict.latency.max_s == 0.05
+    assert verdict.alerting.blind.blind_s == 0
+
+
+def test_late_rows_make_machines_blind(tmp_path: Path) -> None:
+    """Rows that came late count as late, and the machine was blind that long; an objective holds it against the
+    program."""
+    verdict = timed(tmp_path, late_s=2.0, objectives={"latency_p99_s": 1}).run().verdict
+    assert fired(verdict) == {"latency_p99_s": "FAIL"}
+    assert verdict.alerting and 0.9 <= verdict.alerting.blind.blind_s <= 1.1
+    assert verdict.latency and verdict.latency.max_s == 2.05
+
+
+def test_of_two_copies_the_first_counts(tmp_path: Path) -> None:
+    """A row that was written again later is a duplicate, and not late."""
+    h = timed(tmp_path)
+    again = h["rows"].head(1).assign(t_ns=at_ns(5))
+    h["rows"] = pd.concat([again, h["rows"]], ignore_index=True)
+    verdict = h.run().verdict
+    assert fired(verdict) == {"duplicate_in_store": "FAIL"} and verdict.latency and verdict.latency.max_s == 0.05

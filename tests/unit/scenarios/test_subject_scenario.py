@@ -31,6 +31,7 @@ def test_a_subject_takes_the_processors_place() -> None:
         ({"subject": {"command": []}}, "it names no program"),
         ({"subject": {"command": ["a\0b"]}}, "NUL"),
         ({"subject": {"command": ["a"], "output": "topic", "query": "SELECT 1"}}, "a topic is read as a whole"),
+        ({"subject": {"command": ["a"], "times": True}}, "times come with a query"),
         ({"subject": None, "clients": {"processor": "subject"}}, "belong together"),
         ({"clients": {"processor": "naive"}}, "belong together"),
         ({"objectives": {"latency_p99_s": 1}}, "a program under test writes none"),
