@@ -32,10 +32,8 @@ from factorylab.core.vocabulary import Phase
 from factorylab.core.waiting import wait_until
 from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
-from factorylab.execution.subject import database_url, hide_password, output_topic, schema_of
-from factorylab.execution.subject_output import SubjectOutput
+from factorylab.execution.subject_run import prepared_output, wait_for_quiet
 from factorylab.execution.workers import STOP_S, Crew
-from factorylab.factory.store.schema import create_empty
 from factorylab.history import manifest, provenance, run_folders
 from factorylab.history.export import export_journals
 from factorylab.history.journal import Journal
@@ -47,8 +45,6 @@ Say = Callable[[str], None]
 LOW_LAG_S = 0.5  # seconds of traffic that may lie unread in a steady state
 LOW_LAG_WAIT_S = 30.0
 START_S = 60.0  # for topics, group and first readings; they take a few seconds
-QUIET_S = 2.0
-QUIET_WITHIN_S = 60.0
 
 
 @dataclass
@@ -84,7 +80,7 @@ class Experiment:
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
             self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
-            stack.callback(self._hide_password)
+            stack.callback(self.crew.hide_password)
             stack.callback(self._try, self.crew.stop_all)
             stack.callback(self._try, self.cluster.heal)
             stack.enter_context(DeathWatch(self.crew.deaths, self.say))
@@ -137,7 +133,7 @@ class Experiment:
             "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self.admin.broker_config(1),
         }
-        self.output = self._output_of_a_subject()
+        self.output = prepared_output(self.scenario, self.admin, self.cluster.endpoints.database_url, self.names)
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
             self._wait_for_readings()
@@ -150,19 +146,6 @@ class Experiment:
         if not backlog_s:
             self._start_fleets()
             self._wait_for_readings()
-
-    def _output_of_a_subject(self) -> SubjectOutput | None:
-        """Where a program under test finds room for its output, and the lab finds that. Raises UsageError where its
-        query cannot be one."""
-        if self.scenario.subject is None:
-            return None
-        url, schema = self.cluster.endpoints.database_url, schema_of(self.names)
-        create_empty(url, schema)
-        if self.scenario.subject.output == "topic":
-            self.admin.create_topics([output_topic(self.names)], self.scenario.topology)
-        output = SubjectOutput(self.admin, database_url(url, schema), output_topic(self.names), self.scenario.subject)
-        output.check(there=False)
-        return output
 
     def _arrange_roles(self) -> None:
         """Have a broker with the roles that a fault asks for, before anybody looks. Where that does not come about,
@@ -327,7 +310,7 @@ class Experiment:
         if not final.drained(frozen, 0 if self.crew.subject_ended else self.scenario.schedule.drain_s):
             self.say("not drained")
         if self.output:
-            self._wait_for_quiet(self.output)
+            wait_for_quiet(self.output, self.say)
         self.crew.stop_all()
         for name in self.crew.stubborn:
             self.say(f"{name} did not end within {STOP_S:g} s after SIGTERM, and was killed")
@@ -338,22 +321,6 @@ class Experiment:
         final.read_sinks()
         self.say(f"log: {records} records; store: {rows} rows")
 
-    def _wait_for_quiet(self, output: SubjectOutput) -> None:
-        """Until the program's output has not grown for QUIET_S: what it still does with records whose offsets it has
-        committed is not to be cut off by the end of the run."""
-        seen: list[tuple[float, int]] = []
-
-        def quiet() -> bool:
-            now_s, count = time.monotonic(), output.count()
-            if not seen or seen[-1][1] != count:
-                seen.append((now_s, count))
-            return now_s - seen[-1][0] >= QUIET_S
-
-        try:
-            wait_until(quiet, what="the output to stand still", timeout_s=QUIET_WITHIN_S, every_s=0.2)
-        except WaitTimeout as error:
-            self.say(f"not quiet: {error}")
-
     def _seal(self) -> None:
         self.problems += self.crew.problems
         unreadable = export_journals(self.run.journals, self.run.history)
@@ -363,11 +330,6 @@ class Experiment:
         run_folders.seal(self.run)
         if not unreadable:  # last: journals without a seal are of a run that was broken off
             shutil.rmtree(self.run.journals)
-
-    def _hide_password(self) -> None:
-        """A program under test may have printed its address of the database."""
-        for name in self.crew.processors if self.scenario.subject else ():
-            hide_password(self.run.logs / f"{name}.jsonl", self.cluster.endpoints.database_url)
 
     def _manifest(self) -> manifest.Manifest:
         return manifest.Manifest(

@@ -22,7 +22,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
 from factorylab.execution.deaths import ASKED, last_error
 from factorylab.execution.probe import ProbeConfig
-from factorylab.execution.subject import arguments, environment
+from factorylab.execution.subject import arguments, environment, hide_password
 from factorylab.execution.subject import write_properties as write_consumer
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer
@@ -209,6 +209,11 @@ class Crew:
                 self.problems.append(f"{name} did not stop in time and was killed")
             elif code is None:
                 self.stubborn.append(name)
+
+    def hide_password(self) -> None:
+        """A program under test may have printed its address of the database."""
+        for name in self.processors if self.scenario.subject else ():
+            hide_password(self.run.logs / f"{name}.jsonl", self.cluster.endpoints.database_url)
 
     def _is_subject(self, name: str) -> bool:
         """An instance of the program under test: what it does is its own doing, and no failure of the lab."""
