@@ -1,0 +1,51 @@
+"""`factorylab judge`: what is refused before anything starts, and what is handed on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from factorylab.execution import perform
+from factorylab.scenarios.model import Scenario
+from tests.support.commands import Call, call, nothing_starts, results
+from tests.support.histories import healthy
+
+__all__ = ["call", "nothing_starts", "results"]  # fixtures
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "no-such-program"], "the program 'no-such-program' is not on PATH"),
+        (["--fault", "kill", "--", "cat"], "write a kind and a target, as in 'kill processor:0'"),
+        (["--fault", "kill processor:7", "--", "cat"], "the numbers of a processor go from 0 to 0"),
+        (["--times", "--", "cat"], "times come with a query"),
+        (["--backend", "compose", "--", "cat"], "take --backend local"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused(call: Call, words: list[str], said: str) -> None:
+    """One sentence, and an exit code that is not that of a verdict."""
+    code, _, err = call("judge", *words)
+    assert code in {2, 5} and said in err.replace("\n", " ")
+
+
+def test_the_program_keeps_its_own_options(call: Call, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands after -- is the program's, and the verdict ends with what was not asked of it."""
+    asked: list[Scenario] = []
+
+    def ran(wanted: Scenario, **_: Any) -> Any:
+        asked.append(wanted)
+        return healthy(results, wanted.model_copy(update={"faults": ()})).saved()
+
+    monkeypatch.setattr(perform, "run", ran)
+    monkeypatch.setattr("factorylab.cli.judge_commands.judged_now", lambda folder: ran(asked[0]))
+    code, out, _ = call("judge", "--instances", "2", "--", "cat", "--json", "--query", "x")
+    (wanted, *_) = asked
+    assert wanted.subject and wanted.subject.command == ("cat", "--json", "--query", "x")
+    assert wanted.clients.processors == 2 and "not asked of it: " in out and "zombie_write" in out
+    code_of_json, out, _ = call("judge", "--json", "--", "cat")
+    assert json.loads(out)["scenario"] == "your_application" and {code, code_of_json} <= {0, 1, 4}
