@@ -2,8 +2,9 @@
 
     python hanging_consumer.py commit|write      what it does first
 
-So a kill lands between the two for certain, and what the program has done of a batch is known. It reads the settings of
-its consumer from KAFKA_PROPERTIES, line by line, as a program does that knows nothing of Java.
+So a kill lands between the two for certain. It writes into KAFKA_OUTPUT_TOPIC where there is one, else into a table with
+a key. It reads the settings of its consumer from KAFKA_PROPERTIES, line by line, as a program does that knows nothing of
+Java.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import psycopg2
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, Producer
 from psycopg2.extras import execute_values
 
 HANGS_AFTER_S = 4.5  # from its first batch on, once
@@ -25,6 +26,8 @@ properties = Path(os.environ["KAFKA_PROPERTIES"])
 hung = properties.with_suffix(".hung")
 lines = [line for line in properties.read_text().splitlines() if line and not line.startswith("#")]
 own = {"auto.offset.reset": "earliest", "enable.auto.commit": False}
+topic = os.environ.get("KAFKA_OUTPUT_TOPIC")
+producer = Producer({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP"]})
 database = psycopg2.connect(os.environ["DATABASE_URL"])
 with database, database.cursor() as cursor:
     cursor.execute(
@@ -34,6 +37,11 @@ with database, database.cursor() as cursor:
 
 
 def write(rows: list[tuple[str, int]]) -> None:
+    for sensor_id, seq in rows if topic else ():
+        producer.produce(topic, json.dumps({"sensor_id": sensor_id, "seq": seq}))
+    if topic:
+        producer.flush()
+        return
     with database, database.cursor() as cursor:
         execute_values(cursor, "INSERT INTO readings (sensor_id, seq) VALUES %s ON CONFLICT DO NOTHING", rows)
 
