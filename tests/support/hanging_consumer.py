@@ -2,9 +2,9 @@
 
     python hanging_consumer.py commit|write      what it does first
 
-So a kill lands between the two for certain. It writes into KAFKA_OUTPUT_TOPIC where there is one, else into a table with
-a key. It reads the settings of its consumer from KAFKA_PROPERTIES, line by line, as a program does that knows nothing of
-Java.
+So a kill lands between the two for certain. It writes into KAFKA_OUTPUT_TOPIC where there is one, else into a table
+with a key. It reads the settings of its consumer from KAFKA_PROPERTIES, line by line, as a program does that knows
+nothing of Java.
 """
 
 from __future__ import annotations
