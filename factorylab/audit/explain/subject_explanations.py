@@ -15,7 +15,7 @@ from factorylab.core.clock import NS
 from factorylab.history.saved_run import each
 
 APART_S = 1.0  # between the due times of two losses that are two stories
-NEAR_S = 10.0  # from the commit beyond a record to a fault that may have kept it from being written
+NEAR_S = 10.0  # from a commit beyond a record, or from its due time, to a fault that hit the program at work on it
 WRITE_FIRST = (
     "to commit an offset once the record is written: enable.auto.offset.store=false and store_offsets, or a commit, "
     "after the write"
@@ -28,22 +28,27 @@ KEY = (
 
 def lost_by_subject(case: Case, lost: pd.DataFrame) -> Iterator[Explanation]:
     """In the log, below the group's committed offset, and not in the program's output. `lost` as of `Case.sent`."""
-    for partition, mine in lost.sort_values("offset").groupby("partition"):
+    for p, group in _stories(lost):
+        first, last = int(group["offset"].min()), int(group["offset"].max())
+        seen = _committed_beyond(case, p, first, last)
+        evidence = [told for _, told in seen]
+        if seen:
+            evidence += case.faults_near(seen[0][0], seen[-1][0] + round(NEAR_S * NS))
+        yield case.tell(
+            "lost_in_pipeline",
+            group,
+            event="their offset was committed, and they are not in the program's output",
+            evidence=evidence or ["no look of the probe at the committed offset is about them"],
+            cure=WRITE_FIRST,
+            epoch=case.epochs.of_place(p, first),
+        )
+
+
+def _stories(readings: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Readings of one partition and one moment, by their due times; their columns are those of `Case.sent`."""
+    for partition, mine in readings.sort_values("due_ns").groupby("partition"):
         number = (mine["due_ns"].diff() > APART_S * NS).cumsum()
-        for _, group in mine.groupby(number):
-            first, last, p = int(group["offset"].min()), int(group["offset"].max()), int(str(partition))
-            seen = _committed_beyond(case, p, first, last)
-            evidence = [told for _, told in seen]
-            if seen:
-                evidence += case.faults_near(seen[0][0], seen[-1][0] + round(NEAR_S * NS))
-            yield case.tell(
-                "lost_in_pipeline",
-                group,
-                event="their offset was committed, and they are not in the program's output",
-                evidence=evidence or ["no look of the probe at the committed offset is about them"],
-                cure=WRITE_FIRST,
-                epoch=case.epochs.of_place(p, first),
-            )
+        yield from ((int(str(partition)), group) for _, group in mine.groupby(number))
 
 
 def _committed_beyond(case: Case, partition: int, first: int, last: int) -> list[tuple[int, str]]:
@@ -67,14 +72,15 @@ def doubled_by_subject(case: Case) -> Iterator[Explanation]:
     copies = case.sent(key).assign(
         partition=place["partition"].to_numpy(), offset=place["offset"].to_numpy(), twice=in_log_twice
     )
-    for (partition, twice), mine in copies.groupby(["partition", "twice"]):
-        p, from_ns = int(str(partition)), int(mine["t_ns"].min())
+    for twice, mine in copies.groupby("twice"):
         event = "one record of the log was written to the output more than once"
-        yield case.tell(
-            "duplicate_in_store",
-            mine,
-            event="the log holds them twice, and both copies were kept" if twice else event,
-            evidence=case.faults_near(from_ns, case.run.phases.get("drain", from_ns)),
-            cure=KEY,
-            epoch=case.epochs.of_place(p, int(mine["offset"].iloc[0])),
-        )
+        for p, group in _stories(mine):
+            due_ns = group["due_ns"]
+            yield case.tell(
+                "duplicate_in_store",
+                group,
+                event="the log holds them twice, and both copies were kept" if twice else event,
+                evidence=case.faults_near(int(due_ns.min()), int(due_ns.max()) + round(NEAR_S * NS)),
+                cure=KEY,
+                epoch=case.epochs.of_place(p, int(group["offset"].iloc[0])),
+            )
