@@ -18,7 +18,7 @@ ASKS_A_JOURNAL = ("latency_p99_s", "kept_per_s")
 
 def _one_word_at_least(command: tuple[str, ...]) -> tuple[str, ...]:
     if not command or not command[0]:
-        raise ValueError("it names no program: write [python, my_consumer.py], one item for each word")
+        raise ValueError("it names no program: write [java, -jar, mine.jar], one item for each word")
     if any("\0" in word for word in command):
         raise ValueError("it holds the sign NUL, which no argument can have")
     return command

@@ -15,7 +15,11 @@ from tests.support.places import ROOT
 CODE = sorted((ROOT / "factorylab").rglob("*.py"))
 MODULES = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in CODE}
 PLACES = {part for module in MODULES for part in module.split(".")} - {"factorylab"}
-FILES = [path.relative_to(ROOT).as_posix() for top in ("factorylab", "tests") for path in (ROOT / top).rglob("*.py")]
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for top in ("factorylab", "tests", "experiments")
+    for path in (ROOT / top).rglob("*.py")
+]
 NO_CODE = (".lock", ".log", ".ms", ".parquet", ".txt")  # files and settings whose names look like a module's
 
 

@@ -39,7 +39,7 @@ def test_the_program_keeps_its_own_options(call: Call, results: Path, monkeypatc
 
     def ran(wanted: Scenario, **_: Any) -> Any:
         asked.append(wanted)
-        return healthy(results, wanted.model_copy(update={"faults": ()})).saved()
+        return healthy(results, wanted.model_copy(update={"faults": ()})).run()
 
     monkeypatch.setattr(perform, "run", ran)
     monkeypatch.setattr("factorylab.cli.judge_commands.judged_now", lambda folder: ran(asked[0]))
