@@ -150,11 +150,12 @@ class FinalRead:
         letters = (letter_of(message) for batch in self._whole(self.names.dead_letters) for message in batch)
         return {letter.origin[1:] for letter in letters if letter and letter.stage == POISON_STAGE}
 
-    def read_rows(self) -> int:
-        """Read the table `readings`, or what a program under test kept, into `rows.parquet`; the number of rows found.
+    def read_rows(self) -> tuple[int, str]:
+        """Read the table `readings`, or what a program under test kept, into `rows.parquet`; the number of rows found,
+        and why they prove nothing, if they do not.
 
         Raises:
-            EnvironmentUnfit: the program's output cannot be read, or names no reading of this run.
+            EnvironmentUnfit: the program's output cannot be read.
         """
         if self.output is not None:
             return self.output.read(self.sensors, self.history / "rows.parquet")
@@ -175,7 +176,7 @@ class FinalRead:
             for batch in csv_batches(file):
                 writer.write_table(rows_table(batch, self.sensors))
                 found += batch.num_rows
-        return found
+        return found, ""
 
     def read_sinks(self) -> None:
         """Journal the alerts of both sinks, the dead letters and the store's positions."""

@@ -315,7 +315,10 @@ class Experiment:
         for name in self.crew.stubborn:
             self.say(f"{name} did not end within {STOP_S:g} s after SIGTERM, and was killed")
         self._phase("final_read")
-        records, rows = final.read_log(frozen), final.read_rows()
+        records, (rows, why_nothing) = final.read_log(frozen), final.read_rows()
+        if why_nothing:
+            self.problems.append(why_nothing)
+            self.say(why_nothing)
         if why := final.cross_read(frozen):
             self.say(why)
         final.read_sinks()

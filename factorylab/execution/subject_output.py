@@ -91,12 +91,12 @@ class SubjectOutput:
             (rows,) = cursor.fetchone() or (0,)
             return int(rows)
 
-    def read(self, sensors: Mapping[str, int], out: Path) -> int:
-        """Write all of it into the Parquet file `out`; the number of rows.
+    def read(self, sensors: Mapping[str, int], out: Path) -> tuple[int, str]:
+        """Write all of it into the Parquet file `out`; the number of rows, and why they prove nothing, if they do not:
+        where no row names a sensor of the run, nobody knows whether the program's output was seen at all.
 
         Raises:
-            EnvironmentUnfit: the query fails, or gives a seq that is no whole number; there is no row, or none that
-                names a sensor of the run, so that nobody knows whether the program's output was seen at all.
+            EnvironmentUnfit: the query fails, or gives a seq that is no whole number.
         """
         batches = self._records(sensors) if self.subject.output == "topic" else self._rows(sensors)
         found = known = 0
@@ -104,13 +104,13 @@ class SubjectOutput:
             for sensor, seq, t_ns in batches:
                 writer.write_table(rows_table(sensor, seq, t_ns))
                 found, known = found + len(sensor), known + int((sensor >= 0).sum())
-        if not known:
-            some = f"none of the {found:,} rows of {self._place}" if found else f"{self._place} gives no row, so none"
-            raise EnvironmentUnfit(
-                f"{some} names a sensor of this run: nobody knows whether this is what the program keeps. It should "
-                "give the sensor's name and the reading's seq, as the record has them in sensor_id and seq"
-            )
-        return found
+        if known:
+            return found, ""
+        some = f"none of the {found:,} rows of {self._place}" if found else f"{self._place} gives no row, so none"
+        return found, (
+            f"{some} names a sensor of this run: nobody knows whether this is what the program keeps. It should give "
+            "the sensor's name and the reading's seq, as the record has them in sensor_id and seq"
+        )
 
     def _rows(self, sensors: Mapping[str, int]) -> Iterator[Identities]:
         with tempfile.TemporaryFile() as file:
