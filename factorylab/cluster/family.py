@@ -15,8 +15,9 @@ from factorylab.cluster.program import MARK
 
 
 def mark_of(home: Path, worker: str = "") -> str:
-    """The mark of what a worker of the lab in `home` began; without a worker, how those of all of them begin."""
-    return f"{home}#{worker}"
+    """The mark of what a worker of the lab in `home` began; without a worker, how those of all of them begin. None
+    begins as another one: processor-1 is not processor-10."""
+    return f"{home}#{worker}#" if worker else f"{home}#"
 
 
 def family(mark: str) -> list[psutil.Process]:

@@ -11,6 +11,7 @@ import javaproperties
 import pytest
 from pydantic import SecretStr
 
+from factorylab.cluster.family import mark_of
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.names import Names
@@ -116,3 +117,10 @@ def test_a_password_that_it_printed_is_masked(tmp_path: Path) -> None:
     log.write_bytes(f"connecting to {URL} \xff\n".encode("latin-1"))
     hide_password(log, URL)
     assert log.read_bytes() == b"connecting to postgresql://lab:***@127.0.0.1:5432/factory \xff\n"
+
+
+def test_no_mark_is_the_beginning_of_another(tmp_path: Path) -> None:
+    """Who ends all that processor-1 began leaves processor-10 alone; the lab's own mark is that of all of them."""
+    marks = [mark_of(tmp_path, f"processor-{i}") for i in range(16)]
+    assert not [one for one in marks for other in marks if one != other and other.startswith(one)]
+    assert all(one.startswith(mark_of(tmp_path)) for one in marks)
