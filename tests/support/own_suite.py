@@ -30,7 +30,9 @@ def command(*words: str) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    return shell() | {
+    """What a shell of somebody else has: nothing of the pytest that runs here."""
+    of_shell = {name: value for name, value in shell().items() if not name.startswith("PYTEST_")}
+    return of_shell | {
         "FACTORYLAB_HOME": str(home),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
