@@ -31,7 +31,7 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 	@$(LAB) batch experiments/quick.yaml
 
 test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=3 --nbmake --nbmake-timeout=600 tests notebooks
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=4 --nbmake --nbmake-timeout=600 tests notebooks
 
 test-unit: setup ## the tests that need nothing but this Python
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=2 -p no:nbmake tests/unit tests/notebooks

@@ -21,8 +21,9 @@ test_…         everything else, by file
 quiet          what load could decide: alone, when all others have ended and their labs are gone
 
 The last process has no labs. It steps back (nice 19): it takes the time that the labs leave, so that it does not decide
-what a lab's run measures. The others begin with labs. Two labs at a time are what two cores carry: each waits more than
-it computes.
+what a lab's run measures. The others begin with labs. Two labs at a time and that process are what two cores carry: a
+lab waits more than it computes. Where there are four processes or more, the last but one begins with its labs when that
+process has ended.
 """
 
 from __future__ import annotations
@@ -126,16 +127,25 @@ class ByGroup(LoadGroupScheduling):
     """Groups go to whichever process is free and may have them, in the order of the tests."""
 
     _without_labs: WorkerController | None = None
+    _in_its_place: WorkerController | None = None
 
     def schedule(self) -> None:
         if self.collection is None and len(self.nodes) > 1:
             self._without_labs = self.nodes[-1]
+        if self.collection is None and len(self.nodes) > 3:
+            self._in_its_place = self.nodes[-2]
         super().schedule()
+
+    def _waits(self, node: WorkerController) -> bool:
+        """Does it begin only after the process without labs?"""
+        return node is self._in_its_place and self._without_labs in self.nodes
 
     def _next(self, node: WorkerController) -> str | None:
         """The first group that a process may begin: the last that is left may begin any, also the quiet one."""
         if self.nodes == [node]:
             return next(iter(self.workqueue), None)
+        if self._waits(node):
+            return None
         labs = node is not self._without_labs
         return next((group for group in self.workqueue if group != QUIET and (labs or not needs_lab(group))), None)
 
@@ -150,7 +160,7 @@ class ByGroup(LoadGroupScheduling):
         if self._next(node) or not self.workqueue or not others:
             super()._reschedule(node)
             return
-        idle = self._pending_of(self.assigned_work[node]) <= 2
+        idle = self._pending_of(self.assigned_work[node]) <= 2 and not self._waits(node)
         if idle and not node.shutting_down and any(not other.shutting_down for other in others):
             node.shutdown()
 

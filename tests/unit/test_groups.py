@@ -77,7 +77,7 @@ def group(name: str, count: int) -> list[str]:
     return [f"t.py::test_{number}@{name}" for number in range(count)]
 
 
-@pytest.mark.parametrize("processes", [1, 2, 3, 7])
+@pytest.mark.parametrize("processes", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize(
     "sizes",
     [
@@ -105,6 +105,15 @@ def test_every_test_runs_once_and_the_quiet_ones_alone(sizes: dict[str, int], pr
     assert {left for test, _, left in ran if test.endswith(f"@{QUIET}")} <= {1}
     if 1 < processes <= len(sizes):  # of more processes than groups, the last ones end at once
         assert not [test for test, process, _ in ran if process == str(processes - 1) and needs_lab(test.split("@")[1])]
+
+
+def test_a_third_process_with_labs_begins_when_the_one_without_has_ended() -> None:
+    """Of four processes the third has nothing to do before, and then as much as the others."""
+    tests = [test for name in "abcdef" for test in group(f"{LAB}{name}", 4)] + group("plain", 3) + group(QUIET, 1)
+    ran = run_all(tests, 4)
+    ended = max(at for at, (test, _, _) in enumerate(ran) if test.endswith("@plain"))
+    third = [at for at, (_, process, _) in enumerate(ran) if process == "2"]
+    assert third and min(third) > ended and all(LAB in ran[at][0] or QUIET in ran[at][0] for at in third)
 
 
 @pytest.mark.parametrize(
