@@ -160,6 +160,12 @@ class Admin:
         found = self._ask(f"offsets of {topic}", lambda client: client.list_partition_offsets(wanted))
         return {at.partition: answer.offset for at, answer in found.items()}
 
+    def spans(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Log start offset and high watermark of each partition of a topic."""
+        partitions = [view.partition for view in self.partitions(topic)]
+        starts, ends = self.ends(topic, partitions, start=True), self.ends(topic, partitions)
+        return {p: (starts[p], ends[p]) for p in partitions}
+
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Next offset that the group has on record, by partition; empty where it has none."""
         return self._of_group(group).committed(topic)

@@ -251,10 +251,7 @@ class FinalRead:
                 self.journal.write(dead_letter(message))
 
     def _whole(self, topic: str) -> Iterator[list[Message]]:
-        partitions = [view.partition for view in self.admin.partitions(topic)]
-        starts = self.admin.ends(topic, partitions, start=True)
-        ends = self.admin.ends(topic, partitions)
-        return read_topic(self.admin.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions})
+        return read_topic(self.admin.bootstrap, topic, self.admin.spans(topic))
 
 
 def _spans(frozen: Mapping[int, FrozenEnd]) -> Spans:

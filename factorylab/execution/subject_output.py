@@ -86,7 +86,7 @@ class SubjectOutput:
             EnvironmentUnfit: the query fails.
         """
         if self.subject.output == "topic":
-            return sum(end - start for start, end in self._spans().values())
+            return sum(end - start for start, end in self.admin.spans(self.topic).values())
         with self._must_answer(), self._asked("SELECT count(*) FROM ({}\n) AS output") as cursor:
             (rows,) = cursor.fetchone() or (0,)
             return int(rows)
@@ -128,14 +128,9 @@ class SubjectOutput:
                 yield index[names.indices.to_numpy()], batch.column("seq").to_numpy(), moments(batch.column("at_us"))
 
     def _records(self, sensors: Mapping[str, int]) -> Iterator[Identities]:
-        for batch in read_topic(self.admin.bootstrap, self.topic, self._spans()):
+        for batch in read_topic(self.admin.bootstrap, self.topic, self.admin.spans(self.topic)):
             pairs = np.array([identify(payload(message), sensors) for message in batch], np.int64)
             yield pairs[:, 0].astype(np.int32), pairs[:, 1], np.full(len(pairs), now_ns())
-
-    def _spans(self) -> dict[int, tuple[int, int]]:
-        partitions = [view.partition for view in self.admin.partitions(self.topic)]
-        starts, ends = (self.admin.ends(self.topic, partitions, start=start) for start in (True, False))
-        return {p: (starts[p], ends[p]) for p in partitions}
 
     @property
     def _place(self) -> str:

@@ -93,9 +93,8 @@ class DeadLetters:
     def _messages(self) -> Iterator[Message]:
         admin, topic = Admin(self._endpoints.bootstrap), self._names.dead_letters
         with closing(admin):
-            partitions = [view.partition for view in admin.partitions(topic)]
-            starts, ends = admin.ends(topic, partitions, start=True), admin.ends(topic, partitions)
-        for batch in read_topic(self._endpoints.bootstrap, topic, {p: (starts[p], ends[p]) for p in partitions}):
+            spans = admin.spans(topic)
+        for batch in read_topic(self._endpoints.bootstrap, topic, spans):
             yield from batch
 
     def resend(self, choice: Choice) -> Resent:

@@ -94,12 +94,9 @@ def _ask(url: str, schema: str, sensor: str, seq: int) -> tuple[StoredReading | 
 def _find(endpoints: Endpoints, names: Names, at: tuple[int, int] | None, sensor: str, seq: int) -> Message | None:
     """Its record in the log: where the store says, else by reading all of it."""
     with closing(Admin(endpoints.bootstrap)) as admin:
-        partitions = [view.partition for view in admin.partitions(names.sensors)]
-        starts, ends = admin.ends(names.sensors, partitions, start=True), admin.ends(names.sensors, partitions)
-    if at and starts[at[0]] <= at[1]:
+        spans = admin.spans(names.sensors)
+    if at and spans[at[0]][0] <= at[1]:
         spans = {at[0]: (at[1], at[1] + 1)}
-    else:
-        spans = {p: (starts[p], ends[p]) for p in partitions}
     for batch in read_topic(endpoints.bootstrap, names.sensors, spans):
         for message in batch:
             if identify(payload(message), {sensor: 0}) == (0, seq):

@@ -19,9 +19,7 @@ def read(bootstrap: str, topic: str, identify: Identify) -> tuple[list[LogRecord
     """
     with closing(Admin(bootstrap)) as admin:
         admin.require_topic(topic)
-        partitions = [view.partition for view in admin.partitions(topic)]
-        starts, ends = admin.ends(topic, partitions, start=True), admin.ends(topic, partitions)
-    spans = {p: (starts[p], ends[p]) for p in partitions}
+        spans = admin.spans(topic)
     found = []
     for batch in read_topic(bootstrap, topic, spans):
         for message in batch:

@@ -17,8 +17,8 @@ from factorylab.history.saved_run import each
 APART_S = 1.0  # between the due times of two losses that are two stories
 NEAR_S = 10.0  # from a commit beyond a record, or from its due time, to a fault that hit the program at work on it
 WRITE_FIRST = (
-    "to commit an offset once the record is written: enable.auto.offset.store=false and store_offsets, or a commit, "
-    "after the write"
+    "committing an offset only once its record is written: with enable.auto.offset.store=false and store_offsets, or a "
+    "commit, after the write"
 )
 KEY = (
     "a unique key on the identity of a record with INSERT … ON CONFLICT DO NOTHING, or output and position in one "
