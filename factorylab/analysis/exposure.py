@@ -48,7 +48,7 @@ def exposure(run: Run, readings: Readings | None = None) -> pd.DataFrame:
 def watched(run: Run, readings: Readings) -> Iterator[tuple[pd.DataFrame, AcksUntilCut, AcksUntilCut]]:
     """Of each partition the probe's samples with a leader, in the order of time, and the acknowledgements that were not
     cut off yet (surely), and that were not seen to be (possibly)."""
-    epochs = Epochs(run)
+    epochs = run.once(Epochs)
     samples = run.partitions[run.partitions["leader"] >= 0].sort_values("t_ns", kind="stable")
     changes = {p: epochs.changes(p) for p in samples["partition"].unique().tolist()}
     acks = _acks(run, readings, changes)

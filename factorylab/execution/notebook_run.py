@@ -94,9 +94,9 @@ def execute(job: Job, settings: Settings, say: Say, then: Callable[[RunFolder], 
     Raises:
         LabError: the run could not be carried out (of the kind that the kernel reported).
     """
-    import papermill
-
     wanted, notebook = job.scenario(), job.notebook
+    import papermill  # after the job: to refuse one must not wait for it
+
     if unheeded := left_out():
         say(unheeded)
     with run_folders.made(settings.results, wanted) as folder, once_sealed(folder, then) as result:

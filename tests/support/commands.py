@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from factorylab.cli import main
 from factorylab.history.saved_run import Run
 from tests.support.histories import healthy, scenario
 
 Call = Callable[..., tuple[int, str, str]]
+COMMANDS = cache(typer.main.get_command)  # to make all commands takes longer than most of them
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +29,8 @@ def call(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """Types words as a user would; gives exit code, standard output and standard error."""
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(results))
     monkeypatch.setenv("FACTORYLAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FACTORYLAB_BACKEND", "local")  # a command that is told another sets it, for its kernels
+    monkeypatch.setattr("typer.main.get_command", COMMANDS)
 
     def typed(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["factorylab", *words])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
 
 from factorylab.audit.checks.cut_evidence import step_ns
 from factorylab.audit.checks.impossible import Impossible, found
@@ -50,13 +49,15 @@ def _held(e: Evidence) -> Iterator[str]:
 
 def _busy_ns(e: Evidence) -> int:
     """How long the runner injected, looked for evidence, and healed."""
-    at = e.run.faults.astype({"step": str}).groupby(["fault", "step"])["t_ns"].agg(["min", "max"])
-    spans = [
-        int(at.loc[(number, ends), "max"] - at.loc[(number, begins), "min"])
-        for number in np.unique(e.run.faults["fault"])
+    at: dict[tuple[int, str], list[int]] = {}
+    for step in each(e.run.faults):
+        at.setdefault((step.fault, step.step), []).append(step.t_ns)
+    spans = (
+        max(at[number, ends]) - min(at[number, begins])
+        for number in {number for number, _ in at}
         for begins, ends in BUSY
-        if (number, begins) in at.index and (number, ends) in at.index
-    ]
+        if (number, begins) in at and (number, ends) in at
+    )
     return sum(max(span, 0) for span in spans)
 
 

@@ -29,7 +29,7 @@ class Case:
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence, self.run = evidence, evidence.run
-        self.epochs = Epochs(evidence.run)
+        self.epochs = evidence.run.once(Epochs)
         made_of = evidence.run.manifest
         self.producer, self.consumer, self.topic = made_of.producer, made_of.consumer, made_of.topic_config
 

@@ -44,7 +44,7 @@ class Biography:
     """What each table says about one reading, or about one place where no reading is known."""
 
     def __init__(self, evidence: Evidence, witness: Witness) -> None:
-        self.e, self.run, self.epochs = evidence, evidence.run, Epochs(evidence.run)
+        self.e, self.run, self.epochs = evidence, evidence.run, evidence.run.once(Epochs)
         names = self.run.sensors
         index = names.loc[names["name"].astype(str) == witness.sensor, "sensor"]
         self.sensor, self.seq = int(index.iloc[0]) if len(index) else -1, witness.seq
