@@ -14,7 +14,7 @@ def refuse(*_words: object, **_how: object) -> None:
     raise AssertionError("a unit test starts no process: move it into tests/integration")
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def no_process_and_no_sync() -> Iterator[None]:
     """Whatever starts a process in Python comes by one of these."""
     with pytest.MonkeyPatch.context() as patched:
