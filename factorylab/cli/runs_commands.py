@@ -93,13 +93,16 @@ def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
 
 
 def show(run: Named) -> None:
-    """Show the verdict of a run on one screen."""
+    """Say in sentences what a run answers, then show its verdict on one screen."""
     from factorylab.analysis.predicted_words import compared
     from factorylab.audit.judged import load
     from factorylab.audit.model.verdict import panel
+    from factorylab.audit.model.wording import block
+    from factorylab.report import answer
 
     folder = run_folders.find(load_settings().results, run)
     loaded = load(folder.path)
+    typer.echo("\n".join([*block(str(answer(loaded)), 0), ""]))
     typer.echo(panel(loaded.verdict))
     if shown := compared(loaded):
         typer.echo("\npredicted before the run, measured afterwards:")

@@ -13,9 +13,10 @@ from factorylab.audit.sets import summary as repetitions
 from factorylab.audit.sets.run_set import RunSet
 from factorylab.audit.sets.summary import default_names, summary
 from factorylab.history.unfinished import broken_off, not_judged
+from factorylab.report.answer_words import Answer, answer
 from factorylab.report.page import section, spreads
 
-__all__ = ["build"]
+__all__ = ["Answer", "answer", "build"]
 
 
 def build(runs: list[JudgedRun], out: Path, sets: Iterable[RunSet] = ()) -> Path:

@@ -26,6 +26,8 @@ TARGETS = (
     "database, broker:N or processor:N; behind leader:P or follower:P, P a number, what else the broker must be (+) or "
     "must not be (-): leader (behind follower:P), controller, coordinator, in this order"
 )
+NODES = ("broker", "processor")  # named by their number
+OTHER = {"controller": "active controller", "coordinator": "group coordinator"}
 Target = Annotated[str, matching(TARGET_PATTERN, TARGETS), Field(description=TARGETS)]
 
 
@@ -44,3 +46,14 @@ def parts(target: str) -> TargetParts:
     role, _, rest = target.partition(":")
     which, *also = re.split(r"(?=[+-])", rest)
     return TargetParts(role, which, {word[1:]: word[0] == "+" for word in also})
+
+
+def named(target: str) -> str:
+    """A target as a sentence names it: "the leader of partition 0", "broker-1"."""
+    found = parts(target)
+    if found.role in NODES:
+        return f"{found.role}-{found.which}"
+    of = {"": "", "busiest": " of the busiest partition"}.get(found.which, f" of partition {found.which}")
+    also = ", ".join(f"{'also' if must else 'not'} {OTHER.get(role, role)}" for role, must in found.also.items())
+    article = "a" if found.role == "follower" else "the"
+    return f"{article} {OTHER.get(found.role, found.role)}{of}" + (f" ({also})" if also else "")

@@ -15,6 +15,7 @@ of the verdict (1 FAIL, 3 NOT_DRAINED, 4 INVALID), and 1 for a PASS where someth
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 import msgspec
@@ -119,8 +120,13 @@ def numbers(verdict: Verdict) -> dict[str, str]:
 
 
 def lost(checks: list[Check]) -> int | str | None:
-    """All acknowledged readings that are gone; None where one of the checks could not be made."""
-    asked = [check for check in checks if check.name in LOSSES and check.asked]
+    """All acknowledged readings that are gone; as `counted` says."""
+    return counted(checks, LOSSES)
+
+
+def counted(checks: list[Check], names: Collection[str]) -> int | str | None:
+    """What these checks counted in all; None where one of them could not be made, "not asked" where none was."""
+    asked = [check for check in checks if check.name in names and check.asked]
     if any(check.answer is None for check in asked):
         return None
     return sum(check.count for check in asked) if asked else "not asked"

@@ -16,14 +16,7 @@ from factorylab.history.saved_run import each
 from factorylab.report.plots import draw, draw_readings
 from factorylab.report.plots.style import Picture, settled, styled, svg
 from factorylab.report.plots.waterfall import waterfall
-from factorylab.scenarios.model import Fault
-
-ONE_WAY = {"both": "", "in": ", inbound only", "out": ", outbound only"}
-
-
-def sides(fault: Fault) -> str:
-    """What a partition cuts its victim off from, in words; empty for other faults."""
-    return f" from {fault.away_from}{ONE_WAY[fault.direction]}" if fault.kind == "partition" else ""
+from factorylab.scenarios.sides import sides
 
 
 def subject(run: JudgedRun) -> str:

@@ -7,6 +7,7 @@ KIND = FaultKind(
     "taken off its network, as with the cable unplugged",
     LinksBreak(all_links=True),
     inject=lambda node: node.disconnect(),
+    doing="Unplugging {} from its network",
     undo=lambda node: node.reconnect(),
     undone="reconnected {node}",
     needs="switch",

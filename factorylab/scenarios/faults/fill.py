@@ -19,6 +19,7 @@ KIND = FaultKind(
     "no room left on its disk",
     DatabaseAnswers("full"),
     inject=lambda node: node.fill(),
+    doing="Filling the disk of {}",
     hold=_keep_full,
     undo=lambda node: node.empty(),
     undone="gave the database its room back",

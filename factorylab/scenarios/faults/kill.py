@@ -7,6 +7,7 @@ KIND = FaultKind(
     "SIGKILL",
     seen("dead"),
     inject=lambda node: node.kill(),
+    doing="Killing {}",
     ends_process=True,
     at_step=True,
     can_wipe=True,

@@ -141,6 +141,7 @@ class FaultKind:
 
     What it does:
         effect: in a few words, for the help.
+        doing: the beginning of a sentence about it, with {} in the place of the node.
         roles: to which nodes.
         inject: once; `hold` goes on until it is undone, `undo` takes it back. What was undone is said by `undone`, with
             the node's name in it; `undo_last`: only once the node runs.
@@ -165,6 +166,7 @@ class FaultKind:
     hold: Callable[[TargetNode], Awaitable[None]] | None = None
     undo: Callable[[TargetNode], Awaitable[bool]] | None = None
     undone: str = ""
+    doing: str = ""
     needs: Need = "processes"
     instead: str = ""
     roles: tuple[TargetRole, ...] = TARGET_ROLES

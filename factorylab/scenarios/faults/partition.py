@@ -12,6 +12,7 @@ KIND = FaultKind(
     "its packets are dropped",
     LinksBreak(all_links=False),
     inject=_cut,
+    doing="Cutting {} off",
     undo=lambda node: node.cut(),
     undone="lifted the cut of {node}",
     needs="network",

@@ -7,6 +7,7 @@ KIND = FaultKind(
     "SIGSTOP: frozen with all its connections",
     seen("paused"),
     inject=lambda node: node.pause(),
+    doing="Freezing {}",
     undo=lambda node: node.resume(),
     undone="resumed {node}",
     stops=True,

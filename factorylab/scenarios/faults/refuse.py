@@ -7,6 +7,7 @@ KIND = FaultKind(
     "lives, and takes no connections",
     DatabaseAnswers("refused"),
     inject=lambda node: node.refuse(),
+    doing="Letting {} take no connections",
     undo=lambda node: node.accept(),
     undone="lifted the refusal of connections",
     roles=("database",),

@@ -27,6 +27,7 @@ KIND = FaultKind(
     "killed and started again at once",
     ProcessShows("to run as another process", _another),
     inject=_restart,
+    doing="Killing {} and starting it again at once",
     ends_process=True,
     undoes_itself=True,
 )

@@ -103,6 +103,7 @@ KIND = FaultKind(
     "a tenth of one CPU",
     ProcessShows(f"to get {SHARE:g} of a CPU", _slowed, every_s=0.1),
     inject=_limit,
+    doing="Slowing {} to a tenth of a CPU",
     hold=_stop_in_turns,
     undo=_unlimit,
     undone="gave {node} its CPU back",

@@ -2,4 +2,11 @@
 
 from factorylab.scenarios.faults.kind import FaultKind, seen
 
-KIND = FaultKind("terminate", "SIGTERM", seen("dead"), inject=lambda node: node.terminate(), ends_process=True)
+KIND = FaultKind(
+    "terminate",
+    "SIGTERM",
+    seen("dead"),
+    inject=lambda node: node.terminate(),
+    doing="Ending {} by SIGTERM",
+    ends_process=True,
+)
