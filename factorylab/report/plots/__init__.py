@@ -15,13 +15,13 @@ from factorylab.report.plots.figures import (
     life,
     load_curve,
     save,
-    subject,
     timeline,
     views,
+    waterfall,
 )
 from factorylab.report.plots.recorded import detection
 from factorylab.report.plots.style import Picture, svg
-from factorylab.report.plots.waterfall import waterfall
+from factorylab.report.plots.subject import subject
 
 __all__ = [
     "Picture", "ack_gaps", "blind", "capacity", "compare", "detection", "drawn", "durability", "exposure", "faults",

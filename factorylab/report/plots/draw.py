@@ -46,8 +46,21 @@ def shade_faults(ax: Axes, windows: pd.DataFrame, *, label: bool = False) -> Axe
     return ax
 
 
+def last_stored(axes: Sequence[Axes], at_s: float) -> None:
+    """The moment of the last transaction that stored a reading, on each of the axes, named on the first."""
+    for ax in axes:
+        ax.axvline(at_s, color=BLACK, linestyle=(0, (1, 2)), linewidth=1)
+    axes[0].annotate(
+        f"last stored {at_s:.1f} s", (at_s, 0), xycoords=("data", "axes fraction"), xytext=(-3, 3),
+        textcoords="offset points", ha="right", fontsize=8,
+        bbox={"fc": "white", "ec": "none", "pad": 0.8, "alpha": 0.8},
+    )  # fmt: skip
+
+
 def throughput(ax: Axes, frame: pd.DataFrame) -> Axes:
-    """Columns of `analysis.rates.throughput`."""
+    """Columns of `analysis.rates.throughput`; each bin is drawn to its end."""
+    ends = frame.tail(1).assign(t_s=frame["t_s"] + frame["t_s"].diff().median())
+    frame = pd.concat([frame, ends])
     series = (
         ("due", BLACK, ":", 1.8),
         ("offered", GREEN, "-.", 1.2),

@@ -12,18 +12,12 @@ from matplotlib.axes import Axes
 from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.verdict import NOT_RECORDED
-from factorylab.history.saved_run import each
+from factorylab.core.clock import NS
 from factorylab.report.plots import draw, draw_readings
 from factorylab.report.plots.style import Picture, settled, styled, svg
-from factorylab.report.plots.waterfall import waterfall
+from factorylab.report.plots.subject import subject, with_alt_text
+from factorylab.report.plots.waterfall import waterfall as waterfall_of
 from factorylab.scenarios.sides import sides
-
-
-def subject(run: JudgedRun) -> str:
-    """What was done, in a few words: the first part of every title."""
-    windows = analysis.fault_windows(run)
-    done = [f"{w.kind} {w.target}{sides(run.scenario.faults[w.fault])}" for w in each(windows)]
-    return f"{run.scenario.title.replace('_', ' ')}: {', '.join(dict.fromkeys(done)) or 'no fault'}"
 
 
 def windows_s(run: JudgedRun) -> pd.DataFrame:
@@ -37,15 +31,19 @@ def windows_s(run: JudgedRun) -> pd.DataFrame:
     return pd.DataFrame({"start_s": run.seconds(windows["injected_ns"]), "end_s": run.seconds(healed), "text": text})
 
 
+waterfall = with_alt_text(waterfall_of)
+
+
 def _frame(ax: Axes, run: JudgedRun, faults: pd.DataFrame, *, label: bool = False) -> None:
     """What all axes over time share: the fault shaded, the time from warm-up to the end of the drain."""
     draw.shade_faults(ax, faults, label=label)
     ends = [run.phases.get("warm_up", run.t0_ns), run.phases.get("final_read", run.last_ns)]
-    ax.set_xlim(*((t - run.t0_ns) / 1e9 for t in ends))
+    ax.set_xlim(*((t - run.t0_ns) / NS for t in ends))
 
 
+@with_alt_text
 def timeline(run: JudgedRun) -> Picture:
-    """Throughput, lag, leadership and assignment over one time axis, the faults shaded."""
+    """Throughput, lag, leadership and assignment over one time axis to the end of the drain, the faults shaded."""
     partitions = run.scenario.topology.partitions
     lane = 0.35 + 0.22 * min(partitions, 12)
     faults, leaders, owners = windows_s(run), analysis.leadership(run), analysis.assignments(run)
@@ -74,11 +72,15 @@ def timeline(run: JudgedRun) -> Picture:
         )
         for ax in axes:
             _frame(ax, run, faults, label=ax is axes[0])
+        stored = run.commits[~run.commits["refused"] & (run.commits["rows"] > 0)]["t_ns"]
+        if len(stored):
+            draw.last_stored(axes, (int(stored.max()) - run.t0_ns) / NS)
         axes[3].set_xlabel("seconds since the steady state began")
         figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
         return settled(figure)
 
 
+@with_alt_text
 def latency(run: JudgedRun) -> Picture:
     """End-to-end latency over time: p50, p99 and the slowest of each half second, and p99 of its parts."""
     found, faults = analysis.latencies(run), windows_s(run)
@@ -93,6 +95,7 @@ def latency(run: JudgedRun) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def ack_gaps(run: JudgedRun) -> Picture:
     """The longest gap without an acknowledgement, by partition."""
     with styled():
@@ -101,6 +104,7 @@ def ack_gaps(run: JudgedRun) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def views(run: JudgedRun, fault: int = 0) -> Picture:
     """What each broker said about the partition that fault number `fault` is about, and what became of its acks."""
     partition = analysis.watched_partition(run, fault)
@@ -128,6 +132,7 @@ def views(run: JudgedRun, fault: int = 0) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def exposure(run: JudgedRun) -> Picture:
     """What the death of each leader would have lost, at every moment."""
     with styled():
@@ -139,6 +144,7 @@ def exposure(run: JudgedRun) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def blind(run: JudgedRun) -> Picture:
     """How late alerts were or would have been, how many machines were blind, and each location's worst."""
     if run.verdict.alerting is None:
@@ -161,6 +167,7 @@ def blind(run: JudgedRun) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def life(run: JudgedRun) -> Picture:
     """The life of one reading that shows what the worst check found."""
     told = run.verdict.life
@@ -175,6 +182,7 @@ def life(run: JudgedRun) -> Picture:
         return settled(figure)
 
 
+@with_alt_text
 def load_curve(run: JudgedRun) -> Picture:
     """Offered and stored against declared rate, and the latency at each."""
     frame = analysis.steps(run)

@@ -7,8 +7,10 @@ and a hatch. SVG comes out the same byte for byte: no date, fixed ids.
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any
 
 from matplotlib import style
@@ -50,10 +52,25 @@ def styled() -> Iterator[None]:
 
 
 class Picture(Figure):
-    """A figure that JupyterLab shows by itself, without pyplot and its global state."""
+    """A figure that JupyterLab shows by itself, without pyplot and its global state, never wider than the page.
 
-    def _repr_svg_(self) -> str:
-        return svg(self)
+    `alt` says what it shows to those who do not see it; without one its titles do.
+    """
+
+    alt: str = ""
+
+    @property
+    def described(self) -> str:
+        titles = (ax.get_title(loc="left") for ax in self.axes)
+        return self.alt or "; ".join(filter(None, (self.get_suptitle(), *titles))) or "figure"
+
+    def __repr__(self) -> str:
+        return f"<figure: {self.described}>"
+
+    def _repr_html_(self) -> str:
+        data = b64encode(svg(self).encode()).decode()
+        alt = escape(self.described)
+        return f'<img alt="{alt}" style="max-width: 100%" src="data:image/svg+xml;base64,{data}">'
 
 
 def settled(figure: Picture) -> Picture:
