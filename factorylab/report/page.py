@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from markupsafe import Markup
 
 from factorylab import analysis
 from factorylab.analysis.predicted_words import compared
@@ -19,20 +20,24 @@ from factorylab.core.errors import UsageError
 from factorylab.history.manifest import Manifest
 from factorylab.report import plots, reproduce
 from factorylab.report.anatomy_words import slowest
-from factorylab.report.legends import LEGENDS, SPREAD
+from factorylab.report.answer_words import Answer, answer
+from factorylab.report.inline_svg import InlineFigures
+from factorylab.report.legends import LEGENDS
+from factorylab.report.plots.alt_text import alt_text
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.references import missing
 
-SPREAD_OF = ("recovery", "latency_p99")
+SPREAD_OF, SPREAD_FIGURE = ("recovery", "latency_p99"), "spread"
+OPENING = "timeline"  # the figure that stands right below the answer
 
 
 @dataclass(frozen=True)
-class EmbeddedFigure:
-    """`source` is a data URI; `alt` says what it shows to those who do not see it."""
+class PageFigure:
+    """`element` is an SVG of the page with its alternative text; `name` that of its legend, `title` what it shows."""
 
-    source: str
-    alt: str
-    how_to_read: str
+    name: str
+    title: str
+    element: Markup
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,12 @@ class Section:
     manifest: Manifest | None
     verdict: Verdict
     question: str
+    answer: Answer
     numbers: dict[str, str]
     met: str
     expectation: str
-    pictures: list[EmbeddedFigure]
+    opening: PageFigure | None
+    pictures: list[PageFigure]
     explanations: list[tuple[str, Explanation]]
     exposure: str
     alerting: list[dict[str, str]]
@@ -61,21 +68,24 @@ class Section:
     data: str
 
 
-def section(run: JudgedRun, out: Path) -> Section:
-    """Everything about `run` for a report that is written to `out`."""
+def section(run: JudgedRun, out: Path, figures: InlineFigures) -> Section:
+    """Everything about `run` for a report that is written to `out` with these `figures`."""
     verdict = run.verdict
     manifest = _manifest(run)
     whole = manifest is not None and not run.missing()
     about = SCENARIOS.get(run.scenario.name)
+    drawn = _pictures(run, figures) if whole else []
     return Section(
         run=run,
         manifest=manifest,
         verdict=verdict,
         question=(about.__doc__ or "").strip().replace("`", "") if about else "",
+        answer=answer(run),
         numbers=numbers(verdict),
         met=EXPECTED[verdict.met],
         expectation=expectation(verdict),
-        pictures=_pictures(run) if whole else [],
+        opening=next((one for one in drawn if one.name == OPENING), None),
+        pictures=[one for one in drawn if one.name != OPENING],
         explanations=[(explanation_text(found), found) for found in verdict.explanations],
         exposure=exposure_words(verdict),
         alerting=alerting(verdict) if verdict.alerting else [],
@@ -99,21 +109,25 @@ def _manifest(run: JudgedRun) -> Manifest | None:
         return None
 
 
-def _pictures(run: JudgedRun) -> list[EmbeddedFigure]:
-    return [_picture(svg, *LEGENDS[name]) for name, svg in plots.drawn(run).items()]
-
-
-def spreads(sets: Sequence[RunSet]) -> list[EmbeddedFigure]:
-    """What several runs show, drawn, for the quantities of SPREAD_OF that were observed."""
-    observed = [name for name in SPREAD_OF if any(len(one.sample(name)) for one in sets)]
+def _pictures(run: JudgedRun, figures: InlineFigures) -> list[PageFigure]:
+    """The figures of a run, but those of what never was: that is a sentence."""
+    exposure, alerting = run.verdict.exposure, run.verdict.alerting
+    empty = {"exposure": not (exposure and exposure.high), "blind": not (alerting and alerting.blind.hit)}
     return [
-        _picture(plots.svg(plots.spread_of_sets(sets, name)), f"{name}: every run, its median and interval", SPREAD)
-        for name in observed
+        PageFigure(name, LEGENDS[name].alt, Markup(figures.element(svg, alt_text(run, name, plots.subject(run)))))
+        for name, svg in plots.drawn(run).items()
+        if not empty.get(name)
     ]
 
 
-def _picture(svg: str, alt: str, how_to_read: str) -> EmbeddedFigure:
-    return EmbeddedFigure(f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}", alt, how_to_read)
+def spreads(sets: Sequence[RunSet], figures: InlineFigures) -> list[PageFigure]:
+    """What several runs show, drawn, for the quantities of SPREAD_OF that were observed."""
+    observed = [name for name in SPREAD_OF if any(len(one.sample(name)) for one in sets)]
+    titles = {name: f"{name}: every run, its median and interval" for name in observed}
+    return [
+        PageFigure(SPREAD_FIGURE, title, Markup(figures.element(plots.svg(plots.spread_of_sets(sets, name)), title)))
+        for name, title in titles.items()
+    ]
 
 
 def _steps(run: JudgedRun) -> list[dict[str, str]]:
