@@ -118,10 +118,10 @@ def test_what_two_notebooks_say_is_shared() -> None:
 
 @pytest.mark.parametrize("notebook", OF_SCENARIOS, ids=lambda path: path.stem)
 def test_a_scenarios_notebook_is_a_lab_report(notebook: Path) -> None:
-    """Title, question, method, run, steady state, verdict and threats come in this order, with a figure."""
+    """Title, question, method, run, steady state, answer, verdict and threats come in this order, with a figure."""
     text = "\n".join(cell.source for cell in cells(notebook))
-    parts = ["# ", "**Question.**", "## Method", "## Run", "lab.tables.steady(run)", MAKES_A_FIGURE, "## Verdict",
-             "run.verdict", "## Threats to validity"]  # fmt: skip
+    parts = ["# ", "**Question.**", "## Method", "## Run", "lab.tables.steady(run)", MAKES_A_FIGURE, "## Answer",
+             "lab.answer(run)", "## Verdict", "run.verdict", "## Threats to validity"]  # fmt: skip
     places = [text.find(part) for part in parts]
     assert -1 not in places and places == sorted(places), dict(zip(parts, places, strict=True))
     question = next(cell.source for cell in cells(notebook) if "**Question.**" in cell.source)

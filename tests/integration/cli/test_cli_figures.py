@@ -50,4 +50,4 @@ def test_report_writes_one_page(call: Call, saved: tuple[Run, Run], results: Pat
     code, _, err = call("report")
     page = Page((results / "report.html").read_text())
     assert code == 0 and "report of 2 run(s)" in err and str(results / "report.html") in err
-    assert len(page.ids) == 2
+    assert len(page.sections) == 2

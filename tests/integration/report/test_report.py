@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import factorylab as lab
 from factorylab.audit.judged import load
 from factorylab.audit.sets.run_set import by_cell
 from factorylab.history.saved_run import Run
-from factorylab.report import build
-from tests.support.histories import broker_loss, consumer_loss, healthy
+from factorylab.report import answer, build
+from tests.support.histories import broker_loss, consumer_loss, healthy, stall
 from tests.support.report_page import Page
 
 
@@ -34,22 +35,43 @@ def page(runs: list[Run], results: Path) -> Page:
 
 
 def test_nothing_is_fetched_from_elsewhere(page: Page, results: Path) -> None:
-    """Every source is inline, every link stays in the page or leads to the run's folder beside it."""
+    """Figures are elements of the page; every link stays in it or leads to the run's folder beside it."""
     for link in page.links:
-        inline = link.startswith(("data:image/", "#"))
-        assert inline or (results / link).exists(), link[:80]
-    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 18
+        assert link.startswith("#") or (results / link).exists(), link[:80]
+    text = (results / "report.html").read_text()
+    assert "url(#" in text and "url(h" not in text and "@import" not in text and "base64" not in text
 
 
-def test_inner_links_lead_somewhere(page: Page) -> None:
-    """Each link of the first table has its section, and no id stands twice."""
-    targets = [link[1:] for link in page.links if link.startswith("#")]
-    assert targets == page.ids and len(set(page.ids)) == 3
+def test_inner_links_lead_somewhere(page: Page, results: Path) -> None:
+    """Each link and each part of a figure has what it points at, and no id stands twice, whosever figure it is of."""
+    inside = [link for link in page.links if link.startswith("#")]
+    hatches = re.findall(r"url\((#[^)]+)\)", (results / "report.html").read_text())
+    assert {target[1:] for target in [*inside, *page.pointed, *hatches]} <= set(page.ids)
+    assert len(set(page.ids)) == len(page.ids) and len(page.sections) == 3
 
 
 def test_every_figure_is_described(page: Page) -> None:
-    """Each image has a text for those who do not see it."""
-    assert page.images == page.described == 18
+    """Each figure has a text for those who do not see it; what was never exposed or blind has no figure."""
+    assert page.images == page.described == 6 + 6 + 3
+
+
+def test_a_section_opens_with_its_answer(page: Page, runs: list[Run]) -> None:
+    """Of each run the answer comes first, then the timeline, then the details, and what was declared last."""
+    assert all(str(answer(run)) in page.words for run in runs)
+    words = page.words[page.words.index(str(answer(runs[0]))) :]
+    order = [words.index(part) for part in ("Throughput, consumer lag", "All checks:", "What was declared", "name: ")]
+    assert order == sorted(order)
+
+
+def test_a_check_that_was_not_asked_is_named_in_one_line(page: Page, runs: list[Run]) -> None:
+    """It has no line of its own in the run; what a check claims stands once for all runs."""
+    spared = [check for check in runs[0].verdict.checks if not check.asked]
+    line = page.words[page.words.index("NOT_ASKED, because") :].split(": ", 1)[1].split(".")[0].strip()
+    assert line == ", ".join(check.name for check in spared) and spared[0].measured not in page.words
+    quiet = next(
+        c for c in runs[0].verdict.checks if c.asked and all(c.name != f.name for r in runs for f in r.verdict.fired)
+    )
+    assert page.words.count(quiet.claim) == 1
 
 
 def test_page_one_says_what_the_verdicts_say(page: Page) -> None:
@@ -101,6 +123,28 @@ def test_repetitions_stand_in_front(tmp_path: Path) -> None:
     assert page.images == page.described == 2
     assert page.words.count("Repetitions") == 1 and "2 runs" in page.words and "handmade: 1 run" not in page.words
     assert "Repetitions" not in Page(build([single], tmp_path / "report.html").read_text()).words
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_a_set_shows_its_spread_and_its_typical_run(tmp_path: Path) -> None:
+    """Of three runs the one with the median recovery has a section; the first table has one row, with the least and the
+    most, and a run that is INVALID is counted and says why."""
+    made = [broker_loss(tmp_path) for _ in range(4)]
+    for history, until_s in zip(made, (8, 8.5, 7), strict=False):
+        stall(history, 8, until_s + 2, (0, 1, 2))
+    made[3].made_of["problems"] = ["the clock was set"]
+    runs = [history.saved() for history in made]
+    (one,) = by_cell(runs, say=lambda text: None)
+    page = Page(build(runs, tmp_path / "report.html", [one]).read_text())
+    values = {run.folder.run_id: max(r.recovery.seconds for r in run.verdict.recovery) for run in runs[:3]}
+    middle = sorted(values, key=lambda run_id: values[run_id])[1]
+    assert page.sections == [middle]
+    assert "median (least … most): lost 0; duplicated 0" in page.words and "the clock was set" in page.words
+    assert (
+        f"recovery {sorted(values.values())[1]:.3f} s ({min(values.values()):.3f} … {max(values.values()):.3f})"
+        in page.words
+    )
+    assert "3 PASS, 1 INVALID" in page.words and "3 runs, 1 left out" in page.words
 
 
 @pytest.mark.usefixtures("no_figures")
