@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +13,7 @@ from factorylab import analysis
 from factorylab.core.errors import UsageError
 from factorylab.history.saved_run import Run
 from factorylab.report import plots
+from factorylab.report.legends import LEGENDS
 from factorylab.report.plots.style import FAULT_FILL
 from tests.support.histories import (
     at_ns,
@@ -38,6 +40,34 @@ def test_a_figure_is_the_same_bytes_each_time(run: Run, figure: plots.Figure) ->
     first, second = plots.svg(figure(run)), plots.svg(figure(run))
     assert first == second and ElementTree.fromstring(first).tag.endswith("svg")
     assert len(first) < 120_000
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_says_what_it_shows(run: Run, figure: plots.Figure) -> None:
+    """In a notebook it is an image no wider than the page, with what was done, its legend, and numbers as its text."""
+    made = figure(run)
+    shown = made._repr_html_()
+    assert f'alt="{escape(made.alt)}"' in shown and "max-width: 100%" in shown and "data:image/svg+xml;base64," in shown
+    assert made.alt.startswith(f"{plots.subject(run)}. {LEGENDS[figure.__name__].alt}: ")
+    assert any(char.isdigit() for char in made.alt.split(": ", 2)[2])
+
+
+def test_the_timeline_goes_to_the_end_of_the_drain(run: Run) -> None:
+    """All axes reach the final read, the last bin is drawn to its end, and the last transaction is marked and named."""
+    axes = plots.timeline(run).axes
+    until_s = (run.phases["final_read"] - run.t0_ns) / 1e9
+    last_s = (int(run.commits.query("not refused and rows > 0")["t_ns"].max()) - run.t0_ns) / 1e9
+    assert [ax.get_xlim()[1] for ax in axes] == pytest.approx([until_s] * 4)
+    assert all(any(line.get_xdata()[0] == pytest.approx(last_s) for line in ax.lines) for ax in axes)
+    assert f"last stored {last_s:.1f} s" in [text.get_text() for text in axes[0].texts]
+    stored = next(line for line in axes[0].lines if line.get_label() == "stored")
+    assert last_s <= stored.get_xdata()[-1] and until_s - stored.get_xdata()[-1] < 1
+
+
+def test_a_figure_of_no_run_is_described_by_its_titles() -> None:
+    """A figure without a text of its own has its titles."""
+    figure = plots.spread_of_sets([run_set("a", recovery=[9, 10])], "recovery")
+    assert figure.described.startswith("recovery: ") and figure.described in figure._repr_html_()
 
 
 def test_a_figure_heeds_no_matplotlibrc(run: Run) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Check, Span
 from factorylab.audit.model.stall import StallSum
@@ -18,8 +15,7 @@ from factorylab.audit.model.verdict import Verdict
 from factorylab.report import answer
 from tests.support.check_histories import TABLE
 from tests.support.histories import History, broker_loss, consumer_loss, healthy, network_partition
-
-NUMBER = re.compile(r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?(?![\w-])")
+from tests.support.told_numbers import NUMBER, unfounded
 
 
 def told(run: JudgedRun, **changed: object) -> str:
@@ -36,21 +32,6 @@ def spoilt(folder: Path, check: str) -> JudgedRun:
     return history.run()
 
 
-def numbers_in(data: object) -> Iterator[str]:
-    """Every number of a verdict, and those in its words, as the sentences may write them."""
-    if isinstance(data, dict):
-        data = list(data.values())
-    if isinstance(data, list):
-        for value in data:
-            yield from numbers_in(value)
-    elif isinstance(data, str):
-        yield from NUMBER.findall(data)
-    elif isinstance(data, float):
-        yield from (f"{data:.1f}", f"{data:.2f}", f"{data:g}")
-    elif isinstance(data, int):
-        yield f"{data:,}"
-
-
 def test_numbers_of_a_sentence_are_found() -> None:
     """The pattern takes times and counts, and neither the number in a node's name nor a part of another number."""
     assert NUMBER.findall("12.9 s on 2 of 3 (broker-2), 1,200 readings, 8.0–16.6 s.") == [
@@ -61,13 +42,13 @@ def test_numbers_of_a_sentence_are_found() -> None:
 @pytest.mark.parametrize("make", [healthy, broker_loss, consumer_loss, network_partition])
 def test_every_number_stands_in_the_verdict(make: Callable[[Path], History], tmp_path: Path) -> None:
     """No sentence has a number that the tables do not have: the verdict's, sums of its rows, or how many there are."""
-    run = make(tmp_path).run()
-    rows = run.verdict.alerting.latency if run.verdict.alerting else []
-    hit = [[s for s in run.verdict.service.sums if of(s).seconds] for of in (lambda s: s.acks, lambda s: s.stores)]
-    sums = [sum(row.n for row in rows if row.of == of and row.period != "before") for of in ("alerts", "readings")]
-    lengths = [len(run.verdict.service.stalls), *map(len, hit), len(analysis.rebalances(run).query("start_s > 0"))]
-    known = {*numbers_in(json.loads(msgspec.json.encode(run.verdict))), *map(str, [*sums, *lengths, 99, 100])}
-    assert set(NUMBER.findall(str(answer(run)))) - known == set()
+    assert unfounded(make(tmp_path).run()) == set()
+
+
+def test_a_number_without_a_table_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence with a number that nothing measured does not pass the test above."""
+    monkeypatch.setattr("factorylab.report.answer_words.as_expected", lambda verdict: "As expected? After 7.77 s.")
+    assert unfounded(healthy(tmp_path).run()) == {"7.77"}
 
 
 def test_a_run_that_kept_everything_says_so(tmp_path: Path) -> None:
