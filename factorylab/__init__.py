@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from factorylab.detectors import evaluation as scoring
     from factorylab.execution.controls import campaign, crash, detection
     from factorylab.operations import sensor_preview as signals
-    from factorylab.report import answer
+    from factorylab.report import answer, answers
     from factorylab.report import plots as plot
     from factorylab.report import summary_tables as tables
 
 __version__ = "0.1.0"
 __all__ = [
-    "analysis", "answer", "campaign", "capacity", "compare", "conditions", "crash", "detection", "example_recording",
-    "load", "load_all", "planned", "plot", "predict", "quantities", "recorded", "run", "saved_runs", "scenario",
-    "scoring", "signals", "summarize", "tables", "write_report",
+    "analysis", "answer", "answers", "campaign", "capacity", "compare", "conditions", "crash", "detection",
+    "example_recording", "load", "load_all", "planned", "plot", "predict", "quantities", "recorded", "run",
+    "saved_runs", "scenario", "scoring", "signals", "summarize", "tables", "write_report",
 ]  # fmt: skip
 
 _MODULES = {
@@ -63,7 +63,7 @@ _FUNCTIONS = dict.fromkeys(
         "quantities", "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
     ),
     "factorylab.api",
-) | {"answer": "factorylab.report"}  # fmt: skip
+) | dict.fromkeys(("answer", "answers"), "factorylab.report")  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

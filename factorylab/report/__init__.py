@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from factorylab.report.answer_words import Answer, answer
+from factorylab.report.set_words import answers
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
     from factorylab.audit.sets.run_set import RunSet
 
-__all__ = ["Answer", "answer", "build"]
+__all__ = ["Answer", "answer", "answers", "build"]
 
 
 def build(runs: list[JudgedRun], out: Path, sets: Iterable[RunSet] = ()) -> Path:

@@ -24,12 +24,13 @@ SINCE = ("during", "after", "no fault")  # periods of an alert latency that the 
 
 @dataclass(frozen=True)
 class Answer:
-    """Sentences in the order in which they are to be read."""
+    """Sentences in the order in which they are to be read, and what stands between two of them."""
 
     sentences: tuple[str, ...]
+    between: str = " "
 
     def __str__(self) -> str:
-        return " ".join(self.sentences)
+        return self.between.join(self.sentences)
 
     def _repr_markdown_(self) -> str:
         return escape(str(self), quote=False)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.verdict import EXPECTED
 from factorylab.audit.sets.quantities import known
-from factorylab.audit.sets.run_set import RunSet
+from factorylab.audit.sets.recorded import AnyRun
+from factorylab.audit.sets.run_set import RunSet, by_cell, told_apart
 from factorylab.audit.sets.summary import number, row, span
-from factorylab.report.answer_words import answer
+from factorylab.report.answer_words import Answer, answer
 
 COLUMNS = {
     "due": "due", "not offered": "not_offered", "offered": "offered", "acked": "acknowledged", "lost": "lost",
@@ -57,16 +58,37 @@ class Together:
 
     @property
     def sentence(self) -> str:
-        """The median of each quantity that was observed, with the least and the most."""
-        left = f", {len(self.runs.left_out)} left out" if self.runs.left_out else ""
-        told = [f"{name} {spread(self.runs, name)}" for name in TOLD if len(self.runs.sample(name))]
-        return f"{len(self.runs.runs)} runs{left}; median (least … most): {'; '.join(told)}."
+        return sentence(self.runs)
 
     @property
     def chosen_by(self) -> str:
         """Why this run is the one that is shown."""
         name = typical(self.runs)
         return f"the run whose {name} is nearest to the median" if name else "the latest run"
+
+
+def answers(runs: Iterable[AnyRun], *names: str) -> Answer:
+    """What several runs answer, a sentence for each scenario with its parameters; `names` are the quantities that are
+    asked for.
+
+    Raises:
+        UsageError: there is no run, or no quantity of a name.
+    """
+    told = [f"{_title(one)}: {sentence(one, names or TOLD)}" for one in by_cell(runs)]
+    return Answer(tuple(told), between="\n\n")
+
+
+def _title(one: RunSet) -> str:
+    unlike = {name.rpartition(".")[2]: word for name, word in one.unlike.items()}
+    return one.title + (f" ({told_apart(unlike)})" if unlike else "")
+
+
+def sentence(runs: RunSet, names: Sequence[str] = TOLD) -> str:
+    """The median of each quantity that was observed, with the least and the most."""
+    left = f", {len(runs.left_out)} left out" if runs.left_out else ""
+    told = [f"{name} {spread(runs, name)}" for name in names if known(name) and len(runs.sample(name))]
+    count = f"1 run{left}" if len(runs.runs) == 1 else f"{len(runs.runs)} runs{left}; median (least … most)"
+    return f"{count}: {'; '.join(told) or 'none of it was observed'}."
 
 
 def spread(runs: RunSet, name: str) -> str:

@@ -10,6 +10,7 @@ import ast
 import inspect
 import json
 import logging
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 OF_SCENARIOS = [FOLDER / f"{name}.ipynb" for name in SCENARIOS]
 MAKES_A_FIGURE = "lab.plot."
+WITHOUT_AN_ANSWER = ("sensors", "detectors", "report")  # recordings and signals; a page of other runs
 WITHOUT_A_RUN = ("capacity", "sensors", "detectors", "protocols", "durability")
 each = pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -96,6 +98,17 @@ def test_every_figure_is_explained(notebook: Path) -> None:
         if cell.cell_type == "code" and MAKES_A_FIGURE in cell.source:
             assert after is not None and after.cell_type == "markdown", cell.source
             assert "How to read" in after.source, cell.source
+
+
+@each
+def test_every_notebook_with_runs_answers(notebook: Path) -> None:
+    """It has a heading "Answer" with code below it, which makes the sentences; those without runs have tables alone."""
+    listed = cells(notebook)
+    heads = [n for n, cell in enumerate(listed) if cell.source.startswith("## Answer")]
+    if notebook.stem in WITHOUT_AN_ANSWER:
+        assert not heads
+    else:
+        assert len(heads) == 1 and re.search(r"^(lab\.answers?\(|print\()", listed[heads[0] + 1].source)
 
 
 @each

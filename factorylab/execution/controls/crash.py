@@ -133,6 +133,26 @@ def table(crashes: Sequence[Crash]) -> pd.DataFrame:
     return shown
 
 
+def conclusion(crashes: Sequence[Crash]) -> str:
+    """A sentence for each kind: at which steps readings were lost or stored twice, and how many runs tell nothing."""
+    return "\n\n".join(
+        _concluded(kind, [c for c in crashes if c.kind == kind])
+        for kind in PROCESSOR_KINDS
+        if any(c.kind == kind for c in crashes)
+    )
+
+
+def _concluded(kind: str, crashes: Sequence[Crash]) -> str:
+    told = [crash for crash in crashes if crash.verdict not in {None, "INVALID"}]
+    costs = []
+    for word in ("lost", "doubled"):
+        hit = [f"{getattr(crash, word):,} at {crash.step}" for crash in told if getattr(crash, word)]
+        costs.append(f"{word} {', '.join(hit)}" if hit else f"nothing {word}")
+    silent = f"; {len(crashes) - len(told)} runs tell nothing" if len(told) < len(crashes) else ""
+    steps = len({crash.step for crash in told})
+    return f"{kind}: killed at {steps} steps in {len(told)} runs: {'; '.join(costs)}{silent}."
+
+
 def _range(values: pd.Series[Any]) -> str:
     distinct = sorted(set(values), key=lambda value: (isinstance(value, str), value))
     return str(distinct[0]) if len(distinct) == 1 else f"{distinct[0]}–{distinct[-1]}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.history.saved_run import Run
+from factorylab.report import answer
 from tests.support.commands import Call, call, no_figures, nothing_starts, results, saved
 from tests.support.histories import healthy
 
@@ -27,8 +28,9 @@ def test_runs_are_listed(call: Call, saved: tuple[Run, Run], results: Path) -> N
 
 
 def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
-    """`show` prints verdict, loss and folder of the run that is named."""
+    """`show` prints what the run answers, verdict, loss and folder of the run that is named."""
     code, out, _ = call("show", "lossy")
+    assert " ".join(out.split()).startswith(str(answer(saved[1])))
     assert code == 0 and "FAIL" in out and "lost" in out and str(saved[1].folder.path) in out
 
 

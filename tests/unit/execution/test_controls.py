@@ -127,6 +127,16 @@ def test_crash_points_are_exhaustive() -> None:
     assert shown.loc["after_store", "naive"].tolist() == ["0", "3–9", "0", "FAIL"]
 
 
+def test_crash_points_are_concluded_by_kind() -> None:
+    """Where something was lost or doubled stands with its number; a run that tells nothing is counted apart."""
+    whole = [crash.Crash(kind="fenced", step=step, verdict="PASS") for step in ("taken", "after_store")]
+    blind = crash.Crash(kind="naive", step="taken", verdict="INVALID", lost=9)
+    assert crash.conclusion([*whole, blind, doubled(1_200)]) == (
+        "fenced: killed at 2 steps in 2 runs: nothing lost; nothing doubled.\n\n"
+        f"naive: killed at 1 steps in 1 runs: nothing lost; doubled 1,200 at {doubled(1).step}; 1 runs tell nothing."
+    )
+
+
 def test_crash_points_are_kept(tmp_path: Path) -> None:
     """What is recorded reads back, and a folder without a record is refused."""
     crash.record([doubled(3)], tmp_path)
