@@ -144,14 +144,15 @@ def _alerts(verdict: Verdict) -> Iterator[str]:
     yield f"Had each reading raised an alert, {would}; {'none was raised' if none else those}."
     blind = verdict.alerting.blind
     many = f"{blind.hit:,} of {blind.machines:,} machines"
-    yield f"Blind were {many}, for up to {blind.blind_s:.1f} s." if blind.hit else "No machine was blind."
+    worst = f"{many} were blind (without an alert in time), for up to {blind.blind_s:.1f} s."
+    yield worst if blind.hit else "No machine was blind."
 
 
 def _slowest(rows: Sequence[AlertLatency], came: str) -> str:
     """The longest wait; where some were never stored, how many."""
     never, seen = sum(row.never for row in rows), [row.max_s for row in rows if row.max_s is not None]
     if never:
-        return f"{never:,} of {sum(row.n for row in rows):,} never {came}"
+        return f"{never:,} of {sum(row.n for row in rows):,} never {came}, since they are not stored"
     return f"the slowest {came} {max(seen):.2f} s after its reading was due" if seen else NOT_OBSERVED
 
 
