@@ -13,7 +13,7 @@ from factorylab import analysis
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.verdict import NOT_RECORDED
 from factorylab.core.clock import NS
-from factorylab.report.plots import draw, draw_readings
+from factorylab.report.plots import draw, draw_rates, draw_readings
 from factorylab.report.plots.style import Picture, settled, styled, svg
 from factorylab.report.plots.subject import subject, with_alt_text
 from factorylab.report.plots.waterfall import waterfall as waterfall_of
@@ -51,8 +51,8 @@ def timeline(run: JudgedRun) -> Picture:
     with styled():
         figure = Picture(figsize=(9, 5.2 + 2 * lane))
         axes = figure.subplots(4, 1, sharex=True, height_ratios=[1.9, 1.9, lane, lane])
-        draw.throughput(axes[0], analysis.throughput(run).iloc[:-1])
-        draw.lag(axes[1], analysis.lag(run))
+        draw_rates.throughput(axes[0], analysis.throughput(run).iloc[:-1])
+        draw_rates.lag(axes[1], analysis.lag(run))
         named = leaders.assign(leader="broker " + leaders["leader"].astype(str))
         draw.bars(
             axes[2],
@@ -74,7 +74,7 @@ def timeline(run: JudgedRun) -> Picture:
             _frame(ax, run, faults, label=ax is axes[0])
         stored = run.commits[~run.commits["refused"] & (run.commits["rows"] > 0)]["t_ns"]
         if len(stored):
-            draw.last_stored(axes, (int(stored.max()) - run.t0_ns) / NS)
+            draw_rates.last_stored(axes, (int(stored.max()) - run.t0_ns) / NS)
         axes[3].set_xlabel("seconds since the steady state began")
         figure.suptitle(subject(run), x=0.01, ha="left", fontsize=11, fontweight="bold")
         return settled(figure)
