@@ -23,6 +23,7 @@ from factorylab.cli import (
     dead_letters_commands,
     fault_commands,
     judge_commands,
+    live_commands,
     predict_commands,
     runs_commands,
     score_commands,
@@ -86,6 +87,7 @@ trace_commands.register(app)
 witness_commands.register(app)
 anatomy_commands.register(app)
 watch_commands.register(app)
+live_commands.register(app)
 
 
 @app.callback()

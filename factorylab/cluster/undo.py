@@ -41,5 +41,9 @@ class UndoRecords:
         found = [read_json(path, Undo) for path in sorted(self.folder.glob("*.json"))]
         return [u for u in found if u and fault in {None, u.fault} and node in {None, u.node}]
 
+    def written_s(self, undo: Undo) -> float:
+        """When its record was written, on the wall clock. Raises FileNotFoundError where it is healed."""
+        return self._path(undo).stat().st_mtime
+
     def _path(self, undo: Undo) -> Path:
         return self.folder / f"{undo.fault:04d}-{undo.node}.json"

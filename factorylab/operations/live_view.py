@@ -61,10 +61,15 @@ class PartitionNow(msgspec.Struct, frozen=True):
 
 
 class AlertNow(msgspec.Struct, frozen=True):
+    """`machine` is the sensor that watches it."""
+
     correlation_id: str
     rule: str
     severity: str
     value: float
+    raised_at: datetime
+    machine: str
+    location: str
 
 
 class EventNow(msgspec.Struct, frozen=True):
@@ -239,7 +244,7 @@ class Looker:
 
 def stored(database: Database, names: Names) -> StoreView:
     """What the database says of a factory. Raises LabError where it says nothing."""
-    tables = {name: sql.Identifier(names.schema, name) for name in ("positions", "alerts", "system_events")}
+    tables = {name: sql.Identifier(names.schema, name) for name in ("positions", "alerts", "sensors", "system_events")}
 
     def ask(text: str, *values: object) -> list[tuple[Any, ...]]:
         cursor.execute(sql.SQL(text).format(**tables), values)
@@ -250,7 +255,10 @@ def stored(database: Database, names: Names) -> StoreView:
             positions = ask("SELECT partition, next_offset FROM {positions} WHERE topic = %s", names.sensors)
             ((alerts,),) = ask("SELECT count(*) FROM {alerts}")
             latest = ask(
-                "SELECT correlation_id, rule, severity, value FROM {alerts} ORDER BY raised_at DESC LIMIT %s", LATEST
+                "SELECT correlation_id, rule, severity, value, raised_at, name, location FROM"
+                " (SELECT * FROM {alerts} ORDER BY raised_at DESC LIMIT %s) AS latest"
+                " JOIN {sensors} ON sensors.id = sensor_id ORDER BY raised_at DESC",
+                LATEST,
             )
             events = ask("SELECT at, worker, kind, detail::text FROM {system_events} ORDER BY id DESC LIMIT %s", LATEST)
     except psycopg2.Error as error:

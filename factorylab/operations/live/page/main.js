@@ -1,0 +1,96 @@
+"use strict";
+// Where the moments come from, and which of them is shown: the latest, or the one that the slider is at.
+
+const KEPT = 1800;
+let setup = { questions: {}, stale_s: 2.5, read_only: true };
+const all = [];
+const view = { moments: [], moment: null, marks: [], held: [], range: [0, 1], following: true };
+const slider = document.getElementById("at");
+let cameAt = 0;
+
+/** From the first to the last moment of each time in which a fault is held. */
+function heldTimes() {
+  const found = [];
+  let open = false;
+  for (const { at_s: at, faults } of all) {
+    if (!faults?.length) open = false;
+    else if (open) found.at(-1)[1] = at;
+    else open = Boolean(found.push([at - Math.max(...faults.map((f) => Math.min(f.held_s, 1))), at]));
+  }
+  return found;
+}
+
+function show() {
+  if (!all.length) return;
+  slider.max = String(all.length - 1);
+  if (view.following) slider.value = slider.max;
+  view.moment = all[Number(slider.value)];
+  const wide = Number(document.getElementById("window").value);
+  const end = view.following ? all.at(-1).at_s : Math.max(view.moment.at_s, Math.min(all.at(-1).at_s, view.moment.at_s + wide / 2));
+  const first = Math.min(all[0].at_s, end - 20);
+  view.range = wide ? [Math.max(first, end - wide), end] : [first, all.at(-1).at_s];
+  view.moments = all.filter((m) => m.at_s >= view.range[0] - 1 && m.at_s <= view.range[1] + 1);
+  view.marks = all.flatMap((m) => m.marks ?? []);
+  view.held = heldTimes();
+  put(document.getElementById("at-text"), momentText(view.moment.at_s));
+  slider.setAttribute("aria-valuetext", momentText(view.moment.at_s));
+  document.getElementById("follow").disabled = view.following;
+  showPanels(view.moment);
+  showCharts();
+  showActions(view.moment);
+  showAge();
+}
+
+/** How old what is shown is, also while nothing comes any more. */
+function showAge() {
+  if (!view.moment) return;
+  const lateS = setup.zero_s == null && view.following ? Math.max(0, performance.now() / 1000 - cameAt) : 0;
+  const silent = lateS > setup.stale_s;
+  const text = !view.following || setup.zero_s != null ? `shown: ${momentText(view.moment.at_s)}`
+    : silent ? `the page's server is silent for ${Math.round(lateS)} s` : `as of ${clock(view.moment.at_s)}`;
+  put(document.getElementById("as-of"), text);
+  showAnswers(view.moment, lateS);
+}
+
+function take(moments) {
+  if (!drawn.length && moments.length) [view.moments, view.moment] = [moments, moments.at(-1)], makeCharts();
+  all.push(...moments);
+  all.splice(0, all.length - KEPT * (setup.zero_s == null ? 1 : Infinity));
+  if (!view.following) slider.value = String(Math.max(0, all.indexOf(view.moment)));
+  cameAt = performance.now() / 1000;
+  show();
+}
+
+slider.oninput = () => {
+  view.following = setup.zero_s == null && slider.value === slider.max;
+  show();
+};
+document.getElementById("follow").onclick = () => { view.following = true; show(); };
+document.getElementById("window").onchange = show;
+
+async function learn() {
+  setup = { ...setup, ...await (await fetch("setup")).json() };
+  makeActions();
+  if (!setup.read_only && !Object.keys(setup.kinds).length) setTimeout(learn, 2000);
+}
+
+function live() {
+  learn();
+  const source = new EventSource("moments");
+  source.addEventListener("kept", (event) => { all.length = 0; take(JSON.parse(event.data)); });
+  source.addEventListener("moment", (event) => take([JSON.parse(event.data)]));
+  setInterval(showAge, 500);
+}
+
+function replay(kept) {
+  setup = { ...setup, ...kept.setup };
+  put(document.getElementById("mode"), "replay");
+  document.getElementById("window").value = "0";
+  document.getElementById("follow").hidden = true;
+  view.following = false;
+  take(kept.moments);
+}
+
+const kept = document.getElementById("kept");
+if (kept) replay(JSON.parse(kept.textContent));
+else live();
