@@ -25,7 +25,7 @@ def live(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="with --replay: the file; default: in its derived/")] = None,
 ) -> None:
-    """Serve the live page of the lab, also of one that is yet to come, until Ctrl-C; or write that of a finished run."""
+    """Show the lab in a browser, also one that is yet to come, until Ctrl-C; or write the page of a finished run."""
     settings = load_settings()
     if replay is not None:
         from factorylab.operations.live.replay import write_page

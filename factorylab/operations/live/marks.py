@@ -12,7 +12,7 @@ QUIET = {"running", "ended"}
 
 
 class Marks:
-    """Compares each moment with what was known before it: what nobody answers for a while may have changed meanwhile."""
+    """Compares each moment with what was known before: what nobody answers for a while may change meanwhile."""
 
     def __init__(self) -> None:
         self._before: Moment | None = None

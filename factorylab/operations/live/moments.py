@@ -98,7 +98,8 @@ class Lag(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`at_s` is the wall clock's time (seconds since 1970). `ages_s` says how old the latest answer to each question is
+    """`at_s` is the wall clock's time (seconds since 1970); of a replayed run, as all times of its page,
+    seconds since its steady state. `ages_s` says how old the latest answer to each question is
     (None: no answer yet). `marks` are what happened since the moment before."""
 
     at_s: float

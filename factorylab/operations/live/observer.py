@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from threading import Event
 
@@ -50,6 +51,10 @@ class Observer:
         self.exporters.close()
         if self._watched:
             self._watched.close()
+
+    def since(self, at_s: float) -> list[Moment]:
+        """The moments after that one, in their order."""
+        return [*takewhile(lambda moment: moment.at_s > at_s, reversed(self.moments))][::-1]
 
     def tick(self) -> Moment:
         """The present moment; it is kept."""

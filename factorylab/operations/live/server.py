@@ -14,7 +14,6 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -136,10 +135,9 @@ class LivePage:
         while not self._closing:
             async with self._news:
                 await self._news.wait()
-            news = [*takewhile(lambda moment: moment.at_s > last_s, reversed(self.observer.moments))]
-            for moment in reversed(news):  # several, where this browser was slow
+            for moment in self.observer.since(last_s):  # several, where this browser was slow
+                last_s = moment.at_s
                 yield ServerSentEvent(data=msgspec.json.encode(moment).decode(), event="moment")
-            last_s = self.observer.moments[-1].at_s
 
     async def _metrics(self, _: Request) -> Response:
         last = self.observer.moments[-1] if self.observer.moments else None

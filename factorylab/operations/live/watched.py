@@ -93,8 +93,8 @@ class Watched:
         )
 
     def processors(self, look: Look, at_s: float) -> list[ProcessorNow]:
-        """Who owned something when the group was last asked, how fast the positions of its partitions move, and when one
-        last did."""
+        """Who owned something when the group last answered, how fast the positions of its partitions move, and when
+        one last did."""
         owned: dict[str, list[int]] = {}
         for one in look.partitions or ():
             if one.owner:

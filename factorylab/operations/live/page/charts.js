@@ -36,8 +36,8 @@ function splitsFrom(zero) {
   } };
 }
 
-/** Held faults behind, marks and the chosen moment in front. */
-function over(u) {
+/** Held faults are shaded, marks and the chosen moment are lines; above a line chart each mark has its sign. */
+function over(u, signs = true) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
   ctx.save();
@@ -50,11 +50,12 @@ function over(u) {
     ctx.fillRect(left, bbox.top, Math.max(ratio, u.valToPos(until, "x", true) - left), bbox.height);
   }
   ctx.font = `${11 * ratio}px system-ui, sans-serif`;
+  ctx.textAlign = "left";
   for (const mark of view.marks) {
     const x = u.valToPos(mark.at_s, "x", true);
     ctx.strokeStyle = ctx.fillStyle = css(mark.kind === "fault" ? "--red" : "--soft");
     line(ctx, x, bbox, mark.kind === "fault" ? [] : [4 * ratio, 4 * ratio], ratio);
-    ctx.fillText(SIGNS[mark.kind], x + 2 * ratio, bbox.top + 11 * ratio);
+    if (signs) ctx.fillText(SIGNS[mark.kind], x + 2 * ratio, bbox.top + 11 * ratio);
   }
   if (!view.following) {
     ctx.strokeStyle = css("--ink");
@@ -96,7 +97,7 @@ function figure(title, lines) {
 function makeChart(chart) {
   const room = figure(chart.title, chart.lines);
   const options = {
-    ...base(180, { draw: [over] }),
+    ...base(180, { draw: [(u) => over(u)] }),
     axes: [{ ...xAxis(), ...splitsFrom(setup.zero_s) }, { stroke: () => css("--soft"), grid: { stroke: () => css("--line"), width: 1 }, size: 58, ticks: { show: false },
       values: (_, splits) => splits.map((v) => (v >= 10000 ? `${v / 1000}k` : v.toLocaleString("en-US"))) }],
     series: [{}, ...chart.lines.map(([name, colour]) => (
@@ -139,7 +140,7 @@ function drawRibbon(ribbon, u) {
   ctx.rect(bbox.left - 40 * ratio, bbox.top, bbox.width + 40 * ratio, bbox.height);
   ctx.clip();
   ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
-  ctx.textBaseline = "middle";
+  [ctx.textBaseline, ctx.textAlign] = ["middle", "left"];
   numbers.forEach((number, row) => {
     const top = bbox.top + row * height + 2 * ratio;
     ctx.fillStyle = css("--soft");
@@ -169,7 +170,7 @@ function box(ctx, left, top, width, height, ribbon, value, ratio) {
 function makeRibbon(declared) {
   const ribbon = { ...declared, known: [] };
   const room = figure(declared.title, []);
-  const options = { ...base(130, { draw: [(u) => drawRibbon(ribbon, u), over] }), series: [{}, {}],
+  const options = { ...base(130, { draw: [(u) => drawRibbon(ribbon, u), (u) => over(u, false)] }), series: [{}, {}],
     axes: [{ ...xAxis(), ...splitsFrom(setup.zero_s) }, { size: 58, values: () => [], grid: { show: false }, ticks: { show: false } }] };
   options.scales.y = { range: () => [0, 1] };
   drawn.push({ room, plot: new uPlot(options, [[], []], room), data: () => [view.moments.map(() => null)], title: declared.title,

@@ -28,7 +28,7 @@ function show() {
   const wide = Number(document.getElementById("window").value);
   const end = view.following ? all.at(-1).at_s : Math.max(view.moment.at_s, Math.min(all.at(-1).at_s, view.moment.at_s + wide / 2));
   const first = Math.min(all[0].at_s, end - 20);
-  view.range = wide ? [Math.max(first, end - wide), end] : [first, all.at(-1).at_s];
+  view.range = wide ? [Math.max(first, end - wide), end] : [all[0].at_s, all.at(-1).at_s];
   view.moments = all.filter((m) => m.at_s >= view.range[0] - 1 && m.at_s <= view.range[1] + 1);
   view.marks = all.flatMap((m) => m.marks ?? []);
   view.held = heldTimes();
@@ -89,6 +89,9 @@ function replay(kept) {
   document.getElementById("follow").hidden = true;
   view.following = false;
   take(kept.moments);
+  const broken = all.findIndex((m) => m.faults);
+  slider.value = String(broken < 0 ? all.length - 1 : broken);
+  show();
 }
 
 const kept = document.getElementById("kept");
