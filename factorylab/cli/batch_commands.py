@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import msgspec
 import typer
 
+from factorylab.cli.live_commands import WithPage, page_beside
 from factorylab.cli.runs_commands import AsJson, Given, OnBackend, describe, judge, parse_parameters, say, say_verdict
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, load_settings
@@ -43,6 +44,7 @@ def run(  # noqa: PLR0917 (typer's options)
         bool, typer.Option("--resume", help="with --repeat: keep the runs of an earlier attempt")
     ] = False,
     backend: OnBackend = None,
+    live: WithPage = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one scenario through its notebook and judge it; with --repeat several times."""
@@ -59,11 +61,12 @@ def run(  # noqa: PLR0917 (typer's options)
     wanted = job.scenario()  # refused before anything starts
     folders.of_results(settings).check()
     manage.check_free(settings.home)
-    if repeat:
-        _repeat(job, repeat, settings, resume=resume, as_json=as_json)
-    if keep:
-        _bring_up(settings, wanted)
-    judged = execute(job, settings, say, judge)
+    with page_beside(live, settings.home):
+        if repeat:
+            _repeat(job, repeat, settings, resume=resume, as_json=as_json)
+        if keep:
+            _bring_up(settings, wanted)
+        judged = execute(job, settings, say, judge)
     say_verdict(judged.verdict, judged.folder, as_json=as_json)
     if keep:
         say("the lab is still up: 'factorylab status' shows where it listens, 'factorylab down' ends it")
@@ -100,6 +103,7 @@ def batch(  # noqa: PLR0917 (typer's options)
         int | None, typer.Option("--repeat", min=1, max=ROUNDS_MAX, help="number of rounds; each is shuffled")
     ] = None,
     backend: OnBackend = None,
+    live: WithPage = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all scenarios of a file, judge them and write the report."""
@@ -115,7 +119,8 @@ def batch(  # noqa: PLR0917 (typer's options)
             say(describe(job))
         return
     folders.of_results(settings).check()
-    judged = _finished(wanted, planned, jobs, settings, resume=resume)
+    with page_beside(live, settings.home):
+        judged = _finished(wanted, planned, jobs, settings, resume=resume)
     raise typer.Exit(_close_batch(settings, judged, as_json=as_json))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from factorylab.cli.live_commands import WithPage, is_wanted
 from factorylab.cli.runs_commands import OnBackend, say
 from factorylab.cluster.settings import left_out, load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
@@ -64,6 +65,7 @@ def up(
     factory: Annotated[
         bool, typer.Option("--factory", help="also start a fleet for each kind of sensor and two processors")
     ] = False,
+    live: WithPage = None,
 ) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
     from factorylab.cluster.backends import bring_up
@@ -85,6 +87,10 @@ def up(
             create_topics_and_tables(cluster.endpoints, Topology(), settings.reader_password)
     word = "is up already" if cluster.was_up else "is up"
     typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
+    if is_wanted(live):
+        from factorylab.operations.live.beside import stay
+
+        typer.echo(f"Live page: {stay(settings.home)}")
     typer.echo(
         "Next: 'factorylab run broker_loss --keep' uses it, 'factorylab status' shows it, 'factorylab down' ends it."
     )
@@ -107,6 +113,7 @@ def status(as_json: AsJson = False) -> None:
     """Show the state of each node as the operating system sees it."""
     from factorylab.cluster import boot, manage
     from factorylab.cluster.base import INFRASTRUCTURE
+    from factorylab.operations.live.beside import still_served
 
     home = load_settings().home
     seen = manage.look(home)
@@ -126,6 +133,8 @@ def status(as_json: AsJson = False) -> None:
         typer.echo(f"{node.name:<19}{node.status:<10}{code:>9}{pid:>9}{node.rss_mb:>7} MB")
     for node in filter(lambda node: node.metrics, seen):
         typer.echo(f"metrics of {node.name}: {node.metrics}")
+    if page := still_served(home):
+        typer.echo(f"live page: {page}")
     typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
     # A worker that is dead belongs to a run, which judges it: nothing to heal.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +13,28 @@ import typer
 from factorylab.cli.runs_commands import say
 from factorylab.cluster.settings import load_settings
 from factorylab.history import run_folders
+
+WithPage = Annotated[
+    bool | None,
+    typer.Option("--live/--no-live", help="serve the live page meanwhile; default: where a person looks at a terminal"),
+]
+
+
+@contextmanager
+def page_beside(wanted: bool | None, home: Path) -> Iterator[None]:
+    """The live page as long as the context lasts, where it is wanted."""
+    if not is_wanted(wanted):
+        yield
+        return
+    from factorylab.operations.live.beside import beside
+
+    with beside(home, say):
+        yield
+
+
+def is_wanted(wanted: bool | None) -> bool:
+    """Tests, CI and scripts have no terminal, and pay for no page."""
+    return sys.stderr.isatty() if wanted is None else wanted
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +59,9 @@ def live(
         typer.echo(write_page(folder, out or folder.derived / "live.html"))
         return
     from factorylab.operations.live import serve
+    from factorylab.operations.live.beside import address
 
     listening = serve.bound(port)
-    typer.echo(serve.address(listening))
+    typer.echo(address(listening))
     say(f"the lab in {settings.home}, until Ctrl-C; Prometheus may ask /metrics")
     serve.serve(settings.home, listening, read_only=read_only)

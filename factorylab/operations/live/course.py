@@ -11,8 +11,9 @@ from factorylab.operations.live.moments import Lag, PartitionNow
 from factorylab.operations.live_view import fresh
 
 KEPT_S = 900.0
-PACE_S = 10.0  # a rate, and a trend, over so long: shorter ones jump from batch to batch
+PACE_S = 5.0  # a trend over so long, and a rate: shorter ones jump from batch to batch
 RATE_S = 3.0
+KEEPS_UP_S = 1.0  # batches alone make a lag of this order
 STEADY_PER_S = 1.0  # a lag that changes by less than this does not drain
 
 
@@ -99,12 +100,13 @@ class Course:
         trend = self._trend_per_s()
         known = [(one.lag_s, one.at_least) for one in partitions if one.lag_s is not None]
         seconds, at_least = max(known, default=(None, False)) if len(known) == len(partitions) else (None, False)
-        drains = total > 0 and trend is not None and trend < -STEADY_PER_S
+        behind = seconds is None or seconds > KEEPS_UP_S
+        drains = behind and total > 0 and trend is not None and trend < -STEADY_PER_S
         return Lag(total, seconds, at_least, trend, total / -trend if drains and trend else None)
 
     def _trend_per_s(self) -> float | None:
         (since_s, then), (at_s, now) = self.lags[0], self.lags[-1]
-        return (now - then) / (at_s - since_s) if at_s - since_s > PACE_S / 4 else None
+        return (now - then) / (at_s - since_s) if at_s - since_s > PACE_S / 2 else None
 
 
 def rate_of(counted: list[Counted], at_s: float) -> float | None:

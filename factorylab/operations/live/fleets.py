@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.history.journal import ACK, REFUSED, SEND
 from factorylab.operations.live.exporters import Exporters, samples
@@ -85,6 +86,8 @@ class JournalFleets:
             good = answered[(answered["error"] == 0) & (answered["partition"] != REFUSED)]
             self._acked[fleet] = self._acked.get(fleet, 0) + len(good)
             self._match(good[-MATCHED:])
+        while self._took and self._took[0][0] < now_ns() - LATENCIES_S * NS:
+            self._took.popleft()
         offered = {fleet: sends.count for fleet, (sends, _) in self._tails.items()}
         took = np.concatenate([took for _, took in self._took]) if self._took else np.empty(0)
         return FleetCounts(offered, dict(self._acked), float(np.quantile(took, QUANTILE)) if len(took) else None, False)
@@ -100,10 +103,8 @@ class JournalFleets:
         """Keep how long those took whose send is among the latest."""
         _, at_send, at_ack = np.intersect1d(self._sends["hash"], acks["hash"], return_indices=True)
         if len(at_ack):
-            took_s = (acks["t_ns"][at_ack] - self._sends["t_ns"][at_send]) / 1e9
+            took_s = (acks["t_ns"][at_ack] - self._sends["t_ns"][at_send]) / NS
             self._took.append((int(acks["t_ns"].max()), took_s))
-        while self._took and self._took[0][0] < self._took[-1][0] - LATENCIES_S * 1e9:
-            self._took.popleft()
 
     def close(self) -> None:
         for tails in self._tails.values():

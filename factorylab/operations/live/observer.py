@@ -12,6 +12,7 @@ from threading import Event
 import msgspec
 
 from factorylab.cluster import boot
+from factorylab.cluster.manage import MEASURED
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import LabError
 from factorylab.core.names import Names
@@ -28,7 +29,7 @@ from factorylab.operations.live.watched import EVERY_S, Watched, alerts_of
 from factorylab.operations.live_view import fresh
 
 TICK_S = 0.5
-STANDING = "the standing factory"
+STANDING, NO_FACTORY = "the standing factory", "no factory is at work yet"
 
 
 class Observer:
@@ -91,7 +92,10 @@ class Observer:
 
     @property
     def _subject(self) -> str:
-        return f"{self._run.path.parent.name} {self._run.path.name}" if self._run else STANDING
+        if self._run:
+            return f"{self._run.path.parent.name} {self._run.path.name}"
+        at_work = any(node.role in MEASURED for node in self._seen.nodes)
+        return STANDING if at_work else NO_FACTORY
 
     def _moment(self, at_s: float, status: LabStatus, age_s: float | None) -> Moment:
         base = Moment(

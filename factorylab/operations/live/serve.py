@@ -16,9 +16,9 @@ import uvicorn
 
 from factorylab.core import secret
 from factorylab.core.errors import PortTaken
+from factorylab.operations.live.beside import HOST
 from factorylab.operations.live.server import LivePage
 
-HOST = "127.0.0.1"
 UNTIL_S = 1.0
 
 
@@ -32,10 +32,6 @@ def bound(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise PortTaken(f"port {port}: {error.strerror}; choose another with --port, or leave it out") from None
-
-
-def address(listening: socket.socket) -> str:
-    return f"http://{HOST}:{listening.getsockname()[1]}/"
 
 
 def serve(home: Path, listening: socket.socket, *, read_only: bool, ended: Callable[[], bool] = lambda: False) -> None:

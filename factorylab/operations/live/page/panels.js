@@ -70,7 +70,8 @@ function showAnswers(moment, lateS) {
     put(item, `${stale ? "⚠" : "✓"} ${name.replace("_", " ")} ${age == null ? "no answer yet" : `${stale ? seconds(age + lateS) : "< 2.5"} s`}`);
     item.classList.toggle("bad", stale);
   });
-  const told = old.map(([name, age]) => `${age == null ? "no answer yet" : `${Math.round(age + lateS)} s old`}: ${setup.questions[name]}`);
+  const silent = lateS > setup.stale_s ? [`The page's server does not answer: all of this is ${Math.round(lateS)} s old or older.`] : null;
+  const told = silent ?? old.map(([name, age]) => `${age == null ? "no answer yet" : `${Math.round(age + lateS)} s old`}: ${setup.questions[name]}`);
   put(document.getElementById("unanswered"), told.join(" · ") || (asked.length ? "Every question is answered." : ""));
 }
 

@@ -11,10 +11,11 @@ function momentText(at) {
 }
 
 function trendText(lag) {
+  if (lag.seconds != null && lag.seconds <= 1) return "● keeps up";
   if (lag.trend_per_s == null) return "";
   if (lag.drain_s != null) return `▼ ${whole(-lag.trend_per_s)}/s · drained in ${seconds(lag.drain_s)} s`;
   if (lag.trend_per_s > 1) return `▲ +${whole(lag.trend_per_s)}/s`;
-  return lag.trend_per_s < -1 ? `▼ ${whole(lag.trend_per_s)}/s` : "● steady";
+  return lag.trend_per_s < -1 ? `▼ ${whole(-lag.trend_per_s)}/s` : "● steady";
 }
 
 /** With its unit: milliseconds below a second. `bound`: it is an upper bound. */
