@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from factorylab.cluster import control
 from factorylab.cluster.manage import metrics_url
+from factorylab.operations.live.lab_seen import nodes_of
 
 ANSWER_S = 0.5
 DIRECT = build_opener(ProxyHandler({}))  # loopback: whatever proxy this account uses
@@ -27,8 +28,12 @@ class Exporters:
         self._askers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="exporters")
 
     def texts(self, role: str = "") -> dict[str, str | None]:
-        """What each worker that serves metrics says, by its name; None where it did not answer in time."""
-        nodes = [node for node in control.nodes(self._home) if node.pid and role in {"", node.role}]
+        """What each worker that serves metrics says, by its name; None where it did not answer in time.
+
+        Raises:
+            WaitTimeout, EnvironmentUnfit: the supervisor does not tell which workers there are.
+        """
+        nodes = [node for node in nodes_of(self._home) if node.pid and role in {"", node.role}]
         found = {node.name: url for node in nodes if (url := self._url(node))}
         return dict(zip(found, self._askers.map(_text, found.values()), strict=True))
 

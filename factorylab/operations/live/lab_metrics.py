@@ -27,7 +27,7 @@ def exposition(moment: Moment | None, exporters: Exporters) -> bytes:
     """In Prometheus' text format. A worker that does not answer within half a second is named with `worker_up` 0."""
     try:
         texts = exporters.texts()
-    except (LabError, OSError):
+    except LabError:
         texts = {}
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Told([*of_lab(moment), _answers(texts), *merged(texts)]))

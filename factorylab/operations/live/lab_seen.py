@@ -49,12 +49,16 @@ def lab_seen(home: Path) -> LabSeen:
     """
     if control.living_state(home) is None:
         return LabSeen(False, [], [], None, None)
+    nodes, nodes_of(home), _held(home)
+    return LabSeen(True, [_node(node, held) for node in nodes], held, _run_of(nodes), manage.driver_of(home))
+
+
+def nodes_of(home: Path) -> list[control.NodeState]:
+    """The nodes of the lab that is up. Raises as `lab_seen`."""
     try:
-        nodes = msgspec.json.decode(control.ask(home, control.Nodes(), ANSWER_S), type=list[control.NodeState])
+        return msgspec.json.decode(control.ask(home, control.Nodes(), ANSWER_S), type=list[control.NodeState])
     except OSError as error:
         raise WaitTimeout(f"the supervisor of {home} did not answer: {error}") from None
-    held = _held(home)
-    return LabSeen(True, [_node(node, held) for node in nodes], held, _run_of(nodes), manage.driver_of(home))
 
 
 def _held(home: Path) -> list[Held]:

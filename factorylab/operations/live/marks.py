@@ -20,7 +20,7 @@ class Marks:
 
     def of(self, now: Moment) -> Moment:
         """The moment with its marks."""
-        found = list(self._since(self._before, now)) if self._before else []
+        found = list(self._since(self._before or now, now))
         self._before = now
         return msgspec.structs.replace(now, marks=found)
 

@@ -96,8 +96,12 @@ class LivePage:
             yield
         finally:
             ticking.cancel()
-            self._by_hand.close()
-            self.observer.close()
+            self.close()
+
+    def close(self) -> None:
+        """Ask nobody any more; a fault of the page's is healed."""
+        self._by_hand.close()
+        self.observer.close()
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()

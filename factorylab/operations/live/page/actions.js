@@ -56,7 +56,7 @@ function showActions(moment) {
   const busy = moment.driver != null || moment.lab !== "up";
   const button = document.querySelector("#fault button");
   if (button.disabled !== busy) button.disabled = busy;
-  const why = moment.lab !== "up" ? "No lab is up." : `Process ${moment.driver} drives the lab: a fault waits until it is done.`;
+  const why = moment.lab !== "up" ? "No lab is up." : `Process ${moment.driver} drives the lab; faults by hand are refused until it is done.`;
   document.getElementById("fault").title = busy ? why : "";
   const said = (moment.said ?? []).join("\n");
   put(document.getElementById("said"), said || (busy ? why : ""));
