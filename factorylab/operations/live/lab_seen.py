@@ -49,7 +49,7 @@ def lab_seen(home: Path) -> LabSeen:
     """
     if control.living_state(home) is None:
         return LabSeen(False, [], [], None, None)
-    nodes, nodes_of(home), _held(home)
+    nodes, held = nodes_of(home), _held(home)
     return LabSeen(True, [_node(node, held) for node in nodes], held, _run_of(nodes), manage.driver_of(home))
 
 

@@ -54,12 +54,14 @@ async def _serve(server: uvicorn.Server, page: LivePage, listening: socket.socke
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     serving = asyncio.create_task(server.serve([listening]))
-    while not told.is_set() and not serving.done() and not ended():
+    while not (told.is_set() or serving.done() or ended() or page.broken):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(told.wait(), UNTIL_S)
     server.should_exit = True
     await page.end_streams()
     await serving
+    if page.broken:
+        raise page.broken
 
 
 def main() -> None:

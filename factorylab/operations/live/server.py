@@ -75,6 +75,7 @@ class LivePage:
         self.observer = Observer(home, self._by_hand)
         self._news = asyncio.Condition()
         self._closing = False
+        self.ticking: asyncio.Task[None] | None = None
 
     def app(self) -> Starlette:
         routes = [
@@ -91,12 +92,18 @@ class LivePage:
 
     @asynccontextmanager
     async def _watching(self, _: Starlette) -> AsyncIterator[None]:
-        ticking = asyncio.create_task(self._tick())
+        self.ticking = asyncio.create_task(self._tick())
         try:
             yield
         finally:
-            ticking.cancel()
+            self.ticking.cancel()
             self.close()
+
+    @property
+    def broken(self) -> BaseException | None:
+        """What ended the watching, which nothing should."""
+        done = self.ticking is not None and self.ticking.done() and not self.ticking.cancelled()
+        return self.ticking.exception() if self.ticking and done else None
 
     def close(self) -> None:
         """Ask nobody any more; a fault of the page's is healed."""
