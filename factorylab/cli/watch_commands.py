@@ -24,12 +24,6 @@ if TYPE_CHECKING:
 
 ASK_S = 1.0  # no question is asked more rarely, or its answers would look old
 FIRST_S = 0.5  # the first picture waits no longer for answers
-ABOUT = {
-    "leaders": "leaders and replicas (no broker answers)",
-    "ends": "the ends of the log (a partition has no leader that answers)",
-    "group": "the group and its owners (its coordinator does not answer)",
-    "store": "positions, alerts and events (PostgreSQL does not answer)",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -131,10 +125,11 @@ def _nodes(nodes: list[Seen]) -> str:
 
 def stale(look: Look) -> list[str]:
     """A sentence for each question whose latest answer is old."""
+    from factorylab.operations.live.moments import QUESTIONS
     from factorylab.operations.live_view import fresh
 
     ages = msgspec.structs.asdict(look.ages_s)
-    return [f"{_age(age)}: no answer about {ABOUT[name]}" for name, age in ages.items() if not fresh(age)]
+    return [f"{_age(age)}: no answer about {QUESTIONS[name]}" for name, age in ages.items() if not fresh(age)]
 
 
 def _age(age_s: float | None) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from factorylab.cluster import boot, control
@@ -101,6 +102,14 @@ def bare_lab(home: Path) -> control.Recorded:
     state = control.living_state(home)
     assert state is not None
     return state.supervisor
+
+
+def silent_lab(home: Path) -> control.Recorded:
+    """The same, with addresses of brokers and a database where nobody listens."""
+    supervisor, nowhere = bare_lab(home), f"127.0.0.1:{closed_port()}"
+    known = boot.Known(bootstrap=nowhere, database_url=f"postgresql://nobody:nothing@{nowhere}/nothing")
+    (home / boot.ENDPOINTS).write_bytes(msgspec.json.encode(known))
+    return supervisor
 
 
 def pid_of(home: Path, name: str) -> int:

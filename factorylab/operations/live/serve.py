@@ -31,7 +31,9 @@ def bound(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise PortTaken(f"port {port}: {error.strerror}; choose another with --port, or leave it out") from None
+        raise PortTaken(
+            f"port {port}: {os.strerror(error.errno or 0)}; choose another with --port, or leave it out"
+        ) from None
 
 
 def serve(home: Path, listening: socket.socket, *, read_only: bool, ended: Callable[[], bool] = lambda: False) -> None:

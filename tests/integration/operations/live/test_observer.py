@@ -7,13 +7,11 @@ import signal
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
-from factorylab.cluster import boot, control
+from factorylab.cluster import control
 from factorylab.core.waiting import wait_until
 from factorylab.operations.live.by_hand import ByHand
 from factorylab.operations.live.observer import NO_FACTORY, Observer
-from tests.support.labs import bare_lab, closed_port, tiny
+from tests.support.labs import silent_lab, tiny
 
 
 def test_a_lab_that_is_killed_leaves_its_last_picture(home: Path) -> None:
@@ -21,10 +19,7 @@ def test_a_lab_that_is_killed_leaves_its_last_picture(home: Path) -> None:
     age that grows."""
     with closing(Observer(home, ByHand(home))) as observer:
         assert (observer.tick().lab, observer.tick().nodes) == ("none", [])
-        supervisor = bare_lab(home)
-        nowhere = f"127.0.0.1:{closed_port()}"
-        known = boot.Known(bootstrap=nowhere, database_url=f"postgresql://nobody:nothing@{nowhere}/nothing")
-        (home / boot.ENDPOINTS).write_bytes(msgspec.json.encode(known))
+        supervisor = silent_lab(home)
         control.ask(home, control.Start([tiny("broker-1", home)]))
         seen = wait_until(lambda: next((m for m in [observer.tick()] if m.nodes), None), what="a node", timeout_s=20)
         assert (seen.lab, seen.subject, seen.nodes[0].status) == ("up", NO_FACTORY, "running")
