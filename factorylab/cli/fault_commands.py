@@ -120,6 +120,7 @@ def _play(what: tuple[str, Fault], run: str) -> None:
     from factorylab.cluster.faults.events import SystemEvents
     from factorylab.cluster.faults.inject import Timeline
     from factorylab.cluster.faults.targets import Roles
+    from factorylab.operations.by_hand_hold import noted
 
     topic, fault = what
     settings = load_settings()
@@ -142,7 +143,8 @@ def _play(what: tuple[str, Fault], run: str) -> None:
         timeline = Timeline(cluster, Roles(admin, topic, names.group), write, say)
         if fault.hold_s:
             say(f"the fault is healed after {fault.hold_s:g} s; Ctrl-C heals it at once")
-        timeline.play([fault], fault.hold_s)
+        with noted(settings.home, fault.hold_s):
+            timeline.play([fault], fault.hold_s)
         if not any(step.step == "evidence" for step in steps):
             raise LabError(f"nothing was broken: {steps[-1].evidence}")
         say("waiting until all replicas are in sync")

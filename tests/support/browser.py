@@ -9,6 +9,9 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+SHIFT = """() => new Promise((done) => new PerformanceObserver((list) => done(
+  list.getEntries().filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0)
+)).observe({ type: "layout-shift", buffered: true }) || setTimeout(() => done(0), 300))"""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -42,6 +45,10 @@ class Visit:
 
     def text(self, selector: str) -> str:
         return self.page.inner_text(selector)
+
+    def shift(self) -> float:
+        """How much of the page moved by itself so far: the browser's cumulative layout shift, 0 to about 1."""
+        return float(self.page.evaluate(SHIFT))
 
     def close(self) -> None:
         self._context.close()

@@ -64,18 +64,16 @@ def possible(home: Path) -> dict[str, dict[str, str]]:
 
 
 class ByHand:
-    """At most one fault at a time. `said` is what its command said last, `hold_s` how long it is to be held."""
+    """At most one fault at a time. `said` is what its command said last."""
 
     def __init__(self, home: Path) -> None:
         self._home, self._turn = home, Lock()
         self.said: deque[str] = deque(maxlen=SAID_LINES)
         self._process: subprocess.Popen[str] | None = None
-        self._hold_s = 0.0
 
     @property
-    def hold_s(self) -> float | None:
-        """None where the fault is none of the page's."""
-        return self._hold_s if self._process and self._process.poll() is None else None
+    def _busy(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def inject(self, order: FaultOrder) -> None:
         """Begin a fault.
@@ -86,10 +84,9 @@ class ByHand:
         """
         words = order.words()
         with self._turn:
-            if self.hold_s is not None:
+            if self._busy:
                 raise LabBusy("a fault by hand is held: heal it first")
             manage.check_free(self._home)
-            self._hold_s = order.hold_s
             self.said.clear()
             self.said.append(f"factorylab {' '.join(words)}")
             self._process = subprocess.Popen(
@@ -109,13 +106,17 @@ class ByHand:
 
     def heal(self) -> list[str]:
         """Heal everything in the lab; the page's own fault as Ctrl-C would, so that its command writes that down."""
-        process = self._process
-        if process and process.poll() is None:
-            process.send_signal(signal.SIGINT)
+        if self._interrupted():
             return ["the command was told to heal at once"]
         return manage.heal(self._home) or ["nothing was paused and nothing was dead"]
 
     def close(self) -> None:
         """A fault that is held is healed at once."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        self._interrupted()
+
+    def _interrupted(self) -> bool:
+        """As Ctrl-C does; False where no command of ours is at work."""
+        if self._process is None or not self._busy:
+            return False
+        self._process.send_signal(signal.SIGINT)
+        return True

@@ -18,6 +18,7 @@ from factorylab.core.errors import LabError
 from factorylab.core.names import Names
 from factorylab.execution.probe_questions import RepeatedQuestion
 from factorylab.history.run_folders import RunFolder
+from factorylab.operations import by_hand_hold
 from factorylab.operations.live.by_hand import ByHand
 from factorylab.operations.live.course import KEPT_S
 from factorylab.operations.live.exporters import Exporters
@@ -129,7 +130,6 @@ class Observer:
 
     def _fault(self, held: Held, at_s: float) -> FaultNow:
         held_s, undo = max(0.0, at_s - held.since_s), held.undo
-        hold_s = self._by_hand.hold_s
-        if hold_s is None and self._seen.run and undo.fault < len(self._holds):
-            hold_s = self._holds[undo.fault]
+        of_run = self._seen.run is not None and undo.fault < len(self._holds)
+        hold_s = self._holds[undo.fault] if of_run else by_hand_hold.hold_s(self._home)
         return FaultNow(undo.node, undo.kind, held_s, max(0.0, hold_s - held_s) if hold_s else None)

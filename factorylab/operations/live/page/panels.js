@@ -83,6 +83,13 @@ function showFaults(moment) {
   fit(document.getElementById("faults"), told.length ? told : ["No fault is held."], () => element("p"), put);
 }
 
+/** For who listens: what began or ended, without the seconds, which change all the time. */
+function showNews(moment) {
+  const faults = (moment.faults ?? []).map((f) => `${f.kind} ${f.node} is held`);
+  const old = Object.entries(moment.ages_s ?? {}).filter(([, age]) => age > setup.stale_s).map(([name]) => `${name.replace("_", " ")} not answered`);
+  put(document.getElementById("news"), [...faults, ...old].join(", ") || "No fault is held, every question is answered.");
+}
+
 function rows(id, found, cells, numbers) {
   fit(document.querySelector(`#${id} tbody`), found, () => {
     const made = element("tr");
@@ -126,6 +133,7 @@ function showPanels(moment) {
   showTiles(moment);
   showNodes(moment);
   showFaults(moment);
+  showNews(moment);
   showTables(moment);
   showMarks();
 }
