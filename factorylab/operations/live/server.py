@@ -87,7 +87,7 @@ class LivePage:
             Route("/heal", self._heal, methods=["POST"]),
             Mount("/page", StaticFiles(directory=PAGE)),
         ]
-        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
         return Starlette(routes=routes, middleware=[Middleware(OwnHeaders), hosts], lifespan=self._watching)
 
     @asynccontextmanager

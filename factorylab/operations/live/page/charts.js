@@ -9,8 +9,8 @@ const CHARTS = [
   { title: "Readings per second", lines: [
     ["offered", "blue", (m) => m.flow?.offered_per_s], ["acknowledged", "orange", (m) => m.flow?.acked_per_s],
     ["stored", "green", (m) => m.flow?.stored_per_s]] },
-  { title: "Lag in records", lines: [["not stored yet", "blue", (m) => m.lag?.records]] },
-  { title: "Lag in seconds", lines: [["worst partition", "blue", (m) => m.lag?.seconds]] },
+  { title: "Lag in records", note: "a gap is not known", lines: [["not stored yet", "blue", (m) => m.lag?.records]] },
+  { title: "Lag in seconds", note: "a gap is not known", lines: [["worst partition", "blue", (m) => m.lag?.seconds]] },
   { title: "Acknowledgement, p99 in ms", lines: [
     ["from the send", "blue", (m) => (m.flow?.ack_p99_s == null ? null : m.flow.ack_p99_s * 1000)]] },
 ];
@@ -78,7 +78,7 @@ const base = (height, hooks) => ({
   scales: { x: { time: false, range: () => view.range } }, hooks,
 });
 
-function figure(title, lines) {
+function figure(title, lines, note = "") {
   const made = element("figure");
   const caption = element("figcaption");
   caption.append(title);
@@ -87,6 +87,9 @@ function figure(title, lines) {
     key.append(element("i", colour), name);
     caption.append(key);
   }
+  const small = element("span");
+  small.append(note);
+  caption.append(small);
   const room = element("div");
   room.setAttribute("role", "img");
   made.append(caption, room);
@@ -95,7 +98,7 @@ function figure(title, lines) {
 }
 
 function makeChart(chart) {
-  const room = figure(chart.title, chart.lines);
+  const room = figure(chart.title, chart.lines, chart.note);
   const options = {
     ...base(180, { draw: [(u) => over(u)] }),
     axes: [{ ...xAxis(), ...splitsFrom(setup.zero_s) }, { stroke: () => css("--soft"), grid: { stroke: () => css("--line"), width: 1 }, size: 58, ticks: { show: false },

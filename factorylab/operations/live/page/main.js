@@ -89,8 +89,8 @@ function replay(kept) {
   document.getElementById("follow").hidden = true;
   view.following = false;
   take(kept.moments);
-  const broken = all.findIndex((m) => m.faults);
-  slider.value = String(broken < 0 ? all.length - 1 : broken);
+  const broken = all.filter((m) => m.faults);
+  slider.value = String(broken.length ? all.indexOf(broken[broken.length >> 1]) : all.length - 1);
   show();
 }
 

@@ -25,8 +25,8 @@ const TILES = [
   ["Acknowledged", (m) => m.flow?.acked_per_s, whole, "readings/s", () => ""],
   ["Stored", (m) => m.flow?.stored_per_s, whole, "readings/s", () => ""],
   ["Lag", (m) => m.lag?.records, whole, "records", (m) => trendText(m.lag)],
-  ["Lag of the worst partition", (m) => m.lag?.seconds, (v) => (view.moment.lag.at_least ? "> " : "") + seconds(v), "s", () => ""],
-  ["Ack latency, p99", (m) => m.flow?.ack_p99_s, (v) => latency(v, view.moment.flow.ack_p99_bound), "", () => "from the send, over 10 s"],
+  ["Lag, worst partition", (m) => m.lag?.seconds, (v) => (view.moment.lag.at_least ? "> " : "") + seconds(v), "s", () => ""],
+  ["Ack latency, p99", (m) => m.flow?.ack_p99_s, (v) => latency(v, view.moment.flow.ack_p99_bound), "", () => "over 10 s"],
   ["Alerts", (m) => m.alerts, whole, "stored", () => ""],
   ["Dead letters", (m) => m.dead_letters, whole, "records", () => ""],
 ];
