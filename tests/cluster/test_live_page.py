@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+from prometheus_client import Metric
 
 from factorylab.cluster import manage
 from factorylab.core.waiting import wait_until
-from factorylab.execution.setup import create_topics_and_tables
 from factorylab.execution.shared_lab import forget
+from factorylab.operations import standing_factory
 from factorylab.operations.live.beside import beside
-from factorylab.scenarios.model import Topology
 from tests.support.browser import Visit, chromium
 from tests.support.labs import LabOfTests
+from tests.support.scraped import scrape, value
 
 LONG_MS = 90_000
+WORKERS = ("fleet-temperature", "fleet-vibration", "fleet-energy", "processor-a", "processor-b")
 STEADY = 0.1  # a cumulative layout shift that counts as good (web.dev/cls)
 
 
@@ -30,13 +32,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def lab(browser: Browser, lab_of_tests: LabOfTests) -> Iterator[tuple[Path, str]]:
-    """The folder of a lab with the factory's topics that nobody drives, and the address of its page."""
-    endpoints = lab_of_tests.up().endpoints
-    create_topics_and_tables(endpoints, Topology())
+    """The folder of a lab with the standing factory that nobody drives, and the address of its page."""
+    cluster = lab_of_tests.up()
+    standing_factory.start(cluster, cluster.home)
     said: list[str] = []
     with lab_of_tests.lent() as home, beside(home, said.append):
         yield home, said[0].removeprefix("live page: ")
-    forget(endpoints, "")
+    lab_of_tests.up().stop(WORKERS)
+    forget(cluster.endpoints, "")
 
 
 def break_it(visit: Visit, component: str, kind: str, target: str, hold_s: int) -> None:
@@ -55,14 +58,21 @@ def test_a_brokers_death_empties_nothing(browser: Browser, lab: tuple[Path, str]
     _, url = lab
     visit = Visit(browser, url)
     expect(visit.page.locator("#partitions tbody tr")).to_have_count(3, timeout=LONG_MS)
-    expect(visit.page.locator("#unanswered")).to_contain_text("a fleet does not answer", timeout=LONG_MS)
+    expect(visit.page.locator("#processors tbody tr")).to_have_count(2, timeout=LONG_MS)
+    expect(visit.page.locator("#unanswered")).to_have_text("Every question is answered.", timeout=LONG_MS)
     break_it(visit, "broker", "kill", "broker:1", 12)
     expect(visit.page.locator("#nodes .bad")).to_contain_text("broker-1 dead (kill)", timeout=LONG_MS)
     expect(visit.page.locator("#unanswered")).to_contain_text("the ends of the log", timeout=LONG_MS)
     assert re.search(r"kill broker-1: held for \d+ s, \d+ s remain", visit.text("#faults"))
     rows = visit.page.locator("#partitions tbody tr").all_inner_texts()
     assert len(rows) == 3 and all("broker-" in row for row in rows)
-    assert visit.page.locator("#nodes li").count() == 4 and visit.text("#as-of").startswith("as of ")
+    assert (
+        visit.page.locator("#nodes li").count() == 4 + len(WORKERS)
+        and visit.page.locator("#processors td").count() == 8
+    )
+    assert re.search(r"Offered\n[\d,]+\s*readings/s", visit.text("#tiles")) and visit.text("#as-of").startswith(
+        "as of "
+    )
     late = Visit(browser, url)
     assert late.page.evaluate("all.length") > 10 and "kill broker-1" in late.text("#marks")
     expect(visit.page.locator("#faults")).to_have_text("No fault is held.", timeout=LONG_MS)
@@ -71,6 +81,23 @@ def test_a_brokers_death_empties_nothing(browser: Browser, lab: tuple[Path, str]
     assert visit.trouble == late.trouble == [] and visit.shift() < STEADY
     late.close()
     visit.close()
+
+
+def test_one_endpoint_has_the_metrics_of_all_workers(lab: tuple[Path, str]) -> None:
+    """Every fleet and processor answers through the page, and its numbers carry its name."""
+    _, url = lab
+    wait_until(lambda: up_in(scrape(f"{url}metrics")) == set(WORKERS), what="all workers to be up", timeout_s=60)
+    found = scrape(f"{url}metrics")
+    for name, workers in (
+        ("fleet_readings_offered_total", WORKERS[:3]),
+        ("processor_readings_stored_total", WORKERS[3:]),
+    ):
+        assert all(value(found, name, worker=worker) > 0 for worker in workers)
+    assert value(found, "lab_up") == 1 and value(found, "answer_age_seconds", question="store") < 5
+
+
+def up_in(families: dict[str, Metric]) -> set[str]:
+    return {one.labels["worker"] for one in families["factorylab_worker_up"].samples if one.value == 1}
 
 
 def test_the_button_heals_at_once(browser: Browser, lab: tuple[Path, str]) -> None:

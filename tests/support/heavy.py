@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
-HEAVY = ("pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka", "scipy")
+HEAVY = (
+    "pandas", "pyarrow", "matplotlib", "confluent_kafka", "psycopg2", "sqlalchemy", "docker", "kafka", "scipy",
+    "starlette", "uvicorn",
+)  # fmt: skip

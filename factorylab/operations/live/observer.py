@@ -12,6 +12,7 @@ from threading import Event
 import msgspec
 
 from factorylab.cluster import boot
+from factorylab.cluster.base import Endpoints
 from factorylab.cluster.manage import MEASURED
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import LabError
@@ -30,6 +31,7 @@ from factorylab.operations.live.watched import EVERY_S, Watched, alerts_of
 from factorylab.operations.live_view import fresh
 
 TICK_S = 0.5
+GONE = ("ended", "dead")
 STANDING, NO_FACTORY = "the standing factory", "no factory is at work yet"
 
 
@@ -44,6 +46,7 @@ class Observer:
         self._lab = RepeatedQuestion(self._stop, partial(lab_seen, home), EVERY_S)
         self._seen = LabSeen(False, [], [], None, None)
         self._marks = Marks()
+        self._endpoints: Endpoints | None = None
         self._run: RunFolder | None = None
         self._holds: list[float] = []
         self._watched: Watched | None = None
@@ -76,27 +79,36 @@ class Observer:
         return "ended" if self._seen.up else "none"
 
     def _watch(self) -> None:
-        """Watch the run whose workers live; what was watched before goes."""
-        run = self._seen.run
-        if self._watched and (run is None or run == self._run):
-            return
+        """Watch what works in this lab now; what was watched before goes, and all of it with another lab."""
         try:
             endpoints = boot.known_endpoints(self._home)
-        except LabError:  # not written yet, or gone: looked at again
+            run = self._at_work(endpoints)
+            if self._watched and (endpoints, run) == (self._endpoints, self._run):
+                return
+            holds = [fault.hold_s for fault in run.scenario().faults] if run else []
+        except LabError:  # what is not written yet, or gone, is looked at again
             return
         if self._watched:
             self._watched.close()
-        self._run = run
-        self._holds = [fault.hold_s for fault in run.scenario().faults] if run else []
+        self._endpoints, self._run, self._holds = endpoints, run, holds
         fleets = JournalFleets(run.journals) if run else ScrapedFleets(self.exporters)
         self._watched = Watched(endpoints, Names.of(run.run_id if run else ""), fleets)
+
+    def _at_work(self, endpoints: Endpoints) -> RunFolder | None:
+        """The run whose workers live; None is the standing factory. A run that is over stays until something works."""
+        if self._seen.run or self._stands or endpoints != self._endpoints:
+            return self._seen.run
+        return self._run
+
+    @property
+    def _stands(self) -> bool:
+        return any(node.role in MEASURED and node.status not in GONE for node in self._seen.nodes)
 
     @property
     def _subject(self) -> str:
         if self._run:
             return f"{self._run.path.parent.name} {self._run.path.name}"
-        at_work = any(node.role in MEASURED for node in self._seen.nodes)
-        return STANDING if at_work else NO_FACTORY
+        return STANDING if self._stands else NO_FACTORY
 
     def _moment(self, at_s: float, status: LabStatus, age_s: float | None) -> Moment:
         base = Moment(

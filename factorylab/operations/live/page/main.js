@@ -53,11 +53,18 @@ function showAge() {
 }
 
 function take(moments) {
-  if (!drawn.length && moments.length) [view.moments, view.moment] = [moments, moments.at(-1)], makeCharts();
   all.push(...moments);
   all.splice(0, all.length - KEPT * (setup.zero_s == null ? 1 : Infinity));
   if (!view.following) slider.value = String(Math.max(0, all.indexOf(view.moment)));
   cameAt = performance.now() / 1000;
+  show();
+  if (!drawn.length && all.length) requestAnimationFrame(drawFirst);
+}
+
+/** The numbers come first, the charts with the next frame. */
+function drawFirst() {
+  if (drawn.length) return;
+  makeCharts();
   show();
 }
 

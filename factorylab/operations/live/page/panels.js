@@ -26,7 +26,7 @@ const TILES = [
   ["Stored", (m) => m.flow?.stored_per_s, whole, "readings/s", () => ""],
   ["Lag", (m) => m.lag?.records, whole, "records", (m) => trendText(m.lag)],
   ["Lag, worst partition", (m) => m.lag?.seconds, (v) => (view.moment.lag.at_least ? "> " : "") + seconds(v), "s", () => ""],
-  ["Ack latency, p99", (m) => m.flow?.ack_p99_s, (v) => latency(v, view.moment.flow.ack_p99_bound), "", () => "over 10 s"],
+  ["Ack latency, p99", (m) => m.flow?.ack_p99_s, (v) => latency(v, view.moment.flow.ack_p99_bound), "", () => "of those acknowledged in 10 s"],
   ["Alerts", (m) => m.alerts, whole, "stored", () => ""],
   ["Dead letters", (m) => m.dead_letters, whole, "records", () => ""],
 ];
