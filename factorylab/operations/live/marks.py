@@ -17,6 +17,7 @@ class Marks:
     def __init__(self) -> None:
         self._before: Moment | None = None
         self._owners: dict[int, str] = {}
+        self._leaders: dict[int, int] = {}
 
     def of(self, now: Moment) -> Moment:
         """The moment with its marks."""
@@ -26,13 +27,23 @@ class Marks:
 
     def _since(self, before: Moment, now: Moment) -> Iterator[Mark]:
         if now.subject != before.subject:
-            self._owners = {}
+            self._owners, self._leaders = {}, {}
             yield Mark(now.at_s, "run", f"watching {now.subject}")
         held, holds = _names(before.faults), _names(now.faults)
         yield from (Mark(now.at_s - one.held_s, "fault", name) for name, one in holds.items() if name not in held)
         yield from (Mark(now.at_s, "heal", f"healed: {name}") for name in held if name not in holds)
         yield from _of_nodes(before, now)
+        yield from self._of_leaders(now)
         yield from self._of_owners(now)
+
+    def _of_leaders(self, now: Moment) -> Iterator[Mark]:
+        for one in now.partitions:
+            if one.leader is None:
+                continue
+            if self._leaders.get(one.partition, one.leader) != one.leader:
+                led = f"is led by broker-{one.leader}" if one.leader >= 0 else "has no leader"
+                yield Mark(now.at_s, "leader", f"partition {one.partition} {led}")
+            self._leaders[one.partition] = one.leader
 
     def _of_owners(self, now: Moment) -> Iterator[Mark]:
         owners = {one.partition: one.owner for one in now.partitions if one.owner is not None}

@@ -12,7 +12,7 @@ import msgspec
 NodeStatus = Literal["running", "paused", "dead", "ended", "cut"]
 LabStatus = Literal["none", "up", "ended", "silent", "replayed"]
 """`none`: no lab is up yet; `ended`: its supervisor is gone; `silent`: it lives and does not answer."""
-MarkKind = Literal["fault", "heal", "rebalance", "node", "run"]
+MarkKind = Literal["fault", "heal", "leader", "rebalance", "node", "run"]
 
 
 class NodeNow(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const DASHES = { blue: [], orange: [8, 4], green: [2, 3] };
-const SIGNS = { fault: "✕", heal: "✓", rebalance: "⇄", node: "●", run: "▶" };
+const SIGNS = { fault: "✕", heal: "✓", leader: "◆", rebalance: "⇄", node: "●", run: "▶" };
 const PALETTE = ["--blue", "--orange", "--green", "--purple", "--sky", "--red"];
 const CHARTS = [
   { title: "Readings per second", lines: [

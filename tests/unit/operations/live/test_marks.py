@@ -31,6 +31,16 @@ def test_owners_that_changed_while_nobody_told_them_are_a_rebalance() -> None:
     assert texts(marks, moment(3, partitions=[PartitionNow(0, owner="b")])) == ["3 owners: 0 → b"]
 
 
+def test_a_new_leader_is_marked_and_none_as_well() -> None:
+    """A leader that is not known is no news; one that is another than the last known one is, and so is nobody."""
+    marks = Marks()
+    told = [
+        texts(marks, moment(at_s, partitions=[PartitionNow(0, leader)]))
+        for at_s, leader in enumerate((2, None, 2, -1, 3))
+    ]
+    assert told == [[], [], [], ["3 partition 0 has no leader"], ["4 partition 0 is led by broker-3"]]
+
+
 def test_a_node_is_marked_when_it_dies_and_not_when_it_has_done_its_work() -> None:
     """A worker that was told to stop has ended; that is no news."""
     marks = Marks()
