@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
 
-from factorylab.operations.live.moments import Lag, PartitionNow
+from factorylab.operations.live.moments import Lag, PartitionShown
 from factorylab.operations.live_view import fresh
 
 KEPT_S = 900.0
@@ -71,7 +71,7 @@ def _pair(values: deque[float] | deque[int], after: int) -> tuple[float, float]:
 
 @dataclass
 class Course:
-    """`ends` of the log and `stored` positions by partition, `lags` of all together."""
+    """All times are seconds of one clock. `ends` of the log and `stored` positions by partition, `lags` of all together."""
 
     ends: dict[int, Counted] = field(default_factory=dict)
     stored: dict[int, Counted] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Course:
         passed = ends.when(stored.counts[-1])
         return (max(0.0, at_s - passed[0]), passed[1]) if passed else None
 
-    def lag(self, at_s: float, partitions: list[PartitionNow]) -> Lag:
+    def lag(self, at_s: float, partitions: list[PartitionShown]) -> Lag:
         """Of all partitions together; it is not known while that of one is not."""
         records = [one.lag_records for one in partitions if one.lag_records is not None]
         if not partitions or len(records) < len(partitions):

@@ -14,7 +14,7 @@ from factorylab.cluster.base import INFRASTRUCTURE
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import WaitTimeout
 from factorylab.history.run_folders import RunFolder
-from factorylab.operations.live.moments import NodeNow, NodeStatus
+from factorylab.operations.live.moments import NodeShown, NodeStatus
 from factorylab.scenarios.fault_catalog import ON_NETWORK
 
 ANSWER_S = 1.0
@@ -34,7 +34,7 @@ class LabSeen:
     """`run` is that whose workers live; None where none does. `driver` is the pid of who drives the lab."""
 
     up: bool
-    nodes: list[NodeNow]
+    nodes: list[NodeShown]
     held: list[Held]
     run: RunFolder | None
     driver: str | None
@@ -70,9 +70,9 @@ def _held(home: Path) -> list[Held]:
     return found
 
 
-def _node(node: control.NodeState, held: list[Held]) -> NodeNow:
+def _node(node: control.NodeState, held: list[Held]) -> NodeShown:
     kinds = [one.undo.kind for one in held if one.undo.node == node.name]
-    return NodeNow(node.name, node.role, _status(node, kinds), kinds)
+    return NodeShown(node.name, node.role, _status(node, kinds), kinds)
 
 
 def _status(node: control.NodeState, kinds: list[str]) -> NodeStatus:

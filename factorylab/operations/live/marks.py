@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from factorylab.operations.live.moments import FaultNow, Mark, Moment
+from factorylab.operations.live.moments import FaultShown, Mark, Moment
 
 QUIET = {"running", "ended"}
 
@@ -63,5 +63,5 @@ def _of_nodes(before: Moment, now: Moment) -> Iterator[Mark]:
             yield Mark(now.at_s, "node", f"{node.name} is {node.status}")
 
 
-def _names(faults: list[FaultNow]) -> dict[str, FaultNow]:
+def _names(faults: list[FaultShown]) -> dict[str, FaultShown]:
     return {f"{fault.kind} {fault.node}": fault for fault in faults}

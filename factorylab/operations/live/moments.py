@@ -15,7 +15,7 @@ LabStatus = Literal["none", "up", "ended", "silent", "replayed"]
 MarkKind = Literal["fault", "heal", "leader", "rebalance", "node", "run"]
 
 
-class NodeNow(msgspec.Struct, frozen=True, omit_defaults=True):
+class NodeShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """`faults` are the kinds of fault that are held on it."""
 
     name: str
@@ -24,7 +24,7 @@ class NodeNow(msgspec.Struct, frozen=True, omit_defaults=True):
     faults: list[str] = []
 
 
-class PartitionNow(msgspec.Struct, frozen=True, omit_defaults=True):
+class PartitionShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """`leader` is −1 where there is none; `owner` is empty where the group gave it to nobody. `lag_s` is how long ago
     the log had as many records as are stored now; with `at_least` it is longer than was watched."""
 
@@ -37,7 +37,7 @@ class PartitionNow(msgspec.Struct, frozen=True, omit_defaults=True):
     at_least: bool = False
 
 
-class ProcessorNow(msgspec.Struct, frozen=True, omit_defaults=True):
+class ProcessorShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """`commit_age_s` is how long ago the position of one of its partitions was last seen to move."""
 
     name: str
@@ -46,7 +46,7 @@ class ProcessorNow(msgspec.Struct, frozen=True, omit_defaults=True):
     commit_age_s: float | None = None
 
 
-class FaultNow(msgspec.Struct, frozen=True, omit_defaults=True):
+class FaultShown(msgspec.Struct, frozen=True, omit_defaults=True):
     """A fault that is held. `left_s` is None where whoever injected it did not say for how long."""
 
     node: str
@@ -107,10 +107,10 @@ class Moment(msgspec.Struct, frozen=True, omit_defaults=True):
     subject: str
     flow: Flow = Flow()
     lag: Lag = Lag()
-    nodes: list[NodeNow] = []
-    partitions: list[PartitionNow] = []
-    processors: list[ProcessorNow] = []
-    faults: list[FaultNow] = []
+    nodes: list[NodeShown] = []
+    partitions: list[PartitionShown] = []
+    processors: list[ProcessorShown] = []
+    faults: list[FaultShown] = []
     alerts: int | None = None
     latest_alerts: list[AlertShown] = []
     dead_letters: int | None = None

@@ -26,7 +26,7 @@ from factorylab.operations.live.exporters import Exporters
 from factorylab.operations.live.fleets import JournalFleets, ScrapedFleets
 from factorylab.operations.live.lab_seen import Held, LabSeen, lab_seen
 from factorylab.operations.live.marks import Marks
-from factorylab.operations.live.moments import FaultNow, LabStatus, Moment
+from factorylab.operations.live.moments import FaultShown, LabStatus, Moment
 from factorylab.operations.live.watched import EVERY_S, Watched, alerts_of
 from factorylab.operations.live_view import fresh
 
@@ -125,14 +125,14 @@ class Observer:
 
     def _with_factory(self, base: Moment, watched: Watched) -> Moment:
         look = watched.look()
-        partitions = watched.partitions(look, base.at_s)
+        partitions = watched.partitions(look)
         known = fresh(look.ages_s.store)
         return msgspec.structs.replace(
             base,
             partitions=partitions,
-            processors=watched.processors(look, base.at_s),
-            flow=watched.flow(base.at_s),
-            lag=watched.course.lag(base.at_s, partitions),
+            processors=watched.processors(look),
+            flow=watched.flow(look),
+            lag=watched.lag(look, partitions),
             alerts=look.store.alerts if look.store and known else None,
             latest_alerts=alerts_of(look),
             dead_letters=watched.dead_letters,
@@ -140,8 +140,8 @@ class Observer:
             ages_s=base.ages_s | watched.ages_s(look),
         )
 
-    def _fault(self, held: Held, at_s: float) -> FaultNow:
+    def _fault(self, held: Held, at_s: float) -> FaultShown:
         held_s, undo = max(0.0, at_s - held.since_s), held.undo
         of_run = self._seen.run is not None and undo.fault < len(self._holds)
         hold_s = self._holds[undo.fault] if of_run else by_hand_hold.hold_s(self._home)
-        return FaultNow(undo.node, undo.kind, held_s, max(0.0, hold_s - held_s) if hold_s else None)
+        return FaultShown(undo.node, undo.kind, held_s, max(0.0, hold_s - held_s) if hold_s else None)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from factorylab.history.saved_run import Run, each
-from factorylab.operations.live.moments import AlertShown, FaultNow, Mark
+from factorylab.operations.live.moments import AlertShown, FaultShown, Mark
 
 T = TypeVar("T")
 Seconds = Callable[[float], float]
@@ -68,7 +68,7 @@ def phases_of(run: Run, seconds: Seconds) -> list[Mark]:
     return [Mark(seconds(t_ns), "run", f"phase: {phase.replace('_', ' ')}") for phase, t_ns in run.phases.items()]
 
 
-def faults_at(run: Run, at_s: float, seconds: Seconds) -> Iterator[FaultNow]:
+def faults_at(run: Run, at_s: float, seconds: Seconds) -> Iterator[FaultShown]:
     """Those that are held: from the injection to the healing, by the runner's journal."""
     held: dict[tuple[int, str], tuple[float, str]] = {}
     for row in each(run.faults):
@@ -80,4 +80,4 @@ def faults_at(run: Run, at_s: float, seconds: Seconds) -> Iterator[FaultNow]:
             held.pop((row.fault, row.node), None)
     for (number, node), (since_s, kind) in held.items():
         hold_s, held_s = run.scenario.faults[number].hold_s, at_s - since_s
-        yield FaultNow(node, kind, held_s, max(0.0, hold_s - held_s) if hold_s else None)
+        yield FaultShown(node, kind, held_s, max(0.0, hold_s - held_s) if hold_s else None)

@@ -19,12 +19,12 @@ from factorylab.operations.live.course import Counted, Course, rate_of
 from factorylab.operations.live.marks import Marks
 from factorylab.operations.live.moments import (
     QUESTIONS,
-    FaultNow,
+    FaultShown,
     Flow,
     Moment,
-    NodeNow,
-    PartitionNow,
-    ProcessorNow,
+    NodeShown,
+    PartitionShown,
+    ProcessorShown,
 )
 from factorylab.operations.live.one_file import write_one_file
 from factorylab.operations.live.past import Past, alerts_of, by_key, faults_at, owners_of, phases_of, sums_of
@@ -140,14 +140,14 @@ class Replay:
             ack_p99_s=float(np.quantile(took_s, QUANTILE)) if len(took_s) else None,
         )
 
-    def _partition(self, number: int, at_s: float, owners: dict[int, str] | None) -> PartitionNow:
+    def _partition(self, number: int, at_s: float, owners: dict[int, str] | None) -> PartitionShown:
         known = self._views[number].at(at_s)
         row = known[0] if known and fresh(known[1]) and known[0].epoch >= 0 else None
         stored = self._course.stored.get(number)
         position = stored.counts[-1] if stored and stored.counts else 0
         lag_records = max(0, row.end - position) if row and row.valid else None
         behind = self._course.lag_s(number, at_s) if lag_records is not None else None
-        return PartitionNow(
+        return PartitionShown(
             partition=number,
             leader=row.leader if row else None,
             isr=list(row.isr) if row else [],
@@ -157,25 +157,25 @@ class Replay:
             at_least=behind[1] if behind else False,
         )
 
-    def _nodes_at(self, at_s: float, faults: list[FaultNow]) -> Iterator[NodeNow]:
+    def _nodes_at(self, at_s: float, faults: list[FaultShown]) -> Iterator[NodeShown]:
         for name, past in self._nodes.items():
             if known := past.at(at_s):
                 kinds = [fault.kind for fault in faults if fault.node == name]
                 cut = known[0].status == "running" and set(kinds) & set(ON_NETWORK)
-                yield NodeNow(name, name.partition("-")[0], "cut" if cut else known[0].status, kinds)
+                yield NodeShown(name, name.partition("-")[0], "cut" if cut else known[0].status, kinds)
 
-    def _processors(self, at_s: float, owners: dict[int, str]) -> list[ProcessorNow]:
+    def _processors(self, at_s: float, owners: dict[int, str]) -> list[ProcessorShown]:
         owned: dict[str, list[int]] = {}
         for number, owner in sorted(owners.items()):
             owned.setdefault(owner, []).append(number)
         return [self._processor(name, numbers, at_s) for name, numbers in owned.items()]
 
-    def _processor(self, name: str, numbers: list[int], at_s: float) -> ProcessorNow:
+    def _processor(self, name: str, numbers: list[int], at_s: float) -> ProcessorShown:
         stored = [self._course.stored[number] for number in numbers if number in self._course.stored]
         ages = [known[1] for number in numbers if number in self._commits and (known := self._commits[number].at(at_s))]
-        return ProcessorNow(name, numbers, rate_of(stored, at_s), min(ages, default=None))
+        return ProcessorShown(name, numbers, rate_of(stored, at_s), min(ages, default=None))
 
-    def _ages(self, at_s: float, partitions: list[PartitionNow], owners: Any) -> dict[str, float | None]:
+    def _ages(self, at_s: float, partitions: list[PartitionShown], owners: Any) -> dict[str, float | None]:
         known = [past.at(at_s) for past in self._views.values()]
         ends = self._course.ends.values()
         told = [at_s - one.times_s[-1] for one in ends if one.times_s]

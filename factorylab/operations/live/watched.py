@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from threading import Event
 from typing import Any
@@ -15,8 +14,8 @@ from factorylab.core.names import Names
 from factorylab.execution.probe_questions import Answer, RepeatedQuestion, ends_of, views_of
 from factorylab.operations.live.course import Counted, Course, rate_of
 from factorylab.operations.live.fleets import FleetCounts, Fleets
-from factorylab.operations.live.moments import AlertShown, Flow, PartitionNow, ProcessorNow
-from factorylab.operations.live_view import Look, Looker, fresh
+from factorylab.operations.live.moments import AlertShown, Flow, Lag, PartitionShown, ProcessorShown
+from factorylab.operations.live_view import Look, Looker, PartitionNow, fresh
 
 EVERY_S = 0.4
 FLEETS_EVERY_S = 1.0
@@ -42,34 +41,33 @@ class Watched:
 
     def look(self) -> Look:
         """What is known now; it goes into the course."""
-        look, offset_s = self._looker.look(), time.time() - time.monotonic()
+        look = self._looker.look()
         for one in look.partitions or ():
             if one.end is not None and one.end_age_s is not None:
-                told_s = look.t_ns / NS - one.end_age_s + offset_s
-                self._course.ends.setdefault(one.partition, Counted()).tell(told_s, one.end)
+                self._course.ends.setdefault(one.partition, Counted()).tell(_s(look) - one.end_age_s, one.end)
         if look.store and look.ages_s.store is not None:
             for partition, position in look.store.positions.items():
-                told_s = look.t_ns / NS - look.ages_s.store + offset_s
+                told_s = _s(look) - look.ages_s.store
                 self._course.stored.setdefault(partition, Counted()).tell(told_s, position)
-        self._note_fleets(self._fleets.latest(), offset_s)
+        self._note_fleets(self._fleets.latest())
         return look
 
-    def _note_fleets(self, answer: Answer[FleetCounts] | None, offset_s: float) -> None:
+    def _note_fleets(self, answer: Answer[FleetCounts] | None) -> None:
         if answer is None:
             return
         for what in WHAT:
             for fleet, count in getattr(answer.value, what).items():
-                self._counts.setdefault((what, fleet), Counted()).tell(answer.asked_ns / NS + offset_s, count)
+                self._counts.setdefault((what, fleet), Counted()).tell(answer.asked_ns / NS, count)
 
-    def partitions(self, look: Look, at_s: float) -> list[PartitionNow]:
+    def partitions(self, look: Look) -> list[PartitionShown]:
         """Each partition, with what was told too long ago left out."""
-        return [self._partition(one, look, at_s) for one in look.partitions or ()]
+        return [self._partition(one, look) for one in look.partitions or ()]
 
-    def _partition(self, one: Any, look: Look, at_s: float) -> PartitionNow:
+    def _partition(self, one: PartitionNow, look: Look) -> PartitionShown:
         known, owned = fresh(look.ages_s.leaders), fresh(look.ages_s.group)
         lag_records = one.lag_records if fresh(look.ages_s.store) else None
-        behind = self._course.lag_s(one.partition, at_s) if lag_records is not None else None
-        return PartitionNow(
+        behind = self._course.lag_s(one.partition, _s(look)) if lag_records is not None else None
+        return PartitionShown(
             partition=one.partition,
             leader=one.leader if known else None,
             isr=one.isr if known else [],
@@ -79,10 +77,11 @@ class Watched:
             at_least=behind[1] if behind else False,
         )
 
-    def flow(self, at_s: float) -> Flow:
-        """Of all fleets, of the whole log, and of the whole store."""
-        counts = {what: [c for (named, _), c in self._counts.items() if named == what] for what in WHAT}
-        fleets = self._fleets.latest()
+    def flow(self, look: Look) -> Flow:
+        """Of the fleets that live, of the whole log, and of the whole store."""
+        at_s, fleets = _s(look), self._fleets.latest()
+        living = fleets.value.offered if fleets else {}
+        counts = {what: [self._counts[what, fleet] for fleet in living] for what in WHAT}
         return Flow(
             offered_per_s=rate_of(counts["offered"], at_s),
             acked_per_s=rate_of(counts["acked"], at_s),
@@ -92,24 +91,23 @@ class Watched:
             ack_p99_bound=bool(fleets and fleets.value.bound),
         )
 
-    def processors(self, look: Look, at_s: float) -> list[ProcessorNow]:
+    def processors(self, look: Look) -> list[ProcessorShown]:
         """Who owned something when the group last answered, how fast the positions of its partitions move, and when
         one last did."""
         owned: dict[str, list[int]] = {}
         for one in look.partitions or ():
             if one.owner:
                 owned.setdefault(one.owner, []).append(one.partition)
-        return [self._processor(name, its, at_s) for name, its in sorted(owned.items())]
+        return [self._processor(name, its, _s(look)) for name, its in sorted(owned.items())]
 
-    def _processor(self, name: str, partitions: list[int], at_s: float) -> ProcessorNow:
+    def _processor(self, name: str, partitions: list[int], at_s: float) -> ProcessorShown:
         stored = [self._course.stored[p] for p in partitions if p in self._course.stored]
         moved = [moved_s for one in stored if (moved_s := one.moved_s()) is not None]
         age_s = max(0.0, at_s - max(moved)) if moved else None
-        return ProcessorNow(name, partitions, rate_of(stored, at_s), age_s)
+        return ProcessorShown(name, partitions, rate_of(stored, at_s), age_s)
 
-    @property
-    def course(self) -> Course:
-        return self._course
+    def lag(self, look: Look, partitions: list[PartitionShown]) -> Lag:
+        return self._course.lag(_s(look), partitions)
 
     @property
     def dead_letters(self) -> int | None:
@@ -130,6 +128,11 @@ class Watched:
     @staticmethod
     def _age_s(answer: Answer[Any]) -> float:
         return (now_ns() - answer.asked_ns) / NS
+
+
+def _s(look: Look) -> float:
+    """When it was, on the history's clock."""
+    return look.t_ns / NS
 
 
 class Records:

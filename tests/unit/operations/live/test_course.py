@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from factorylab.operations.live.course import KEPT_S, Counted, Course, rate_of
-from factorylab.operations.live.moments import Lag, PartitionNow
+from factorylab.operations.live.moments import Lag, PartitionShown
 
 
 def told(*entries: tuple[float, int]) -> Counted:
@@ -54,7 +54,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 def test_the_lag_of_all_is_not_known_while_that_of_one_is_not() -> None:
     """A partition whose end nobody tells makes no zero."""
-    known, unknown = PartitionNow(0, lag_records=7, lag_s=0.1), PartitionNow(1)
+    known, unknown = PartitionShown(0, lag_records=7, lag_s=0.1), PartitionShown(1)
     assert Course().lag(0, [known, unknown]) == Lag() == Course().lag(0, [])
 
 
@@ -64,5 +64,5 @@ def test_time_to_drain_follows_from_the_trend(per_s: float, drains_s: float | No
     seen = Course()
     for second in range(7):
         records = 2000 + round(per_s * second)
-        lag = seen.lag(second, [PartitionNow(0, lag_records=records, lag_s=8.0)])
+        lag = seen.lag(second, [PartitionShown(0, lag_records=records, lag_s=8.0)])
     assert (lag.trend_per_s, lag.drain_s) == (per_s, drains_s)

@@ -16,14 +16,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from factorylab.factory.metrics import FleetCounts, FleetMetrics, ProcessorCounts, ProcessorMetrics
 from factorylab.operations.live.exporters import merged, samples
 from factorylab.operations.live.lab_metrics import exposition
-from factorylab.operations.live.moments import QUESTIONS, Lag, Moment, NodeNow, PartitionNow
+from factorylab.operations.live.moments import QUESTIONS, Lag, Moment, NodeShown, PartitionShown
 from tests.support.places import ROOT
 
 FOLDER = ROOT / "docs/monitoring"
 MOMENT = Moment(
     1.0, "up", "a run", lag=Lag(12, 0.5), alerts=3, dead_letters=0, ages_s=dict.fromkeys(QUESTIONS, 0.1),
-    nodes=[NodeNow("broker-1", "broker", "running"), NodeNow("broker-2", "broker", "dead")],
-    partitions=[PartitionNow(0, 1, [1, 2], "a", 12, 0.5), PartitionNow(1)],
+    nodes=[NodeShown("broker-1", "broker", "running"), NodeShown("broker-2", "broker", "dead")],
+    partitions=[PartitionShown(0, 1, [1, 2], "a", 12, 0.5), PartitionShown(1)],
 )  # fmt: skip
 
 
