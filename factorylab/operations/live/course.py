@@ -71,7 +71,7 @@ def _pair(values: deque[float] | deque[int], after: int) -> tuple[float, float]:
 
 @dataclass
 class Course:
-    """All times are seconds of one clock. `ends` of the log and `stored` positions by partition, `lags` of all together."""
+    """`ends` of the log and `stored` positions by partition, `lags` of all together; times are seconds of one clock."""
 
     ends: dict[int, Counted] = field(default_factory=dict)
     stored: dict[int, Counted] = field(default_factory=dict)

@@ -81,7 +81,7 @@ class Watched:
         """Of the fleets that live, of the whole log, and of the whole store."""
         at_s, fleets = _s(look), self._fleets.latest()
         living = fleets.value.offered if fleets else {}
-        counts = {what: [self._counts[what, fleet] for fleet in living] for what in WHAT}
+        counts = {what: [self._counts.get((what, fleet), Counted()) for fleet in living] for what in WHAT}
         return Flow(
             offered_per_s=rate_of(counts["offered"], at_s),
             acked_per_s=rate_of(counts["acked"], at_s),
