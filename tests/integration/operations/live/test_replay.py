@@ -15,6 +15,7 @@ from factorylab.history.saved_run import Run
 from factorylab.operations.live.moments import Moment
 from factorylab.operations.live.replay import moments, write_page
 from tests.support.browser import Visit, chromium
+from tests.support.contrast import contrast, luminance
 from tests.support.recorded_runs import unpack
 
 NARROW = 390
@@ -84,7 +85,7 @@ def test_it_is_readable_on_a_telephone(browser: Browser, file: Path, dark: bool)
     back, ink = visit.page.evaluate(
         "['background-color', 'color'].map((n) => getComputedStyle(document.body).getPropertyValue(n))"
     )
-    assert contrast(back, ink) > 7 and (luminance(back) < 0.2) == dark
+    assert contrast(rgb(back), rgb(ink)) > 7 and (luminance(*rgb(back)) < 0.2) == dark
     assert visit.page.locator("canvas").count() == 6
     assert visit.trouble == []
     visit.close()
@@ -123,14 +124,7 @@ def test_what_nobody_could_see_is_not_zero(browser: Browser, file: Path, found: 
     visit.close()
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance (WCAG 2.2) of rgb(…)."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """Of two colours (WCAG 2.2): from 1 to 21."""
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Of rgb(…), as a browser tells it."""
+    red, green, blue = map(int, re.findall(r"\d+", colour)[:3])
+    return red, green, blue

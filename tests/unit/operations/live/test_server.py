@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from factorylab.operations.live.server import PAGE, TOKEN_HEADER, LivePage
+from tests.support.contrast import contrast
 
 HERE = "http://127.0.0.1"
 ORDER = {"component": "broker", "kind": "kill", "target": "leader:0", "hold_s": 5}
@@ -69,6 +70,25 @@ def test_no_file_of_the_page_names_another_place() -> None:
         "index.html" in texts
         and {name for name, text in texts.items() if re.search(r"https?:|//[a-z]+\.", text)} == set()
     )
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_every_colour_can_be_read_on_a_card_and_a_card_on_it(mode: int) -> None:
+    """Words, lines and the words in ribbons have a contrast of at least 4.5."""
+    block = (PAGE / "live.css").read_text().split(":root {")[1 + mode].split("}")[0]
+    colours = {name: wide(code) for name, code in re.findall(r"--(\w+): #(\w+);", block)}
+    inks = ("ink", "soft", "blue", "orange", "green", "purple", "red", "sky")
+    assert {
+        name: contrast(colours[name], colours["card"])
+        for name in inks
+        if contrast(colours[name], colours["card"]) < 4.5
+    } == {}
+
+
+def wide(code: str) -> tuple[int, int, int]:
+    """#abc or #aabbcc."""
+    red, green, blue = (code[n : n + len(code) // 3] * (6 // len(code)) for n in range(0, len(code), len(code) // 3))
+    return int(red, 16), int(green, 16), int(blue, 16)
 
 
 def test_every_answer_carries_a_policy_that_allows_this_origin_alone(client: Client) -> None:
