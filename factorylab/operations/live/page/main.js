@@ -35,6 +35,7 @@ function show() {
   put(document.getElementById("at-text"), momentText(view.moment.at_s));
   slider.setAttribute("aria-valuetext", momentText(view.moment.at_s));
   document.getElementById("follow").disabled = view.following;
+  document.querySelector("main").classList.remove("waiting");
   showPanels(view.moment);
   showCharts();
   showActions(view.moment);
