@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,18 +85,26 @@ def _seen(node: control.NodeState) -> Seen:
 
 
 def metrics_url(node: control.NodeState) -> str | None:
-    """Where a fleet or a processor serves its metrics: the only port that such a process listens on."""
+    """Where a fleet or a processor serves its metrics: the only port that such a process listens on. None where this
+    host does not reach it: in an isolated lab its loopback is another."""
     if node.role not in MEASURED:
         return None
     if node.address:  # of a container, whose processes may be another account's
         with suppress(OSError), socket.create_connection((node.address, CONTAINER_PORT), CONNECT_S):
             return f"http://{node.address}:{CONTAINER_PORT}/metrics"
         return None
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, OSError):
+        if network_of(node.pid) != network_of(os.getpid()):
+            return None
         for one in psutil.Process(node.pid).net_connections("tcp"):
             if one.status == psutil.CONN_LISTEN:
                 return f"http://{one.laddr.ip}:{one.laddr.port}/metrics"
     return None
+
+
+def network_of(pid: int | None) -> str:
+    """The network that a process lives in. Raises OSError where it has ended."""
+    return os.readlink(f"/proc/{pid}/ns/net")  # noqa: PTH115 (what it names is no path)
 
 
 def heal(home: Path) -> list[str]:
