@@ -19,6 +19,7 @@ from factorylab.cli import (
     capacity_commands,
     check_commands,
     cluster_commands,
+    connect_commands,
     database_commands,
     dead_letters_commands,
     fault_commands,
@@ -80,6 +81,7 @@ capacity_commands.register(app)
 fault_commands.register(app)
 predict_commands.register(app)
 check_commands.register(app)
+connect_commands.register(app)
 judge_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)

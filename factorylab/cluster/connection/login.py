@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from factorylab.cluster.connection.given import Given
 from factorylab.cluster.connection.jaas import Jaas, parse
-from factorylab.cluster.connection.tokens import ENDPOINT, ClientCredentials, Setting, TokenFile, Unsecured
+from factorylab.cluster.connection.tokens import ENDPOINT, ClientCredentials, Setting, Token, TokenFile, Unsecured
 
 WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 OFFERED = (*WITH_PASSWORD, "OAUTHBEARER")
@@ -31,7 +31,7 @@ class Password:
         return f"{self.mechanism} as {self.user}"
 
 
-Login = Password | TokenFile | ClientCredentials | Unsecured
+Login = Password | Token
 
 
 def read_login(given: Given, https_ca: str) -> Login:
@@ -78,7 +78,7 @@ def _password(given: Given, mechanism: str, options: dict[str, str]) -> Password
     return Password(mechanism, user, SecretStr(password))
 
 
-def _token(given: Given, options: dict[str, str], https_ca: str) -> Login:
+def _token(given: Given, options: dict[str, str], https_ca: str) -> Token:
     endpoint = given.text(ENDPOINT)
     if given.text("sasl.oauthbearer.grant.type", "client_credentials") != "client_credentials":
         raise given.wrong("sasl.oauthbearer.grant.type", "must be client_credentials: no other is offered")

@@ -55,8 +55,16 @@ class Tls:
 
     def expires(self) -> datetime | None:
         """When its own certificate ends (UTC)."""
-        own = self.identity and x509.load_pem_x509_certificate(self.identity.certificate.encode())
+        own = self._own()
         return own.not_valid_after_utc if own else None
+
+    def subject(self) -> str:
+        """Whom its own certificate names, as brokers write it by default (RFC 2253); empty without one."""
+        own = self._own()
+        return own.subject.rfc4514_string() if own else ""
+
+    def _own(self) -> x509.Certificate | None:
+        return x509.load_pem_x509_certificate(self.identity.certificate.encode()) if self.identity else None
 
 
 def read_tls(given: Given) -> Tls:
