@@ -10,7 +10,18 @@ import msgspec
 import typer
 
 from factorylab.cli.live_commands import WithPage, page_beside
-from factorylab.cli.runs_commands import AsJson, Given, OnBackend, describe, judge, parse_parameters, say, say_verdict
+from factorylab.cli.runs_commands import (
+    AsJson,
+    ByClient,
+    Given,
+    OnBackend,
+    UnderPrefix,
+    describe,
+    judge,
+    parse_parameters,
+    say,
+    say_verdict,
+)
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, load_settings
 from factorylab.core.errors import UsageError
@@ -45,13 +56,15 @@ def run(  # noqa: PLR0917 (typer's options)
     ] = False,
     backend: OnBackend = None,
     live: WithPage = None,
+    client: ByClient = None,
+    prefix: UnderPrefix = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one scenario through its notebook and judge it; with --repeat several times."""
     from factorylab.cluster import manage
     from factorylab.execution.notebook_run import Job, execute
 
-    del backend  # the settings have it
+    del backend, client, prefix  # the settings have them
     if keep and repeat:
         raise UsageError("--repeat drops what each run leaves in the lab: leave out --keep")
     if resume and not repeat:

@@ -57,7 +57,6 @@ def lines(found: Answers, left_out: tuple[str, ...]) -> list[str]:
     told += [f"  {one.kind:<8} {one.operation:<16} {HELD[one.held]:<9} {_purpose(one)}" for one in found.privileges]
     told += [_topic(one) for one in found.topics]
     told += [f"left out, since it says nothing of connecting: {', '.join(left_out)}"] if left_out else []
-    told += [f"note: {note}" for note in found.notes]
     told += [f"problem: {problem}" for problem in found.problems]
     if found.acls:
         told += ["an administrator of the cluster may grant what is missing with:", *(f"  {one}" for one in found.acls)]

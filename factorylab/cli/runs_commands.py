@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
-from factorylab.cluster.settings import choose_backend, load_settings
+from factorylab.cluster.settings import choose_backend, choose_client, choose_prefix, load_settings
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.history import run_folders
@@ -29,6 +30,14 @@ OnBackend = Annotated[
         help=f"what the nodes of the lab are: {_BACKENDS}; auto: containers where an engine answers and has the images",
         callback=choose_backend,
     ),
+]
+ByClient = Annotated[
+    Path | None,
+    typer.Option("--client", help="a client's .properties file, for --backend external", callback=choose_client),
+]
+UnderPrefix = Annotated[
+    str | None,
+    typer.Option("--prefix", help="how its topics and groups begin, for --backend external", callback=choose_prefix),
 ]
 Named = Annotated[
     str, typer.Argument(help="a run: its path, its id (6 hex digits), a scenario's name (its latest run), or 'latest'")

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError, for_code
+from kafka.errors import GroupIdNotFoundError, KafkaError, for_code
 
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
@@ -132,6 +132,16 @@ class Admin:
                 client.delete_topics(there)
 
         self._ask(f"delete {', '.join(sorted(wanted))}", delete)
+
+    def delete_group(self, name: str) -> None:
+        """Delete a group, as soon as its last member is gone; one that is not there is no error."""
+
+        def delete(client: KafkaAdminClient) -> None:
+            answer = client.delete_groups([name])[name]
+            if answer not in {"OK", GroupIdNotFoundError.__name__}:
+                raise KafkaError(f"{name}: {answer}")
+
+        self._ask(f"delete the group {name}", delete)
 
     def partitions(self, topic: str) -> list[PartitionView]:
         """Leader, epoch, replicas and ISR of each partition, as one broker sees them."""

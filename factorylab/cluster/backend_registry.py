@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from factorylab.cluster.node_owner import NodeOwner
 from factorylab.scenarios.fault_catalog import KindName, possible
-from factorylab.scenarios.faults.kind import Need
+from factorylab.scenarios.faults.kind import TARGET_ROLES, Need, TargetRole
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Backend:
     """`owner`, `driver` and `leftovers` are "module:class": a `NodeOwner` in the supervisor, a `Driver` in the driver's
     process, and the `Leftovers` of a supervisor that died.
 
-    `nodes`: what they are, in a word or two. `offers`: what its labs can have.
+    `nodes`: what they are, in a word or two. `offers`: what its labs can have. `breaks`: what a fault may hit.
+    `runs_alone`: it is for single runs, and for no lab that stays.
     """
 
     nodes: str
@@ -28,6 +29,8 @@ class Backend:
     driver: str
     leftovers: str
     offers: tuple[Need, ...]
+    breaks: tuple[TargetRole, ...] = TARGET_ROLES
+    runs_alone: bool = False
 
     @property
     def can(self) -> tuple[KindName, ...]:
@@ -53,6 +56,15 @@ BACKENDS: dict[str, Backend] = {
         driver="factorylab.cluster.docker.compose:ComposeCluster",
         leftovers="factorylab.cluster.docker.leftovers:ContainerLeftovers",
         offers=("network", "switch"),
+    ),
+    "external": Backend(
+        nodes="brokers of yours, with workers and PostgreSQL as processes",
+        owner="factorylab.cluster.external.owner:ExternalNodes",
+        driver="factorylab.cluster.external.backend:ExternalCluster",
+        leftovers="factorylab.cluster.external.owner:ExternalLeftovers",
+        offers=(),
+        breaks=("processor", "database"),
+        runs_alone=True,
     ),
 }
 

@@ -13,7 +13,7 @@ from typing import cast
 from factorylab.cluster import boot, control
 from factorylab.cluster.backend_registry import BACKENDS, BackendName
 from factorylab.cluster.base import Progress
-from factorylab.cluster.capabilities import require
+from factorylab.cluster.capabilities import require, require_own
 from factorylab.cluster.driver import Driver, quiet
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit
@@ -54,18 +54,20 @@ def bring_up(
     isolated: bool = False,
     small_disk: bool = False,
     keep: bool = False,
+    of_run: bool = False,
     progress: Progress = quiet,
 ) -> Driver:
     """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
 
     It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `small_disk`: the
-    database's can be filled. `keep`: it stays up even when this process vanishes.
+    database's can be filled. `keep`: it stays up even when this process vanishes. `of_run`: it is for one run.
 
     Raises:
         LabBusy: another process uses it.
         EnvironmentUnfit: this machine, or the lab that is up, cannot do it, with the way out.
     """
     backend = choose(settings, lambda text: progress(text, 0, 0))
+    require_own(backend, faults, of_run=of_run)
     wanted = {fault.kind for fault in faults}
     wanted |= {"partition"} if isolated else set()
     wanted |= {"fill"} if small_disk else set()

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from factorylab.cluster.secured import address_of
 from factorylab.core.vocabulary import AwayFrom, Direction, ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.faults.kind import ProcessState
@@ -31,8 +32,8 @@ class Endpoints:
     database_url: str = field(repr=False)
 
     def broker(self, number: int) -> str:
-        """host:port of broker `number`, counted from 1."""
-        return self.bootstrap.split(",")[number - 1]
+        """host:port of broker `number`."""
+        return address_of(self.bootstrap, number)
 
 
 class Cut(msgspec.Struct, frozen=True):
@@ -96,8 +97,14 @@ class Cluster(Protocol):
     worker_endpoints: Endpoints  # for workers, which may live in another network
     can: frozenset[KindName]
     stands_at_steps: bool  # can a processor stop itself at a step of its work?
+    owns_brokers: bool  # are the brokers the lab's own, or somebody else's?
+    prefix: str  # how the names of topics and groups begin
+    client_settings: Mapping[str, str]  # how workers get in, in librdkafka's names; they hold secrets
 
     def nodes(self) -> Sequence[Node]: ...
+
+    def announce(self, run_id: str, topics: Sequence[str], group: str) -> None:
+        """Hear what a run is about to make on the brokers, before it does."""
 
     def start(self, workers: Sequence[WorkerSpec]) -> None:
         """Start processes of the application. Raises StartFailed where one ends at once."""

@@ -30,6 +30,8 @@ class Known(msgspec.Struct, frozen=True):
     worker_bootstrap: str = ""
     worker_database_url: str = ""
     can: tuple[KindName, ...] = possible(())
+    numbers: tuple[int, ...] = ()  # of the brokers, in the order of `bootstrap`, where they do not count from 1
+    prefix: str = ""
 
     @property
     def endpoints(self) -> Endpoints:

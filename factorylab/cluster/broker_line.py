@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
-from typing import Protocol
 
 from kafka.errors import for_code
 from kafka.protocol.api_message import ApiMessage
@@ -18,42 +16,33 @@ from kafka.protocol.metadata import ApiVersionsRequest
 from kafka.protocol.parser import KafkaProtocol
 
 import factorylab
+from factorylab.cluster.secured import Way
 
 PIECE_BYTES = 1 << 16
 MAX_ANSWER_BYTES = 1 << 24  # the names of all topics of a large cluster
 API_VERSIONS = 3  # of the first request: what brokers know since Kafka 2.4
 
 
-class Security(Protocol):
-    """How lines are secured: see `connection.python_side.Secured`."""
-
-    def wrap(self, plain: socket.socket, host: str) -> socket.socket:
-        """The line's socket with TLS, or as it is."""
-
-    def log_in(self, ask: Callable[[ApiMessage], ApiMessage], host: str) -> None:
-        """Say who one is, where that is asked."""
-
-
 class BrokerLine:
     """For one thread. Both calls raise what is in `python_client.FAILURES` when the broker does not answer within
-    `answer_s`; then the line is of no use any more, and is to be closed. With `security` it is secured so.
+    `answer_s`; then the line is of no use any more, and is to be closed. Without a `way` it is plain.
 
     `known` is what the broker says of its versions and features."""
 
-    def __init__(self, address: str, answer_s: float, security: Security | None = None) -> None:
+    def __init__(self, address: str, answer_s: float, way: Way | None = None) -> None:
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
         self._answer_s = answer_s
         self._protocol = KafkaProtocol(client_id="factorylab", receive_message_max_bytes=MAX_ANSWER_BYTES)
         self._socket = socket.create_connection((host, int(port)), answer_s)
         try:
-            if security:
-                self._socket = security.wrap(self._socket, host)
+            if way:
+                self._socket = way.wrap(self._socket, host)
             self.known = self._answer(_versions_asked())
             ranges = {key.api_key: (key.min_version, key.max_version) for key in self.known.api_keys}
             self._versions = BrokerVersionData(api_versions=ranges)
-            if security:
-                security.log_in(self.ask, host)
+            if way:
+                way.log_in(self.ask, host)
         except BaseException:
             self.close()
             raise

@@ -17,6 +17,7 @@ from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
 from factorylab.cluster.broker_line import BrokerLine, raise_error
 from factorylab.cluster.librdkafka import client_config
 from factorylab.cluster.python_client import ANSWER_S, persist
+from factorylab.cluster.secured import way_to
 from factorylab.cluster.views import GroupMember, GroupView
 from factorylab.core.errors import WaitTimeout
 
@@ -72,14 +73,15 @@ class Coordinator:
 
     def _connected(self) -> BrokerLine:
         if self._line is None:
-            self._line = BrokerLine(self._address(), self._answer_s)
+            address = self._address()
+            self._line = BrokerLine(address, self._answer_s, way_to(address))
         return self._line
 
     def _address(self) -> str:
         request = FindCoordinatorRequest(
             key_type=CoordinatorType.GROUP, coordinator_keys=[self._group], min_version=SINCE_KEYS
         )
-        with closing(BrokerLine(self._brokers[0], self._answer_s)) as line:
+        with closing(BrokerLine(self._brokers[0], self._answer_s, way_to(self._brokers[0]))) as line:
             found = line.ask(request).coordinators[0]
         raise_error(found.error_code, f"coordinator of {self._group}")
         return f"{found.host}:{found.port}"

@@ -18,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from typing import IO, Protocol, Self
 import msgspec
 
 from factorylab.cluster import boot, control, folders, program, ready
-from factorylab.cluster.base import INFRASTRUCTURE, Cut, Link, LogFile, Node, Progress, WorkerSpec
+from factorylab.cluster.base import INFRASTRUCTURE, Cut, Endpoints, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
@@ -59,6 +59,8 @@ class Driver:
 
     backend: str
     stands_at_steps = True
+    owns_brokers = True
+    prefix = ""
 
     def __init__(self, home: Path, lock: IO[str], *, was_up: bool) -> None:
         known = boot.known(home)
@@ -70,6 +72,7 @@ class Driver:
         self.home = home
         self.endpoints, self.worker_endpoints = known.endpoints, known.worker_endpoints
         self.can: frozenset[KindName] = frozenset(known.can)
+        self.client_settings: Mapping[str, str] = {}
         self.was_up = was_up
         self._lock = lock
         self._held = False
@@ -107,7 +110,7 @@ class Driver:
                 fresh.start()
             else:
                 cluster.heal()
-            ready.wait_ready(home, cluster.endpoints)
+            cls.wait_ready(home, cluster.endpoints)
             progress(doing, 1, 1)
             if keep:
                 control.ask(home, control.Keep())
@@ -128,6 +131,11 @@ class Driver:
         raise NotImplementedError
 
     @classmethod
+    def wait_ready(cls, home: Path, endpoints: Endpoints) -> None:
+        """Wait until the lab in `home` is whole, or raise what it lacks."""
+        ready.wait_ready(home, endpoints)
+
+    @classmethod
     def why_not(cls, settings: Settings) -> str:
         """Why this machine cannot run a lab of this backend; empty where it can, or only `up` can tell. Changes
         nothing."""
@@ -140,6 +148,9 @@ class Driver:
 
     def nodes(self) -> Sequence[Node]:
         return [Node(n.name, n.role, n.pid) for n in control.nodes(self.home)]
+
+    def announce(self, run_id: str, topics: Sequence[str], group: str) -> None:
+        """The lab's own brokers end with it, and with them all that is on them."""
 
     def start(self, workers: Sequence[WorkerSpec]) -> None:
         """Whoever starts workers asks afterwards what has become of them."""

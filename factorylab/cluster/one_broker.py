@@ -15,6 +15,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from factorylab.cluster.broker_line import BrokerLine, raise_error
 from factorylab.cluster.python_client import ANSWER_S, persist
+from factorylab.cluster.secured import address_of, way_to
 from factorylab.cluster.views import PartitionView
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ NOBODY = -1  # a consumer asks, no replica, and it knows of no epoch
 
 
 class OneBroker:
-    """Broker `number` (from 1) of `bootstrap`, for one thread: no other broker answers for it. Leaders, epochs and ISR
+    """Broker `number` of `bootstrap`, for one thread: no other broker answers for it. Leaders, epochs and ISR
     are as that broker believes, and ends are those of the partitions that it leads.
 
     Each question raises WaitTimeout when it gives no answer within `deadline_s`.
@@ -32,7 +33,7 @@ class OneBroker:
 
     def __init__(self, bootstrap: str, number: int, deadline_s: float = 20, answer_s: float = ANSWER_S) -> None:
         self.number = number
-        self._address = bootstrap.split(",")[number - 1]
+        self._address = address_of(bootstrap, number)
         self._deadline_s, self._answer_s = deadline_s, answer_s
         self._line: BrokerLine | None = None
 
@@ -62,7 +63,7 @@ class OneBroker:
 
     def _connected(self) -> BrokerLine:
         if self._line is None:
-            self._line = BrokerLine(self._address, self._answer_s)
+            self._line = BrokerLine(self._address, self._answer_s, way_to(self._address))
         return self._line
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from factorylab.cluster.listening import listens
+from factorylab.cluster.secured import way_to
 from factorylab.core.errors import WaitTimeout
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
@@ -68,6 +69,7 @@ def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:
             client_id="factorylab",
             request_timeout_ms=wait_ms,
             bootstrap_timeout_ms=wait_ms,
+            **(way.python_settings() if (way := way_to(bootstrap)) else {}),
         )
     except BaseException:
         for client in inner:

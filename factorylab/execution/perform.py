@@ -70,7 +70,7 @@ def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bo
     if unheeded := left_out():
         say(unheeded)
     foretell(wanted, folder, settings)
-    cluster = bring_up(settings, faults=wanted.faults, progress=milestones(say))
+    cluster = bring_up(settings, faults=wanted.faults, of_run=True, progress=milestones(say))
     try:
         perform(wanted, folder, cluster, settings.home, say)
     except BaseException:
@@ -135,14 +135,31 @@ def where_it_runs(wanted: Scenario, settings: Settings) -> Settings:
         UsageError: its command names no program.
         EnvironmentUnfit: another backend is asked for.
     """
+    if settings.backend == "external":
+        check_rate(wanted, settings)
     if wanted.subject is None:
         return settings
     from factorylab.execution.subject import check_command
 
     check_command(wanted.subject)
-    if settings.backend == "compose":
+    if settings.backend not in {"auto", "local"}:
         raise EnvironmentUnfit("a program under test is a process of this host: take --backend local")
     return settings.model_copy(update={"backend": "local"})
+
+
+def check_rate(wanted: Scenario, settings: Settings) -> None:
+    """Spare a cluster that others use, before anything starts.
+
+    Raises:
+        UsageError: the scenario offers more than the settings allow.
+    """
+    most = max((rate for rate, _ in wanted.rate_stages), default=0)
+    if most > settings.external_rate_per_s:
+        raise UsageError(
+            f"{wanted.name} offers {most:,.0f} readings/s, and to a cluster that is not the lab's own at most "
+            f"{settings.external_rate_per_s:,.0f} go: give another rate, as -p rate_per_s=200, or set "
+            "FACTORYLAB_EXTERNAL_RATE_PER_S"
+        )
 
 
 def check_clients(wanted: Scenario) -> None:

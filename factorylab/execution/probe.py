@@ -29,8 +29,10 @@ from factorylab.cluster import cgroups, control
 from factorylab.cluster.base import Link
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.database_probe import answer_of
+from factorylab.cluster.external.place import take_up
 from factorylab.cluster.look import cpu_s
 from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.secured import numbers_of
 from factorylab.cluster.views import PartitionView
 from factorylab.core import secret
 from factorylab.core.clock import now_ns
@@ -88,8 +90,8 @@ class Probe:
         self._used: dict[str, CpuTime] = defaultdict(CpuTime)
 
     @property
-    def _numbers(self) -> range:
-        return range(1, len(self.config.bootstrap.split(",")) + 1)
+    def _numbers(self) -> tuple[int, ...]:
+        return numbers_of(self.config.bootstrap)
 
     def _watch_views(self, number: int, stop: Event) -> RepeatedQuestion[Views]:
         broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
@@ -232,6 +234,7 @@ def main() -> None:
     """Sample until SIGTERM."""
     secret.guard_tracebacks()
     config = ProbeConfig(**variables(ProbeConfig))
+    take_up(config.home)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -25,6 +25,7 @@ from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import PATIENCE_S, Roles
 from factorylab.cluster.kafka_version import kafka_version
 from factorylab.cluster.one_broker import OneBroker
+from factorylab.cluster.secured import numbers_of
 from factorylab.core.clock import ClockStamp, stamp
 from factorylab.core.errors import EnvironmentUnfit, JournalFull, LabError, WaitTimeout, refused
 from factorylab.core.names import Names
@@ -122,16 +123,18 @@ class Experiment:
     def _start(self) -> None:
         topology = self.scenario.topology
         self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
+        self.cluster.announce(self.run.run_id, self.names.topics, self.names.group)
         self.admin.create_topics(self.names.topics, topology)
         seconds_s = topology.retention_s
         changed = self.admin.retain(self.names.sensors, seconds_s) if seconds_s else {}
-        self.admin.elect_preferred()
+        if self.cluster.owns_brokers:
+            self.admin.elect_preferred()
         self.admin.wait_full_isr(self.names.sensors, START_S)
         self.topic = self.admin.identity(self.names.sensors)
         self.kafka = kafka_version(self.cluster.log_files())
         self.config = {
             "topic": self.admin.topic_config(self.names.sensors, changed),
-            "broker": self.admin.broker_config(1),
+            "broker": self.admin.broker_config(1) if self.cluster.owns_brokers else {},
         }
         self.output = prepared_output(self.scenario, self.admin, self.cluster.endpoints.database_url, self.names)
         if backlog_s := self.scenario.schedule.backlog_s:
@@ -269,7 +272,7 @@ class Experiment:
 
     def _wait_for_brokers(self, timeout_s: float) -> None:
         """Until each broker answers itself: one that comes back within its session is in the ISR by its former life."""
-        for number in range(1, len(self.admin.bootstrap.split(",")) + 1):
+        for number in numbers_of(self.admin.bootstrap):
             broker = OneBroker(self.admin.bootstrap, number, deadline_s=timeout_s)
             broker.partitions(self.names.sensors)
             broker.close()
@@ -371,7 +374,7 @@ def perform(scenario: Scenario, run: RunFolder, cluster: Cluster, home: Path, sa
         LabError: it could not be carried out.
     """
     try:
-        Experiment(scenario, run, cluster, Names.of(run.run_id), home, say).perform()
+        Experiment(scenario, run, cluster, Names.of(run.run_id, cluster.prefix), home, say).perform()
     except (LabError, OSError) as problem:
         error = refused(problem) if isinstance(problem, OSError) else problem
         with suppress(LabError, OSError):  # the lab itself may be gone, or the disk full

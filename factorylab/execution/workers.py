@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from javaproperties import dumps
 from pydantic import SecretStr
@@ -38,6 +39,7 @@ from factorylab.scenarios.subject import Subject
 STOP_S = 10.0
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
 SOURCE_MARGIN_S = 150.0
+NO_CONNECTION: Mapping[str, str] = MappingProxyType({})  # what the lab's own brokers ask for
 PROCESSORS: dict[ProcessorKind, str] = {"fenced": PROCESSOR, "naive": NAIVE}
 """The program of each kind of processor that is the lab's."""
 
@@ -63,7 +65,7 @@ class Crew:
 
     def __post_init__(self) -> None:
         clients, workload = self.scenario.clients, self.scenario.workload
-        self._properties = write_properties(clients, self.run, self.private)
+        self._properties = write_properties(clients, self.run, self.private, self.cluster.client_settings)
         self.processors = {f"processor-{i}": self._processor(f"processor-{i}") for i in range(clients.processors)}
         self.fleets = {f"fleet-{i}": self._fleet(i) for i in range(workload.fleets)}
         self.probe = self._probe()
@@ -311,8 +313,11 @@ def own_settings(clients: Clients) -> dict[str, dict[str, str]]:
     return {"producer": producer, "consumer": dict(clients.consumer)}
 
 
-def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
-    """The scenario's client settings as .properties files, as a user would give them; returns the folder to use.
+def write_properties(
+    clients: Clients, run: RunFolder, private: Path, connection: Mapping[str, str] = NO_CONNECTION
+) -> Path:
+    """The scenario's client settings as .properties files, as a user would give them, behind those of a connection;
+    returns the folder to use.
 
     Secrets are masked in the run's own files; where there are any, the workers read those in `private` instead.
     `sources.read_properties` gives back every value as it was.
@@ -322,7 +327,7 @@ def write_properties(clients: Clients, run: RunFolder, private: Path) -> Path:
     """
     folder = run.raw
     for name, settings in own_settings(clients).items():
-        real = resolved(settings, f"clients.{name}")
+        real = {**connection, **resolved(settings, f"clients.{name}")}
         shown = run.masked(real)
         (run.raw / f"{name}.properties").write_text(dumps(shown, timestamp=None))
         write_secret(private / f"{name}.properties", dumps(real, timestamp=None))

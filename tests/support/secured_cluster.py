@@ -1,17 +1,17 @@
-"""A Kafka broker of a test's own that asks who one is: a listener for each way in and each thing that is wrong.
+"""Two Kafka brokers of a test's own that ask who one is: a listener for each way in and each thing that is wrong.
 
-Its authorizer denies whatever no ACL allows and writes each denial down. `alice`, `bob`, `carol` and `dora` may do what
-the tests allow, under one prefix; INTERNAL, in plain text, is the administrator's.
+Their authorizer denies whatever no ACL allows and writes each denial down. `alice` and `bob` may work under one
+prefix, and `carol` nowhere; INTERNAL, in plain text, is the administrator's.
 """
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -34,7 +34,7 @@ from factorylab.cluster.settings import Settings
 from factorylab.core.waiting import wait_until
 from tests.support.certificates import Issued, authority, issued
 
-NUMBER = 4  # no cluster but the lab's own counts its brokers from 1
+NUMBERS = (4, 7)  # no cluster but the lab's own need count its brokers from 1
 PREFIX = "factorylab-"
 PASSWORDS = {"alice": "Wonder-lamp-71", "bob": "Bridge-coal-52", "carol": "Carpet-moon-38"}
 LOGINS = "org.apache.kafka.common.security"
@@ -52,17 +52,20 @@ logger.authorizer.level = info
 
 @dataclass(frozen=True)
 class SecuredCluster:
-    """A running broker. `ports` has those of its listeners by name; `dead_port` is advertised and nobody's."""
+    """Running brokers. `ports` has those of the listeners of each by name; `dead_port` is advertised and nobody's."""
 
     folder: Path
-    ports: dict[str, int]
+    ports: dict[int, dict[str, int]]
     dead_port: int
     authority: Issued
     alice: Issued
-    log: Path = field(repr=False)
 
     def bootstrap(self, listener: str) -> str:
-        return f"localhost:{self.ports[listener]}"
+        """Of the first broker alone: clients hear of the other."""
+        return f"localhost:{self.ports[NUMBERS[0]][listener]}"
+
+    def log(self, number: int) -> Path:
+        return self.folder / f"broker-{number}.log"
 
     @cached_property
     def admin(self) -> AdminClient:
@@ -71,9 +74,8 @@ class SecuredCluster:
 
     def denials(self) -> list[str]:
         """What the authorizer denied so far."""
-        return [
-            line for line in self.log.read_text().splitlines() if "kafka.authorizer.logger" in line and "Denied" in line
-        ]
+        lines = [line for number in NUMBERS for line in self.log(number).read_text().splitlines()]
+        return [line for line in lines if "kafka.authorizer.logger" in line and "Denied" in line]
 
     def properties(self, listener: str, **lines: str) -> Path:
         """A client's file for a listener: `_` of the names are dots; it trusts this cluster's authority."""
@@ -104,73 +106,100 @@ class SecuredCluster:
 def secured_cluster(folder: Path, settings: Settings) -> Iterator[SecuredCluster]:
     """The cluster while the block lasts; alice and bob may work under PREFIX, and nobody else may do anything."""
     folder.mkdir(parents=True, exist_ok=True)
-    first, *rest = range(ports.free_block(ports.FIRST + 4000, "127.0.0.1", len(LISTENERS) + 2)[0], 32_000)
-    place = BrokerPlace(NUMBER, "localhost", rest[len(LISTENERS)], first)
-    numbers = dict(zip(LISTENERS, rest, strict=False))
+    each = len(LISTENERS) + 1
+    block = ports.free_block(ports.FIRST + 4000, "127.0.0.1", each * len(NUMBERS) + 1)
+    own = {number: block[each * i : each * (i + 1)] for i, number in enumerate(NUMBERS)}
+    listeners = {number: dict(zip(LISTENERS, own[number], strict=False)) for number in NUMBERS}
+    places = [BrokerPlace(number, "localhost", block[-1], own[number][-1]) for number in NUMBERS]
     ca = authority()
-    made = SecuredCluster(folder, numbers, rest[len(LISTENERS)], ca, issued(ca, "alice"), folder / "broker.log")
-    kit, node = java.ensure(settings.java, settings.cache, quiet), folder / "node"
-    write_node(node, place, [place], kit.checkpoint)
-    write_properties(node / CONFIG, properties(place, [place]) | _secured(made, place))
-    with (node / LOGGING).open("a") as logging:
-        logging.write(LOG)
+    made = SecuredCluster(folder, listeners, block[-1], ca, issued(ca, "alice"))
     (folder / "ca.pem").write_text(ca.pem)
     (folder / "alice.pem").write_text(made.alice.pem)
     (folder / "alice.key").write_text(made.alice.key_pem())
-    with made.log.open("wb") as output:
-        broker = subprocess.Popen(kit.command(), cwd=node, env=java.ENVIRONMENT, stdout=output, stderr=output)
-    try:
-        wait_until(lambda: broker.poll() is not None or java.STARTED in made.log.read_text(), what="the broker",
-                   timeout_s=60)  # fmt: skip
-        assert broker.poll() is None, made.log.read_text()[-3000:]
+    kit = java.ensure(settings.java, settings.cache, quiet)
+    with ExitStack() as brokers:
+        running = [_started(made, place, places, kit, brokers) for place in places]
+        for number, broker in zip(NUMBERS, running, strict=True):
+            wait_until(partial(_begun, made.log(number), broker), what=f"broker {number}", timeout_s=90)
         _users(made)
         yield made
-    finally:
-        broker.kill()
-        broker.wait()
+
+
+def _begun(log: Path, broker: subprocess.Popen[bytes]) -> bool:
+    assert broker.poll() is None, log.read_text()[-3000:]
+    return java.STARTED in log.read_text()
+
+
+def _started(
+    made: SecuredCluster, place: BrokerPlace, places: list[BrokerPlace], kit: java.Kit, brokers: ExitStack
+) -> subprocess.Popen[bytes]:
+    node = made.folder / f"node-{place.number}"
+    write_node(node, place, places, kit.checkpoint)
+    write_properties(node / CONFIG, properties(place, places) | _secured(made, place))
+    with (node / LOGGING).open("a") as logging:
+        logging.write(LOG)
+    with made.log(place.number).open("wb") as output:
+        broker = subprocess.Popen(kit.command(), cwd=node, env=java.ENVIRONMENT, stdout=output, stderr=output)
+    brokers.callback(broker.wait)
+    brokers.callback(broker.kill)
+    return broker
 
 
 def _secured(made: SecuredCluster, place: BrokerPlace) -> dict[str, str]:
     """The broker's settings that are about listeners and who may do what."""
-    listeners = [f"{name}://127.0.0.1:{port}" for name, port in made.ports.items()]
-    advertised = {name: made.dead_port if name == "HALF" else port for name, port in made.ports.items()}
-    protocols = {name: PROTOCOLS.get(name, "SSL") for name in LISTENERS} | {"CONTROLLER": "PLAINTEXT"}
+    own = made.ports[place.number]
+    listeners = [f"{name}://127.0.0.1:{port}" for name, port in own.items()]
+    advertised = {name: made.dead_port if name == "HALF" else port for name, port in own.items()}
+    protocols = {name: PROTOCOLS.get(name, "SSL") for name in LISTENERS}
+    every = protocols | {"CONTROLLER": "PLAINTEXT"}
     found = {
         "listeners": ",".join([*listeners, f"CONTROLLER://{place.quorum}"]),
         "advertised.listeners": ",".join(f"{name}://localhost:{port}" for name, port in advertised.items()),
-        "listener.security.protocol.map": ",".join(f"{name}:{its}" for name, its in protocols.items()),
+        "listener.security.protocol.map": ",".join(f"{name}:{its}" for name, its in every.items()),
         "inter.broker.listener.name": "INTERNAL",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS",
         "allow.everyone.if.no.acl.found": "false",
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
         "listener.name.mutual.ssl.client.auth": "required",
         "listener.name.mutual.ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/,DEFAULT",
-        "listener.name.clear.sasl.enabled.mechanisms": "PLAIN",
     }
+    return found | _logins() | _certificates(made, protocols)
+
+
+def _logins() -> dict[str, str]:
+    """What SECURE and CLEAR ask for."""
     users = " ".join(f'user_{user}="{password}"' for user, password in PASSWORDS.items())
-    for name in ("secure", "clear"):
-        found[f"listener.name.{name}.plain.sasl.jaas.config"] = f"{LOGINS}.plain.PlainLoginModule required {users};"
-    for mechanism in ("scram-sha-256", "scram-sha-512"):
-        jaas = f"{LOGINS}.scram.ScramLoginModule required;"
-        found[f"listener.name.secure.{mechanism}.sasl.jaas.config"] = jaas
-    jaas = f'{LOGINS}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
-    found["listener.name.secure.oauthbearer.sasl.jaas.config"] = jaas
-    own = issued(made.authority, "broker", "localhost", "127.0.0.1")
-    wrong = {
-        "expired": issued(made.authority, "broker", "localhost", lasts=timedelta(hours=-1)),
-        "renamed": issued(made.authority, "broker", "kafka.example"),
+    plain = f"{LOGINS}.plain.PlainLoginModule required {users};"
+    scram = f"{LOGINS}.scram.ScramLoginModule required;"
+    token = f'{LOGINS}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";'
+    return {
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER",
+        "listener.name.clear.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.clear.plain.sasl.jaas.config": plain,
+        "listener.name.secure.plain.sasl.jaas.config": plain,
+        "listener.name.secure.scram-sha-256.sasl.jaas.config": scram,
+        "listener.name.secure.scram-sha-512.sasl.jaas.config": scram,
+        "listener.name.secure.oauthbearer.sasl.jaas.config": token,
     }
-    for name in LISTENERS:
-        its = wrong.get(name.lower(), own)
-        if protocols[name].endswith("SSL"):
-            found |= {
-                f"listener.name.{name.lower()}.ssl.keystore.type": "PEM",
-                f"listener.name.{name.lower()}.ssl.keystore.key": its.key_pem(),
-                f"listener.name.{name.lower()}.ssl.keystore.certificate.chain": its.pem,
-                f"listener.name.{name.lower()}.ssl.truststore.type": "PEM",
-                f"listener.name.{name.lower()}.ssl.truststore.certificates": made.authority.pem,
-            }
+
+
+def _certificates(made: SecuredCluster, protocols: dict[str, str]) -> dict[str, str]:
+    """The certificate of each listener with TLS, and whom it trusts."""
+    right = issued(made.authority, "broker", "localhost", "127.0.0.1")
+    wrong = {
+        "EXPIRED": issued(made.authority, "broker", "localhost", lasts=timedelta(hours=-1)),
+        "RENAMED": issued(made.authority, "broker", "kafka.example"),
+    }
+    found = {}
+    for name in (name for name, protocol in protocols.items() if protocol.endswith("SSL")):
+        its, prefix = wrong.get(name, right), f"listener.name.{name.lower()}.ssl"
+        found |= {
+            f"{prefix}.keystore.type": "PEM",
+            f"{prefix}.keystore.key": its.key_pem(),
+            f"{prefix}.keystore.certificate.chain": its.pem,
+            f"{prefix}.truststore.type": "PEM",
+            f"{prefix}.truststore.certificates": made.authority.pem,
+        }
     return found
 
 

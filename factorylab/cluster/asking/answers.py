@@ -43,7 +43,7 @@ class Topic(msgspec.Struct, frozen=True):
 class Answers(msgspec.Struct, frozen=True):
     """What was found. What was not asked, since nobody let one in, is None or empty.
 
-    `problems`: what keeps a run from working, in sentences; `notes`: what one should know all the same; `acls`:
+    `problems`: what keeps a run from working, in sentences; `acls`:
     commands for the cluster's administrator.
     """
 
@@ -58,7 +58,6 @@ class Answers(msgspec.Struct, frozen=True):
     topics: list[Topic] = []
     acls: list[str] = []
     problems: list[str] = []
-    notes: list[str] = []
 
     @property
     def reached(self) -> bool:

@@ -23,7 +23,6 @@ from factorylab.cluster.connection.connection import Connection
 from factorylab.cluster.connection.login import Password
 from factorylab.cluster.connection.tokens import claims
 from factorylab.factory.client_options import reason
-from factorylab.scenarios.model import Topology
 
 Say = Callable[[str], None]
 LIBRDKAFKA_S = 15.0
@@ -60,7 +59,6 @@ def ask(connection: Connection, prefix: str, say: Say) -> Answers:
             acls=privileges.acl_lines((o.need for o in held if o.held is False), prefix, principal(connection),
                                       connection.bootstrap),
             problems=problems,
-            notes=_notes(len(told.brokers)),
             **found,
         )  # fmt: skip
 
@@ -105,10 +103,11 @@ def _half(addresses: list[Address]) -> list[str]:
 
 def _wrong(held: list[Held]) -> list[str]:
     """Privileges that a run cannot do without, and what else a dry run was refused for."""
-    missing = [
-        f"{one.need.operation} on its {one.need.kind}s" for one in held if not one.need.optional and one.held is False
-    ]
-    found = [f"missing privileges: {', '.join(missing)}"] if missing else []
+    needed = [one for one in held if not one.need.optional]
+    found = []
+    for told, words in ((False, "missing privileges"), (None, "not told, whether one has the privileges")):
+        names = [f"{one.need.operation} on its {one.need.kind}s" for one in needed if one.held is told]
+        found += [f"{words}: {', '.join(names)}"] * bool(names)
     create = next(one for one in held if one.need.operation == "Create")
     return found + ([f"a topic cannot be made: {create.why}"] if create.held and create.why else [])
 
@@ -133,16 +132,6 @@ def _version(line: BrokerLine) -> str:
 def _metadata_version(line: BrokerLine) -> int | None:
     levels = (one.max_version_level for one in line.known.finalized_features if one.name == "metadata.version")
     return next(levels, None)
-
-
-def _notes(brokers: int) -> list[str]:
-    wanted = Topology().replication
-    if brokers >= wanted:
-        return []
-    return [
-        f"topics of a run have {wanted} replicas unless its scenario says otherwise, and the cluster has {brokers} "
-        f"broker{'s' * (brokers > 1)}: take a scenario whose topology says replication: {brokers}"
-    ]
 
 
 def principal(connection: Connection) -> str:

@@ -26,6 +26,7 @@ from kafka.protocol.metadata import MetadataRequest
 from kafka.protocol.producer import ProduceRequest
 
 from factorylab.cluster.broker_line import BrokerLine
+from factorylab.scenarios.model import Topology
 
 Kind = Literal["topic", "group", "cluster"]
 Answer = tuple[int, str]
@@ -74,8 +75,10 @@ def _asked(need: Need, line: BrokerLine | None, name: str) -> Held:
 
 
 def _create(line: BrokerLine, name: str) -> Answer:
-    topic = CreateTopicsRequest.CreatableTopic(name=name, num_partitions=1, replication_factor=-1, assignments=[],
-                                               configs=[])  # fmt: skip
+    replicas = Topology().replication
+    topic = CreateTopicsRequest.CreatableTopic(
+        name=name, num_partitions=1, replication_factor=replicas, assignments=[], configs=[]
+    )
     answer = line.ask(CreateTopicsRequest(topics=[topic], timeout_ms=TIMEOUT_MS, validate_only=True))
     return answer.topics[0].error_code, answer.topics[0].error_message or ""
 

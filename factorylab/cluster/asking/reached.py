@@ -13,7 +13,7 @@ from kafka.protocol.metadata import MetadataRequest
 from factorylab.cluster.asking.reasons import reason
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.cluster.connection.connection import Connection
-from factorylab.cluster.connection.python_side import Secured
+from factorylab.cluster.connection.python_side import Way
 from factorylab.core.errors import UsageError
 
 ANSWER_S = 5.0
@@ -41,7 +41,7 @@ def _tried(connection: Connection, address: str) -> Tried:
     began_s = time.monotonic()
     line = None
     try:
-        line = BrokerLine(address, ANSWER_S, Secured(connection))
+        line = BrokerLine(address, ANSWER_S, Way(connection))
         line.ask(MetadataRequest(topics=[], allow_auto_topic_creation=False))  # who must log in first is cut off here
     except FAILURES as error:
         if line:

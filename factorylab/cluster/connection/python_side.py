@@ -44,8 +44,8 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # kafka-python has n
 
 
 @dataclass(frozen=True)
-class Secured:
-    """How a line to one broker is secured (`broker_line.Security`)."""
+class Way:
+    """How brokers are reached over a connection (`cluster.secured.Way`)."""
 
     connection: Connection
 
@@ -56,6 +56,13 @@ class Secured:
     def log_in(self, ask: Callable[[ApiMessage], ApiMessage], host: str) -> None:
         if self.connection.login:
             log_in(ask, self.connection.login, host)
+
+    def python_settings(self) -> dict[str, object]:
+        return python_settings(self.connection)
+
+    def client_settings(self) -> dict[str, str]:
+        found = self.connection.client_settings()
+        return {name: value for name, value in found.items() if isinstance(value, str) and name != "bootstrap.servers"}
 
 
 @cache

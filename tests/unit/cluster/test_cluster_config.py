@@ -15,13 +15,13 @@ from factorylab.core.errors import PortTaken, UsageError
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):
     """Each wrong variable has a line with its value and the rule."""
-    monkeypatch.setenv("FACTORYLAB_BACKEND", "external")
+    monkeypatch.setenv("FACTORYLAB_BACKEND", "mainframe")
     monkeypatch.setenv("FACTORYLAB_PORT_BASE", "80")
     monkeypatch.setenv("FACTORYLAB_POSTGRES_BIN", "/nowhere")
     with pytest.raises(UsageError) as caught:
         load_settings()
     said = str(caught.value)
-    assert "FACTORYLAB_BACKEND: the backend external is not supported" in said
+    assert "FACTORYLAB_BACKEND: Input should be 'auto', 'local', 'compose' or 'external'" in said
     assert "FACTORYLAB_PORT_BASE: Input should be greater than or equal to 1024 (given: '80')" in said
     assert "FACTORYLAB_POSTGRES_BIN: no initdb and no postgres" in said and "(given: '/nowhere')" in said
 
