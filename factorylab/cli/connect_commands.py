@@ -69,5 +69,4 @@ def _topic(one: Topic) -> str:
 
 
 def _purpose(one: Privilege) -> str:
-    without = "; without it no fault that moves leaders" if one.optional else ""
-    return f"to {one.purpose}{without}" + (f" ({one.why})" if one.why else "")
+    return f"to {one.purpose}" + (f" ({one.why})" if one.why else "")

@@ -93,11 +93,10 @@ class SecuredCluster:
 
     def allow(self, user: str, kind: ResourceType, name: str, *operations: str) -> None:
         """Allow a user operations on all names that begin so."""
+        prefixed, allowed = ResourcePatternType.PREFIXED, AclPermissionType.ALLOW
         bindings = [
-            AclBinding(kind, name, ResourcePatternType.PREFIXED if kind != ResourceType.BROKER else
-                       ResourcePatternType.LITERAL, f"User:{user}", "*", AclOperation[one], AclPermissionType.ALLOW)
-            for one in operations
-        ]  # fmt: skip
+            AclBinding(kind, name, prefixed, f"User:{user}", "*", AclOperation[one], allowed) for one in operations
+        ]
         for done in self.admin.create_acls(bindings).values():
             done.result(20)
 

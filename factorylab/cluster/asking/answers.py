@@ -24,7 +24,6 @@ class Privilege(msgspec.Struct, frozen=True):
     kind: str
     operation: str
     purpose: str
-    optional: bool
     held: bool | None
     why: str
 

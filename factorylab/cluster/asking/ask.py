@@ -8,20 +8,23 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from kafka.errors import KafkaError
 from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.metadata import MetadataRequest
 
-from factorylab.cluster.asking import groups, privileges
-from factorylab.cluster.asking.answers import Address, Answers, Privilege
-from factorylab.cluster.asking.privileges import NEEDS, Held
+from factorylab.cluster.asking import privileges
+from factorylab.cluster.asking.answers import Address, Answers, Privilege, Topic
+from factorylab.cluster.asking.privileges import NEEDS, Held, acl_lines
 from factorylab.cluster.asking.reached import Tried, tried
 from factorylab.cluster.asking.topics import topics_of
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.cluster.connection.connection import Connection
 from factorylab.cluster.connection.login import Password
 from factorylab.cluster.connection.tokens import claims
+from factorylab.core.errors import EnvironmentUnfit
 from factorylab.factory.client_options import reason
 
 Say = Callable[[str], None]
@@ -29,38 +32,55 @@ LIBRDKAFKA_S = 15.0
 
 
 def ask(connection: Connection, prefix: str, say: Say) -> Answers:
-    """Everything, each question within seconds. `say` is told what is asked just now."""
+    """Everything, each question within seconds. `say` is told what is asked just now.
+
+    Raises:
+        EnvironmentUnfit: a broker let one in, and then gave no answer to the next question.
+    """
     say(f"connecting to {connection}")
     with ExitStack() as lines:
         first = [_kept(lines, one) for one in tried(connection, connection.bootstrap.split(","))]
         addresses = [Address(one.address, None, one.line is not None, one.why, one.took_s) for one in first]
-        line = next((one.line for one in first if one.line), None)
         ends = connection.tls.expires() if connection.tls else None
-        found: dict[str, Any] = {"certificate_ends": f"{ends:%F %T} UTC" if ends else None}
+        found = Answers(str(connection), prefix, addresses, certificate_ends=f"{ends:%F %T} UTC" if ends else None)
+        line = next((one.line for one in first if one.line), None)
         if line is None:
-            return Answers(str(connection), prefix, addresses, problems=_unreached(first, ends), **found)
-        say("asking for brokers, topics and privileges")
-        told = line.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
-        addresses += _advertised(lines, connection, told, addresses)
-        held = privileges.ask(line, groups.coordinator(lines, line, prefix, connection), prefix, NEEDS)
-        own = topics_of(line, told, prefix)
-        say("connecting with the client of the workers (librdkafka)")
-        problems = _half(addresses) + _wrong(held) + _by_librdkafka(connection)
-        problems += [f"{one.name} has partitions {one.below} below its min ISR of {one.min_isr}: they take no record "
-                     "with acks=all" for one in own if one.below]  # fmt: skip
-        return Answers(
-            str(connection), prefix, addresses,
-            cluster_id=told.cluster_id,
-            kafka_version=_version(line),
-            metadata_version=_metadata_version(line),
-            privileges=[Privilege(o.need.kind, o.need.operation, o.need.purpose, o.need.optional, o.held, o.why)
-                        for o in held],
-            topics=own,
-            acls=privileges.acl_lines((o.need for o in held if o.held is False), prefix, principal(connection),
-                                      connection.bootstrap),
-            problems=problems,
-            **found,
-        )  # fmt: skip
+            return msgspec.structs.replace(found, problems=_unreached(first, ends))
+        try:
+            return _inside(connection, found, line, lines, say)
+        except (KafkaError, OSError) as error:
+            raise EnvironmentUnfit(f"{connection}: the next question had no answer: {error!r}") from None
+
+
+def _inside(connection: Connection, found: Answers, line: BrokerLine, lines: ExitStack, say: Say) -> Answers:
+    """What is found beyond the first broker that lets one in."""
+    say("asking for brokers, topics and privileges")
+    told = line.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
+    addresses = found.addresses + _advertised(lines, connection, told, found.addresses)
+    held = privileges.ask(line, found.prefix, NEEDS)
+    own = topics_of(line, told, found.prefix)
+    say("connecting with the client of the workers (librdkafka)")
+    return msgspec.structs.replace(
+        found,
+        addresses=addresses,
+        cluster_id=told.cluster_id,
+        kafka_version=_version(line),
+        metadata_version=_metadata_version(line),
+        privileges=[Privilege(o.need.kind, o.need.operation, o.need.purpose, o.held, o.why) for o in held],
+        topics=own,
+        acls=acl_lines(
+            (o.need for o in held if o.held is False), found.prefix, principal(connection), connection.bootstrap
+        ),
+        problems=_half(addresses) + _wrong(held) + _below(own) + _by_librdkafka(connection),
+    )
+
+
+def _below(own: list[Topic]) -> list[str]:
+    return [
+        f"{one.name} has partitions {one.below} below its min ISR of {one.min_isr}: they take no record with acks=all"
+        for one in own
+        if one.below
+    ]
 
 
 def _kept(lines: ExitStack, one: Tried) -> Tried:
@@ -103,10 +123,9 @@ def _half(addresses: list[Address]) -> list[str]:
 
 def _wrong(held: list[Held]) -> list[str]:
     """Privileges that a run cannot do without, and what else a dry run was refused for."""
-    needed = [one for one in held if not one.need.optional]
     found = []
     for told, words in ((False, "missing privileges"), (None, "not told, whether one has the privileges")):
-        names = [f"{one.need.operation} on its {one.need.kind}s" for one in needed if one.held is told]
+        names = [f"{one.need.operation} on its {one.need.kind}s" for one in held if one.held is told]
         found += [f"{words}: {', '.join(names)}"] * bool(names)
     create = next(one for one in held if one.need.operation == "Create")
     return found + ([f"a topic cannot be made: {create.why}"] if create.held and create.why else [])

@@ -18,7 +18,6 @@ from kafka.protocol.admin import (
     DeleteTopicsRequest,
     DescribeConfigsRequest,
     DescribeGroupsRequest,
-    ElectLeadersRequest,
     IncrementalAlterConfigsRequest,
 )
 from kafka.protocol.consumer import FetchRequest, HeartbeatRequest
@@ -28,11 +27,10 @@ from kafka.protocol.producer import ProduceRequest
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.scenarios.model import Topology
 
-Kind = Literal["topic", "group", "cluster"]
+Kind = Literal["topic", "group"]
 Answer = tuple[int, str]
 """Kafka's error code, and what the broker says with it."""
 DENIED = frozenset({29, 30, 31})  # of a topic, a group, the cluster (Kafka's Errors)
-BUSY = frozenset({14, 15, 16})  # the coordinator is loading, not available, another: says nothing of privileges
 BY_NAME = 12  # the last version of Produce and Fetch that names topics
 TOPIC, TEN_S = 2, 10_000
 TIMEOUT_MS = 5_000
@@ -40,13 +38,12 @@ TIMEOUT_MS = 5_000
 
 @dataclass(frozen=True)
 class Need:
-    """A privilege, what a run needs it for, and the question. `optional`: a run goes without."""
+    """A privilege, what a run needs it for, and the question."""
 
     kind: Kind
     operation: str
     purpose: str
     ask: Callable[[BrokerLine, str], Answer]
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,20 +55,19 @@ class Held:
     why: str = ""
 
 
-def ask(line: BrokerLine, coordinator: BrokerLine | None, prefix: str, needs: Iterable[Need]) -> list[Held]:
-    """Ask for each; those of groups are asked of a `coordinator`, and not where there is none."""
+def ask(line: BrokerLine, prefix: str, needs: Iterable[Need]) -> list[Held]:
+    """Ask any one broker for each, of groups too: it denies before it says that another one coordinates. Looking for a
+    group's coordinator would make the topic of offsets on a cluster that has none yet."""
     name = f"{prefix}connect-{uuid.uuid4().hex}"
-    return [_asked(need, coordinator if need.kind == "group" else line, name) for need in needs]
+    return [_asked(need, line, name) for need in needs]
 
 
-def _asked(need: Need, line: BrokerLine | None, name: str) -> Held:
-    if line is None:
-        return Held(need, None, "no coordinator of groups answered")
+def _asked(need: Need, line: BrokerLine, name: str) -> Held:
     try:
         code, said = need.ask(line, name)
     except (KafkaError, OSError) as error:
         return Held(need, None, f"not told: {type(error).__name__}")
-    return Held(need, None if code in BUSY else code not in DENIED, said if code else "")
+    return Held(need, code not in DENIED, said if code else "")
 
 
 def _create(line: BrokerLine, name: str) -> Answer:
@@ -142,13 +138,6 @@ def _delete_group(line: BrokerLine, name: str) -> Answer:
     return line.ask(DeleteGroupsRequest(groups_names=[name])).results[0].error_code, ""
 
 
-def _move_leaders(line: BrokerLine, name: str) -> Answer:
-    wanted = ElectLeadersRequest.TopicPartitions(topic=name, partitions=[0])
-    answer = line.ask(ElectLeadersRequest(election_type=0, topic_partitions=[wanted], timeout_ms=TIMEOUT_MS))
-    results = [one for topic in answer.replica_election_results for one in topic.partition_result]
-    return answer.error_code or (results[0].error_code if results else 0), ""
-
-
 NEEDS = (
     Need("topic", "Create", "make its topics", _create),
     Need("topic", "Describe", "see leaders and ends of its partitions", _describe),
@@ -160,7 +149,6 @@ NEEDS = (
     Need("group", "Read", "have processors join and commit", _join),
     Need("group", "Describe", "see members and committed offsets", _describe_group),
     Need("group", "Delete", "delete its group at the end", _delete_group),
-    Need("cluster", "Alter", "move leaders of its own topics", _move_leaders, optional=True),
 )
 """What a run needs, in the order of docs/connect.md."""
 
@@ -170,13 +158,9 @@ def acl_lines(missing: Iterable[Need], prefix: str, principal: str, bootstrap: s
     wanted: dict[Kind, list[str]] = {}
     for need in missing:
         wanted.setdefault(need.kind, []).append(f"--operation {need.operation}")
-    where = {
-        "topic": f"--topic {prefix} --resource-pattern-type prefixed",
-        "group": f"--group {prefix} --resource-pattern-type prefixed",
-        "cluster": "--cluster",
-    }
     return [
         f"kafka-acls.sh --bootstrap-server {bootstrap} --command-config admin.properties --add "
-        f"--allow-principal '{principal}' {' '.join(operations)} {where[kind]}"
+        f"--allow-principal '{principal}' {' '.join(operations)} "
+        f"--{kind} {prefix} --resource-pattern-type prefixed"
         for kind, operations in wanted.items()
     ]

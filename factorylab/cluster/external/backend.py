@@ -93,11 +93,18 @@ class ExternalCluster(Driver):
         place.record(self.home, run_id, Made(self.prefix, list(topics), group))
 
     def close(self, *, keep: bool = False) -> None:
-        if not self._lock.closed and keep:
-            place.forget(place.recorded(self.home))
-        elif not self._lock.closed:
-            clearing.clear(self.home)
-        super().close(keep=keep)
+        """As every lab; what its runs made on the brokers goes first, or stays for good with `keep`.
+
+        Raises:
+            EnvironmentUnfit: the brokers do not answer; the message names what is left there.
+        """
+        try:
+            if not self._lock.closed and keep:
+                place.forget(place.recorded(self.home))
+            elif not self._lock.closed:
+                clearing.clear(self.home)
+        finally:
+            super().close(keep=keep)
 
 
 def connection_of(settings: Settings) -> Connection:
