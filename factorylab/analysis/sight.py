@@ -140,10 +140,11 @@ class Sight:
         samples = self._run.frame("processes", "t_ns", "name", "status", "cpu_s").sort_values("t_ns", kind="stable")
         t_ns, cpu_s, named = samples["t_ns"].to_numpy(), samples["cpu_s"].to_numpy(), samples["name"].astype(str)
         names, running = named.to_numpy(dtype=object), (samples["status"] == "running").to_numpy()
-        for name in (*BROKERS, "database", *self._processors, *self._fleets, "probe"):
+        brokers = self._run.manifest.own_brokers
+        for name in (*brokers, "database", *self._processors, *self._fleets, "probe"):
             mine = names == name
             yield Quantity(name, -1, self._gaps(t_ns[mine]))
-            if name in (*BROKERS, "probe"):
+            if name in (*brokers, "probe"):
                 news = np.diff(cpu_s[mine], prepend=np.nan) != 0  # the first, with none before it, is new
                 yield Quantity(f"{name}'s CPU time", -1, self._gaps(t_ns[mine][news | ~running[mine]], FROZEN_S))
 

@@ -40,7 +40,6 @@ from factorylab.scenarios.faults.kind import Need, ProcessState
 
 LOG_BYTES = 8 << 20  # of a program that is not ours
 WATCH_S = 0.5  # what of the standing factory ends sooner has not started
-STARTING = "three brokers and PostgreSQL"
 ATTACHING = "check of the lab that is up"
 
 
@@ -59,6 +58,7 @@ class Driver:
 
     backend: str
     stands_at_steps = True
+    starting = "three brokers and PostgreSQL"
     owns_brokers = True
     prefix = ""
 
@@ -104,7 +104,7 @@ class Driver:
         try:
             fresh = None if control.living_state(home) else cls.prepare(settings, needs, progress)
             cluster = cls(home, lock, was_up=fresh is None)
-            doing = STARTING if fresh else ATTACHING
+            doing = cls.starting if fresh else ATTACHING
             progress(doing, 0, 1)
             if fresh:
                 fresh.start()

@@ -22,7 +22,7 @@ from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.arrange import arrange
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
-from factorylab.cluster.faults.targets import PATIENCE_S, Roles
+from factorylab.cluster.faults.targets import OF_OWN_TOPICS, PATIENCE_S, QUESTIONS, Roles
 from factorylab.cluster.kafka_version import kafka_version
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.secured import numbers_of
@@ -241,7 +241,8 @@ class Experiment:
 
     def _faults(self, window_s: float) -> None:
         with closing(Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)) as impatient:
-            roles = Roles(impatient, self.names.sensors, self.names.group)
+            asks = QUESTIONS if self.cluster.owns_brokers else OF_OWN_TOPICS
+            roles = Roles(impatient, self.names.sensors, self.names.group, asks=asks)
             timeline = Timeline(
                 self.cluster, roles, self._fault, self.say, self.run.journals, check=self.crew.check_own
             )

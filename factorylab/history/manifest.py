@@ -46,6 +46,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str] = []
     workers_died: list[str] = []
 
+    @property
+    def own_brokers(self) -> tuple[str, ...]:
+        """The brokers whose processes are the lab's, and are seen; none where they are somebody else's."""
+        return () if self.backend == "external" else ("broker-1", "broker-2", "broker-3")
+
 
 def path_of(run: RunFolder) -> Path:
     return run.raw / "manifest.json"

@@ -196,8 +196,8 @@ def written(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
-    """A run with a killed processor passes on the cluster, leaves nothing there and asks for nothing outside its prefix;
-    its secret is in no file, log or command line. Over 10 s: a whole run."""
+    """A run with a killed processor passes on the cluster, leaves nothing there and asks for nothing outside its
+    prefix; its secret is in no file, log or command line. Over 10 s: a whole run."""
     secured.admin.create_topics([NewTopic("orders", 1, 1)])["orders"].result(20)
     there, denied = names_on(secured), len(secured.denials())
     with driven(secured, tmp_path, "fault window") as (process, said):

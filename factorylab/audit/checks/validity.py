@@ -31,7 +31,6 @@ ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
-NODES = ("broker-1", "broker-2", "broker-3", "database")
 JUMP_S = 0.1
 """An adjustment slows or hastens both clocks alike; the two are read microseconds apart (`core.clock.stamp`)."""
 OWN_WORKERS = ("probe", "runner")
@@ -289,7 +288,11 @@ def healed(e: Evidence) -> Found:
     wanted = last[last["name"].astype(str).str.startswith(("broker", "database", "processor"))]
     own = e.run.manifest.workers_died if e.run.scenario.subject else ()  # `died_unasked` holds it against the program
     wounds += [f"{n.name} is {n.status}" for n in each(wanted) if n.status != "running" and n.name not in own]
-    needed = {*NODES, *(f"processor-{i}" for i in range(e.run.scenario.clients.processors))}
+    needed = {
+        *e.run.manifest.own_brokers,
+        "database",
+        *(f"processor-{i}" for i in range(e.run.scenario.clients.processors)),
+    }
     wounds += [f"{name} was never seen" for name in sorted(needed - set(wanted["name"].astype(str)))]
     told = e.run.database[e.run.database["t_ns"] <= drain_ns].sort_values("t_ns")["answer"].tail(1).tolist()
     wounds += [f"the database last answered {answer!r}" for answer in told if answer != "ok"]

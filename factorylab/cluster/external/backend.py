@@ -43,6 +43,7 @@ class ExternalCluster(Driver):
     """A lab whose brokers belong to somebody else: nothing outside the prefix is created, changed or deleted."""
 
     backend = "external"
+    starting = "PostgreSQL"
     owns_brokers = False
 
     def __init__(self, home: Path, lock: IO[str], *, was_up: bool) -> None:

@@ -16,10 +16,11 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.external import place
 from factorylab.core import environment, secret
 from factorylab.core.errors import EnvironmentUnfit, LabError
+from factorylab.core.sessions import CLASSIC_SESSION_S
 
 ANSWER_S = 5.0
-PATIENCE_S = 60.0  # a member that was killed stays in its group for a session of at most 45 s
-LIMIT_S = 150.0
+PATIENCE_S = 2 * CLASSIC_SESSION_S  # a member that was killed stays in its group for a session
+LIMIT_S = 3 * PATIENCE_S
 
 
 def clear(home: Path) -> list[str]:

@@ -29,12 +29,17 @@ from factorylab.scenarios.targets import TargetParts, parts
 
 T = TypeVar("T")
 UNKNOWN_GROUP = GroupView("Unknown", ())
+OF_OWN_TOPICS = ("views", "ends", "members")
+QUESTIONS = (*OF_OWN_TOPICS, "coordinator", "controller")
 PATIENCE_S = 1.0  # a question that takes longer would delay the injection
 
 
 @dataclass
 class Roles:
-    """Who plays which role, as far as the cluster tells. `stale` names the answers that are old ones."""
+    """Who plays which role, as far as the cluster tells. `stale` names the answers that are old ones.
+
+    `asks`: what may be asked. Who coordinates or controls is nobody's business on brokers of somebody else.
+    """
 
     admin: Admin
     topic: str
@@ -45,10 +50,11 @@ class Roles:
     coordinator: int = -1
     controller: int = -1
     stale: set[str] = field(default_factory=set)
+    asks: tuple[str, ...] = QUESTIONS
 
     def look(self, *what: str) -> None:
         """Ask again for these (all of them when none is named); keep the old answer where none comes."""
-        asked = what or ("views", "ends", "members", "coordinator", "controller")
+        asked = [one for one in what or self.asks if one in self.asks]
         if "views" in asked:
             self.views = self._or_old("views", self._partitions, self.views)
         if "ends" in asked:
