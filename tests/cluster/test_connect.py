@@ -152,6 +152,7 @@ def test_below_min_isr_and_untouched(secured: SecuredCluster) -> None:
 SCENARIO = """
 name: on_yours
 workload: {rate_per_s: 200, sensors: 30}
+clients: {session_timeout_s: 6}
 schedule: {warm_up_s: 1, steady_s: 3, after_s: 3, drain_s: 20, recover_s: 20}
 faults: [{kind: kill, target: "processor:0", at_s: 0.5, hold_s: 2}]
 """
