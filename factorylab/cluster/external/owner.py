@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from factorylab.cluster import control
 from factorylab.cluster.external import place
 from factorylab.cluster.external.clearing import clear_apart
 from factorylab.cluster.local.leftovers import ProcessLeftovers
 from factorylab.cluster.local.processes import Children
-from factorylab.core.errors import LabError
 
 
 class ExternalNodes(Children):
@@ -30,12 +30,13 @@ class ExternalLeftovers(ProcessLeftovers):
         return bool(place.recorded(self.home))
 
     def clear(self) -> list[str]:
-        return super().clear() + clear_apart(self.home)
+        return super().clear() + self._cleared()
 
     def end_outliving(self) -> list[str]:
-        ended = super().end_outliving()
-        try:
-            return ended + clear_apart(self.home)
-        except LabError as error:
-            print(str(error), flush=True)
-            return ended
+        died = (self.home / control.STATE).exists()
+        return super().end_outliving() + (self._cleared() if died else [])
+
+    def _cleared(self) -> list[str]:
+        deleted = clear_apart(self.home)
+        (self.home / place.CLIENT).unlink(missing_ok=True)
+        return deleted
