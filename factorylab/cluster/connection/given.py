@@ -18,9 +18,9 @@ from factorylab.factory.client_definitions import librdkafka
 from factorylab.scenarios.client_settings import SPELLINGS
 from factorylab.scenarios.configuration import spring_boot
 from factorylab.scenarios.configuration.entries import entry_of
-from factorylab.scenarios.configuration.key_names import shown
+from factorylab.scenarios.configuration.key_names import nearest, shown
 from factorylab.scenarios.configuration.keys import Client, Definitions, kafka
-from factorylab.scenarios.configuration.whose_file import refuse_framework
+from factorylab.scenarios.configuration.whose_file import OF_A_BROKER, refuse_framework
 from factorylab.scenarios.references import resolved
 
 OF_CONNECTING = re.compile(r"bootstrap\.servers|security\.protocol|(sasl|ssl|https|enable\.(ssl|sasl))\..*")
@@ -36,6 +36,8 @@ UNDERSTOOD = frozenset({
     "enable.ssl.certificate.verification",
 })  # fmt: skip
 """What is carried over, by the names of `client_settings.SPELLINGS`."""
+USUAL = {"sasl.mechanisms": "sasl.mechanism"}
+"""How a setting is called mostly, where its one name is seldom written."""
 NEGOTIATED = re.compile(
     r"ssl\.(protocol|enabled\.protocols|cipher\.suites|curves\.list|sigalgs\.list|provider|providers|"
     r"secure\.random\.implementation|keymanager\.algorithm|trustmanager\.algorithm)|security\.providers|"
@@ -56,11 +58,12 @@ REFUSED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Given:
-    """What a file says of connecting, by one name for each setting, and which of its keys do not (`left_out`)."""
+    """What a file says of connecting, by one name for each setting: the values, and the keys as they stand there. Which
+    of its keys say nothing of it are `left_out`."""
 
     path: Path
     values: dict[str, str] = field(repr=False)
-    lines: dict[str, int]
+    keys: dict[str, Property] = field(repr=False)
     left_out: tuple[str, ...]
 
     def text(self, name: str, default: str = "") -> str:
@@ -73,8 +76,9 @@ class Given:
 
     def wrong(self, name: str, rule: str) -> UsageError:
         """The error of a value, which names where it stands and not the value: it may be a secret."""
-        where = f", line {self.lines[name]}" if name in self.lines else ""
-        return UsageError(f"{self.path}{where}: {name} {rule}")
+        its = self.keys.get(name)
+        where, called = (f", line {its.line}", its.key) if its else ("", USUAL.get(name, name))
+        return UsageError(f"{self.path}{where}: {called} {rule}")
 
     def file(self, name: str) -> Path:
         """The file that a setting names, which may be relative to the folder of the properties."""
@@ -98,9 +102,7 @@ def read_given(path: Path) -> Given:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     secret.remember({one.key: one.value for one in properties})
-    refuse_framework(path, [one.key for one in properties])
-    if spring_boot.is_one(properties):
-        raise UsageError(f"{path} is Spring Boot's: copy what stands behind 'spring.kafka.properties.' to a file")
+    _refuse_others(path, properties)
     problems += _refusals(path, properties)
     if problems:
         raise UsageError("\n".join(problems))
@@ -108,7 +110,18 @@ def read_given(path: Path) -> Given:
     used = {name: one for name, one in ours.items() if name in UNDERSTOOD}
     values = resolved({name: one.value for name, one in used.items()}, str(path))
     left_out = tuple(one.key for name, one in ours.items() if name not in UNDERSTOOD)
-    return Given(path, values, {name: one.line for name, one in used.items()}, left_out)
+    return Given(path, values, used, left_out)
+
+
+def _refuse_others(path: Path, properties: list[Property]) -> None:
+    """Raises UsageError where the file is no client's."""
+    names = [one.key for one in properties]
+    if spring_boot.is_one(properties):
+        raise UsageError(f"{path} is Spring Boot's: copy what stands behind 'spring.kafka.properties.' to a file")
+    if OF_A_BROKER & set(names):
+        told = min(OF_A_BROKER & set(names))
+        raise UsageError(f"{path} is a broker's file, by {told}: give one of a client, with bootstrap.servers")
+    refuse_framework(path, names)
 
 
 def _refusals(path: Path, properties: list[Property]) -> list[str]:
@@ -133,7 +146,7 @@ def _refusal(name: str, one: Property, known: Mapping[Client, Definitions]) -> s
         return why
     entry = entry_of(one, "admin", known["java"], known)
     if entry.standing == "unknown":
-        return entry.why
+        return nearest(one.key, {*UNDERSTOOD, *(name for its in known.values() for name in its.names)})
     if OF_CONNECTING.fullmatch(name) and not NEGOTIATED.fullmatch(name):
         return "is not offered here: leave it out"
     return ""

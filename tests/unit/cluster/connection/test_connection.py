@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from factorylab.cluster.connection.connection import Connection, read_connection
 from factorylab.core.errors import UsageError
 from tests.support.certificates import authority, issued
+from tests.support.property_files import SETS
 
 WORD = "Tr0ub4dor-and-three"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -160,6 +161,9 @@ WRONG = (
       "sasl_jaas_config": f'{SCRAM} required username="a" password="{WORD}"'}, "the semicolon at the end"),
     ({"security_protocol": "SASL_SSL", "sasl_mechanism": "OAUTHBEARER"}, "OAUTHBEARER needs"),
     ({"security_protcol": "SSL"}, "did you mean security.protocol?"),
+    ({"acsk": "all"}, "acsk is no setting; did you mean acks?"),
+    ({"node_id": "1"}, "is a broker's file, by node.id"),
+    ({"spring_kafka_consumer_group-id": "x"}, "is Spring Boot's"),
     ({"ssl_engine_factory_class": "my.Engine"}, "is code of your program"),
     ({"security_protocol": "SSL", "ssl_ca_location": "none.pem"}, "names 'none.pem', and there is no such file"),
     ({"security_protocol": "SSL", "ssl_ca_pem": "no"}, "holds no certificate in PEM"),
@@ -197,3 +201,18 @@ def test_secret_in_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert connection(tmp_path, **lines, sasl_password="${env:LAB_WORD}").client_settings()["sasl.password"] == WORD
     monkeypatch.delenv("LAB_WORD")
     assert "set the environment variable LAB_WORD" in refused(tmp_path, **lines, sasl_password="${env:LAB_WORD}")
+
+
+UNDERSTOOD_SETS = {"admin_only", "confluent_cloud_consumer", "confluent_cloud_python", "german", "python_producer"}
+
+
+@pytest.mark.parametrize("file", sorted(SETS.glob("*.properties")), ids=lambda file: str(file.stem))
+def test_files_as_people_have_them(file: Path) -> None:
+    """A client's file that names brokers is understood; any other is refused, and shows no secret."""
+    try:
+        found = read_connection(file)
+    except UsageError as error:
+        assert file.stem not in UNDERSTOOD_SETS and str(file) in str(error)
+        assert "BEGIN" not in str(error) and "fake-" not in str(error)
+    else:
+        assert found.bootstrap and "fake-" not in f"{found!r} {found} {found.client_settings()!r}"
