@@ -179,7 +179,7 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
     consumer = Consumer(
         {
             **client_config(bootstrap, "factorylab-final-read"),
-            "group.id": "factorylab-final-read",  # demanded by the client, never joined
+            "group.id": f"{topic}-final-read",  # demanded by the client, never joined
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
             "check.crcs": True,

@@ -173,7 +173,7 @@ def driven(
     (folder / "on_yours.yaml").write_text(SCENARIO)
     (folder / "results").mkdir()
     client = secured.password("alice", "SCRAM-SHA-512")
-    places = {"HOME": folder / "lab", "RESULTS": folder / "results", "CLIENT": client}
+    places = {"HOME": folder / "lab", "RESULTS": folder / "results", "CLIENT": client, "PREFIX": PREFIX}
     env = shell() | {f"FACTORYLAB_{name}": str(value) for name, value in places.items()}
     env |= {"FACTORYLAB_BACKEND": "external"}
     with driver([*words, str(folder / "on_yours.yaml")], env, folder / "said.txt", reached) as process:

@@ -35,7 +35,7 @@ from factorylab.core.waiting import wait_until
 from tests.support.certificates import Issued, authority, issued
 
 NUMBERS = (4, 7)  # no cluster but the lab's own need count its brokers from 1
-PREFIX = "factorylab-"
+PREFIX = "team-a-"
 PASSWORDS = {"alice": "Wonder-lamp-71", "bob": "Bridge-coal-52", "carol": "Carpet-moon-38"}
 LOGINS = "org.apache.kafka.common.security"
 LISTENERS = ("INTERNAL", "SECURE", "CLEAR", "MUTUAL", "EXPIRED", "RENAMED", "HALF")
