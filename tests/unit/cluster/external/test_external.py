@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from factorylab.cluster import boot
 from factorylab.cluster.capabilities import require_own
-from factorylab.cluster.external import place
+from factorylab.cluster.external import clearing, place
 from factorylab.cluster.external.backend import connection_of
 from factorylab.cluster.external.place import Made
 from factorylab.cluster.secured import address_of, introduce, numbers_of, way_to
@@ -90,3 +93,18 @@ def test_numbers_and_addresses_of_brokers() -> None:
     assert bootstrap == "far.example:1,far.example:2" and numbers_of(bootstrap) == (4, 7)
     assert address_of(bootstrap, 7) == "far.example:2" and way_to(bootstrap) is way is way_to("far.example:2")
     assert numbers_of("a:1,b:2") == (1, 2) and address_of("a:1,b:2", 2) == "b:2" and way_to("a:1,b:2") is None
+
+
+def test_what_cannot_be_deleted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the brokers do not answer, the names that are left there are told, and stay recorded for the next try."""
+    monkeypatch.setattr(clearing, "PATIENCE_S", 0.01)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
+        known = boot.Known(address, "postgresql://", backend="external", numbers=(4,), prefix="team-a-")
+        (tmp_path / boot.ENDPOINTS).write_bytes(msgspec.json.encode(known))
+        (tmp_path / place.CLIENT).write_text(f"bootstrap.servers={address}\n")
+        place.record(tmp_path, "abc123", Made("team-a-", ["team-a-x"], "team-a-g"))
+        with pytest.raises(EnvironmentUnfit, match="still on the cluster: team-a-x, team-a-g: 'factorylab down'"):
+            clearing.clear(tmp_path)
+    assert place.recorded(tmp_path)
