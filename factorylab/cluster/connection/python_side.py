@@ -61,6 +61,7 @@ class Way:
         return python_settings(self.connection)
 
     def client_settings(self) -> dict[str, str]:
+        """Those of librdkafka that a file can hold; whoever takes them knows the brokers."""
         found = self.connection.client_settings()
         return {name: value for name, value in found.items() if isinstance(value, str) and name != "bootstrap.servers"}
 

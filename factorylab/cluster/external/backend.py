@@ -12,6 +12,7 @@ from factorylab.cluster import boot, control, descriptors, leftovers, ready
 from factorylab.cluster.asking.answers import Answers
 from factorylab.cluster.base import Endpoints, Progress
 from factorylab.cluster.connection.connection import Connection, read_connection
+from factorylab.cluster.connection.python_side import Way
 from factorylab.cluster.connection.tokens import TokenFile
 from factorylab.cluster.database_address import url_of
 from factorylab.cluster.driver import Driver
@@ -50,11 +51,7 @@ class ExternalCluster(Driver):
         super().__init__(home, lock, was_up=was_up)
         place.take_up(home)
         self.prefix = boot.known(home).prefix
-        self.client_settings = {
-            name: value
-            for name, value in read_connection(home / place.CLIENT).client_settings().items()
-            if isinstance(value, str) and name != "bootstrap.servers"
-        }
+        self.client_settings = Way(read_connection(home / place.CLIENT)).client_settings()
 
     @classmethod
     def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> FreshStore:
