@@ -65,7 +65,8 @@ def lines(found: Answers, left_out: tuple[str, ...]) -> list[str]:
 
 def _topic(one: Topic) -> str:
     form = f"{one.partitions} partitions, {one.replicas} replicas, min ISR {one.min_isr or 'not told'}"
-    return f"  topic {one.name}: {form}; it is there already, and no run touches it"
+    below = f"; its partitions {one.below} are below that and take no record with acks=all" if one.below else ""
+    return f"  topic {one.name}: {form}{below}; it is there already, and no run touches it"
 
 
 def _purpose(one: Privilege) -> str:

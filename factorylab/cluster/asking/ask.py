@@ -16,7 +16,7 @@ from kafka.protocol.broker_version_data import BrokerVersionData
 from kafka.protocol.metadata import MetadataRequest
 
 from factorylab.cluster.asking import privileges
-from factorylab.cluster.asking.answers import Address, Answers, Privilege, Topic
+from factorylab.cluster.asking.answers import Address, Answers, Privilege
 from factorylab.cluster.asking.privileges import NEEDS, Held, acl_lines
 from factorylab.cluster.asking.reached import Tried, tried
 from factorylab.cluster.asking.topics import topics_of
@@ -58,7 +58,6 @@ def _inside(connection: Connection, found: Answers, line: BrokerLine, lines: Exi
     told = line.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
     addresses = found.addresses + _advertised(lines, connection, told, found.addresses)
     held = privileges.ask(line, found.prefix, NEEDS)
-    own = topics_of(line, told, found.prefix)
     say("connecting with the client of the workers (librdkafka)")
     return msgspec.structs.replace(
         found,
@@ -67,20 +66,12 @@ def _inside(connection: Connection, found: Answers, line: BrokerLine, lines: Exi
         kafka_version=_version(line),
         metadata_version=_metadata_version(line),
         privileges=[Privilege(o.need.kind, o.need.operation, o.need.purpose, o.held, o.why) for o in held],
-        topics=own,
+        topics=topics_of(line, told, found.prefix),
         acls=acl_lines(
             (o.need for o in held if o.held is False), found.prefix, principal(connection), connection.bootstrap
         ),
-        problems=_half(addresses) + _wrong(held) + _below(own) + _by_librdkafka(connection),
+        problems=_half(addresses) + _wrong(held) + _by_librdkafka(connection),
     )
-
-
-def _below(own: list[Topic]) -> list[str]:
-    return [
-        f"{one.name} has partitions {one.below} below its min ISR of {one.min_isr}: they take no record with acks=all"
-        for one in own
-        if one.below
-    ]
 
 
 def _kept(lines: ExitStack, one: Tried) -> Tried:

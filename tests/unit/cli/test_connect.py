@@ -50,6 +50,6 @@ def test_the_text() -> None:
         "b:1", "team-a-", [broker], privileges=[lacking], topics=[there], acls=["kafka-acls.sh …"], problems=["missing"]
     )
     text = "\n".join(lines(ill, ("acks",)))
-    assert "Read             NO" in text and "team-a-x: 2 partitions, 1 replicas, min ISR 2" in text
+    assert "Read             NO" in text and "team-a-x: 2 partitions, 1 replicas, min ISR 2; its partitions [0]" in text
     assert "kafka-acls.sh …" in text and "left out, since it says nothing of connecting: acks" in text
     assert "problem: missing" in text and "a run could work" not in text
