@@ -217,7 +217,9 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("victim", ["driver", "supervisor"])
 def test_killed(secured: SecuredCluster, tmp_path: Path, victim: str) -> None:
-    """Whether the driver is killed or the supervisor, what the run made on the cluster goes, and nothing else."""
+    """Whether the driver is killed or the supervisor, what the run made on the cluster goes, and nothing else.
+
+    Over 10 s: a run begins, and a killed member stays in its group for a session."""
     there = names_on(secured)
     with driven(secured, tmp_path, "steady", sys.executable, "-c", RUN) as (process, _):
         made = names_on(secured) - there
