@@ -14,8 +14,8 @@ from factorylab.analysis.marks import Mark, Victims, ends_in_order, logged, of_f
 from factorylab.analysis.partition_marks import PartitionHistory
 from factorylab.analysis.readings import Readings
 from factorylab.analysis.service import fault_windows
+from factorylab.analysis.silence import STALL_S
 from factorylab.analysis.stall_cut import Course
-from factorylab.analysis.stalls import STALL_S
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 from factorylab.scenarios.stall_phases import (

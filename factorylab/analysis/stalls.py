@@ -14,7 +14,6 @@ seen: after the cut of a broker was lifted, three partitions stood still once mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,25 +21,15 @@ import pandas as pd
 from factorylab.analysis.causes import OF_THE_SYSTEM, Causes, Span
 from factorylab.analysis.readings import Ints, Readings
 from factorylab.analysis.service import ServiceTimes, fault_windows, stores
+from factorylab.analysis.silence import STALL_S, Silence, told
 from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.core.scratch import chunks
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 
-STALL_S = 0.5
-"""A shorter silence is none: two looks of the probe, which sees causes five times a second, and a batch."""
-HICCUP_S = 1.0
-"""A shorter one without a cause is a busy host's: Java, disk and scheduler pause for as long on two cores, with and
-without faults. From one second on it is told, as alerts are late from then on."""
 KINDS = ("acks", "stores")
 USUAL_SHARE = 0.9
 NO_FAULT = -1
 COLUMNS = ["fault", "partition", "service", "start_s", "end_s", "open", "cause", "stretches"]
-
-
-class Silence(NamedTuple):
-    start_ns: int
-    end_ns: int
-    open: bool
 
 
 def stalls(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
@@ -61,7 +50,7 @@ def stalls(run: Run, service: ServiceTimes | None = None) -> pd.DataFrame:
         if kind == "acks":
             no_acks.setdefault(partition, []).append(span)
         stretches = causes.of(partition, kind, span, no_acks.get(partition, ()))
-        if span[1] - span[0] < HICCUP_S and not any(stretch.cause in OF_THE_SYSTEM for stretch in stretches):
+        if not told(span[1] - span[0], caused=any(stretch.cause in OF_THE_SYSTEM for stretch in stretches)):
             continue
         fault = _fault_of(silence, windows, _limit_ns(service, kind, partition))
         longest = max(stretches, key=lambda s: s.end_s - s.start_s)

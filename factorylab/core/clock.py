@@ -14,6 +14,9 @@ import msgspec
 NS = 1_000_000_000
 FOREVER_NS = 1 << 62  # after every moment
 STAMP_NS, STAMP_TRIES = 1_000_000, 10
+JUMP_S = 0.1
+"""From here on the wall clock was stepped, or the host suspended: an adjustment slows or hastens both clocks alike, and
+the two are read microseconds apart (`stamp`)."""
 
 
 class ClockStamp(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from factorylab.audit.checks.loss import beyond_journal
 from factorylab.audit.checks.undisturbed import replaced
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
-from factorylab.core.clock import NS
+from factorylab.core.clock import JUMP_S, NS
 from factorylab.history import run_folders
 from factorylab.history.saved_run import each
 from factorylab.history.tables import TABLES, WRITERS
@@ -31,8 +31,6 @@ ENOUGH_SENDS = 0.5  # of what the declared rate would have offered in the window
 SAMPLES_PER_S = 4.0
 BLIND_S = 2.0
 HELD_ENOUGH = 0.5  # of the declared time: a busy machine injects late
-JUMP_S = 0.1
-"""An adjustment slows or hastens both clocks alike; the two are read microseconds apart (`core.clock.stamp`)."""
 OWN_WORKERS = ("probe", "runner")
 PHASES = ("start", "warm_up", "steady", "after", "recover", "drain", "final_read", "end")
 

@@ -49,7 +49,7 @@ READS = (
     "producer took"
 )
 UNSEEN_S = 0.5
-"""A shorter stall counts as none (analysis.stalls.STALL_S)."""
+"""A shorter stall counts as none (analysis.silence.STALL_S)."""
 ROLES: tuple[Role, ...] = ("led", "followed")
 QUORUM: tuple[Setting, ...] = (QUORUM_FETCH, QUORUM_ELECTION)
 SESSION: tuple[Setting, ...] = (BROKER_SESSION, HEARTBEAT)
