@@ -25,6 +25,7 @@ from factorylab.cli import (
     fault_commands,
     judge_commands,
     live_commands,
+    observe_commands,
     predict_commands,
     runs_commands,
     score_commands,
@@ -83,6 +84,7 @@ predict_commands.register(app)
 check_commands.register(app)
 connect_commands.register(app)
 judge_commands.register(app)
+observe_commands.register(app)
 database_commands.register(app)
 dead_letters_commands.register(app)
 trace_commands.register(app)

@@ -6,7 +6,7 @@ seconds. Its memory is bounded: of what is older only counts and sums are known.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 
 from factorylab.analysis.causes import UNKNOWN
@@ -37,7 +37,8 @@ class Account:
         self.harm: deque[Harm] = deque(maxlen=HARM_MAX)
         self._fresh: list[Outage] = []
         self._closed: deque[Outage] = deque(maxlen=OUTAGES_MAX)
-        self._out_s, self._out_count = Counter[Key](), Counter[Key]()
+        self._out_s: defaultdict[Key, float] = defaultdict(float)
+        self._out_count = Counter[Key]()
 
     def offered(self, partition: int, seq: int, sent_ns: int) -> None:
         """A canary was handed to the producer."""
@@ -60,6 +61,10 @@ class Account:
         self._note(harm)
         if first:
             self._served("consume", partition, seq, t_ns)
+
+    def passed(self, partition: int, offset: int, t_ns: int) -> None:
+        """A record of somebody else was read."""
+        self._note(self.ledgers[partition].passed(offset, t_ns))
 
     def happened(self, event: Event) -> None:
         """Something was seen of the cluster."""

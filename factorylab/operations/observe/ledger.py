@@ -92,6 +92,11 @@ class Ledger:
         """The log of the partition begins here by now."""
         self._log_start = log_start
 
+    def passed(self, offset: int, t_ns: int) -> list[Harm]:
+        """A record of somebody else was read."""
+        self._next_offset = max(self._next_offset, offset + 1)
+        return list(self._missing(t_ns))
+
     def read(self, seq: int, offset: int, t_ns: int) -> tuple[bool, list[Harm]]:
         """A canary was read: for the first time? And the harm."""
         again = offset < self._next_offset

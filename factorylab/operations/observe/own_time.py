@@ -1,8 +1,8 @@
 """When the observer itself did not look: such time says nothing of the cluster, neither good nor bad.
 
 The observer ticks some twenty times a second. Where two ticks are far apart it was paused (SIGSTOP, a suspended host),
-or short of CPU. Where the wall clock moves against the monotonic one, the clock was stepped. Where its evidence cannot be
-written, what it saw cannot be shown.
+or short of CPU. Where the wall clock moves against the monotonic one, the clock was stepped. Where its evidence cannot
+be written, what it saw cannot be shown.
 """
 
 from __future__ import annotations

@@ -1,0 +1,199 @@
+"""One observation from beginning to end: offer what is due, take up what was noted, keep the evidence."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+
+import msgspec
+
+from factorylab.cluster.connection.connection import Connection
+from factorylab.core.clock import FOREVER_NS, NS, now_ns, stamp
+from factorylab.core.waiting import wait_until
+from factorylab.operations.observe.account import Account, Told
+from factorylab.operations.observe.canary import Canary, Schedule
+from factorylab.operations.observe.clients import (
+    Acked,
+    Begins,
+    CanaryProducer,
+    CanaryReader,
+    Noted,
+    Read,
+    Refused,
+)
+from factorylab.operations.observe.evidence import Evidence
+from factorylab.operations.observe.own_time import PAUSED_S, TICK_S
+from factorylab.operations.observe.summary import Plan, Summary, summarize
+from factorylab.operations.observe.watch import Watch
+from factorylab.operations.observe.words import markdown
+
+SECOND_NS, REPORT_NS = NS, 60 * NS
+DRAIN_S = 5.0  # for the answers that are missing at the end
+WARM_UP_S = 30.0
+BEFORE = -1  # the number of each partition's first record, which is not counted
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """A canary was handed to the producer, so long after its moment."""
+
+    partition: int
+    seq: int
+    t_ns: int
+    late_ns: int
+
+
+class Observer:
+    """Call `run` once. `latest` is the summary of at most a second ago, for other threads."""
+
+    def __init__(self, connection: Connection, plan: Plan, folder: Path) -> None:
+        """Connect, and see that each partition takes a first record and gives it back.
+
+        Raises:
+            EnvironmentUnfit: one does not, or the folder cannot be made.
+        """
+        self._plan, self._observation = plan, secrets.token_hex(4)
+        self._noted: SimpleQueue[Noted] = SimpleQueue()
+        self._asked, self._ended = False, Flag()
+        self._next = dict.fromkeys(range(plan.partitions), 0)
+        self.latest: Summary | None = None
+        with ExitStack() as at_end:
+            self._reader = CanaryReader(connection, plan.topic, plan.partitions, self._observation, self._noted)
+            at_end.callback(self._reader.stop)
+            self._producer = CanaryProducer(connection, plan.topic, self._noted)
+            at_end.callback(self._producer.close, 0)
+            self._reader.start()
+            self._warm_up()
+            self.evidence = Evidence(folder)
+            at_end.callback(self.evidence.close)
+            at_end.callback(self._ended.set)
+            self._watch = Watch(connection, plan.topic, plan.group, self._ended)
+            self._at_end = at_end.pop_all()
+        start = stamp()
+        self._schedule = Schedule(start.mono_ns, plan.rate_hz, plan.partitions)
+        self.account = Account(self._schedule, plan.partitions, start, self._tell)
+        self._second_ns = self._report_ns = start.mono_ns
+
+    def ask_report(self) -> None:
+        """Write the report within a second; for a signal's handler."""
+        self._asked = True
+
+    def run(self, stop: Flag) -> Summary:
+        """Observe until `stop` is set or the time is over, then wait for the answers that are missing."""
+        with self._at_end:
+            until_ns = FOREVER_NS
+            if self._plan.for_s is not None:
+                until_ns = self.account.start.mono_ns + round(self._plan.for_s * NS)
+            while not stop.is_set() and now_ns() < until_ns:
+                self._turn(offer=True)
+            deadline_ns = now_ns() + round(DRAIN_S * NS)
+            while now_ns() < deadline_ns and any(ledger.pending for ledger in self.account.ledgers.values()):
+                self._turn(offer=False)
+            return self._report(now_ns())
+
+    def _warm_up(self) -> None:
+        """The first record of a client waits for connections, metadata and a producer id: that is no outage."""
+        missing = {(kind, p) for kind in (Acked, Read) for p in self._next}
+        refused: list[str] = []
+        for partition in self._next:
+            self._producer.offer(Canary(self._observation, partition, BEFORE))
+
+        def done() -> bool:
+            self._producer.poll(TICK_S)
+            while (note := self._noted_next()) is not None:
+                if isinstance(note, (Acked, Read)) and note.canary:
+                    missing.discard((type(note), note.canary.partition))
+                elif isinstance(note, Refused):
+                    refused.append(note.why)
+            return not missing
+
+        wait_until(
+            done,
+            what=f"a first record of each partition of {self._plan.topic} to be acknowledged and read",
+            timeout_s=WARM_UP_S,
+            last_seen=lambda: ", ".join([
+                *sorted(f"partition {p} not {'acknowledged' if kind is Acked else 'read'}" for kind, p in missing),
+                *sorted(set(refused)),
+            ]),
+        )  # fmt: skip
+
+    def _turn(self, *, offer: bool) -> None:
+        now = now_ns()
+        self.account.tick(now)
+        if now - self._second_ns >= SECOND_NS:
+            self._each_second(now)
+        if offer:
+            self._offer_due(now)
+        self._take_up()
+        self._producer.poll(TICK_S)
+
+    def _each_second(self, now: int) -> None:
+        self._second_ns = now
+        self.account.pause(self.account.own.stamped(stamp()))
+        for event in self._watch.events(self.account.own):
+            self.account.happened(event)
+        if self._reader.broken is not None:
+            raise self._reader.broken
+        try:
+            self.evidence.flush()
+            self.account.pause(self.account.own.written(now))
+        except OSError as error:
+            self.account.own.unwritten(now, str(error))
+        self.latest = summarize(self.account, self._plan, now)
+        if self._asked or now - self._report_ns >= REPORT_NS:
+            self._report(now)
+
+    def _offer_due(self, now: int) -> None:
+        for partition, first in self._next.items():
+            due = self._schedule.due(partition, now)
+            self._next[partition] = max(due, first)
+            for seq in range(first, due):
+                late_ns = now - self._schedule.intended_ns(partition, seq)
+                counts = self.account.ledgers[partition].counts
+                if late_ns > PAUSED_S * NS:
+                    counts.not_offered += 1
+                elif self._producer.offer(Canary(self._observation, partition, seq)):
+                    self.account.offered(partition, seq, now)
+                    self.evidence.put("canaries", Offered(partition, seq, now, late_ns))
+                else:
+                    counts.shed += 1
+
+    def _take_up(self) -> None:
+        while (note := self._noted_next()) is not None:
+            self._note(note)
+
+    def _noted_next(self) -> Noted | None:
+        try:
+            return self._noted.get_nowait()
+        except Empty:
+            return None
+
+    def _note(self, note: Noted) -> None:
+        match note:
+            case Acked(canary, offset, t_ns):
+                self.account.acked(canary.partition, canary.seq, offset, t_ns)
+            case Refused(canary, _, _):
+                self.account.unknown(canary.partition, canary.seq)
+            case Read(partition, offset, canary, t_ns) if canary:
+                self.account.read(partition, canary.seq, offset, t_ns)
+            case Read(partition, offset, _, t_ns):
+                self.account.passed(partition, offset, t_ns)
+            case Begins(partition, offset):
+                self.account.ledgers[partition].begins(offset)
+        self.evidence.put("canaries", note)
+
+    def _tell(self, told: Told) -> None:
+        self.evidence.put("told", told)
+
+    def _report(self, now: int) -> Summary:
+        seen = self.latest = summarize(self.account, self._plan, now)
+        self._asked, self._report_ns = False, now
+        try:
+            self.evidence.flush()
+            self.evidence.write("report.json", msgspec.json.format(msgspec.json.encode(seen)))
+            self.evidence.write("report.md", markdown(seen).encode())
+        except OSError as error:
+            self.account.own.unwritten(now, str(error))
+        return seen
