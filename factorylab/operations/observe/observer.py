@@ -124,16 +124,16 @@ class Observer:
         self.account.tick(now)
         if now - self._second_ns >= SECOND_NS:
             self._each_second(now)
+        for event in self._watch.events(self.account.own):
+            self.account.happened(event)
         if offer:
             self._offer_due(now)
         self._take_up()
-        self._producer.poll(TICK_S)
+        self._producer.poll(self._until_due_s())
 
     def _each_second(self, now: int) -> None:
         self._second_ns = now
         self.account.pause(self.account.own.stamped(stamp()))
-        for event in self._watch.events(self.account.own):
-            self.account.happened(event)
         if self._reader.broken is not None:
             raise self._reader.broken
         try:
@@ -159,6 +159,11 @@ class Observer:
                     self.evidence.put("canaries", Offered(partition, seq, now, late_ns))
                 else:
                     counts.shed += 1
+
+    def _until_due_s(self) -> float:
+        """Until the next canary is due, at most a tick."""
+        due_ns = min(self._schedule.intended_ns(partition, seq) for partition, seq in self._next.items())
+        return min(max((due_ns - now_ns()) / NS, 0.0), TICK_S)
 
     def _take_up(self) -> None:
         while (note := self._noted_next()) is not None:

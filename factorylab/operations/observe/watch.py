@@ -33,6 +33,8 @@ SAID: Mapping[DoorAnswer, tuple[EventKind, str]] = {
     "silent": ("broker silent", "takes connections at {address} and does not answer"),
 }
 
+RESTARTED: tuple[EventKind, str] = ("broker back", "answers again: its process was started anew")
+
 
 def door_of(address: str, tls: ssl.SSLContext | None) -> DoorAnswer:
     """Does a broker answer whoever comes?"""
@@ -98,7 +100,7 @@ class Watch:
             before = self._states.get(number)
             self._states[number] = news
             if before and before.value != news.value:
-                event_kind, said = SAID[news.value]
+                event_kind, said = SAID[news.value] if before.value != "refused" else RESTARTED
                 led, concerned = _of_broker(number, self._seen.value.partitions if self._seen else ())
                 yield Event(
                     event_kind, f"broker {number}", said.format(address=address), before.asked_ns, came_ns(news),
