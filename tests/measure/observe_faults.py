@@ -3,7 +3,7 @@
     python -m tests.measure.observe_faults --pauses 10 --kills 3 --moves 3
     python -m tests.measure.observe_faults --idle 3 --idle-s 60
 
-A pause (SIGSTOP) is shorter than the broker's session, so that every partition is out from the injection to the healing.
+A pause (SIGSTOP) is shorter than the broker's session: every partition is out from the injection to the healing.
 A kill goes on beyond the session: a partition is served again when the cluster has taken the broker out, which one of
 the others is asked 20 times a second. A move of a leader is an event: it may pass without an outage.
 With --idle, the CPU time of the three brokers of an idle cluster with and without an observer, in turn.

@@ -86,8 +86,8 @@ class Account:
 
     def outages(self, now_ns: int) -> list[Outage]:
         """Those that are told so far, in the order of time; the latest and open ones by the events that are known."""
-        going_on = [outage for service in self._services.values() for outage in service.open(now_ns)]
-        latest = [o for o in (*self._fresh, *going_on) if self._explained(o, now_ns)]
+        going_on = (service.open(now_ns) for service in self._services.values())
+        latest = [o for o in (*self._fresh, *going_on) if o and self._explained(o, now_ns)]
         return sorted([*self._closed, *latest], key=lambda o: (o.start_ns, o.partition, o.service))
 
     def out_s(self, name: ServiceName, partition: int, now_ns: int) -> float:
@@ -104,12 +104,13 @@ class Account:
 
     def _latest(self, name: ServiceName, partition: int, now_ns: int) -> Iterator[Outage]:
         mine = [o for o in self._fresh if (o.service, o.partition) == (name, partition)]
-        for outage in (*mine, *self._services[name, partition].open(now_ns)):
-            if self._explained(outage, now_ns):
+        for outage in (*mine, self._services[name, partition].open(now_ns)):
+            if outage and self._explained(outage, now_ns):
                 yield outage
 
     def _served(self, name: ServiceName, partition: int, seq: int, t_ns: int) -> None:
-        self._fresh += self._services[name, partition].served(seq, t_ns)
+        if outage := self._services[name, partition].served(seq, t_ns):
+            self._fresh.append(outage)
         intended_ns = self._schedule.intended_ns(partition, seq)
         if self.own.whole(intended_ns, t_ns):
             self.latency[name].add((t_ns - intended_ns) / NS)

@@ -24,6 +24,7 @@ from factorylab.factory.client_errors import is_dead
 from factorylab.operations.observe.canary import Canary, decode, encode
 
 CLIENT_ID = "factorylab-observe"
+METADATA_MS = 300  # how late both may hear of a new leader: the error of the end of an outage
 PRODUCER: dict[str, str | int | bool] = {
     "acks": "all",
     "enable.idempotence": True,  # what is doubled or out of order then is the cluster's doing, not a retry's
@@ -36,7 +37,7 @@ PRODUCER: dict[str, str | int | bool] = {
     "reconnect.backoff.max.ms": 250,
     "retry.backoff.ms": 50,
     "retry.backoff.max.ms": 250,
-    "topic.metadata.refresh.interval.ms": 1_000,
+    "topic.metadata.refresh.interval.ms": METADATA_MS,
     "metadata.max.age.ms": 180_000,  # by default three times the refresh: then healthy partitions are forgotten, too
     "log_level": 0,
 }
@@ -47,7 +48,7 @@ READER: dict[str, Any] = {
     "auto_offset_reset": "earliest",
     "allow_auto_create_topics": False,
     "request_timeout_ms": 3_000,
-    "metadata_max_age_ms": 1_000,
+    "metadata_max_age_ms": METADATA_MS,
     "reconnect_backoff_max_ms": 250,
     "retry_backoff_ms": 50,
 }

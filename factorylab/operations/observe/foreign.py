@@ -16,7 +16,9 @@ from factorylab.analysis.causes import ISR_WAITS, NO_LEADER, PRODUCER, UNKNOWN
 from factorylab.core.clock import NS
 from factorylab.operations.observe.availability import Outage
 
-EventKind = Literal["leader", "isr", "broker gone", "broker silent", "broker back", "group", "kubernetes"]
+EventKind = Literal[
+    "leader", "ISR shrunk", "ISR expanded", "broker gone", "broker silent", "broker back", "group", "kubernetes"
+]
 AWAY = ("broker gone", "broker silent")
 
 
@@ -53,10 +55,10 @@ def explains(event: Event, outage: Outage, now_ns: int) -> bool:
 
 def cause_of(outage: Outage, events: Iterable[Event]) -> str:
     """The cause, in the words of `analysis.causes`, by the `events` that may explain the outage."""
-    found = [event for event in events if event.kind not in {"group", "broker back"}]
+    found = [event for event in events if event.kind not in {"group", "broker back", "ISR expanded"}]
     if any(outage.partition in event.led for event in found):
         return NO_LEADER
-    if any(event.kind in AWAY or event.kind == "isr" for event in found):
+    if any(event.kind in AWAY or event.kind == "ISR shrunk" for event in found):
         return ISR_WAITS
     if any(event.kind == "leader" for event in found):
         return PRODUCER

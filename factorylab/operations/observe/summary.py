@@ -63,7 +63,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 class OutageSeen(msgspec.Struct, frozen=True):
     """An outage on the wall clock. `start_error_s`: it may have begun so much earlier. `end` is None while it goes on.
-    `starts_seen`, `ends_seen`: false where the observer did not look before, or after."""
+    `starts_seen`, `ends_seen`: false where the observer did not look before, or after; `unseen_s`: nor in between."""
 
     service: ServiceName
     partition: int
@@ -73,6 +73,7 @@ class OutageSeen(msgspec.Struct, frozen=True):
     start_error_s: float
     starts_seen: bool
     ends_seen: bool
+    unseen_s: float
     cause: str
     events: list[str]
 
@@ -201,6 +202,7 @@ def _outage(account: Account, one: Outage, now_ns: int) -> OutageSeen:
         start_error_s=(one.start_ns - one.earliest_start_ns) / NS,
         starts_seen=one.starts_seen,
         ends_seen=one.ends_seen,
+        unseen_s=one.unseen_s,
         cause=one.cause,
         events=one.events,
     )

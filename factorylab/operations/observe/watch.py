@@ -128,7 +128,9 @@ def changes(before: Answer[ClusterLook], now: Answer[ClusterLook]) -> Iterator[E
             yield Event("leader", f"partition {view.partition}", detail, after_ns, seen_ns, (view.partition,), led)
         if set(old.isr) != set(view.isr):
             detail = f"in sync {_brokers(old.isr)} → {_brokers(view.isr)}"
-            yield Event("isr", f"partition {view.partition}", detail, after_ns, seen_ns, (view.partition,))
+            shrunk = bool(set(old.isr) - set(view.isr))
+            changed: EventKind = "ISR shrunk" if shrunk else "ISR expanded"
+            yield Event(changed, f"partition {view.partition}", detail, after_ns, seen_ns, (view.partition,))
 
 
 def _of_broker(number: int, views: tuple[PartitionView, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

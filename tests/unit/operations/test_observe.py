@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-import tracemalloc
-from collections.abc import Callable
 
 from factorylab.core.clock import NS, ClockStamp
 from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.availability import Outage
 from factorylab.operations.observe.canary import Schedule
-from factorylab.operations.observe.foreign import Event
-from factorylab.operations.observe.ledger import Harm
 
 RATE_HZ, PARTITIONS = 4.0, 3
 ANSWER_S, READ_S = 0.004, 0.010
