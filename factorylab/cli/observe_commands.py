@@ -38,7 +38,7 @@ def observe(  # noqa: PLR0917 (typer's options)
     lasts: Annotated[str, typer.Option("--for", help="as 90s, 30m, 8h or 2d; default: until Ctrl-C")] = "",
     rate_hz: Annotated[
         float, typer.Option("--rate-hz", min=0.1, max=100, help="canaries per second in each partition")
-    ] = 4.0,
+    ] = 2.5,
     prefix: Annotated[str, typer.Option("--prefix", help="of the topic that is made and used")] = "factorylab-",
     partitions: Annotated[
         int | None, typer.Option("--partitions", min=1, max=100, help="of a new topic; default: one for each broker")

@@ -185,7 +185,10 @@ def idle(cluster: LocalCluster, args: argparse.Namespace, folder: Path) -> None:
     def used() -> float:
         return sum(sum(broker.cpu_times()[:2]) for broker in brokers)
 
+    with observer(cluster.endpoints.bootstrap, folder):  # Java compiles what is used often
+        time_out(args.idle_s)
     for _ in range(args.idle):
+        time_out(QUIET_S)
         before = used()
         time_out(args.idle_s)
         alone = used() - before

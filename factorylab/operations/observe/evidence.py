@@ -10,61 +10,58 @@ A file of lines that is full is kept as `…jsonl.1` and so on, and the oldest g
 
 from __future__ import annotations
 
-import logging
-import sys
+import errno
+import os
 from collections import deque
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from factorylab.core.files import write_durably
 
 FILE_BYTES, FILES = 16_000_000, 5
-LINES_MAX = 20_000  # that wait to be written; when the disk takes none, the oldest go
-
-
-class _Lines(RotatingFileHandler):
-    """The standard library's rotation, with its errors raised."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (its name in logging)
-        error = sys.exception()
-        raise OSError(f"{self.baseFilename}: {error}") from error
+LINES_MAX = 20_000  # of a file that wait to be written; when the disk takes none, the oldest go
+FileName = Literal["told", "canaries"]
 
 
 class Evidence:
     """The folder of an observation. `put` gathers, `flush` writes, and raises OSError where the disk takes nothing."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises OSError where the folder cannot be made."""
         folder.mkdir(parents=True)
         self.folder = folder
-        self._files = {name: self._lines(name) for name in ("told", "canaries")}
-        self._waiting: deque[tuple[str, bytes]] = deque()
-        self.dropped = 0
+        self._waiting: dict[FileName, deque[bytes]] = {
+            "told": deque(maxlen=LINES_MAX), "canaries": deque(maxlen=LINES_MAX)
+        }  # fmt: skip
 
-    def put(self, file: str, row: msgspec.Struct) -> None:
+    def put(self, file: FileName, row: msgspec.Struct) -> None:
         """A line of `told` or `canaries`."""
         line = {"what": type(row).__name__.lower(), **msgspec.structs.asdict(row)}
-        self._waiting.append((file, msgspec.json.encode(line)))
+        self._waiting[file].append(msgspec.json.encode(line) + b"\n")
 
     def flush(self) -> None:
         """Write what was gathered. Raises OSError; what was not written waits for the next time."""
-        while len(self._waiting) > LINES_MAX:
-            self._waiting.popleft()
-            self.dropped += 1
-        while self._waiting:
-            file, line = self._waiting[0]
-            self._files[file].emit(logging.LogRecord(file, logging.INFO, "", 0, line.decode(), None, None))
-            self._waiting.popleft()
+        for name, lines in self._waiting.items():
+            if lines:
+                _append(self.folder / f"{name}.jsonl", b"".join(lines))
+                lines.clear()
 
     def write(self, name: str, text: bytes) -> None:
         """Replace a file as a whole. Raises OSError."""
         write_durably(self.folder / name, text)
 
-    def close(self) -> None:
-        for file in self._files.values():
-            file.close()
 
-    def _lines(self, name: str) -> _Lines:
-        path = self.folder / f"{name}.jsonl"
-        return _Lines(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+def _append(path: Path, text: bytes) -> None:
+    """All of the text or, with an OSError, nothing of it; then a full file makes room for a new one."""
+    with path.open("ab", buffering=0) as stream:
+        size = stream.tell()
+        if stream.write(text) < len(text):
+            os.ftruncate(stream.fileno(), size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    if size + len(text) > FILE_BYTES:
+        for number in range(FILES - 1, 0, -1):
+            older = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
+            if older.exists():
+                older.replace(path.with_name(f"{path.name}.{number}"))

@@ -67,7 +67,6 @@ class Observer:
             self._reader.start()
             self._warm_up()
             self.evidence = Evidence(folder)
-            at_end.callback(self.evidence.close)
             at_end.callback(self._ended.set)
             self._watch = Watch(connection, plan.topic, plan.group, self._ended)
             self._at_end = at_end.pop_all()
