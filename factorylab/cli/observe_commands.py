@@ -89,11 +89,12 @@ def _prepared(
     """The topic is there, and what is to be observed is known."""
     from contextlib import closing
 
-    from factorylab.operations.observe.cluster_view import START_S, ClusterView
+    from factorylab.operations.observe.cluster_view import START_S, ClusterView, require_reached
     from factorylab.operations.observe.summary import Plan
     from factorylab.operations.observe.topic import prepare, topic_under
 
     topic = topic_under(prefix)
+    require_reached(connection)
     with closing(ClusterView(connection, START_S)) as view:
         made = prepare(view, topic, partitions)
         there = len(view.look(topic).partitions)

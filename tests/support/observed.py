@@ -8,7 +8,8 @@ from factorylab.core.clock import NS, ClockStamp
 from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.availability import Outage, ServiceName
 from factorylab.operations.observe.canary import Schedule
-from factorylab.operations.observe.summary import Plan, Summary, summarize
+from factorylab.operations.observe.summarize import summarize
+from factorylab.operations.observe.summary import Plan, Summary
 
 RATE_HZ, PARTITIONS = 2.0, 2
 ANSWER_S, READ_S = 0.004, 0.010

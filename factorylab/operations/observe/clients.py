@@ -12,19 +12,19 @@ from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
-import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from kafka import KafkaConsumer, TopicPartition
 
 from factorylab.cluster.connection.connection import Connection
-from factorylab.cluster.connection.second_client import security
+from factorylab.cluster.connection.python_side import python_settings
 from factorylab.cluster.python_client import FAILURES
 from factorylab.core.clock import now_ns
 from factorylab.factory.client_errors import is_dead
 from factorylab.operations.observe.canary import Canary, decode, encode
+from factorylab.operations.observe.notes import Acked, Begins, Noted, Read, Refused
 
 CLIENT_ID = "factorylab-observe"
-METADATA_MS = 300  # how late both may hear of a new leader: the error of the end of an outage
+METADATA_MS = 400  # how late both may hear of a new leader: the error of the end of an outage
 PRODUCER: dict[str, str | int | bool] = {
     "acks": "all",
     "enable.idempotence": True,  # what is doubled or out of order then is the cluster's doing, not a retry's
@@ -53,37 +53,6 @@ READER: dict[str, Any] = {
     "retry_backoff_ms": 50,
 }
 POLL_MS = 500
-
-
-class Acked(msgspec.Struct, frozen=True, gc=False):
-    canary: Canary
-    offset: int
-    t_ns: int
-
-
-class Refused(msgspec.Struct, frozen=True, gc=False):
-    canary: Canary
-    why: str
-    t_ns: int
-
-
-class Read(msgspec.Struct, frozen=True, gc=False):
-    """A record; `canary` is None where it is somebody else's."""
-
-    partition: int
-    offset: int
-    canary: Canary | None
-    t_ns: int
-
-
-class Begins(msgspec.Struct, frozen=True, gc=False):
-    """The log of a partition begins here by now."""
-
-    partition: int
-    offset: int
-
-
-Noted = Acked | Refused | Read | Begins
 
 
 class CanaryProducer:
@@ -145,7 +114,7 @@ class CanaryReader(Thread):
         super().__init__(daemon=True, name="reader")
         self._ended, self._noted, self._observation = Flag(), noted, observation
         self._consumer = KafkaConsumer(
-            bootstrap_servers=connection.bootstrap.split(","), **READER, **security(connection)
+            bootstrap_servers=connection.bootstrap.split(","), **READER, **python_settings(connection)
         )
         self.broken: Exception | None = None
         try:

@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import for_code
 
+from factorylab.cluster.asking.reached import tried
 from factorylab.cluster.connection.connection import Connection
-from factorylab.cluster.connection.second_client import security
+from factorylab.cluster.connection.python_side import python_settings
 from factorylab.cluster.python_client import admin_client, persist
 from factorylab.cluster.views import PartitionView
+from factorylab.core.errors import EnvironmentUnfit
 
 T = TypeVar("T")
 LOOK_S = 1.0  # a broker's time to answer; healthy ones take milliseconds
@@ -31,7 +33,7 @@ class ClusterView:
     """For one thread. Each question raises WaitTimeout when nobody answers it within `deadline_s`."""
 
     def __init__(self, connection: Connection, deadline_s: float) -> None:
-        self._bootstrap, self._security = connection.bootstrap, security(connection)
+        self._bootstrap, self._security = connection.bootstrap, python_settings(connection)
         self._brokers, self._deadline_s = connection.bootstrap.split(","), deadline_s
         self._client: KafkaAdminClient | None = None
 
@@ -90,6 +92,16 @@ class ClusterView:
         if self._client is None:
             self._client = admin_client(self._brokers[0], LOOK_S, **self._security)
         return self._client
+
+
+def require_reached(connection: Connection) -> None:
+    """Raises EnvironmentUnfit where none of the addresses lets one in, with the reason of each."""
+    found = tried(connection, connection.bootstrap.split(","))
+    for one in found:
+        if one.line:
+            one.line.close()
+    if not any(one.line for one in found):
+        raise EnvironmentUnfit("\n".join(f"{one.address} is not reached: {one.why}" for one in found))
 
 
 def _brokers(client: KafkaAdminClient) -> dict[int, str]:

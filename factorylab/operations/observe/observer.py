@@ -15,18 +15,12 @@ from factorylab.core.clock import FOREVER_NS, NS, now_ns, stamp
 from factorylab.core.waiting import wait_until
 from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.canary import Canary, Schedule
-from factorylab.operations.observe.clients import (
-    Acked,
-    Begins,
-    CanaryProducer,
-    CanaryReader,
-    Noted,
-    Read,
-    Refused,
-)
+from factorylab.operations.observe.clients import CanaryProducer, CanaryReader
 from factorylab.operations.observe.evidence import Evidence
+from factorylab.operations.observe.notes import Acked, Begins, Noted, Offered, Read, Refused
 from factorylab.operations.observe.own_time import PAUSED_S, TICK_S
-from factorylab.operations.observe.summary import Plan, Summary, summarize
+from factorylab.operations.observe.summarize import summarize
+from factorylab.operations.observe.summary import Plan, Summary
 from factorylab.operations.observe.watch import Watch
 from factorylab.operations.observe.words import markdown
 
@@ -34,15 +28,6 @@ SECOND_NS, REPORT_NS = NS, 60 * NS
 DRAIN_S = 5.0  # for the answers that are missing at the end
 WARM_UP_S = 30.0
 BEFORE = -1  # the number of each partition's first record, which is not counted
-
-
-class Offered(msgspec.Struct, frozen=True):
-    """A canary was handed to the producer, so long after its moment."""
-
-    partition: int
-    seq: int
-    t_ns: int
-    late_ns: int
 
 
 class Observer:

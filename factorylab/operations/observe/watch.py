@@ -6,14 +6,16 @@ answers at all: a frozen one is named by the others until its session ends.
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
 from threading import Event as Flag
 from typing import Literal
 
+from kafka.protocol.api_message import ApiMessage
+from kafka.protocol.metadata import MetadataRequest
+
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.cluster.connection.connection import Connection
+from factorylab.cluster.connection.python_side import Secured
 from factorylab.cluster.python_client import FAILURES
 from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import NS
@@ -36,15 +38,49 @@ SAID: Mapping[DoorAnswer, tuple[EventKind, str]] = {
 RESTARTED: tuple[EventKind, str] = ("broker back", "answers again: its process was started anew")
 
 
-def door_of(address: str, tls: ssl.SSLContext | None) -> DoorAnswer:
-    """Does a broker answer whoever comes?"""
-    try:
-        with closing(BrokerLine(address, ANSWER_S, tls)):
-            return "answers"
-    except ConnectionRefusedError:
-        return "refused"
-    except FAILURES:
-        return "silent"
+class Unknown(Secured):
+    """Somebody who does not log in: of its versions a broker tells everybody."""
+
+    def log_in(self, ask: Callable[[ApiMessage], ApiMessage], host: str) -> None:
+        """Nothing."""
+
+
+class Door:
+    """Asks one broker whether it answers whoever comes; for one thread. The line is kept where nobody needs to log in:
+    others are cut off at the second request."""
+
+    def __init__(self, address: str, connection: Connection) -> None:
+        self._address, self._security = address, Unknown(connection)
+        self._keeps = connection.login is None
+        self._line: BrokerLine | None = None
+
+    def answer(self) -> DoorAnswer:
+        """What became of one request."""
+        if self._line is not None:
+            try:
+                self._line.ask(MetadataRequest(topics=[], allow_auto_topic_creation=False))
+            except TimeoutError:
+                self.close()
+                return "silent"
+            except FAILURES:
+                self.close()  # a healthy broker closes a line as well, one that was idle
+            else:
+                return "answers"
+        try:
+            self._line = BrokerLine(self._address, ANSWER_S, self._security)
+        except ConnectionRefusedError:
+            return "refused"
+        except FAILURES:
+            return "silent"
+        if not self._keeps:
+            self.close()
+        return "answers"
+
+    def close(self) -> None:
+        """Give the connection up; the next question makes a new one."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
 
 
 def came_ns(answer: Answer[ClusterLook] | Answer[DoorAnswer] | Answer[GroupAnswer]) -> int:
@@ -56,7 +92,7 @@ class Watch:
     """Threads that ask, and the events of what they were told. `stop` ends them."""
 
     def __init__(self, connection: Connection, topic: str, group: str, stop: Flag) -> None:
-        self._stop, self._tls = stop, connection.tls.context() if connection.tls else None
+        self._stop, self._connection = stop, connection
         view = ClusterView(connection, LOOK_S)
         self._looks = RepeatedQuestion(stop, lambda: view.look(topic), EVERY_S, view.close)
         self._groups: RepeatedQuestion[GroupAnswer] | None = None
@@ -90,7 +126,8 @@ class Watch:
             yield from changes(before, news)
 
     def _watched(self, address: str) -> RepeatedQuestion[DoorAnswer]:
-        return RepeatedQuestion(self._stop, lambda: door_of(address, self._tls), EVERY_S)
+        door = Door(address, self._connection)
+        return RepeatedQuestion(self._stop, door.answer, EVERY_S, door.close)
 
     def _of_doors(self, own: OwnTime) -> Iterator[Event]:
         for number, (address, door) in self._doors.items():

@@ -1,0 +1,51 @@
+"""What the clients put down, in the words in which it is kept: each with its moment on the monotonic clock."""
+
+from __future__ import annotations
+
+import msgspec
+
+from factorylab.operations.observe.canary import Canary
+
+
+class Offered(msgspec.Struct, frozen=True, gc=False):
+    """A canary was handed to the producer, so long after its moment."""
+
+    partition: int
+    seq: int
+    t_ns: int
+    late_ns: int
+
+
+class Acked(msgspec.Struct, frozen=True, gc=False):
+    """A canary was acknowledged."""
+
+    canary: Canary
+    offset: int
+    t_ns: int
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A canary got an error, and will get no acknowledgement any more."""
+
+    canary: Canary
+    why: str
+    t_ns: int
+
+
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """A record; `canary` is None where it is somebody else's."""
+
+    partition: int
+    offset: int
+    canary: Canary | None
+    t_ns: int
+
+
+class Begins(msgspec.Struct, frozen=True, gc=False):
+    """The log of a partition begins here by now."""
+
+    partition: int
+    offset: int
+
+
+Noted = Acked | Refused | Read | Begins
