@@ -20,6 +20,7 @@ from factorylab.core.limits import YEAR_S
 
 if TYPE_CHECKING:
     from factorylab.cluster.connection.connection import Connection
+    from factorylab.operations.observe.kubernetes import KubernetesEvents
     from factorylab.operations.observe.summary import Plan, Summary
 
 DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])")
@@ -47,6 +48,10 @@ def observe(  # noqa: PLR0917 (typer's options)
     objective: Annotated[
         float, typer.Option("--objective", min=0, max=1, help="share of the time with service; the rest is the budget")
     ] = 0.999,
+    kubernetes_events: Annotated[
+        Path | None,
+        typer.Option("--kubernetes-events", help="of 'kubectl get events -o json'; read each minute"),
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option("--metrics-port", min=0, max=65_535, help="serve /metrics on loopback; 0: any port")
     ] = None,
@@ -57,12 +62,14 @@ def observe(  # noqa: PLR0917 (typer's options)
     SIGUSR1 writes the report at any moment. Exit codes: 0 objective met and nothing lost; 1 not so; 4 too little seen.
     """
     from factorylab.cluster.connection.connection import read_connection
+    from factorylab.operations.observe.kubernetes import KubernetesEvents
 
+    kubernetes = KubernetesEvents(kubernetes_events) if kubernetes_events else None
     for_s = duration_s(lasts) if lasts else None
     connection = read_connection(properties)
     plan = _prepared(connection, prefix, partitions, rate_hz=rate_hz, objective=objective, for_s=for_s, group=group)
     folder = load_settings().results / "observe" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    observed = _observed(connection, plan, folder, metrics_port)
+    observed = _observed(connection, plan, folder, metrics_port, kubernetes)
     from factorylab.operations.observe.words import markdown
 
     if as_json:
@@ -102,11 +109,13 @@ def _prepared(
     return Plan(str(connection), topic, there, rate_hz, objective, for_s, group)
 
 
-def _observed(connection: Connection, plan: Plan, folder: Path, metrics_port: int | None) -> Summary:
+def _observed(
+    connection: Connection, plan: Plan, folder: Path, metrics_port: int | None, kubernetes: KubernetesEvents | None
+) -> Summary:
     from factorylab.operations.observe.metrics import Endpoint
     from factorylab.operations.observe.observer import Observer
 
-    observer, stop = Observer(connection, plan, folder), Event()
+    observer, stop = Observer(connection, plan, folder, kubernetes), Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGUSR1, lambda *_: observer.ask_report())

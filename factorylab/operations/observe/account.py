@@ -67,8 +67,12 @@ class Account:
         self._note(self.ledgers[partition].passed(offset, t_ns))
 
     def happened(self, event: Event) -> None:
-        """Something was seen of the cluster."""
+        """Something was seen of the cluster, perhaps only long after an outage that it explains."""
         self.events.append(event)
+        for outage in self._closed:
+            if explains(event, outage, event.seen_ns):
+                outage.events = [*outage.events, event.words()]
+                outage.cause = cause_of(outage, [event]) if outage.cause == UNKNOWN else outage.cause
         self._tell(event)
 
     def tick(self, now_ns: int) -> None:

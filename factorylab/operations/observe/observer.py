@@ -17,6 +17,7 @@ from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.canary import Canary, Schedule
 from factorylab.operations.observe.clients import CanaryProducer, CanaryReader
 from factorylab.operations.observe.evidence import Evidence
+from factorylab.operations.observe.kubernetes import KubernetesEvents
 from factorylab.operations.observe.notes import Acked, Begins, Noted, Offered, Read, Refused
 from factorylab.operations.observe.own_time import PAUSED_S, TICK_S
 from factorylab.operations.observe.summarize import summarize
@@ -33,13 +34,15 @@ BEFORE = -1  # the number of each partition's first record, which is not counted
 class Observer:
     """Call `run` once. `latest` is the summary of at most a second ago, for other threads."""
 
-    def __init__(self, connection: Connection, plan: Plan, folder: Path) -> None:
+    def __init__(
+        self, connection: Connection, plan: Plan, folder: Path, kubernetes: KubernetesEvents | None = None
+    ) -> None:
         """Connect, and see that each partition takes a first record and gives it back.
 
         Raises:
             EnvironmentUnfit: one does not, or the folder cannot be made.
         """
-        self._plan, self._observation = plan, secrets.token_hex(4)
+        self._plan, self._kubernetes, self._observation = plan, kubernetes, secrets.token_hex(4)
         self._noted: SimpleQueue[Noted] = SimpleQueue()
         self._asked, self._ended = False, Flag()
         self._next = dict.fromkeys(range(plan.partitions), 0)
@@ -177,6 +180,9 @@ class Observer:
         self.evidence.put("told", told)
 
     def _report(self, now: int) -> Summary:
+        if self._kubernetes:
+            for event in self._kubernetes.news(self.account.own, self.account.start.mono_ns):
+                self.account.happened(event)
         seen = self.latest = summarize(self.account, self._plan, now)
         self._asked, self._report_ns = False, now
         try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -11,11 +15,12 @@ from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.execution.probe_questions import Answer
 from factorylab.operations.observe.cluster_view import ClusterLook
+from factorylab.operations.observe.kubernetes import KubernetesEvents
 from factorylab.operations.observe.metrics import ObservationMetrics
 from factorylab.operations.observe.topic import check, topic_under
 from factorylab.operations.observe.watch import changes
 from factorylab.operations.observe.words import markdown
-from tests.support.observed import ObservedWorld
+from tests.support.observed import WALL_NS, ObservedWorld
 
 
 def look(
@@ -116,3 +121,49 @@ def test_the_metrics_are_the_report() -> None:
     empty = CollectorRegistry()
     empty.register(ObservationMetrics(lambda: None))
     assert generate_latest(empty) == b""
+
+
+def test_kubernetes_explains_an_outage_later(tmp_path: Path) -> None:
+    """A pod that was killed while a partition was out is named beside the outage, though the file came a minute later;
+    one of an hour before is not. Each event is told once, and a file that is just being written tells nothing."""
+    world, file = ObservedWorld(), tmp_path / "events.json"
+    file.write_text(kubernetes(-3_600))
+    events = KubernetesEvents(file)
+    world.run(20)
+    world.out(5, 1)
+    world.run(60)
+    for text in (kubernetes(-3_600, 22), '{"items": [', kubernetes(-3_600, 22)):
+        file.write_text(text)
+        for event in events.news(world.account.own, world.account.start.mono_ns):
+            world.account.happened(event)
+    assert len(world.account.events) == 1
+    assert {(one.cause, *one.events) for one in world.outages()} == {("kubernetes", "Pod broker-1: Killing: Stopping")}
+
+
+def test_a_file_that_is_not_of_kubectl_is_refused(tmp_path: Path) -> None:
+    """Before anything starts, with the command that writes it."""
+    for name, text in (("none", None), ("table", "LAST SEEN  TYPE"), ("list", "[]")):
+        file = tmp_path / name
+        if text is not None:
+            file.write_text(text)
+        with pytest.raises(UsageError, match="kubectl get events"):
+            KubernetesEvents(file)
+
+
+def kubernetes(*at_s: float) -> str:
+    """Events of these seconds of the world's observation."""
+    return json.dumps(
+        {
+            "items": [
+                {
+                    "metadata": {"uid": f"u{at}"},
+                    "involvedObject": {"kind": "Pod", "name": "broker-1"},
+                    "reason": "Killing",
+                    "message": "Stopping",
+                    "lastTimestamp": datetime.fromtimestamp(WALL_NS / NS + at, UTC).isoformat(timespec="seconds"),
+                    "count": 1,
+                }
+                for at in at_s
+            ]
+        }
+    )
