@@ -20,6 +20,7 @@ from factorylab.operations.observe.ledger import Counts, Harm, Ledger
 from factorylab.operations.observe.own_time import OwnTime, Unobserved
 
 EVENTS_MAX, OUTAGES_MAX, HARM_MAX = 2_000, 2_000, 200
+EXPLANATIONS_MAX = 20  # of an outage, the first ones
 EVENTS_S = 3.0  # so long after its end an outage waits for events that explain it: looks take up to two seconds
 Told = Outage | Harm | Event | Unobserved
 Key = tuple[ServiceName, int]
@@ -71,7 +72,7 @@ class Account:
         self.events.append(event)
         for outage in self._closed:
             if explains(event, outage, event.seen_ns):
-                outage.events = [*outage.events, event.words()]
+                outage.events = [*outage.events, event.words()][:EXPLANATIONS_MAX]
                 outage.cause = cause_of(outage, [event]) if outage.cause == UNKNOWN else outage.cause
         self._tell(event)
 
@@ -122,7 +123,7 @@ class Account:
     def _explained(self, outage: Outage, now_ns: int) -> bool:
         """Is it told, given what is known now? Its cause and its events are written down."""
         found = [event for event in self.events if explains(event, outage, now_ns)]
-        outage.cause, outage.events = cause_of(outage, found), [event.words() for event in found]
+        outage.cause, outage.events = cause_of(outage, found), [event.words() for event in found][:EXPLANATIONS_MAX]
         return told(outage.lasted_s(now_ns), caused=outage.cause != UNKNOWN)
 
     def _close(self, outage: Outage) -> None:

@@ -6,7 +6,7 @@ observer itself was paused.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event as Flag
 from threading import Thread
@@ -21,7 +21,7 @@ from factorylab.cluster.python_client import FAILURES
 from factorylab.core.clock import now_ns
 from factorylab.factory.client_errors import is_dead
 from factorylab.operations.observe.canary import Canary, decode, encode
-from factorylab.operations.observe.notes import Acked, Begins, Noted, Read, Refused
+from factorylab.operations.observe.notes import Acked, Begins, Noted, Read, Refused, Trouble
 
 CLIENT_ID = "factorylab-observe"
 METADATA_MS = 400  # how late both may hear of a new leader: the error of the end of an outage
@@ -53,6 +53,7 @@ READER: dict[str, Any] = {
     "retry_backoff_ms": 50,
 }
 POLL_MS = 500
+AGAIN_S = 0.5
 
 
 class CanaryProducer:
@@ -105,7 +106,7 @@ class CanaryProducer:
 
 
 class CanaryReader(Thread):
-    """Reads each partition from the end that it has when the reader is made."""
+    """Reads each partition from the end that it has when the reader is made, until `stop`."""
 
     def __init__(
         self, connection: Connection, topic: str, partitions: int, observation: str, noted: SimpleQueue[Noted]
@@ -113,38 +114,51 @@ class CanaryReader(Thread):
         """Raises what is in `python_client.FAILURES` where nobody answers."""
         super().__init__(daemon=True, name="reader")
         self._ended, self._noted, self._observation = Flag(), noted, observation
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=connection.bootstrap.split(","), **READER, **python_settings(connection)
-        )
-        self.broken: Exception | None = None
-        try:
-            wanted = [TopicPartition(topic, p) for p in range(partitions)]
-            self._consumer.assign(wanted)
-            self._next: dict[TopicPartition, int] = self._consumer.end_offsets(wanted)
-            for at, end in self._next.items():
-                self._consumer.seek(at, end)
-        except BaseException:
-            self._consumer.close()
-            raise
+        self._settings = {"bootstrap_servers": connection.bootstrap.split(","), **READER, **python_settings(connection)}
+        self._next: dict[TopicPartition, int] = {}
+        self._wanted = [TopicPartition(topic, p) for p in range(partitions)]
+        self._consumer = self._connected()
 
     def run(self) -> None:
-        try:
-            with closing(self._consumer):
-                while not self._ended.is_set():
-                    self._read()
-        except Exception as error:  # a thread that dies alone would pass for an outage
-            self.broken = error
+        while not self._ended.is_set():
+            try:
+                self._read()
+            except FAILURES:
+                continue  # nobody answers: asked again
+            except Exception as error:  # an error of the client's own: a new one goes on where it was
+                self._noted.put(Trouble(f"the reader: {error!r}", now_ns()))
+                self._replace()
+        self._consumer.close()
 
     def stop(self) -> None:
         """End within a poll."""
         self._ended.set()
 
+    def _connected(self) -> KafkaConsumer:
+        consumer = KafkaConsumer(**self._settings)
+        try:
+            consumer.assign(self._wanted)
+            self._next = self._next or consumer.end_offsets(self._wanted)
+            for at, offset in self._next.items():
+                consumer.seek(at, offset)
+        except BaseException:
+            consumer.close()
+            raise
+        return consumer
+
+    def _replace(self) -> None:
+        with suppress(Exception):
+            self._consumer.close()
+        while not self._ended.wait(AGAIN_S):
+            with suppress(*FAILURES):
+                self._consumer = self._connected()
+                return
+
     def _read(self) -> None:
-        with suppress(*FAILURES):  # nobody answers: asked again
-            for at, records in self._consumer.poll(timeout_ms=POLL_MS).items():
-                t_ns = now_ns()
-                for record in records:
-                    self._note(at, record.offset, decode(record.value), t_ns)
+        for at, records in self._consumer.poll(timeout_ms=POLL_MS).items():
+            t_ns = now_ns()
+            for record in records:
+                self._note(at, record.offset, decode(record.value), t_ns)
 
     def _note(self, at: TopicPartition, offset: int, canary: Canary | None, t_ns: int) -> None:
         if offset != self._next[at]:

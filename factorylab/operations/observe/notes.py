@@ -48,4 +48,11 @@ class Begins(msgspec.Struct, frozen=True, gc=False):
     offset: int
 
 
-Noted = Acked | Refused | Read | Begins
+class Trouble(msgspec.Struct, frozen=True, gc=False):
+    """A client of the observer's failed by itself."""
+
+    why: str
+    t_ns: int
+
+
+Noted = Acked | Refused | Read | Begins | Trouble

@@ -25,14 +25,14 @@ from factorylab.operations.observe.summary import Plan, Summary
 from factorylab.operations.observe.watch import Watch
 from factorylab.operations.observe.words import markdown
 
-SECOND_NS, REPORT_NS = NS, 60 * NS
+SECOND_NS, SUMMARY_NS, REPORT_NS = NS, 5 * NS, 60 * NS
 DRAIN_S = 5.0  # for the answers that are missing at the end
 WARM_UP_S = 30.0
 BEFORE = -1  # the number of each partition's first record, which is not counted
 
 
 class Observer:
-    """Call `run` once. `latest` is the summary of at most a second ago, for other threads."""
+    """Call `run` once. `latest` is the summary of some seconds ago, for other threads."""
 
     def __init__(
         self, connection: Connection, plan: Plan, folder: Path, kubernetes: KubernetesEvents | None = None
@@ -61,7 +61,7 @@ class Observer:
         start = stamp()
         self._schedule = Schedule(start.mono_ns, plan.rate_hz, plan.partitions)
         self.account = Account(self._schedule, plan.partitions, start, self._tell)
-        self._second_ns = self._report_ns = start.mono_ns
+        self._second_ns = self._summary_ns = self._report_ns = start.mono_ns
 
     def ask_report(self) -> None:
         """Write the report within a second; for a signal's handler."""
@@ -121,14 +121,13 @@ class Observer:
     def _each_second(self, now: int) -> None:
         self._second_ns = now
         self.account.pause(self.account.own.stamped(stamp()))
-        if self._reader.broken is not None:
-            raise self._reader.broken
         try:
             self.evidence.flush()
             self.account.pause(self.account.own.written(now))
         except OSError as error:
             self.account.own.unwritten(now, str(error))
-        self.latest = summarize(self.account, self._plan, now)
+        if now - self._summary_ns >= SUMMARY_NS:
+            self._summary_ns, self.latest = now, self._summary(now)
         if self._asked or now - self._report_ns >= REPORT_NS:
             self._report(now)
 
@@ -179,11 +178,14 @@ class Observer:
     def _tell(self, told: Told) -> None:
         self.evidence.put("told", told)
 
+    def _summary(self, now: int) -> Summary:
+        return summarize(self.account, self._plan, now, self._watch.group())
+
     def _report(self, now: int) -> Summary:
         if self._kubernetes:
             for event in self._kubernetes.news(self.account.own, self.account.start.mono_ns):
                 self.account.happened(event)
-        seen = self.latest = summarize(self.account, self._plan, now)
+        seen = self.latest = self._summary(now)
         self._asked, self._report_ns = False, now
         try:
             self.evidence.flush()

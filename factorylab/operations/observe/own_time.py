@@ -86,7 +86,8 @@ class OwnTime:
         """Was all of a span observed, one that ends about now?"""
         if self._unwritten_since is not None:
             return False
-        return not any(start < end_ns and end > start_ns for start, end in reversed(self._spans))
+        latest = next(((start, end) for start, end in reversed(self._spans) if start < end_ns), None)
+        return latest is None or latest[1] <= start_ns
 
     def observed_s(self, now_ns: int) -> float:
         """How much of the time so far was observed."""

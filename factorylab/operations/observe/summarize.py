@@ -27,8 +27,8 @@ SHOWN = 200  # the latest of a kind; `told.jsonl` has all
 HARMS = ("lost", "doubled", "reordered")
 
 
-def summarize(account: Account, plan: Plan, now_ns: int) -> Summary:
-    """The account as it stands now."""
+def summarize(account: Account, plan: Plan, now_ns: int, group: str = "") -> Summary:
+    """The account as it stands now. `group`: what is known of the group that is watched."""
     own = account.own
     observed_s, elapsed_s = own.observed_s(now_ns), (now_ns - account.start.mono_ns) / NS
     levels = [level for name in SERVICES for level in levels_of(account, name, now_ns)]
@@ -47,6 +47,7 @@ def summarize(account: Account, plan: Plan, now_ns: int) -> Summary:
         budgets=budgets,
         latencies=[_latency(name, account.latency[name]) for name in SERVICES],
         canaries=counts,
+        group=group,
         outages=[_outage(account, one, now_ns) for one in account.outages(now_ns)[-SHOWN:]],
         events=[_event(account, one) for one in list(account.events)[-SHOWN:]],
         not_observed=[

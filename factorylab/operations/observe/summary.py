@@ -104,6 +104,7 @@ class Summary(msgspec.Struct, frozen=True):
     budgets: list[Budget]
     latencies: list[Latency]
     canaries: Counts
+    group: str
     outages: list[OutageSeen]
     events: list[EventSeen]
     not_observed: list[NotObserved]

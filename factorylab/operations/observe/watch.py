@@ -115,6 +115,14 @@ class Watch:
                 detail = f"{_group_words(before.value)} → {_group_words(news.value)}"
                 yield Event("group", f"group {self._group}", detail, before.asked_ns, came_ns(news), ())
 
+    def group(self) -> str:
+        """What is known of the group: its latest state, or why there is none; empty where none was asked for."""
+        if self._groups is None:
+            return ""
+        if self._seen_group is None:
+            return "not observed: its coordinator tells nothing, as of groups of the new protocol (KIP-848)"
+        return _group_words(self._seen_group.value)
+
     def _of_looks(self) -> Iterator[Event]:
         if not (news := self._looks.news()):
             return

@@ -105,6 +105,8 @@ def _outage(one: OutageSeen) -> tuple[object, ...]:
 
 def _events(seen: Summary) -> Iterator[str]:
     yield from ("", "## What was seen of the cluster", "")
+    if seen.group:
+        yield from (f"Group {seen.plan.group}: {seen.group}.", "")
     if not seen.events:
         yield "Nothing changed."
         return
