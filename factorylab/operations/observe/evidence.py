@@ -1,6 +1,5 @@
 """What an observation keeps on disk: bounded, since it may go on for days.
 
-    observation.json    what was observed, with which settings
     told.jsonl          outages, events, pauses, harmed canaries, each once, when it was known
     canaries.jsonl      each canary offered, acknowledged, refused, read
     report.md, .json    the report, anew each minute and at the end

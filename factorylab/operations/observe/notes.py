@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
 import msgspec
 
 from factorylab.operations.observe.canary import Canary
@@ -56,3 +59,12 @@ class Trouble(msgspec.Struct, frozen=True, gc=False):
 
 
 Noted = Acked | Refused | Read | Begins | Trouble
+
+
+def taken(noted: SimpleQueue[Noted]) -> Iterator[Noted]:
+    """What was put down since the last time."""
+    while True:
+        try:
+            yield noted.get_nowait()
+        except Empty:
+            return

@@ -5,30 +5,30 @@ from __future__ import annotations
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from threading import Event as Flag
 
 import msgspec
 
 from factorylab.cluster.connection.connection import Connection
+from factorylab.cluster.python_client import FAILURES
 from factorylab.core.clock import FOREVER_NS, NS, now_ns, stamp
-from factorylab.core.waiting import wait_until
+from factorylab.core.errors import EnvironmentUnfit
 from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.canary import Canary, Schedule
 from factorylab.operations.observe.clients import CanaryProducer, CanaryReader
 from factorylab.operations.observe.evidence import Evidence
 from factorylab.operations.observe.kubernetes import KubernetesEvents
-from factorylab.operations.observe.notes import Acked, Begins, Noted, Offered, Read, Refused
+from factorylab.operations.observe.notes import Acked, Begins, Noted, Offered, Read, Refused, taken
 from factorylab.operations.observe.own_time import PAUSED_S, TICK_S
 from factorylab.operations.observe.summarize import summarize
 from factorylab.operations.observe.summary import Plan, Summary
+from factorylab.operations.observe.warm_up import warm_up
 from factorylab.operations.observe.watch import Watch
 from factorylab.operations.observe.words import markdown
 
 SECOND_NS, SUMMARY_NS, REPORT_NS = NS, 5 * NS, 60 * NS
 DRAIN_S = 5.0  # for the answers that are missing at the end
-WARM_UP_S = 30.0
-BEFORE = -1  # the number of each partition's first record, which is not counted
 
 
 class Observer:
@@ -48,12 +48,12 @@ class Observer:
         self._next = dict.fromkeys(range(plan.partitions), 0)
         self.latest: Summary | None = None
         with ExitStack() as at_end:
-            self._reader = CanaryReader(connection, plan.topic, plan.partitions, self._observation, self._noted)
+            self._reader = self._reader_of(connection)
             at_end.callback(self._reader.stop)
             self._producer = CanaryProducer(connection, plan.topic, self._noted)
             at_end.callback(self._producer.close, 0)
             self._reader.start()
-            self._warm_up()
+            warm_up(self._producer, self._noted, plan, self._observation)
             self.evidence = Evidence(folder)
             at_end.callback(self._ended.set)
             self._watch = Watch(connection, plan.topic, plan.group, self._ended)
@@ -80,31 +80,11 @@ class Observer:
                 self._turn(offer=False)
             return self._report(now_ns())
 
-    def _warm_up(self) -> None:
-        """The first record of a client waits for connections, metadata and a producer id: that is no outage."""
-        missing = {(kind, p) for kind in (Acked, Read) for p in self._next}
-        refused: list[str] = []
-        for partition in self._next:
-            self._producer.offer(Canary(self._observation, partition, BEFORE))
-
-        def done() -> bool:
-            self._producer.poll(TICK_S)
-            while (note := self._noted_next()) is not None:
-                if isinstance(note, (Acked, Read)) and note.canary:
-                    missing.discard((type(note), note.canary.partition))
-                elif isinstance(note, Refused):
-                    refused.append(note.why)
-            return not missing
-
-        wait_until(
-            done,
-            what=f"a first record of each partition of {self._plan.topic} to be acknowledged and read",
-            timeout_s=WARM_UP_S,
-            last_seen=lambda: ", ".join([
-                *sorted(f"partition {p} not {'acknowledged' if kind is Acked else 'read'}" for kind, p in missing),
-                *sorted(set(refused)),
-            ]),
-        )  # fmt: skip
+    def _reader_of(self, connection: Connection) -> CanaryReader:
+        try:
+            return CanaryReader(connection, self._plan.topic, self._plan.partitions, self._observation, self._noted)
+        except FAILURES as error:
+            raise EnvironmentUnfit(f"{self._plan.topic} cannot be read: {error!r}") from None
 
     def _turn(self, *, offer: bool) -> None:
         now = now_ns()
@@ -116,7 +96,7 @@ class Observer:
         if offer:
             self._offer_due(now)
         self._take_up()
-        self._producer.poll(self._until_due_s())
+        self._producer.poll(self._until_due_s() if offer else TICK_S)
 
     def _each_second(self, now: int) -> None:
         self._second_ns = now
@@ -152,14 +132,8 @@ class Observer:
         return min(max((due_ns - now_ns()) / NS, 0.0), TICK_S)
 
     def _take_up(self) -> None:
-        while (note := self._noted_next()) is not None:
+        for note in taken(self._noted):
             self._note(note)
-
-    def _noted_next(self) -> Noted | None:
-        try:
-            return self._noted.get_nowait()
-        except Empty:
-            return None
 
     def _note(self, note: Noted) -> None:
         match note:
