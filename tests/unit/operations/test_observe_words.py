@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from factorylab.cli.observe_commands import duration_s
+from factorylab.cluster.connection.connection import read_connection
 from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
@@ -18,7 +20,7 @@ from factorylab.operations.observe.cluster_view import ClusterLook
 from factorylab.operations.observe.kubernetes import KubernetesEvents
 from factorylab.operations.observe.metrics import ObservationMetrics
 from factorylab.operations.observe.topic import check, topic_under
-from factorylab.operations.observe.watch import changes
+from factorylab.operations.observe.watch import Door, changes
 from factorylab.operations.observe.words import markdown
 from tests.support.observed import WALL_NS, ObservedWorld
 
@@ -49,6 +51,17 @@ def test_what_changed_between_two_looks(now: Answer[ClusterLook], said: list[tup
     found = list(changes(look(10), now))
     assert [(one.kind, one.detail, one.led) for one in found] == said
     assert all(one.error_s == pytest.approx(1.1) for one in found)
+
+
+def test_a_silent_broker_is_told_from_one_that_is_gone(tmp_path: Path) -> None:
+    """Somebody who takes connections and never answers is silent; where nobody listens, connections are refused."""
+    file = tmp_path / "client.properties"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        file.write_text(f"bootstrap.servers={address}\n")
+        door = Door(address, read_connection(file))
+        assert door.answer() == "silent"
+    assert door.answer() == "refused"
 
 
 @pytest.mark.parametrize(
