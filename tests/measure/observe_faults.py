@@ -155,7 +155,8 @@ def found_move(fault: Planted, report: Mapping[str, Any]) -> str:
 
 def faults(cluster: LocalCluster, admin: Admin, args: argparse.Namespace, folder: Path) -> None:
     with observer(cluster.endpoints.bootstrap, folder) as process:
-        time_out(QUIET_S)
+        time_out(2 * QUIET_S)
+        first_mb = psutil.Process(process.pid).memory_info().rss / 1e6
         done = list(planted(cluster, admin, args))
         admin.wait_full_isr(TOPIC, 60)
         time_out(QUIET_S)
@@ -172,7 +173,8 @@ def faults(cluster: LocalCluster, admin: Admin, args: argparse.Namespace, folder
         print("\n".join(f"      {line}" for line in lines))
     print(f"{hit} of {len(done)} faults found within {WITHIN_S} s; {len(report['outages'])} outages in all")
     print(f"verdict {report['verdict']}: {report['because']}; observed {report['observed_s']:.1f} of "
-          f"{report['elapsed_s']:.1f} s; canaries {report['canaries']}; RSS {rss_mb:.0f} MB")  # fmt: skip
+          f"{report['elapsed_s']:.1f} s; canaries {report['canaries']}; RSS {first_mb:.0f} MB "
+          f"at first, {rss_mb:.0f} MB at last")  # fmt: skip
     strangers = [o for o in report["outages"] if not any(
         seconds(o["start"]) < max(f.ends.values()) + 1 and (o["end"] is None or seconds(o["end"]) > f.start_s - 1)
         for f in done)]  # fmt: skip
