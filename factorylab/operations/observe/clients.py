@@ -21,6 +21,7 @@ from factorylab.cluster.python_client import FAILURES
 from factorylab.core.clock import now_ns
 from factorylab.factory.client_errors import is_dead
 from factorylab.operations.observe.canary import Canary, decode, encode
+from factorylab.operations.observe.ledger import NOWHERE
 from factorylab.operations.observe.notes import Acked, Begins, Noted, Read, Refused, Trouble
 
 CLIENT_ID = "factorylab-observe"
@@ -70,11 +71,11 @@ class CanaryProducer:
 
         def answered(error: KafkaError | None, message: Message) -> None:
             at_ns, offset = now_ns(), message.offset()
-            if error is None and offset is not None:
-                self._noted.put(Acked(canary, offset, at_ns))
+            if error is None:  # without an offset where a retry found it in the log already
+                self._noted.put(Acked(canary, NOWHERE if offset is None else offset, at_ns))
                 return
-            self._dead = self._dead or (error is not None and is_dead(error))
-            self._noted.put(Refused(canary, error.name() if error else "no offset", at_ns))
+            self._dead = self._dead or is_dead(error)
+            self._noted.put(Refused(canary, error.name(), at_ns))
 
         try:
             self._producer.produce(self._topic, encode(canary), partition=canary.partition, on_delivery=answered)

@@ -54,6 +54,8 @@ class Harm(msgspec.Struct, frozen=True):
 
 class _Pending(msgspec.Struct):
     offset: int = NOWHERE  # where it is acknowledged to be
+    before: int = NOWHERE  # acknowledged without an offset: canaries from this one on were sent after that
+    least: int = 0  # the lowest offset that it may have
     unknown: bool = False
 
 
@@ -66,18 +68,22 @@ class Ledger:
         self._recent: dict[int, int] = {}
         self._next_offset, self._log_start = 0, 0
         self._last_seq, self._forgotten = -1, -1  # the highest that was read, and that had to be forgotten
+        self._offered = -1
 
     def offered(self, seq: int) -> None:
-        self.counts.offered += 1
+        self.counts.offered, self._offered = self.counts.offered + 1, seq
         self._pending[seq] = _Pending()
         while len(self._pending) > PENDING_MAX:
             self._forgotten = next(iter(self._pending))
             self.counts.not_judged += not self._pending.pop(self._forgotten).unknown
 
     def acked(self, seq: int, offset: int, t_ns: int) -> list[Harm]:
+        """`offset` is NOWHERE where the broker had the canary already, and tells only that."""
         self.counts.acknowledged += 1
         if canary := self._pending.get(seq):
-            canary.offset = offset
+            canary.offset, canary.least = offset, offset
+            if offset == NOWHERE:
+                canary.before, canary.least = self._offered + 1, self._log_start
         return list(self._missing(t_ns))
 
     def unknown(self, seq: int) -> None:
@@ -124,18 +130,18 @@ class Ledger:
 
     def _missing(self, t_ns: int) -> Iterator[Harm]:
         for seq in list(self._passed()):
-            offset = self._pending.pop(seq).offset
-            expired = offset < self._log_start
+            canary = self._pending.pop(seq)
+            expired = canary.least < self._log_start
             self.counts.expired += expired
             self.counts.lost += not expired
-            yield self._harm("expired" if expired else "lost", seq, offset, t_ns)
+            yield self._harm("expired" if expired else "lost", seq, canary.offset, t_ns)
 
     def _passed(self) -> Iterator[int]:
         """Acknowledged ones that the reader has passed. Acknowledgements come in the order of the log."""
         for seq, canary in self._pending.items():
             if canary.offset >= self._next_offset:
                 return
-            if canary.offset != NOWHERE:
+            if canary.offset != NOWHERE or NOWHERE < canary.before <= self._last_seq:
                 yield seq
 
     def _harm(self, what: str, seq: int, offset: int, t_ns: int) -> Harm:

@@ -20,7 +20,7 @@ class Offered(msgspec.Struct, frozen=True, gc=False):
 
 
 class Acked(msgspec.Struct, frozen=True, gc=False):
-    """A canary was acknowledged."""
+    """A canary was acknowledged; `offset` is −1 where a retry found it in the log already."""
 
     canary: Canary
     offset: int

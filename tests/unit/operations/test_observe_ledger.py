@@ -10,7 +10,7 @@ import pytest
 from factorylab.operations.observe.canary import Canary, Schedule, decode, encode
 from factorylab.operations.observe.evidence import FILES, Evidence
 from factorylab.operations.observe.latency import ERROR, LatencySketch
-from factorylab.operations.observe.ledger import PENDING_MAX, RECENT_MAX, Harm, Ledger
+from factorylab.operations.observe.ledger import NOWHERE, PENDING_MAX, RECENT_MAX, Harm, Ledger
 
 
 def ledger(*seqs: int) -> Ledger:
@@ -34,6 +34,19 @@ def test_a_canary_that_the_reader_passed_is_lost() -> None:
         found = [*acked, *harm, *(book.acked(1, 1, 6) if late else [])]
         assert [(one.what, one.seq, one.offset) for one in found] == [("lost", 1, 1)]
         assert (book.counts.lost, book.counts.read, book.pending) == (1, 2, 0)
+
+
+def test_an_acknowledgement_without_an_offset_is_one() -> None:
+    """A retry that the broker had already: lost once a canary is read that was sent after the acknowledgement, and not
+    when one is read that may lie before it."""
+    book = ledger(0, 1)
+    book.acked(0, NOWHERE, 1)
+    book.offered(2)
+    for seq in (1, 2):
+        book.acked(seq, seq, 2)
+    assert book.read(1, 1, 3) == (True, [])
+    assert [(one.what, one.seq) for one in book.read(2, 2, 4)[1]] == [("lost", 0)]
+    assert (book.counts.acknowledged, book.counts.read, book.counts.lost, book.counts.unknown) == (3, 2, 1, 0)
 
 
 def test_a_canary_below_the_start_of_the_log_is_expired() -> None:
