@@ -105,6 +105,10 @@ def _prepared(
     with closing(ClusterView(connection, START_S)) as view:
         made = prepare(view, topic, partitions)
         there = len(view.look(topic).partitions)
+    if partitions not in {None, there}:
+        raise UsageError(
+            f"--partitions {partitions}: {topic} is there with {there}; leave it out, or choose a --prefix"
+        )
     say(f"the topic {topic} {'was made' if made else 'is there'}, with {there} partitions")
     return Plan(str(connection), topic, there, rate_hz, objective, for_s, group)
 
