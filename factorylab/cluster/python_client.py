@@ -17,7 +17,7 @@ from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from factorylab.cluster.listening import listens
-from factorylab.cluster.secured import way_to
+from factorylab.cluster.secured import Way, way_to
 from factorylab.core.errors import WaitTimeout
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # a dead broker is what the lab is about, not news
@@ -47,8 +47,9 @@ def persist(question: Callable[[], T], silent: str, deadline_s: float, failed: C
             time.sleep(AGAIN_S)
 
 
-def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:
-    """A client that has reached the broker at `bootstrap`, and waits at most `answer_s` for each answer.
+def admin_client(bootstrap: str, answer_s: float, way: Way | None = None) -> KafkaAdminClient:
+    """A client that has reached the broker at `bootstrap`, and waits at most `answer_s` for each answer. Without a
+    `way` it takes the one that this process was told of, or none.
 
     Raises:
         FAILURES: nobody answers there.
@@ -61,7 +62,7 @@ def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:
         inner.append(KafkaNetClient(**settings))
         return inner[-1]
 
-    wait_ms = int(answer_s * 1000)
+    wait_ms, way = int(answer_s * 1000), way or way_to(bootstrap)
     try:
         return KafkaAdminClient(
             kafka_client=made,
@@ -69,7 +70,7 @@ def admin_client(bootstrap: str, answer_s: float) -> KafkaAdminClient:
             client_id="factorylab",
             request_timeout_ms=wait_ms,
             bootstrap_timeout_ms=wait_ms,
-            **(way.python_settings() if (way := way_to(bootstrap)) else {}),
+            **(way.python_settings() if way else {}),
         )
     except BaseException:
         for client in inner:

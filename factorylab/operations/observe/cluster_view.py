@@ -11,7 +11,7 @@ from kafka.errors import for_code
 
 from factorylab.cluster.asking.reached import tried
 from factorylab.cluster.connection.connection import Connection
-from factorylab.cluster.connection.python_side import python_settings
+from factorylab.cluster.connection.python_side import Way
 from factorylab.cluster.python_client import admin_client, persist
 from factorylab.cluster.views import PartitionView
 from factorylab.core.errors import EnvironmentUnfit
@@ -33,7 +33,7 @@ class ClusterView:
     """For one thread. Each question raises WaitTimeout when nobody answers it within `deadline_s`."""
 
     def __init__(self, connection: Connection, deadline_s: float) -> None:
-        self._bootstrap, self._security = connection.bootstrap, python_settings(connection)
+        self._bootstrap, self._way = connection.bootstrap, Way(connection)
         self._brokers, self._deadline_s = connection.bootstrap.split(","), deadline_s
         self._client: KafkaAdminClient | None = None
 
@@ -90,7 +90,7 @@ class ClusterView:
 
     def _connected(self) -> KafkaAdminClient:
         if self._client is None:
-            self._client = admin_client(self._brokers[0], LOOK_S, **self._security)
+            self._client = admin_client(self._brokers[0], LOOK_S, self._way)
         return self._client
 
 

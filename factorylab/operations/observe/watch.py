@@ -15,7 +15,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.cluster.connection.connection import Connection
-from factorylab.cluster.connection.python_side import Secured
+from factorylab.cluster.connection.python_side import Way
 from factorylab.cluster.python_client import FAILURES
 from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import NS
@@ -38,7 +38,7 @@ SAID: Mapping[DoorAnswer, tuple[EventKind, str]] = {
 RESTARTED: tuple[EventKind, str] = ("broker back", "answers again: its process was started anew")
 
 
-class Unknown(Secured):
+class Unknown(Way):
     """Somebody who does not log in: of its versions a broker tells everybody."""
 
     def log_in(self, ask: Callable[[ApiMessage], ApiMessage], host: str) -> None:
@@ -50,7 +50,7 @@ class Door:
     others are cut off at the second request."""
 
     def __init__(self, address: str, connection: Connection) -> None:
-        self._address, self._security = address, Unknown(connection)
+        self._address, self._way = address, Unknown(connection)
         self._keeps = connection.login is None
         self._line: BrokerLine | None = None
 
@@ -67,7 +67,7 @@ class Door:
             else:
                 return "answers"
         try:
-            self._line = BrokerLine(self._address, ANSWER_S, self._security)
+            self._line = BrokerLine(self._address, ANSWER_S, self._way)
         except ConnectionRefusedError:
             return "refused"
         except FAILURES:
