@@ -84,12 +84,18 @@ def _control_events(run: Run) -> list[ControlEvent]:
     if run.workers.empty:  # nobody wrote down both clocks
         return []
     topic, group = run.manifest.topics.get("sensor-data", "sensor-data"), run.manifest.group
-    lines = log_lines(run, lambda line: any(mark in line for mark in _MARKS))
-    found = [event for line in lines if (event := _event(line, topic, group)) is not None]
+    lines = log_lines(run, may_tell)
+    found = [event for line in lines if (event := event_of(line, topic, group)) is not None]
     return sorted(found, key=lambda e: (e.t_ns, e.node, e.partition))
 
 
-def _event(line: LogLine, topic: str, group: str) -> ControlEvent | None:
+def may_tell(line: str) -> bool:
+    """Is it worth a closer look? Nearly all lines are not."""
+    return any(mark in line for mark in _MARKS)
+
+
+def event_of(line: LogLine, topic: str, group: str) -> ControlEvent | None:
+    """What the line says, where it is of one of the shapes and about this topic and group, or about none."""
     if (shape := _shape(line.text)) is None:
         return None
     kind, words = shape

@@ -21,12 +21,13 @@ _STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3})Z?\s+[A-Z]+\s
 
 
 class LogLine(NamedTuple):
-    """`t_ns` is on the history's clock; `time` is the line's own (UTC, with the date)."""
+    """`t_ns` is on the history's clock; `time` is the line's own (UTC, with the date), `number` its place in the log."""
 
     node: str
     t_ns: int
     time: str
     text: str
+    number: int
 
 
 def stamped(line: str) -> tuple[str, str] | None:
@@ -44,12 +45,12 @@ def log_lines(run: Run, wanted: Callable[[str], bool]) -> Iterator[LogLine]:
 
 def _of(path: Path, wanted: Callable[[str], bool], ahead_ns: int) -> Iterator[LogLine]:
     with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             told = stamped(line.rstrip("\n")) if wanted(line) else None
             if told is not None:
                 wall = datetime.fromisoformat(told[0].replace(",", ".").replace(" ", "T") + "+00:00")
                 wall_ns = round(wall.timestamp() * 1000) * 1_000_000
-                yield LogLine(path.stem, wall_ns - ahead_ns, told[0], told[1])
+                yield LogLine(path.stem, wall_ns - ahead_ns, told[0], told[1], number)
 
 
 def wall_ahead_ns(run: Run) -> int:

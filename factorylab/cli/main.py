@@ -22,6 +22,7 @@ from factorylab.cli import (
     connect_commands,
     database_commands,
     dead_letters_commands,
+    export_command,
     fault_commands,
     judge_commands,
     live_commands,
@@ -74,6 +75,7 @@ app = typer.Typer(
 )
 cluster_commands.register(app)
 runs_commands.register(app)
+export_command.register(app)
 sets_commands.register(app)
 score_commands.register(app)
 batch_commands.register(app)

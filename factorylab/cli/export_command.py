@@ -1,0 +1,38 @@
+"""The command `export`: what a course or a review asks for, from saved runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from factorylab.cli.runs_commands import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(export)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="a folder that is not there yet, or a file *.zip")],
+    run: Annotated[
+        list[str] | None, typer.Argument(help="runs to hand in; default: the latest of each scenario")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", help="also tell the outcome of the software's own tests by this file")
+    ] = None,
+) -> None:
+    """Make what a course or a review asks for: report (HTML, PDF, Markdown), figures, annotated logs, checksums."""
+    from factorylab.api import saved_runs
+    from factorylab.report.hand_in import package
+    from factorylab.report.hand_in.contents import contents
+    from factorylab.report.hand_in.junit import outcome
+
+    package.check_free(out)
+    tested = outcome(junit) if junit else []
+    files = contents(saved_runs(run or []), tested, say)
+    package.write(files, out)
+    say(f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB; check them with 'sha256sum -c SHA256SUMS'")
+    typer.echo(out)

@@ -1,0 +1,97 @@
+"""All files of a hand-in, by their paths: the same runs give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+
+from factorylab.audit.judged import JudgedRun
+from factorylab.core import secret
+from factorylab.report.hand_in import configuration, crate, document, pdf
+from factorylab.report.hand_in.told_run import ToldRun, check_whole, performance, where
+
+SUMS = "SHA256SUMS"
+OF_A_RUN = ("scenario.json", "manifest.json", "prediction.json", "seal.json")
+Say = Callable[[str], None]
+
+
+def contents(runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say) -> dict[str, bytes]:
+    """Path → content; the last are the metadata and the checksums of all others. Progress goes to `say`.
+
+    Raises:
+        UsageError: a run has no seal, or was changed since; nothing is made then.
+    """
+    for run in runs:
+        check_whole(run.folder)
+    told = []
+    files = {}
+    for number, run in enumerate(runs, 1):
+        say(f"[{number}/{len(runs)}] {run.scenario.title} {run.folder.run_id}: figures, logs, verdict")
+        told.append(ToldRun(run))
+        files |= _of_run(told[-1])
+    figures = {"figures/architecture.svg": document.architecture(told).encode()}
+    figures |= {figure.file: figure.svg.encode() for one in told for figure in one.figures}
+    files |= figures
+    files |= {"performance.csv": _csv(performance(told)), "configuration.csv": configuration.as_csv(told).encode()}
+    files |= _reports(told, junit, figures, say)
+    files = dict(sorted(files.items()))
+    files[crate.NAME] = crate.metadata(told, files)
+    return files | {SUMS: sums(files)}
+
+
+def sums(files: Mapping[str, bytes]) -> bytes:
+    """The checksums as `sha256sum -c` reads them."""
+    return "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in files.items()).encode()
+
+
+def _reports(
+    told: Sequence[ToldRun], junit: list[dict[str, str]], figures: Mapping[str, bytes], say: Say
+) -> dict[str, bytes]:
+    """The report in its three forms; without a PDF the others say why."""
+    say("the report as Markdown, HTML and PDF")
+    text = document.markdown(told, junit, "")
+    try:
+        latest_ns = max(one.manifest.started_wall_ns for one in told)
+        printed = {"report.pdf": pdf.printed(document.html(text), figures, latest_ns)}
+    except pdf.NoPdf as error:
+        say(f"no PDF: {error}")
+        text, printed = document.markdown(told, junit, str(error)), {}
+    return {"report.md": text.encode(), "report.html": document.html(text).encode(), **printed}
+
+
+def _of_run(told: ToldRun) -> dict[str, bytes]:
+    import msgspec
+
+    folder = told.run.folder
+    found = {
+        f"runs/{told.name}/{name}": (folder.raw / name).read_bytes()
+        for name in OF_A_RUN
+        if (folder.raw / name).is_file()
+    }
+    found[f"runs/{told.name}/verdict.json"] = msgspec.json.format(msgspec.json.encode(told.verdict), indent=2) + b"\n"
+    found[f"logs/{told.name}.txt"] = annotated(told).encode()
+    return found
+
+
+def annotated(told: ToldRun) -> str:
+    """The lines of a run's logs that show rebalances and changes of leaders, each with what it shows."""
+    faults = "the first fault" if told.run.scenario.faults else "the start of the steady state (there was no fault)"
+    head = [
+        f"{told.title}: the lines of its logs that show rebalances, changes of leaders and owners, and the faults.",
+        f"Each entry: seconds since {faults}, what the line shows, and where it stands under raw/ of the run;",
+        "below it the line itself. What the run has besides is in its own folder.",
+        "",
+    ]
+    entries = [f"{line.t_s:+10.3f}  {line.shows}  [{where(line)}]\n            {line.text}" for line in told.story]
+    kept = entries or ["Not observed: the logs of this run were not kept, or hold no such line."]
+    return secret.clean("\n".join([*head, *kept]) + "\n")
+
+
+def _csv(rows: Sequence[Mapping[str, str]]) -> bytes:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()

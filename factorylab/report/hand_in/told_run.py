@@ -1,0 +1,203 @@
+"""One run as the report that is handed in tells it: words and tables, ready for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from factorylab import analysis
+from factorylab.analysis.log_story import ToldLine, log_story
+from factorylab.analysis.predicted_words import compared
+from factorylab.audit.judged import JudgedRun
+from factorylab.audit.model.findings import Check
+from factorylab.audit.model.verdict import (
+    EXPECTED,
+    NOT_OBSERVED,
+    Verdict,
+    alerting,
+    expectation,
+    exposure_words,
+    numbers,
+    stalls,
+)
+from factorylab.audit.model.wording import explanation_text
+from factorylab.core.errors import UsageError
+from factorylab.history.run_folders import RunFolder, broken_seal
+from factorylab.history.unfinished import not_judged
+from factorylab.report import plots, reproduce
+from factorylab.report.anatomy_words import slowest
+from factorylab.report.legends import LEGENDS
+from factorylab.report.page import threats
+from factorylab.scenarios.catalog import SCENARIOS
+
+CHANGES = ("leader change", "controller change", "rebalance", "owner change", "session over", "fault")
+
+
+@dataclass(frozen=True)
+class FigureFile:
+    """A figure of a run as a file of the hand-in; `alt` and `how_to_read` stand beside it in the report."""
+
+    file: str
+    svg: str
+    alt: str
+    how_to_read: str
+
+
+class ToldRun:
+    """A finished run whose seal is whole."""
+
+    def __init__(self, run: JudgedRun) -> None:
+        self.run, self.verdict, self.manifest = run, run.verdict, run.manifest
+        self.name = f"{run.folder.path.parent.name}-{run.folder.run_id}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.verdict.title.replace('_', ' ')} ({self.verdict.run_id})"
+
+    @property
+    def question(self) -> str:
+        about = SCENARIOS.get(self.run.scenario.name)
+        return (about.__doc__ or "").strip().replace("`", "") if about else "An experiment of its own, declared below."
+
+    @property
+    def outcome(self) -> str:
+        return f"{self.verdict.verdict}, {EXPECTED[self.verdict.met]} (expected: {expectation(self.verdict)})"
+
+    @property
+    def opening(self) -> str:
+        return opening(self.verdict)
+
+    @cached_property
+    def story(self) -> list[ToldLine]:
+        return log_story(self.run)
+
+    @property
+    def changes(self) -> list[dict[str, str]]:
+        """The lines that show changes between the first reading and the end of the drain, for a table."""
+        zero_ns = analysis.fault_windows(self.run)["intended_ns"].min() if self.run.scenario.faults else self.run.t0_ns
+        ends = (self.run.phases.get(name, self.run.last_ns) for name in ("steady", "final_read"))
+        from_s, until_s = ((end_ns - zero_ns) / 1e9 for end_ns in ends)
+        return [
+            {"seconds": f"{line.t_s:+.3f}", "what it shows": line.shows, "line": where(line)}
+            for line in self.story
+            if from_s <= line.t_s <= until_s and line.shows.startswith(CHANGES)
+        ]
+
+    @property
+    def recovery(self) -> list[dict[str, str]]:
+        return [
+            {
+                "fault": f"{r.kind} {r.target}",
+                "victim": r.node,
+                "held": f"{r.held_s:.1f} s",
+                "detected": str(r.detection or NOT_OBSERVED),
+                "recovered": str(r.recovery),
+                "caught up": str(r.catch_up or NOT_OBSERVED),
+            }
+            for r in self.verdict.recovery
+        ]
+
+    @property
+    def stalls(self) -> list[dict[str, str]]:
+        return stalls(self.verdict) if self.verdict.service and self.verdict.service.stalls else []
+
+    @property
+    def slowest(self) -> list[dict[str, str]]:
+        return slowest(self.run)
+
+    @property
+    def alerting(self) -> list[dict[str, str]]:
+        return alerting(self.verdict)
+
+    @property
+    def exposure(self) -> str:
+        return exposure_words(self.verdict)
+
+    @property
+    def predicted(self) -> list[dict[str, str]]:
+        return compared(self.run)
+
+    @property
+    def explanations(self) -> list[str]:
+        return [
+            f"{found.check}: {explanation_text(found)}. Prevented by: {found.prevented_by}."
+            for found in self.verdict.explanations
+        ]
+
+    @property
+    def checks(self) -> list[dict[str, str]]:
+        return [_check(check) for check in self.verdict.checks]
+
+    @property
+    def threats(self) -> list[str]:
+        return threats(self.run, self.manifest)
+
+    @property
+    def command(self) -> str:
+        return reproduce.command(self.run.scenario) or f"factorylab run runs/{self.name}/scenario.json"
+
+    @cached_property
+    def figures(self) -> list[FigureFile]:
+        return [
+            FigureFile(f"figures/{self.name}-{name}.svg", svg, *LEGENDS[name])
+            for name, svg in plots.drawn(self.run).items()
+        ]
+
+
+def opening(verdict: Verdict) -> str:
+    """What a run showed, in a sentence or two of its numbers."""
+    shown = numbers(verdict)
+    told = [f"{shown['acked']} readings were acknowledged; lost: {shown['lost']}; stored twice: {shown['duplicated']}."]
+    if verdict.recovery:
+        told.append(f"Recovered after {shown['recovery']}; the longest time without an acknowledgement: "
+                    f"{shown['longest ack gap']}.")  # fmt: skip
+    if verdict.fired:
+        told.append(f"Checks that fired: {', '.join(check.name for check in verdict.fired)}.")
+    return " ".join(told).replace("–", NOT_OBSERVED)
+
+
+def where(line: ToldLine) -> str:
+    """The file under raw/ that a line stands in, with its number where it is a line of a log."""
+    return f"{line.file}:{line.number}" if line.number else line.file
+
+
+def _check(check: Check) -> dict[str, str]:
+    return {"check": check.name, "verdict": check.verdict, "claim": check.claim, "measured": check.measured}
+
+
+def performance(runs: Sequence[ToldRun]) -> list[dict[str, str]]:
+    """The numbers of each run, one row a run, as text; "not observed" where there is none."""
+    return [
+        {
+            "scenario": told.verdict.title,
+            "run": told.verdict.run_id,
+            "declared/s": ", ".join(f"{rate:,g}" for rate, _ in told.run.scenario.rate_stages),
+            "verdict": told.verdict.verdict,
+            **{name: NOT_OBSERVED if value == "–" else value for name, value in numbers(told.verdict).items()},
+        }
+        for told in runs
+    ]
+
+
+def check_whole(folder: RunFolder) -> None:
+    """What is handed in is finished, and as it was sealed.
+
+    Raises:
+        UsageError: the run has no seal, or files were changed since; with the way out.
+    """
+    if not folder.sealed:
+        raise UsageError(f"{folder.path.name} is {not_judged(folder)}: name finished runs; see 'factorylab runs'")
+    if changed := broken_seal(folder):
+        raise UsageError(
+            f"{folder.path.name} is INVALID: {', '.join(changed[:3])}{' and others' * (len(changed) > 3)} changed since "
+            "the run was sealed. Bring back the recorded files, or name the runs to hand in without this one"
+        )
+
+
+def same_or_each(values: Mapping[str, str]) -> str:
+    """A value that all runs have, or each with the runs that have it."""
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    runs_of = {value: [run for run, had in values.items() if had == value] for value in values.values()}
+    return "; ".join(f"{value} ({', '.join(runs)})" for value, runs in runs_of.items())
