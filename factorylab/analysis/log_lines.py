@@ -21,7 +21,7 @@ _STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d{3})Z?\s+[A-Z]+\s
 
 
 class LogLine(NamedTuple):
-    """`t_ns` is on the history's clock; `time` is the line's own (UTC, with the date), `number` its place in the log."""
+    """`t_ns` is on the history's clock; `time` is the line's own (UTC, with the date), `number` counts from 1."""
 
     node: str
     t_ns: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -42,6 +42,9 @@ _GROUP: Mapping[str, re.Pattern[str]] = {
     "rebalance ends: the partitions of generation {number} are assigned": re.compile(
         r"Assignment received from leader \S+ for group (?P<group>\S+) for generation (?P<number>\d+)"
     ),
+    "rebalance: {member} joins the group": re.compile(
+        r"\[GroupId (?P<group>[^]\s]+)\] Member (?P<member>\S+) joins the consumer group"
+    ),
     "rebalance: {member} leaves the group": re.compile(
         r"\[Group(?:Id)? (?P<group>[^]\s]+)\] Member (?P<member>\S+) (?:has left|left) "
     ),
@@ -74,7 +77,7 @@ def log_story(run: Run) -> list[ToldLine]:
         return []
     zero_ns = first_fault_ns(run) or run.t0_ns
     found = [*_of_brokers(run), *_of_processors(run), *_of_faults(run)]
-    return [ToldLine((found_ns - zero_ns) / NS, *rest) for found_ns, *rest in sorted(found)]
+    return [ToldLine((t_ns - zero_ns) / NS, *rest) for t_ns, rest in sorted(found)]
 
 
 def first_fault_ns(run: Run) -> int:
@@ -83,14 +86,14 @@ def first_fault_ns(run: Run) -> int:
     return int(windows["intended_ns"].min()) if len(windows) else 0
 
 
-_Found = tuple[int, str, int, str, str]
+_Found = tuple[int, tuple[str, int, str, str]]  # the time, and what follows `t_s` in a line
 
 
 def _of_brokers(run: Run) -> Iterator[_Found]:
     topic, group = run.manifest.topics.get("sensor-data", "sensor-data"), run.manifest.group
     for line in log_lines(run, lambda line: control_log.may_tell(line) or group in line):
         if shows := _control(line, topic, group) or _group(line.text, group):
-            yield line.t_ns, f"logs/{line.node}.log", line.number, shows, line.text
+            yield line.t_ns, (f"logs/{line.node}.log", line.number, shows, line.text)
 
 
 def _control(line: LogLine, topic: str, group: str) -> str:
@@ -121,15 +124,17 @@ def _of_processors(run: Run) -> Iterator[_Found]:
                     wall = datetime.fromisoformat(told["timestamp"])
                 except (ValueError, KeyError):  # cut off where the process was killed
                     continue
-                shows = f"owner change: {path.stem} {_CALLBACKS[told['event']]} partitions {_listed(told)}"
-                yield round(wall.timestamp() * 1e6) * 1000 - ahead_ns, f"logs/{path.name}", number, shows, line.strip()
+                shows = f"owner change: {path.stem} {_CALLBACKS[told['event']]} {_listed(told['partitions'])}"
+                t_ns = round(wall.timestamp() * 1e6) * 1000 - ahead_ns
+                yield t_ns, (f"logs/{path.name}", number, shows, line.strip())
 
 
-def _listed(told: Mapping[str, list[int]]) -> str:
-    return ", ".join(map(str, told.get("partitions", ()))) or "none"
+def _listed(partitions: Sequence[int]) -> str:
+    noun = "partition" if len(partitions) == 1 else "partitions"
+    return f"{noun} {', '.join(map(str, partitions))}" if partitions else "no partition"
 
 
 def _of_faults(run: Run) -> Iterator[_Found]:
     for row in each(run.faults):
         shows = f"fault: {row.kind} of {row.node} ({row.target}): {row.step}"
-        yield int(row.t_ns), "history/faults.parquet", 0, shows, str(row.evidence)
+        yield int(row.t_ns), ("history/faults.parquet", 0, shows, str(row.evidence))

@@ -7,6 +7,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
+import msgspec
+
 from factorylab.audit.judged import JudgedRun
 from factorylab.core import secret
 from factorylab.report.hand_in import configuration, crate, document, pdf
@@ -25,8 +27,8 @@ def contents(runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say) -
     """
     for run in runs:
         check_whole(run.folder)
-    told = []
-    files = {}
+    told: list[ToldRun] = []
+    files: dict[str, bytes] = {}
     for number, run in enumerate(runs, 1):
         say(f"[{number}/{len(runs)}] {run.scenario.title} {run.folder.run_id}: figures, logs, verdict")
         told.append(ToldRun(run))
@@ -62,8 +64,6 @@ def _reports(
 
 
 def _of_run(told: ToldRun) -> dict[str, bytes]:
-    import msgspec
-
     folder = told.run.folder
     found = {
         f"runs/{told.name}/{name}": (folder.raw / name).read_bytes()

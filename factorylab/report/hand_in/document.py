@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -70,8 +71,14 @@ def markdown(runs: Sequence[ToldRun], junit: list[dict[str, str]], without_pdf: 
 
 def _tested(told: ToldRun) -> dict[str, str]:
     v = told.verdict
-    return {"scenario": v.title, "run": v.run_id, "verdict": v.verdict, "asked": str(v.asked),
-            "fired": ", ".join(check.name for check in v.fired) or "none", "as declared": "yes" if v.met else "no"}  # fmt: skip
+    return {
+        "scenario": v.title,
+        "run": v.run_id,
+        "verdict": v.verdict,
+        "asked": str(v.asked),
+        "fired": ", ".join(check.name for check in v.fired) or "none",
+        "as declared": "yes" if v.met else "no",
+    }
 
 
 def _limits(found: Mapping[str, Sequence[str]]) -> list[str]:
@@ -120,12 +127,12 @@ def html(text: str) -> str:
 
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text)
-    for token, inline in zip(tokens, tokens[1:], strict=False):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open":
             token.attrSet("id", re.sub(r"[^a-z0-9_ -]", "", inline.content.lower()).replace(" ", "-"))
     body = reader.renderer.render(tokens, reader.options, {})
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
     body = body.replace("<th>", '<th scope="col">')
-    title = next(inline.content for token, inline in zip(tokens, tokens[1:], strict=False) if token.tag == "h1")
+    title = next(inline.content for token, inline in pairwise(tokens) if token.tag == "h1")
     page = _templates().get_template("page.html.j2")
     return page.render(title=title, body=Markup(body))

@@ -15,6 +15,7 @@ from factorylab.core import environment
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_S = 120
+_ELEMENT = re.compile(rb"\bnode\d{8}\b")
 _DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)\d{14}[^)]*")
 
 
@@ -50,7 +51,15 @@ def printed(page: str, figures: Mapping[str, bytes], at_wall_ns: int) -> bytes:
         _print(program, folder)
         content = (folder / "report.pdf").read_bytes()
     date = f"{datetime.fromtimestamp(at_wall_ns / 1e9, UTC):%Y%m%d%H%M%S}+00'00'".encode()
-    return _DATE.sub(lambda found: found[1] + date, content)
+    return _renumbered(_DATE.sub(lambda found: found[1] + date, content))
+
+
+def _renumbered(content: bytes) -> bytes:
+    """The names of a page's elements count from 1, in their order; the browser goes on from whatever it counted before.
+    None changes its length, so that each place in the file stays where it is."""
+    names = sorted(set(_ELEMENT.findall(content)))
+    new = {name: b"node%08d" % number for number, name in enumerate(names, 1)}
+    return _ELEMENT.sub(lambda found: new[found[0]], content)
 
 
 def _print(program: str, folder: Path) -> None:

@@ -14,7 +14,6 @@ from factorylab.audit.model.findings import Check
 from factorylab.audit.model.verdict import (
     EXPECTED,
     NOT_OBSERVED,
-    Verdict,
     alerting,
     expectation,
     exposure_words,
@@ -31,6 +30,7 @@ from factorylab.report.legends import LEGENDS
 from factorylab.report.page import threats
 from factorylab.scenarios.catalog import SCENARIOS
 
+FILES_NAMED = 3
 CHANGES = ("leader change", "controller change", "rebalance", "owner change", "session over", "fault")
 
 
@@ -62,11 +62,12 @@ class ToldRun:
 
     @property
     def outcome(self) -> str:
-        return f"{self.verdict.verdict}, {EXPECTED[self.verdict.met]} (expected: {expectation(self.verdict)})"
+        declared = f" ({expectation(self.verdict)})" if self.verdict.expectation != "pass" else ""
+        return f"{self.verdict.verdict}, {EXPECTED[self.verdict.met]}{declared}"
 
     @property
     def opening(self) -> str:
-        return opening(self.verdict)
+        return opening(self)
 
     @cached_property
     def story(self) -> list[ToldLine]:
@@ -145,16 +146,17 @@ class ToldRun:
         ]
 
 
-def opening(verdict: Verdict) -> str:
+def opening(told: ToldRun) -> str:
     """What a run showed, in a sentence or two of its numbers."""
-    shown = numbers(verdict)
-    told = [f"{shown['acked']} readings were acknowledged; lost: {shown['lost']}; stored twice: {shown['duplicated']}."]
+    shown, verdict = _numbers(told), told.verdict
+    lost, twice = shown["lost"], shown["duplicated"]
+    found = [f"{shown['acked']} readings were acknowledged; lost: {lost}; stored twice: {twice}."]
     if verdict.recovery:
-        told.append(f"Recovered after {shown['recovery']}; the longest time without an acknowledgement: "
-                    f"{shown['longest ack gap']}.")  # fmt: skip
+        gap = shown["longest ack gap"]
+        found.append(f"Recovered after {shown['recovery']}; the longest time without an acknowledgement: {gap}.")
     if verdict.fired:
-        told.append(f"Checks that fired: {', '.join(check.name for check in verdict.fired)}.")
-    return " ".join(told).replace("–", NOT_OBSERVED)
+        found.append(f"Checks that fired: {', '.join(check.name for check in verdict.fired)}.")
+    return " ".join(found)
 
 
 def where(line: ToldLine) -> str:
@@ -174,10 +176,16 @@ def performance(runs: Sequence[ToldRun]) -> list[dict[str, str]]:
             "run": told.verdict.run_id,
             "declared/s": ", ".join(f"{rate:,g}" for rate, _ in told.run.scenario.rate_stages),
             "verdict": told.verdict.verdict,
-            **{name: NOT_OBSERVED if value == "–" else value for name, value in numbers(told.verdict).items()},
+            **_numbers(told),
         }
         for told in runs
     ]
+
+
+def _numbers(told: ToldRun) -> dict[str, str]:
+    """`verdict.numbers` in which each that is not there says why."""
+    found = {name: NOT_OBSERVED if value == "–" else value for name, value in numbers(told.verdict).items()}
+    return found if told.run.scenario.faults else found | {"recovery": "not asked: no fault"}
 
 
 def check_whole(folder: RunFolder) -> None:
@@ -189,9 +197,10 @@ def check_whole(folder: RunFolder) -> None:
     if not folder.sealed:
         raise UsageError(f"{folder.path.name} is {not_judged(folder)}: name finished runs; see 'factorylab runs'")
     if changed := broken_seal(folder):
+        files = ", ".join(changed[:FILES_NAMED]) + " and others" * (len(changed) > FILES_NAMED)
         raise UsageError(
-            f"{folder.path.name} is INVALID: {', '.join(changed[:3])}{' and others' * (len(changed) > 3)} changed since "
-            "the run was sealed. Bring back the recorded files, or name the runs to hand in without this one"
+            f"{folder.path.name} is INVALID: {files} changed since the run was sealed. Bring back the recorded files, "
+            "or name the runs to hand in without this one"
         )
 
 
