@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
+from factorylab.execution.interrupt import in_one_sentence
 from factorylab.execution.perform import predict as foretold
-from factorylab.execution.perform import run
+from factorylab.execution.perform import run as performed
+from factorylab.execution.status_line import narrator
 from factorylab.history import run_folders
 from factorylab.scenarios.loading import scenario
 
@@ -35,6 +37,24 @@ __all__ = [
     "capacity", "compare", "conditions", "example_recording", "load", "load_all", "planned", "predict",
     "quantities", "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
 ]  # fmt: skip
+
+
+def run(
+    wanted: Scenario, run_dir: str | Path = "", *, keep: bool = False, say: Callable[[str], None] | None = None
+) -> JudgedRun:
+    """Carry out a scenario and load what it left, or load what `run_dir` holds already.
+
+    `run_dir` empty: a new folder under `results/`. A folder made for this run: it is filled. A sealed run's
+    folder: it is loaded, nothing runs. `keep` leaves the cluster up with the run's topics and tables. Progress goes to
+    `say`; without it to a line of status in a notebook, elsewhere it is printed.
+
+    Raises:
+        UsageError: `wanted` is no scenario, or `run_dir` is no folder of a run of it.
+        LabError: the run could not be carried out; nothing of it is left running.
+        Interrupted: somebody stopped it; the lab is healed.
+    """
+    with in_one_sentence(load_settings().home):
+        return performed(wanted, run_dir, keep=keep, say=say or narrator(driven=bool(run_dir)))
 
 
 def load(run: str | Path) -> JudgedRun:
@@ -260,7 +280,10 @@ def capacity(result: str = "", **parameters: object) -> Capacity:
 
     plan, settings = capacity_plan(parameters), load_settings()
     known = latest(settings.results) if result in {"", "new"} else Path(result)
-    return read(known) if known and result != "new" else search(plan, settings, print)
+    if known and result != "new":
+        return read(known)
+    with in_one_sentence(settings.home):
+        return search(plan, settings, narrator(driven=False))
 
 
 EXAMPLE_DAYS = 15  # long enough to be replayed through two failures

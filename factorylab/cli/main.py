@@ -39,7 +39,7 @@ from factorylab.cluster.settings import load_settings
 from factorylab.core import environment, secret
 from factorylab.core.errors import LabError, NoRoom, refused
 from factorylab.core.exit_codes import INTERRUPTED
-from factorylab.execution.interrupt import settle
+from factorylab.execution.interrupt import settled
 
 DRIVERS = {"up", "run", "judge", "batch", "capacity", "check", "fault"}
 
@@ -52,17 +52,9 @@ class Interruptible(typer.core.TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             pass  # what its frames hold, a lease among it, is let go before we look
-        left = settled() if ctx.invoked_subcommand in DRIVERS else ""
+        left = settled(load_settings().home) if ctx.invoked_subcommand in DRIVERS else ""
         typer.secho("; ".join(filter(None, ("interrupted", left))), err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(INTERRUPTED)
-
-
-def settled() -> str:
-    """How the lab is left; whoever is in a hurry is told who goes on."""
-    try:
-        return settle(load_settings().home)
-    except KeyboardInterrupt:
-        return "the lab's supervisor goes on healing and stopping it: 'factorylab status' shows the progress"
 
 
 app = typer.Typer(

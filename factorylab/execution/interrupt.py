@@ -6,12 +6,46 @@ takes the lease after it and gives it back knows that this is done: while it is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.core.waiting import wait_until
 
 SETTLED_S = 90.0  # an orderly end of everything takes a few seconds
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody stopped a cell, and the lab is settled. A notebook shows the sentence alone: where a run was just then
+    says nothing to whoever stopped it."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@contextmanager
+def in_one_sentence(home: Path) -> Iterator[None]:
+    """What is stopped in this context, by a notebook's stop button or Ctrl-C, ends with how the lab is left.
+
+    Raises:
+        Interrupted: it was stopped. What its frames held, a lease among it, was let go before.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    else:
+        return
+    raise Interrupted(f"interrupted; {settled(home)}")
+
+
+def settled(home: Path) -> str:
+    """How the lab is left; whoever is in a hurry is told who goes on."""
+    try:
+        return settle(home)
+    except KeyboardInterrupt:
+        return "the lab's supervisor goes on healing and stopping it: 'factorylab status' shows the progress"
 
 
 def settle(home: Path) -> str:

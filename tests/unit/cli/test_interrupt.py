@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from factorylab import __main__
-from factorylab.cli import main
+from factorylab.execution import interrupt as interruption
 
 
 def interrupt() -> None:
@@ -43,5 +44,5 @@ def test_the_first_second_can_be_interrupted(
 
 def test_a_second_ctrl_c_does_not_wait_for_the_healing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever presses again is told who goes on, and gets the terminal back."""
-    monkeypatch.setattr(main, "settle", lambda home: interrupt())
-    assert "supervisor goes on" in main.settled()
+    monkeypatch.setattr(interruption, "settle", lambda home: interrupt())
+    assert "supervisor goes on" in interruption.settled(Path("home"))
