@@ -59,9 +59,9 @@ logs: ## logs of everything that runs, merged by time; FOLLOW=1, LEVEL=warning, 
 	@$(LAB) logs $(RUN) $(if $(FOLLOW),--follow) $(if $(LEVEL),--level $(LEVEL)) $(if $(WORKER),--worker $(WORKER)) \
 	  $(if $(ID),--correlation '$(ID)')
 
-notebook: setup ## JupyterLab on the whole project, with start_here open; running a notebook changes no file that git holds
-	@git config filter.notebook-outputs.clean "$(PYTHON) notebooks/without_outputs.py" 2>/dev/null || true  # no checkout, no filter
-	@$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" notebooks/start_here.ipynb
+notebook: setup ## JupyterLab on the whole project, with start_here open; outputs are saved in results/notebooks
+	@$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
+	  --FileContentsManager.pre_save_hook=factorylab.execution.saved_notebook.before_saving notebooks/start_here.ipynb
 
 report: setup ## results/report.html from the latest run of each scenario
 	@$(LAB) report

@@ -79,6 +79,14 @@ def test_nothing_of_a_run_is_left(notebook: Path) -> None:
 
 
 @each
+def test_the_file_is_as_jupyter_writes_it(notebook: Path) -> None:
+    """Saving it unchanged changes no byte: running a notebook leaves git nothing to see."""
+    import nbformat
+
+    assert nbformat.writes(read(notebook), version=nbformat.NO_CONVERT) + "\n" == notebook.read_text()
+
+
+@each
 def test_cells_are_short_and_plain(notebook: Path) -> None:
     """Code cells have at most ten lines, twelve where they are parameters alone, and neither functions, classes nor
     loops; what is longer is in the library."""
