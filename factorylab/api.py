@@ -256,14 +256,16 @@ def write_report(shown: Sequence[JudgedRun], say: Callable[[str], None] | None =
     from factorylab.audit.judged import load as opened
     from factorylab.audit.sets.conditions import cell
     from factorylab.audit.sets.run_set import by_cell
-    from factorylab.report import build
+    from factorylab.report import build, index_page
 
     results, names = load_settings().results, {run.folder.path.parent.name for run in shown}
     alike = {folder.path for folder in run_folders.list_runs(results) if folder.path.parent.name in names}
     others = [opened(path) for path in sorted(alike - {run.folder.path for run in shown})]
     cells = [cell(run) for run in shown]
     sets = [one for one in by_cell([*shown, *others], say=say) if one.cell in cells]
-    return build(list(shown), results / "report.html", sets)
+    out = build(list(shown), results / "report.html", sets)
+    index_page.write(results)
+    return out
 
 
 def capacity(result: str = "", **parameters: object) -> Capacity:

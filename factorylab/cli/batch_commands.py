@@ -28,6 +28,7 @@ from factorylab.core.errors import UsageError
 from factorylab.core.limits import ROUNDS_MAX
 from factorylab.history import batch_record
 from factorylab.history.batch_record import Planned
+from factorylab.history.durations import besides_s, expected
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
@@ -74,6 +75,7 @@ def run(  # noqa: PLR0917 (typer's options)
     wanted = job.scenario()  # refused before anything starts
     folders.of_results(settings).check()
     manage.check_free(settings.home)
+    say(expected(wanted, besides_s(settings.results, wanted.name)))
     with page_beside(live, settings.home):
         if repeat:
             _repeat(job, repeat, settings, resume=resume, as_json=as_json)
@@ -184,12 +186,13 @@ def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) 
     """Write the report, print the summary; the exit code of the worst run."""
     from factorylab.audit.model.verdict import one_line
     from factorylab.audit.sets.run_set import by_cell
-    from factorylab.report import build
+    from factorylab.report import build, index_page
 
     verdicts = [run.verdict for run in judged]
     out = settings.results / "report.html"
     say("writing the report")
     build(judged, out, by_cell(judged))
+    index_page.write(settings.results)
     if as_json:
         typer.echo(msgspec.json.encode(verdicts).decode())
     else:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from factorylab import __version__
 from factorylab.cli import (
     anatomy_commands,
     batch_commands,
@@ -28,6 +29,7 @@ from factorylab.cli import (
     live_commands,
     observe_commands,
     predict_commands,
+    run_list_command,
     runs_commands,
     score_commands,
     sets_commands,
@@ -67,6 +69,7 @@ app = typer.Typer(
 )
 cluster_commands.register(app)
 runs_commands.register(app)
+run_list_command.register(app)
 export_command.register(app)
 sets_commands.register(app)
 score_commands.register(app)
@@ -88,11 +91,21 @@ watch_commands.register(app)
 live_commands.register(app)
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"factorylab {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback when a command fails")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="say it and end")
+    ] = False,
 ) -> None:
     """Options of every command."""
+    del version  # it was said
     _debug.append(debug)
 
 

@@ -1,4 +1,4 @@
-"""Commands about scenarios and saved runs: scenarios, runs, show, replay, report."""
+"""Commands about scenarios and saved runs: scenarios, show, replay, report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from factorylab.cluster.backend_registry import BACKENDS, BackendChoice
 from factorylab.cluster.settings import choose_backend, choose_client, choose_prefix, load_settings
 from factorylab.core import secret
-from factorylab.core.errors import ScenarioError, UsageError
+from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="name
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (scenarios, runs, show, replay, report):
+    for command in (scenarios, show, replay, report):
         app.command()(command)
 
 
@@ -66,39 +66,6 @@ def scenarios(as_json: AsJson = False) -> None:
         typer.echo(f"  {inspect.getdoc(SCENARIOS[name])}")
         for parameter in its:
             typer.echo(f"    {parameter.show()}")
-
-
-def runs(as_json: AsJson = False) -> None:
-    """List the runs under results/, oldest first."""
-    found = run_folders.list_runs(load_settings().results)
-    if as_json:
-        typer.echo(json.dumps([_listed(r) for r in found], indent=2))
-        return
-    for folder in found:
-        try:
-            line = _verdict_line(folder) if folder.sealed else _unjudged_line(folder)
-        except ScenarioError as error:
-            line = f"{folder.path.parent.name:<18} {error}"
-        typer.echo(f"{folder.path.name}  {line}")
-    if not found:
-        say("no runs yet: 'factorylab run baseline' makes one")
-
-
-def _verdict_line(run: run_folders.RunFolder) -> str:
-    from factorylab.audit.kept_verdict import verdict_in
-    from factorylab.audit.model.verdict import one_line
-
-    return one_line(verdict_in(run))
-
-
-def _unjudged_line(run: run_folders.RunFolder) -> str:
-    from factorylab.history.unfinished import not_judged
-
-    return f"{run.path.parent.name:<18} {not_judged(run).splitlines()[0]}"
-
-
-def _listed(run: run_folders.RunFolder) -> dict[str, str | bool]:
-    return {"run": run.run_id, "scenario": run.path.parent.name, "path": str(run.path), "sealed": run.sealed}
 
 
 def show(run: Named) -> None:
@@ -178,20 +145,29 @@ def describe(job: Job) -> str:
 
 
 def judge(folder: run_folders.RunFolder) -> JudgedRun:
-    """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn."""
+    """Judge a run; write its derived/verdict.json and derived/figures/, as far as its evidence can be drawn, its
+    course, and the page of all runs, if it is one of them."""
+    from factorylab.analysis.course import course
     from factorylab.audit.judged import load
     from factorylab.audit.kept_verdict import write_verdict
+    from factorylab.history import sparkline
+    from factorylab.report import index_page
     from factorylab.report.plots import save
 
     loaded = load(folder.path)
     verdict = write_verdict(loaded)
     try:
         save(loaded, folder.figures)
+        if found := course(loaded):
+            sparkline.write(folder, found)
     except Exception as error:
         if all(check.verdict != "INVALID" for check in verdict.checks):
             raise
         say(f"figures are missing: {error}")
     loaded.release()
+    results = load_settings().results
+    if folder.path.is_relative_to(results):
+        index_page.write(results)
     return loaded
 
 

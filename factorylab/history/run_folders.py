@@ -26,6 +26,7 @@ from factorylab.scenarios.model import Scenario, scenario_from
 
 SCHEMA_VERSION = 6
 FAILED = "failed.txt"
+STAMP = "%Y%m%dT%H%M%SZ"  # UTC, in the name of a run's folder
 SECRET_KEY = ".secret-key"  # beside the runs, never in one
 SECRET_KEY_BYTES = 32
 
@@ -108,7 +109,7 @@ class RunFolder:
 
 def create(results: Path, scenario: Scenario) -> RunFolder:
     """A new folder with the resolved scenario in it; its secrets are masked."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.now(UTC).strftime(STAMP)
     run = RunFolder(results / scenario.name / f"{stamp}-{secrets.token_hex(3)}")
     for folder in (run.history, run.logs, run.journals, run.figures):
         folder.mkdir(parents=True)
