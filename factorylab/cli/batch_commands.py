@@ -28,7 +28,6 @@ from factorylab.core.errors import UsageError
 from factorylab.core.limits import ROUNDS_MAX
 from factorylab.history import batch_record
 from factorylab.history.batch_record import Planned
-from factorylab.history.durations import besides_s, expected
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
@@ -64,6 +63,7 @@ def run(  # noqa: PLR0917 (typer's options)
     """Run one scenario through its notebook and judge it; with --repeat several times."""
     from factorylab.cluster import manage
     from factorylab.execution.notebook_run import Job, execute
+    from factorylab.history.durations import besides_s, expected
 
     del backend, client, prefix  # the settings have them
     if keep and repeat:

@@ -10,7 +10,7 @@ from tests.support.histories import START, S
 
 TOPIC, GROUP = "sensor-data-64c434", "sensor-processors-6dfe0c"
 _CONTROL = "[quorum-controller-2-event-handler] org.apache.kafka.controller."
-_GROUP = (
+OF_GROUP = (
     "[group-coordinator-event-processor-0] org.apache.kafka.coordinator.group.GroupMetadataManager - "
     "[GroupCoordinator id=3 topic=__consumer_offsets partition=0] "
 )
@@ -86,10 +86,10 @@ def goes_on(second: float, broker: int, partition: int, epoch: int, isr: str) ->
 
 def removed(second: float, member: str) -> str:
     who = f"{member}-a62ac8a6-fa40-4dc7-9f1d-3b9b795777df"
-    return at(second, f"{_GROUP}Member {who} in group {GROUP} has failed, removing it from the group.")
+    return at(second, f"{OF_GROUP}Member {who} in group {GROUP} has failed, removing it from the group.")
 
 
 def removed_by_session(second: float) -> str:
     """With the protocol `consumer`: a member without a name."""
     text = f"[GroupId {GROUP}] Member dEsuJLQpShKDjHfPiJ+aew fenced from the group because the member session expired."
-    return at(second, f"{_GROUP}{text}")
+    return at(second, f"{OF_GROUP}{text}")

@@ -11,6 +11,7 @@ from itertools import pairwise
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from factorylab.audit.model.verdict import NOT_OBSERVED
 from factorylab.audit.sets import summary as repetitions
 from factorylab.audit.sets.run_set import by_cell
 from factorylab.audit.sets.summary import default_names, summary
@@ -20,11 +21,14 @@ from factorylab.report.hand_in.told_run import ToldRun, performance
 
 SHOWN = ("scenario", "run", "declared/s", "verdict", "acked", "lost", "duplicated", "shed", "recovery", "blind",
          "longest ack gap", "p99", "stored/s")  # fmt: skip
+NO_NUMBER = "–"
 _SIGNS = re.compile(r"([\\`*\[\]<|])")
 
 
 def cell(text: object) -> str:
-    """Words as Markdown shows them: on one line, no sign of them means anything."""
+    """Words as Markdown shows them: on one line, no sign of them means anything, and no cell holds a dash alone."""
+    if text == NO_NUMBER:
+        return NOT_OBSERVED
     return _SIGNS.sub(r"\\\1", " ".join(str(text).split()))
 
 

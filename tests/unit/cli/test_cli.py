@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import factorylab as lab
 from factorylab.cli import main
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import ON_PROCESS
@@ -69,6 +70,11 @@ def test_the_first_help_lists_all_commands(call: Call) -> None:
         (["report"], ["no finished run yet"]),
         (["report", "dddddd"], ["no run fits 'dddddd'"]),
         (["explode"], ["No such command"]),
+        (["runs", "--yes"], ["--yes and --keep are for --prune"]),
+        (["runs", "--prune", "--keep", "0"], ["--keep"]),
+        (["export", "docs"], ["docs is a folder with something in it", "remove it first"]),
+        (["export", "nowhere", "--junit", "none.xml"], ["none.xml is no JUnit file", "--junit-xml"]),
+        (["export", "nowhere", "dddddd"], ["no run fits 'dddddd'"]),
         (["trace", "temperature-00001", "9" * 20, "--run", "latest"], ["seq", "less than"]),
         (["run", "broker_loss", "-p", "hold_s=1e9"], ["hold_s", "less than or equal to 86400"]),
         (["run", "broker_loss", "-p", "rate_per_s=NaN"], ["rate_per_s", "finite"]),
@@ -144,9 +150,12 @@ def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -
     _, out, err = call("runs")
     assert out == "" and "no runs yet" in err
     run = run_folders.create(nothing_starts / "results", build("baseline", {}))
-    assert call("runs")[1] == f"{run.path.name}  {'baseline':<18} not judged: it did not finish\n"
+    assert call("runs")[1].split("–")[-1].strip() == f"{'baseline':<18} not judged: it did not finish"
     (listed,) = json.loads(call("runs", "--json")[1])
-    assert (listed["scenario"], listed["sealed"]) == ("baseline", False)
+    assert (listed["scenario"], listed["sealed"], listed["course"]) == ("baseline", False, None)
+    assert listed["size_bytes"] == (run.raw / "scenario.json").stat().st_size
+    code, out, err = call("runs", "--prune")
+    assert code == 0 and out.startswith("stays") and "may be going on" in out and "nothing was removed" in err
 
 
 def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:
@@ -156,6 +165,11 @@ def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> N
     assert [line.split()[0] for line in err.splitlines()] == ["baseline", "broker_loss", "consumer_loss", "high_load"]
     assert len(call("batch", "experiments/quick.yaml", "--dry-run", "--repeat", "3")[2].splitlines()) == 12
     assert list(nothing_starts.iterdir()) == []
+
+
+def test_the_version_is_said(call: Call) -> None:
+    """`--version` says which one this is, and does nothing else."""
+    assert call("--version") == (0, f"factorylab {lab.__version__}\n", "")
 
 
 def test_debug_shows_the_traceback(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
