@@ -2,7 +2,7 @@
 
 results/<scenario>/<utc>-<6 hex>/
     raw/      scenario.json prediction.json manifest.json history/*.parquet logs/   sealed by seal.json, SHA-256s
-    derived/  verdict.json verdict.key figures/ notebook.ipynb      may be made again at any time
+    derived/  verdict.json verdict.key sparkline.json figures/ notebook.ipynb      may be made again at any time
 """
 
 from __future__ import annotations
