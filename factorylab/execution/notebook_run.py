@@ -19,6 +19,7 @@ from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
 from factorylab.core.secret_text import REFERENCE
 from factorylab.execution.once_sealed import T, once_sealed
 from factorylab.execution.perform import check_clients, check_source
+from factorylab.execution.saved_notebook import trust
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from factorylab.scenarios.loading import scenario
@@ -113,6 +114,7 @@ def execute(job: Job, settings: Settings, say: Say, then: Callable[[RunFolder], 
             ) from None
         finally:
             _clean(folder.derived / "notebook.ipynb", wanted)
+    trust(folder.derived / "notebook.ipynb")
     return result()
 
 

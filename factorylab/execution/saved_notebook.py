@@ -5,9 +5,10 @@ that git holds stays as it was. `make notebook` names `before_saving` as the hoo
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
+import sqlite3
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +33,7 @@ def before_saving(model: dict[str, Any], path: str, contents_manager: Any, **_: 
         return
     content = model["content"]
     if any(cell.get("outputs") for cell in content["cells"]):
-        _keep(content, Path(contents_manager.root_dir) / FOLDER, place.name)
+        _keep(content, place.name, contents_manager)
     strip(content)
 
 
@@ -46,16 +47,29 @@ def strip(content: dict[str, Any]) -> None:
     content["metadata"] = copy.deepcopy(OF_THE_FILE)
 
 
-def _keep(content: dict[str, Any], origin: Path, name: str) -> None:
-    """Write the notebook with its outputs; its links lead where they led."""
-    out = load_settings().results / FOLDER / name
+def _keep(content: dict[str, Any], name: str, contents_manager: Any) -> None:
+    """Write the notebook with its outputs; its links lead where they led, and where the cells were trusted the copy is:
+    else JupyterLab would not show its figures."""
+    import nbformat
+
+    origin, out = Path(contents_manager.root_dir) / FOLDER, load_settings().results / FOLDER / name
+    kept = nbformat.from_dict(copy.deepcopy(content))
+    for cell in kept.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _LINK.sub(lambda link: _relative(origin / link[0], out.parent), cell.source)
+    contents_manager.check_and_sign(kept, name)
     out.parent.mkdir(parents=True, exist_ok=True)
-    kept = json.loads(json.dumps(content))
-    for cell in kept["cells"]:
-        if cell["cell_type"] == "markdown":
-            source = "".join(cell["source"])
-            cell["source"] = _LINK.sub(lambda link: _relative(origin / link[0], out.parent), source)
-    out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    nbformat.write(kept, out)
+
+
+def trust(notebook: Path) -> None:
+    """Have JupyterLab show the figures of a notebook that this account itself has run. Where its list of such notebooks
+    cannot be written the notebook stays as it is."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    with suppress(OSError, sqlite3.Error):
+        NotebookNotary().sign(nbformat.read(notebook, as_version=4))
 
 
 def _relative(target: Path, folder: Path) -> str:

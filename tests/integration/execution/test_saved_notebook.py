@@ -32,6 +32,7 @@ def ran(manager: LargeFileManager, path: str) -> dict[str, Any]:
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LargeFileManager:
     """As `make notebook` starts it, on a copy of the notebooks and a folder of somebody's own."""
     monkeypatch.setenv("FACTORYLAB_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "data"))
     for folder in ("notebooks", "own"):
         (tmp_path / folder).mkdir()
     for name in ("start_here", "durability"):
@@ -48,11 +49,31 @@ def test_a_notebook_that_ran_is_as_it_was(manager: LargeFileManager, tmp_path: P
     assert "it ran" in (tmp_path / "results" / "notebooks" / notebook.name).read_text()
 
 
+def trusted(manager: LargeFileManager, path: str) -> list[bool]:
+    """Of each cell with code: is its output shown, whatever it is?"""
+    cells = manager.get(path)["content"]["cells"]
+    return [cell["metadata"].get("trusted", False) for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_figures_of_the_kept_copy_are_shown(manager: LargeFileManager, tmp_path: Path) -> None:
+    """The copy of a notebook that somebody ran is trusted; that of one that came with outputs is not."""
+    path = "notebooks/start_here.ipynb"
+    kept = "results/notebooks/start_here.ipynb"
+    manager.save(ran(manager, path), path)
+    assert set(trusted(manager, kept)) == {True}
+    model = ran(manager, path)
+    for cell in model["content"]["cells"]:
+        cell["metadata"].pop("trusted", None)
+    model["content"]["cells"][-1]["source"] = "another text"
+    manager.save(model, path)
+    assert True not in trusted(manager, kept)
+
+
 def test_links_of_the_kept_copy_lead_on(manager: LargeFileManager, tmp_path: Path) -> None:
     """In the copy with outputs a link to a page or another notebook leads to where it led."""
     manager.save(ran(manager, "notebooks/start_here.ipynb"), "notebooks/start_here.ipynb")
     kept = json.loads((tmp_path / "results" / "notebooks" / "start_here.ipynb").read_text())
-    text = "".join(cell["source"] for cell in kept["cells"] if cell["cell_type"] == "markdown")
+    text = "".join(line for cell in kept["cells"] if cell["cell_type"] == "markdown" for line in cell["source"])
     assert "](../../docs/predictions.md)" in text and "](../../notebooks/baseline.ipynb)" in text
 
 
