@@ -21,7 +21,7 @@ def ran(manager: LargeFileManager, path: str) -> dict[str, Any]:
     for number, cell in enumerate(model["content"]["cells"]):
         if cell["cell_type"] == "code":
             cell["execution_count"] = number
-            cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "it ran"}]
+            cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {"text/html": "it ran"}}]
             cell["metadata"] |= {"execution": {"iopub.execute_input": "x"}, "scrolled": True, "trusted": True}
     model["content"]["metadata"]["kernelspec"]["display_name"] = "Python 3 (ipykernel)"
     model["content"]["metadata"]["language_info"] |= {"version": "3.13.0", "file_extension": ".py"}
