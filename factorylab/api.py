@@ -19,7 +19,9 @@ from factorylab.execution.perform import predict as foretold
 from factorylab.execution.perform import run as performed
 from factorylab.execution.status_line import narrator
 from factorylab.history import run_folders
+from factorylab.history.durations import besides_s, expected
 from factorylab.scenarios.loading import scenario
+from factorylab.scenarios.model import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
     from factorylab.audit.sets.recorded import AnyRun, RecordedRun
     from factorylab.history.run_folders import RunFolder
-    from factorylab.scenarios.model import Scenario
 
     Runs = str | Iterable[AnyRun]
 
@@ -53,8 +54,11 @@ def run(
         LabError: the run could not be carried out; nothing of it is left running.
         Interrupted: somebody stopped it; the lab is healed.
     """
-    with in_one_sentence(load_settings().home):
-        return performed(wanted, run_dir, keep=keep, say=say or narrator(driven=bool(run_dir)))
+    settings, say = load_settings(), say or narrator(driven=bool(run_dir))
+    if not run_dir and isinstance(wanted, Scenario):
+        say(expected(wanted, besides_s(settings.results, wanted.name)))
+    with in_one_sentence(settings.home):
+        return performed(wanted, run_dir, keep=keep, say=say)
 
 
 def load(run: str | Path) -> JudgedRun:

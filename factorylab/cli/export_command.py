@@ -23,6 +23,7 @@ def export(
     junit: Annotated[
         Path | None, typer.Option("--junit", help="also tell the outcome of the software's own tests by this file")
     ] = None,
+    no_pdf: Annotated[bool, typer.Option("--no-pdf", help="leave out the PDF, which is the largest part")] = False,
 ) -> None:
     """Make what a course or a review asks for: report (HTML, PDF, Markdown), figures, annotated logs, checksums."""
     from factorylab.api import saved_runs
@@ -32,7 +33,7 @@ def export(
 
     package.check_free(out)
     tested = outcome(junit) if junit else []
-    files = contents(saved_runs(run or []), tested, say)
+    files = contents(saved_runs(run or []), tested, say, with_pdf=not no_pdf)
     package.write(files, out)
     say(f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB; check them with 'sha256sum -c SHA256SUMS'")
     typer.echo(out)

@@ -19,8 +19,11 @@ OF_A_RUN = ("scenario.json", "manifest.json", "prediction.json", "seal.json")
 Say = Callable[[str], None]
 
 
-def contents(runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say) -> dict[str, bytes]:
-    """Path → content; the last are the metadata and the checksums of all others. Progress goes to `say`.
+def contents(
+    runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say, *, with_pdf: bool = True
+) -> dict[str, bytes]:
+    """Path → content; the last are the metadata and the checksums of all others. Progress goes to `say`. `junit`: the
+    outcome of the software's own tests, as `junit.outcome` has it; empty: nobody asked for it.
 
     Raises:
         UsageError: a run has no seal, or was changed since; nothing is made then.
@@ -37,7 +40,8 @@ def contents(runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say) -
     figures |= {figure.file: figure.svg.encode() for one in told for figure in one.figures}
     files |= figures
     files |= {"performance.csv": _csv(performance(told)), "configuration.csv": configuration.as_csv(told).encode()}
-    files |= _reports(told, junit, figures, say)
+    say(f"the report as Markdown, HTML{' and PDF' * with_pdf}")
+    files |= _reports(told, junit, _printer(told, figures, wanted=with_pdf))
     files = {name: _cleaned(name, content) for name, content in sorted(files.items())}
     files[crate.NAME] = crate.metadata(told, files)
     return files | {SUMS: sums(files)}
@@ -53,19 +57,25 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(f"{sha256(content).hexdigest()}  {name}\n" for name, content in files.items()).encode()
 
 
-def _reports(
-    told: Sequence[ToldRun], junit: list[dict[str, str]], figures: Mapping[str, bytes], say: Say
-) -> dict[str, bytes]:
-    """The report in its three forms; without a PDF the others say why."""
-    say("the report as Markdown, HTML and PDF")
+def _reports(told: Sequence[ToldRun], junit: list[dict[str, str]], printed: Callable[[str], bytes]) -> dict[str, bytes]:
+    """The report in its forms, of which `printed` makes the PDF; without one the others say why."""
     text = document.markdown(told, junit, "")
     try:
-        latest_ns = max(one.manifest.started_wall_ns for one in told)
-        printed = {"report.pdf": pdf.printed(document.html(text), figures, latest_ns)}
+        made = {"report.pdf": printed(document.html(text))}
     except pdf.NoPdf as error:
-        say(f"no PDF: {error}")
-        text, printed = document.markdown(told, junit, str(error)), {}
-    return {"report.md": text.encode(), "report.html": document.html(text).encode(), **printed}
+        text, made = document.markdown(told, junit, str(error)), {}
+    return {"report.md": text.encode(), "report.html": document.html(text).encode(), **made}
+
+
+def _printer(told: Sequence[ToldRun], figures: Mapping[str, bytes], *, wanted: bool) -> Callable[[str], bytes]:
+    latest_ns = max(one.manifest.started_wall_ns for one in told)
+
+    def printed(page: str) -> bytes:
+        if not wanted:
+            raise pdf.NoPdf("it was left out (--no-pdf)")
+        return pdf.printed(page, figures, latest_ns)
+
+    return printed
 
 
 def _of_run(told: ToldRun) -> dict[str, bytes]:

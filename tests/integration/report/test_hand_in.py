@@ -33,10 +33,8 @@ Browser = Callable[[str], None]
 @pytest.fixture(scope="module")
 def handed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Of a run with a fault, without a browser."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pdf, "PROGRAMS", ())
-        run = load(unpack("broker_loss", tmp_path_factory.mktemp("runs")).path)
-        return contents([run], [], lambda line: None)
+    run = load(unpack("broker_loss", tmp_path_factory.mktemp("runs")).path)
+    return contents([run], [], lambda line: None, with_pdf=False)
 
 
 def test_all_that_is_asked_for_is_there(handed: dict[str, bytes]) -> None:
@@ -107,9 +105,8 @@ def test_no_secret_is_handed_in(tmp_path: Path) -> None:
     run = unpack("baseline", tmp_path)
     found = load(run.path).manifest.group
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(pdf, "PROGRAMS", ())
         patched.setattr("factorylab.core.secret._remembered", {found})
-        files = contents([load(run.path)], [], lambda line: None)
+        files = contents([load(run.path)], [], lambda line: None, with_pdf=False)
     assert [name for name, content in files.items() if found.encode() in content] == []
     assert b"***" in files["configuration.csv"]
 
@@ -133,6 +130,13 @@ def test_a_pdf_has_the_date_of_its_runs(browser: Browser) -> None:
     browser(BROWSER.format(python=sys.executable, figures=["figures/a.svg"]))
     made = pdf.printed("<p>x", {"figures/a.svg": b"<svg/>"}, 1_800_000_000_000_000_000)
     assert made == b"%PDF /CreationDate (D:20270115080000+00'00') (node00000001)<p>x"
+
+
+def test_without_a_browser_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none is installed, the names that were looked for are told."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(pdf.NoPdf, match="has none of chromium, "):
+        pdf.printed("<p>x", {}, 0)
 
 
 def test_a_browser_that_prints_nothing_is_told(browser: Browser) -> None:
