@@ -75,15 +75,15 @@ def log_story(run: Run) -> list[ToldLine]:
     steps."""
     if run.workers.empty:  # nobody wrote down both clocks
         return []
-    zero_ns = first_fault_ns(run) or run.t0_ns
+    zero_ns = zero_of(run)
     found = [*_of_brokers(run), *_of_processors(run), *_of_faults(run)]
     return [ToldLine((t_ns - zero_ns) / NS, *rest) for t_ns, rest in sorted(found)]
 
 
-def first_fault_ns(run: Run) -> int:
-    """When the first fault was begun (monotonic ns); 0 where there was none."""
+def zero_of(run: Run) -> int:
+    """When the first fault was begun (monotonic ns), or the steady state where none was."""
     windows = fault_windows(run)
-    return int(windows["intended_ns"].min()) if len(windows) else 0
+    return int(windows["intended_ns"].min()) if len(windows) else run.t0_ns
 
 
 _Found = tuple[int, tuple[str, int, str, str]]  # the time, and what follows `t_s` in a line

@@ -92,11 +92,10 @@ def _of_run(told: ToldRun) -> dict[str, bytes]:
 
 def annotated(told: ToldRun) -> str:
     """The lines of a run's logs that show rebalances and changes of leaders, each with what it shows."""
-    faults = "the first fault" if told.run.scenario.faults else "the start of the steady state (there was no fault)"
     head = [
         f"{told.title}: the lines of its logs that show rebalances, changes of leaders and owners, and the faults.",
-        f"Each entry: seconds since {faults}, what the line shows, and where it stands under raw/ of the run;",
-        "below it the line itself. What the run has besides is in its own folder.",
+        "Each entry: seconds since the first fault was begun (where none is on record: since the steady state began),",
+        "what the line shows, and where it stands under raw/ of the run; below it the line itself.",
         "",
     ]
     entries = [f"{line.t_s:+10.3f}  {line.shows}  [{where(line)}]\n            {line.text}" for line in told.story]

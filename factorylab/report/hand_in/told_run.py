@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from factorylab import analysis
-from factorylab.analysis.log_story import ToldLine, log_story
+from factorylab.analysis.log_story import ToldLine, log_story, zero_of
 from factorylab.analysis.predicted_words import compared
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Check
@@ -21,6 +20,7 @@ from factorylab.audit.model.verdict import (
     stalls,
 )
 from factorylab.audit.model.wording import explanation_text
+from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.history.run_folders import RunFolder, broken_seal
 from factorylab.history.unfinished import not_judged
@@ -55,6 +55,11 @@ class ToldRun:
     def title(self) -> str:
         return f"{self.verdict.title.replace('_', ' ')} ({self.verdict.run_id})"
 
+    @cached_property
+    def whole(self) -> bool:
+        """Was all recorded that a run of its version records? Else it is INVALID, and there is nothing to draw."""
+        return not self.run.missing()
+
     @property
     def question(self) -> str:
         about = SCENARIOS.get(self.run.scenario.name)
@@ -76,9 +81,9 @@ class ToldRun:
     @property
     def changes(self) -> list[dict[str, str]]:
         """The lines that show changes between the first reading and the end of the drain, for a table."""
-        zero_ns = analysis.fault_windows(self.run)["intended_ns"].min() if self.run.scenario.faults else self.run.t0_ns
+        zero_ns = zero_of(self.run)
         ends = (self.run.phases.get(name, self.run.last_ns) for name in ("steady", "final_read"))
-        from_s, until_s = ((end_ns - zero_ns) / 1e9 for end_ns in ends)
+        from_s, until_s = ((end_ns - zero_ns) / NS for end_ns in ends)
         return [
             {"seconds": f"{line.t_s:+.3f}", "what it shows": line.shows, "line": where(line)}
             for line in self.story
@@ -105,7 +110,7 @@ class ToldRun:
 
     @property
     def slowest(self) -> list[dict[str, str]]:
-        return slowest(self.run)
+        return slowest(self.run) if self.whole else []
 
     @property
     def alerting(self) -> list[dict[str, str]]:
@@ -117,7 +122,7 @@ class ToldRun:
 
     @property
     def predicted(self) -> list[dict[str, str]]:
-        return compared(self.run)
+        return compared(self.run) if self.whole else []
 
     @property
     def explanations(self) -> list[str]:
@@ -142,7 +147,7 @@ class ToldRun:
     def figures(self) -> list[FigureFile]:
         return [
             FigureFile(f"figures/{self.name}-{name}.svg", svg, *LEGENDS[name])
-            for name, svg in plots.drawn(self.run).items()
+            for name, svg in (plots.drawn(self.run).items() if self.whole else ())
         ]
 
 

@@ -14,6 +14,7 @@ import pytest
 from factorylab.audit.judged import load
 from factorylab.core import environment
 from factorylab.core.errors import UsageError
+from factorylab.history import run_folders
 from factorylab.report.hand_in import pdf
 from factorylab.report.hand_in.contents import contents
 from factorylab.report.hand_in.package import write
@@ -144,6 +145,17 @@ def test_a_browser_that_prints_nothing_is_told(browser: Browser) -> None:
     browser(f"#!{sys.executable}\nraise SystemExit(1)\n")
     with pytest.raises(pdf.NoPdf, match="chromium did not print it"):
         pdf.printed("<p>x", {}, 0)
+
+
+def test_a_run_without_a_table_is_told_as_invalid(tmp_path: Path) -> None:
+    """Evidence that was never recorded makes a run INVALID; its report says what is missing, and draws nothing."""
+    run = unpack("baseline", tmp_path)
+    run.table("lag").unlink()
+    run_folders.seal(run)
+    files = contents([load(run.path)], [], lambda line: None, with_pdf=False)
+    text = files["report.md"].decode()
+    assert "INVALID, NOT as expected" in text and "nothing to draw: lag" in text
+    assert [name for name in files if name.startswith("figures/")] == ["figures/architecture.svg"]
 
 
 def test_a_run_that_was_changed_is_not_handed_in(tmp_path: Path) -> None:
