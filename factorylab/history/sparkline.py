@@ -14,6 +14,7 @@ from factorylab.core.files import read_json
 from factorylab.history.run_folders import RunFolder
 
 PARTS = 24
+PEAK = 2
 BLOCKS, DIGITS = "▁▂▃▄▅▆▇█", "0123456789"
 UNSEEN = " "
 
@@ -42,8 +43,10 @@ def read(run: RunFolder) -> Course | None:
 
 
 def drawn(values: Sequence[float], signs: str = BLOCKS) -> str:
-    """A sign a value, from the first of `signs` for zero to the last for the highest."""
-    highest = max(values, default=0)
-    if not highest:
+    """A sign a value, from the first of `signs` for zero to the last for the highest, or for twice the median and more:
+    else a stall would not show beside the peak in which it is made up for."""
+    working = sorted(value for value in values if value > 0)
+    if not working:
         return signs[0] * len(values)
-    return "".join(signs[round(max(value, 0) / highest * (len(signs) - 1))] for value in values)
+    top = min(working[-1], PEAK * working[len(working) // 2])  # `statistics` takes too long to load
+    return "".join(signs[round(min(max(value / top, 0), 1) * (len(signs) - 1))] for value in values)

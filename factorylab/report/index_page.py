@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from factorylab.audit.kept_verdict import kept
-from factorylab.audit.model.verdict import EXPECTED, numbers
+from factorylab.audit.model.verdict import EXPECTED, Verdict, numbers
 from factorylab.core.errors import ScenarioError
 from factorylab.core.files import write_durably
 from factorylab.history import sparkline
@@ -18,6 +18,7 @@ from factorylab.history.run_folders import RunFolder, list_runs
 from factorylab.history.unfinished import not_judged
 
 PAGE = "index.html"
+SHOWN = ("acked", "lost", "duplicated", "recovery", "p99")
 BESIDES = ("report.html", "sample/report.html", "controls/detection.svg")
 OF_A_RUN = ("derived/notebook.ipynb", "derived/verdict.json", "raw/manifest.json", "raw/logs")
 
@@ -58,14 +59,17 @@ def _row(run: RunFolder, results: Path) -> Row:
         scenario=run.path.parent.name,
         verdict=found.verdict if found else "",
         met=EXPECTED[found.met] if found else "",
-        told=_told(run) if found is None else ", ".join(f"{k} {v}" for k, v in numbers(found).items() if k in SHOWN),
+        told=_numbers(found) if found else _told(run),
         course=sparkline.drawn(course.per_s) if course else "",
         size=megabytes(size_bytes(run.path)),
         links=dict(_links(run, below)),
     )
 
 
-SHOWN = ("acked", "lost", "duplicated", "recovery", "p99")
+def _numbers(verdict: Verdict) -> str:
+    """The numbers that there are."""
+    shown = numbers(verdict)
+    return ", ".join(f"{name} {shown[name]}" for name in SHOWN if shown[name] != "–")
 
 
 def _told(run: RunFolder) -> str:

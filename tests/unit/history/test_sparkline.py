@@ -14,10 +14,11 @@ from tests.support.histories import healthy
 
 
 @pytest.mark.parametrize(
-    ("values", "digits"), [([0, 5, 10], "049"), ([0, 0], "00"), ([3, 3], "99"), ([], ""), ([-1, 2], "09")]
+    ("values", "digits"),
+    [([0, 5, 10], "049"), ([0, 0], "00"), ([3, 3], "99"), ([], ""), ([-1, 2], "09"), ([4, 4, 1, 40, 4], "44194")],
 )
 def test_each_value_is_a_sign(values: list[float], digits: str) -> None:
-    """Zero is the lowest sign, the highest value the highest."""
+    """Zero is the lowest sign, the highest value the highest, or twice the median where a peak is above that."""
     assert sparkline.drawn(values, DIGITS) == digits
 
 
