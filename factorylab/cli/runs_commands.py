@@ -151,11 +151,12 @@ def judge(folder: run_folders.RunFolder) -> JudgedRun:
     from factorylab.audit.judged import load
     from factorylab.audit.kept_verdict import write_verdict
     from factorylab.history import sparkline
-    from factorylab.report import index_page
+    from factorylab.report import answer, index_page
     from factorylab.report.plots import save
 
     loaded = load(folder.path)
     verdict = write_verdict(loaded)
+    folder.answer.write_text("".join(f"{sentence}\n" for sentence in answer(loaded).sentences), encoding="utf-8")
     try:
         save(loaded, folder.figures)
         if found := course(loaded):

@@ -2,7 +2,7 @@
 
 results/<scenario>/<utc>-<6 hex>/
     raw/      scenario.json prediction.json manifest.json history/*.parquet logs/   sealed by seal.json, SHA-256s
-    derived/  verdict.json verdict.key sparkline.json figures/ notebook.ipynb      may be made again at any time
+    derived/  verdict.json verdict.key answer.txt sparkline.json figures/ notebook.ipynb   may be made anew any time
 """
 
 from __future__ import annotations
@@ -76,6 +76,11 @@ class RunFolder:
     @property
     def verdict(self) -> Path:
         return self.derived / "verdict.json"
+
+    @property
+    def answer(self) -> Path:
+        """What the run answers, a sentence a line."""
+        return self.derived / "answer.txt"
 
     @property
     def figures(self) -> Path:

@@ -18,7 +18,8 @@ from factorylab.history.run_folders import RunFolder, list_runs
 from factorylab.history.unfinished import not_judged
 
 PAGE = "index.html"
-SHOWN = ("acked", "lost", "duplicated", "recovery", "p99")
+SENTENCES = 2
+NO_NUMBER = "–"
 BESIDES = ("report.html", "sample/report.html", "controls/detection.svg")
 OF_A_RUN = ("derived/notebook.ipynb", "derived/verdict.json", "raw/manifest.json", "raw/logs")
 
@@ -59,20 +60,21 @@ def _row(run: RunFolder, results: Path) -> Row:
         scenario=run.path.parent.name,
         verdict=found.verdict if found else "",
         met=EXPECTED[found.met] if found else "",
-        told=_numbers(found) if found else _told(run),
+        told=_answered(run, found) if found else _unjudged(run),
         course=sparkline.drawn(course.per_s) if course else "",
         size=megabytes(size_bytes(run.path)),
         links=dict(_links(run, below)),
     )
 
 
-def _numbers(verdict: Verdict) -> str:
-    """The numbers that there are."""
-    shown = numbers(verdict)
-    return ", ".join(f"{name} {shown[name]}" for name in SHOWN if shown[name] != "–")
+def _answered(run: RunFolder, verdict: Verdict) -> str:
+    """The sentences that the run opens with; its numbers, where it was judged before there were any."""
+    if run.answer.is_file():
+        return " ".join(run.answer.read_text(encoding="utf-8").splitlines()[:SENTENCES])
+    return ", ".join(f"{name} {value}" for name, value in numbers(verdict).items() if value != NO_NUMBER)
 
 
-def _told(run: RunFolder) -> str:
+def _unjudged(run: RunFolder) -> str:
     """Why there is no verdict."""
     if run.sealed:
         return f"not judged by this version, or changed since: factorylab replay {run.run_id}"

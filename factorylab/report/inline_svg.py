@@ -68,6 +68,14 @@ class InlineFigures:
         return short | ({"class": self._classes.setdefault(look, f"l{len(self._classes)}")} if look else {})
 
 
+def file_of(svg: str, alt: str) -> str:
+    """The same as a file of its own, with its looks in it."""
+    made = InlineFigures()
+    opening, _, drawing = made.element(svg, alt).removeprefix("<svg").partition(">")
+    head = '<svg xmlns="http://www.w3.org/2000/svg" font-family="DejaVu Sans, sans-serif"'
+    return f"{head}{opening}><style>{made.css}</style>{drawing}"
+
+
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
 

@@ -24,8 +24,9 @@ from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.history.run_folders import RunFolder, broken_seal
 from factorylab.history.unfinished import not_judged
-from factorylab.report import plots, reproduce
+from factorylab.report import answer, plots, reproduce
 from factorylab.report.anatomy_words import slowest
+from factorylab.report.inline_svg import file_of
 from factorylab.report.legends import LEGENDS
 from factorylab.report.page import threats
 from factorylab.scenarios.catalog import SCENARIOS
@@ -70,9 +71,9 @@ class ToldRun:
         declared = f" ({expectation(self.verdict)})" if self.verdict.expectation != "pass" else ""
         return f"{self.verdict.verdict}, {EXPECTED[self.verdict.met]}{declared}"
 
-    @property
+    @cached_property
     def opening(self) -> str:
-        return opening(self)
+        return str(answer(self.run))
 
     @cached_property
     def story(self) -> list[ToldLine]:
@@ -146,22 +147,9 @@ class ToldRun:
     @cached_property
     def figures(self) -> list[FigureFile]:
         return [
-            FigureFile(f"figures/{self.name}-{name}.svg", svg, *LEGENDS[name])
+            FigureFile(f"figures/{self.name}-{name}.svg", file_of(svg, LEGENDS[name].alt), *LEGENDS[name])
             for name, svg in (plots.drawn(self.run).items() if self.whole else ())
         ]
-
-
-def opening(told: ToldRun) -> str:
-    """What a run showed, in a sentence or two of its numbers."""
-    shown, verdict = _numbers(told), told.verdict
-    lost, twice = shown["lost"], shown["duplicated"]
-    found = [f"{shown['acked']} readings were acknowledged; lost: {lost}; stored twice: {twice}."]
-    if verdict.recovery:
-        gap = shown["longest ack gap"]
-        found.append(f"Recovered after {shown['recovery']}; the longest time without an acknowledgement: {gap}.")
-    if verdict.fired:
-        found.append(f"Checks that fired: {', '.join(check.name for check in verdict.fired)}.")
-    return " ".join(found)
 
 
 def where(line: ToldLine) -> str:

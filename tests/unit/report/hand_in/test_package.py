@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from hashlib import sha256
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -15,6 +16,7 @@ from factorylab.report.hand_in.junit import outcome
 from factorylab.report.hand_in.package import check_free, write
 from factorylab.report.hand_in.pdf import _renumbered
 from factorylab.report.hand_in.told_run import same_or_each
+from factorylab.report.inline_svg import file_of
 
 FILES = {"report.md": b"# Report\n", "figures/a.svg": b"<svg/>"}
 
@@ -70,6 +72,16 @@ def test_a_heading_can_be_linked() -> None:
     page = html("# All of it\n\n## Known limits\n\n| h |\n| --- |\n| v |\n")
     assert '<h2 id="known-limits">' in page and "<title>All of it</title>" in page
     assert '<div class="wide"><table>' in page and '<th scope="col">h</th>' in page
+
+
+def test_a_figure_is_a_file_of_its_own() -> None:
+    """It has its looks in it, scales, and says what it shows to those who do not see it."""
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M 1 1 L 2 2" style="fill: none"/></svg>'
+    root = ElementTree.fromstring(file_of(drawn, "a > b"))
+    space = "{http://www.w3.org/2000/svg}"
+    assert root.tag == f"{space}svg" and root.get("viewBox") == "0 0 9 9" and root.get("aria-label") == "a > b"
+    style, path = root.find(f"{space}style"), root.find(f"{space}path")
+    assert style is not None and path is not None and f".{path.get('class')}{{fill:none}}" in (style.text or "")
 
 
 def test_what_runs_have_in_common_is_said_once() -> None:
