@@ -17,7 +17,9 @@ from factorylab.report.hand_in.package import check_free, write
 from factorylab.report.hand_in.pdf import _renumbered
 from factorylab.report.hand_in.told_run import same_or_each
 from factorylab.report.inline_svg import file_of
+from tests.support.places import ROOT
 
+EXAMPLE = ROOT / "results" / "sample" / "hand_in"
 FILES = {"report.md": b"# Report\n", "figures/a.svg": b"<svg/>"}
 
 
@@ -56,6 +58,14 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 def test_checksums_are_as_sha256sum_reads_them() -> None:
     """A digest, two spaces and the name on each line."""
     assert sums({"a b": b"1"}) == f"{sha256(b'1').hexdigest()}  a b\n".encode()
+
+
+def test_the_example_is_whole() -> None:
+    """The hand-in that lies in the repository is small, and its files are those that it names, as they were made."""
+    files = {path.relative_to(EXAMPLE).as_posix(): path.read_bytes() for path in EXAMPLE.rglob("*") if path.is_file()}
+    assert sum(map(len, files.values())) < 500_000
+    told = files.pop("SHA256SUMS")
+    assert sorted(told.splitlines()) == sorted(sums(files).splitlines())
 
 
 def test_words_of_a_run_mean_nothing_to_markdown() -> None:
