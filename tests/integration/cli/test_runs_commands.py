@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -36,12 +37,20 @@ def test_show_gives_the_verdict(call: Call, saved: tuple[Run, Run]) -> None:
 
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize(("name", "exit_code"), [("whole", 0), ("lossy", 1)])
-def test_replay_says_the_same_byte_for_byte(call: Call, saved: tuple[Run, Run], name: str, exit_code: int) -> None:
-    """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's."""
+def test_replay_says_the_same_byte_for_byte(
+    call: Call, saved: tuple[Run, Run], results: Path, name: str, exit_code: int
+) -> None:
+    """Judging a saved run again writes the same bytes and says so; the exit code is the verdict's. The page of all runs
+    then has its answer, and the list its course."""
     first, *_ = call("replay", name)
     code, out, err = call("replay", name)
     assert first == code == exit_code
     assert ("PASS" if code == 0 else "FAIL") in out and "the same verdict as before, byte for byte" in err
+    (run,) = (run for run in saved if run.scenario.name == name)
+    first_sentence = run.folder.answer.read_text().splitlines()[0]
+    assert run.folder.path.name in (page := (results / "index.html").read_text()) and escape(first_sentence) in page
+    (listed,) = (one for one in json.loads(call("runs", "--json")[1]) if one["run"] == run.folder.run_id)
+    assert listed["course"]["of"] == "stored" and max(listed["course"]["per_s"]) > 0
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -12,6 +12,7 @@ import pytest
 
 import factorylab as lab
 from factorylab.cli import main
+from factorylab.history.run_folders import FAILED
 from factorylab.scenarios.catalog import SCENARIOS
 from factorylab.scenarios.fault_catalog import ON_PROCESS
 from tests.support.commands import Call, call, nothing_starts, results
@@ -156,6 +157,11 @@ def test_an_unfinished_run_is_listed_as_such(call: Call, nothing_starts: Path) -
     assert listed["size_bytes"] == (run.raw / "scenario.json").stat().st_size
     code, out, err = call("runs", "--prune")
     assert code == 0 and out.startswith("stays") and "may be going on" in out and "nothing was removed" in err
+    (run.raw / FAILED).write_text("interrupted")
+    code, out, err = call("runs", "--prune")
+    assert out.startswith("goes") and "did not finish" in out and run.path.is_dir()
+    code, out, err = call("runs", "--prune", "--yes")
+    assert code == 0 and out.startswith("gone") and "removed: 1 of 1" in err and not run.path.exists()
 
 
 def test_a_dry_run_lists_and_runs_nothing(call: Call, nothing_starts: Path) -> None:
