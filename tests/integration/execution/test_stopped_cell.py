@@ -49,4 +49,4 @@ def test_a_stopped_run_ends_in_one_sentence(tmp_path: Path, monkeypatch: pytest.
         manager.shutdown_kernel(now=True)
     assert message["parent_header"]["msg_id"] == request and message["content"]["ename"] == "Interrupted"
     assert message["content"]["traceback"] == ["interrupted; the lab was healed and stopped"]
-    assert "stream" in seen
+    assert seen.count("display_data") == 1 and "stream" in seen
