@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 
-from factorylab.report.hand_in.told_run import ToldRun, same_or_each
+from factorylab.report.hand_in.told_run import ToldRun
 
 OF_BROKERS = (
     "broker.heartbeat.interval.ms", "broker.session.timeout.ms", "group.initial.rebalance.delay.ms",
@@ -70,3 +70,11 @@ def _only(config: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
 def _rows(found: Mapping[str, Mapping[str, str]]) -> Iterator[dict[str, str]]:
     for name in dict.fromkeys(name for of in found.values() for name in of):
         yield {"setting": name, "value": same_or_each({run: of.get(name, NOT_RECORDED) for run, of in found.items()})}
+
+
+def same_or_each(values: Mapping[str, str]) -> str:
+    """A value that all runs have, or each with the runs that have it."""
+    if len(set(values.values())) == 1:
+        return next(iter(values.values()))
+    runs_of = {value: [run for run, had in values.items() if had == value] for value in values.values()}
+    return "; ".join(f"{value} ({', '.join(runs)})" for value, runs in runs_of.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -195,11 +195,3 @@ def check_whole(folder: RunFolder) -> None:
             f"{folder.path.name} is INVALID: {files} changed since the run was sealed. Bring back the recorded files, "
             "or name the runs to hand in without this one"
         )
-
-
-def same_or_each(values: Mapping[str, str]) -> str:
-    """A value that all runs have, or each with the runs that have it."""
-    if len(set(values.values())) == 1:
-        return next(iter(values.values()))
-    runs_of = {value: [run for run, had in values.items() if had == value] for value in values.values()}
-    return "; ".join(f"{value} ({', '.join(runs)})" for value, runs in runs_of.items())

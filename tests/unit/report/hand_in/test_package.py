@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from factorylab.core.errors import UsageError
+from factorylab.report.hand_in.configuration import same_or_each
 from factorylab.report.hand_in.contents import sums
 from factorylab.report.hand_in.document import cell, html
 from factorylab.report.hand_in.junit import outcome
 from factorylab.report.hand_in.package import check_free, write
 from factorylab.report.hand_in.pdf import _renumbered
-from factorylab.report.hand_in.told_run import same_or_each
 from factorylab.report.inline_svg import file_of
 from tests.support.places import ROOT
 
