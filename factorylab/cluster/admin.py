@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.errors import GroupIdNotFoundError, KafkaError, for_code
+from kafka.protocol.consumer.offsets import IsolationLevel
 
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
@@ -163,17 +164,23 @@ class Admin:
         described = self._ask(f"id of {topic}", lambda client: _topic(client, topic))
         return TopicIdentity(described["topic_id"], len(described["partitions"]))
 
-    def ends(self, topic: str, partitions: Iterable[int], *, start: bool = False) -> dict[int, int]:
-        """High watermark of each partition, or its log start offset; asked of the leaders."""
+    def ends(
+        self, topic: str, partitions: Iterable[int], *, start: bool = False, committed: bool = False
+    ) -> dict[int, int]:
+        """High watermark of each partition, or its log start offset; `committed`: its last stable offset, up to which
+        no transaction is open. Asked of the leaders."""
         spec = OffsetSpec.EARLIEST if start else OffsetSpec.LATEST
         wanted = {TopicPartition(topic, p): spec for p in partitions}
-        found = self._ask(f"offsets of {topic}", lambda client: client.list_partition_offsets(wanted))
+        isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        found = self._ask(
+            f"offsets of {topic}", lambda client: client.list_partition_offsets(wanted, isolation_level=isolation)
+        )
         return {at.partition: answer.offset for at, answer in found.items()}
 
-    def spans(self, topic: str) -> dict[int, tuple[int, int]]:
-        """Log start offset and high watermark of each partition of a topic."""
+    def spans(self, topic: str, *, committed: bool = False) -> dict[int, tuple[int, int]]:
+        """Log start offset and high watermark, or last stable offset, of each partition of a topic."""
         partitions = [view.partition for view in self.partitions(topic)]
-        starts, ends = self.ends(topic, partitions, start=True), self.ends(topic, partitions)
+        starts, ends = self.ends(topic, partitions, start=True), self.ends(topic, partitions, committed=committed)
         return {p: (starts[p], ends[p]) for p in partitions}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:

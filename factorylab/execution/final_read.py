@@ -35,10 +35,11 @@ from factorylab.execution.cross_read import CANNOT, cross_read
 from factorylab.execution.dead_letter_record import letter_of
 from factorylab.execution.log_scan import WORKER, Spans, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.execution.measures_hash import MEASURES, main_measure, measures_hashes
-from factorylab.execution.subject_output import SubjectOutput
+from factorylab.execution.subject_output import Output, read_output
 from factorylab.factory.processor.intake import POISON_STAGE
 from factorylab.history.export import schema
 from factorylab.history.journal import Journal
+from factorylab.history.manifest import OutputRead
 from factorylab.history.tables import AlertSeen, DeadLetterSeen, EpochSpan, FrozenEnd, Position, SystemEvent
 
 ROWS_SCHEMA = schema("rows")
@@ -57,7 +58,8 @@ MEASURES_OF_ROW = sql.SQL(", ").join(  # as a number: a copy writes a boolean as
 @dataclass(frozen=True)
 class FinalRead:
     """What is needed to read a run's end. `sensors` maps a name to its index; `in_kafka`: positions are the group's
-    offsets there, not the store's rows; `output`: what a program under test kept is read there, not in the store."""
+    offsets there, not the store's rows; `output`: what a program under test kept is read there, not in the store.
+    `record`: the template that the log's records were filled from, None for readings in JSON."""
 
     admin: Admin
     database_url: str
@@ -66,7 +68,8 @@ class FinalRead:
     history: Path
     journal: Journal
     in_kafka: bool = False
-    output: SubjectOutput | None = None
+    output: Output | None = None
+    record: str | None = None
 
     def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
         """Fix log start and high watermark of each partition of `sensor-data`."""
@@ -118,10 +121,12 @@ class FinalRead:
         replay, out = AlertReplay(self._set_aside()), self.history / "log.parquet"
 
         def see(batch: list[Message]) -> None:
-            for alert in replay.feed(batch):
+            for alert in replay.feed(batch) if self.record is None else ():  # rules are of the factory's readings
                 self._alert_seen("replay", alert)
 
-        epochs = read_log(self.admin.bootstrap, self.names.sensors, spans, self.sensors, out, see=see)
+        epochs = read_log(
+            self.admin.bootstrap, self.names.sensors, spans, self.sensors, out, see=see, record=self.record
+        )
         for (partition, epoch), span in sorted(epochs.items()):
             self.journal.write(
                 EpochSpan(
@@ -150,15 +155,15 @@ class FinalRead:
         letters = (letter_of(message) for batch in self._whole(self.names.dead_letters) for message in batch)
         return {letter.origin[1:] for letter in letters if letter and letter.stage == POISON_STAGE}
 
-    def read_rows(self) -> tuple[int, str]:
-        """Read the table `readings`, or what a program under test kept, into `rows.parquet`; the number of rows found,
-        and why they prove nothing, if they do not.
+    def read_rows(self) -> tuple[OutputRead, str]:
+        """Read the table `readings`, or what a program under test kept, into `rows.parquet`; what was found, and why
+        it proves nothing, if it does not.
 
         Raises:
             EnvironmentUnfit: the program's output cannot be read.
         """
         if self.output is not None:
-            return self.output.read(self.sensors, self.history / "rows.parquet")
+            return read_output(self.output, self.sensors, self.history / "rows.parquet")
         query = sql.SQL(
             "COPY (SELECT s.name AS name, r.seq AS seq, r.partition AS partition, r.record_offset AS offset,"
             " (extract(epoch FROM r.recorded_at) * 1000000)::bigint AS stamp_us, {}"
@@ -176,7 +181,7 @@ class FinalRead:
             for batch in csv_batches(file):
                 writer.write_table(rows_table(batch, self.sensors))
                 found += batch.num_rows
-        return found, ""
+        return OutputRead(rows=found), ""
 
     def read_sinks(self) -> None:
         """Journal the alerts of both sinks, the dead letters and the store's positions."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from factorylab.cluster.librdkafka import client_config
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.messages import payload_hash
+from factorylab.core.templates import Template
 from factorylab.execution.measures_hash import (
     NO_TIME,
     NOTHING,
@@ -84,6 +86,12 @@ def look_into(payload: bytes, sensors: Mapping[str, int]) -> Seen:
     return Seen(sensors.get(who.sensor_id, -1), who.seq, stamp_us(who.timestamp), measures)
 
 
+def look_for(template: Template, payload: bytes, sensors: Mapping[str, int]) -> Seen:
+    """What a payload that was filled from a template says: which reading it is, and no more."""
+    found = template.find(payload)
+    return Seen(sensors.get(found.sensor, -1), found.seq) if found else Seen(-1, -1)
+
+
 @dataclass
 class OffsetSpan:
     """Offsets of some records, the first and the last, and how many they are."""
@@ -105,13 +113,16 @@ def read_log(
     out: Path,
     *,
     see: Callable[[list[Message]], None],
+    record: str | None = None,
 ) -> Epochs:
     """Read the records of `spans` into the Parquet file `out`, piece by piece, and show them to `see`; where each
-    leader epoch lies. What cannot be read is missing there: the audit compares what was read with `spans`."""
+    leader epoch lies. `record` is the template that they were filled from; None: JSON. What cannot be read is missing
+    there: the audit compares what was read with `spans`."""
     epochs: Epochs = {}
+    look = look_into if record is None else partial(look_for, Template(record))
     with suppress(WaitTimeout), pq.ParquetWriter(out, LOG_SCHEMA, compression="zstd") as writer:
         for batch in read_topic(bootstrap, topic, spans):
-            writer.write_table(log_table(batch, sensors))
+            writer.write_table(log_table(batch, sensors, look))
             note_epochs(epochs, batch)
             see(batch)
     return epochs
@@ -126,10 +137,12 @@ def note_epochs(epochs: Epochs, batch: Iterable[Message]) -> None:
         span.first, span.last, span.count = min(span.first, offset), max(span.last, offset), span.count + 1
 
 
-def log_table(batch: list[Message], sensors: Mapping[str, int]) -> pa.Table:
-    """The rows of one batch."""
+def log_table(
+    batch: list[Message], sensors: Mapping[str, int], look: Callable[[bytes, Mapping[str, int]], Seen] = look_into
+) -> pa.Table:
+    """The rows of one batch, as `look` sees them."""
     payloads = [payload(message) for message in batch]
-    seen = [look_into(one, sensors) for one in payloads]
+    seen = [look(one, sensors) for one in payloads]
     values, there = columns_of([one.measures for one in seen])
     columns = [
         pa.DictionaryArray.from_arrays(pa.array([0] * len(batch), pa.int32()), [WORKER]),
@@ -167,8 +180,9 @@ def within(message: Message, spans: Spans) -> bool:
     return message.error() is None and partition is not None and offset is not None and offset < spans[partition][1]
 
 
-def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Message]]:
+def read_topic(bootstrap: str, topic: str, spans: Spans, *, committed: bool = False) -> Iterator[list[Message]]:
     """Batches of all records with start ≤ offset < end of each partition, by a fresh consumer outside any group.
+    `committed`: without those of transactions that were aborted, or are open.
 
     Raises:
         ClientDead: the consumer is.
@@ -184,7 +198,7 @@ def read_topic(bootstrap: str, topic: str, spans: Spans) -> Iterator[list[Messag
             "auto.offset.reset": "error",
             "check.crcs": True,
             "fetch.queue.backoff.ms": 10,
-            "isolation.level": "read_uncommitted",
+            "isolation.level": "read_committed" if committed else "read_uncommitted",
         }
     )
     try:

@@ -136,7 +136,9 @@ class Experiment:
             "topic": self.admin.topic_config(self.names.sensors, changed),
             "broker": self.admin.broker_config(1) if self.cluster.owns_brokers else {},
         }
-        self.output = prepared_output(self.scenario, self.admin, self.cluster.endpoints.database_url, self.names)
+        self.output = prepared_output(
+            self.scenario, self.admin, self.cluster.endpoints.database_url, self.names, [*self.crew.processors]
+        )
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
             self._wait_for_readings()
@@ -308,6 +310,7 @@ class Experiment:
             self.journal,
             in_kafka=self.scenario.clients.processor != "fenced",
             output=self.output,
+            record=self.scenario.subject.record if self.scenario.subject else None,
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
         frozen = final.freeze(range(partitions))
@@ -319,14 +322,14 @@ class Experiment:
         for name in self.crew.stubborn:
             self.say(f"{name} did not end within {STOP_S:g} s after SIGTERM, and was killed")
         self._phase("final_read")
-        records, (rows, why_nothing) = final.read_log(frozen), final.read_rows()
+        records, (self.read, why_nothing) = final.read_log(frozen), final.read_rows()
         if why_nothing:
             self.problems.append(why_nothing)
             self.say(why_nothing)
         if why := final.cross_read(frozen):
             self.say(why)
         final.read_sinks()
-        self.say(f"log: {records} records; store: {rows} rows")
+        self.say(f"log: {records} records; store: {self.read.rows} rows")
 
     def _seal(self) -> None:
         self.problems += self.crew.problems
@@ -365,6 +368,7 @@ class Experiment:
             recording=self.crew.account.as_dict() if self.crew.account else None,
             problems=self.problems,
             workers_died=self.crew.died,
+            output=self.read if self.output else None,
         )
 
 

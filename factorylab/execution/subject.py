@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from javaproperties import dumps
 
-from factorylab.cluster.settings import project_folder
+from factorylab.cluster.settings import load_settings, project_folder
+from factorylab.core import messages
 from factorylab.core.errors import UsageError
 from factorylab.core.files import write_secret
 from factorylab.core.libpq import plain
 from factorylab.core.names import Names
 from factorylab.core.secret_text import SHOWN
 from factorylab.core.sources import PREFIX
+from factorylab.core.templates import PLACE
 from factorylab.factory.config import ProcessorConfig
 from factorylab.scenarios.model import Clients
 from factorylab.scenarios.references import resolved
-from factorylab.scenarios.subject import Subject
+from factorylab.scenarios.subject import INSTANCE, RUN, Subject
 
 
 def schema_of(names: Names) -> str:
@@ -39,7 +42,11 @@ def output_topic(names: Names) -> str:
 
 def arguments(subject: Subject) -> tuple[str, ...]:
     """Its command as this machine has it."""
-    places = {"{python}": sys.executable, "{checkout}": str(project_folder(Path.cwd()))}
+    places = {
+        "{python}": sys.executable,
+        "{checkout}": str(project_folder(Path.cwd())),
+        "{jars}": str(load_settings().cache / "jars"),
+    }
     found = list(subject.command)
     for word, place in places.items():
         found = [argument.replace(word, place) for argument in found]
@@ -56,6 +63,34 @@ def check_command(subject: Subject) -> None:
     if shutil.which(name) is None:
         where = f"in {Path.cwd()}" if os.sep in name else "on PATH"
         raise UsageError(f"the program {name!r} is not {where}, or cannot be executed: give a path, or mend PATH")
+
+
+def files_of(subject: Subject, names: Names, workers: Sequence[str]) -> dict[str, Path]:
+    """Where each instance writes its lines; empty where the output is no file."""
+    if subject.file is None:
+        return {}
+    run = names.sensors.removeprefix(messages.SENSOR_TOPIC).lstrip("-")
+    return {worker: _path(subject.file, {RUN: run, INSTANCE: worker.rpartition("-")[2]}) for worker in workers}
+
+
+def _path(template: str, values: Mapping[str, str]) -> Path:
+    return Path(PLACE.sub(lambda place: values[place[1]], template)).absolute()
+
+
+def check_files(files: Iterable[Path]) -> None:
+    """Refuse files that hold something already, or cannot come to be: it would be judged as this run's output.
+
+    Raises:
+        UsageError: naming it.
+    """
+    for path in files:
+        if not path.parent.is_dir():
+            raise UsageError(f"the output {path} has no folder: make {path.parent}")
+        if path.exists() and (not path.is_file() or path.stat().st_size):
+            raise UsageError(
+                f"the output {path} is there already, and would be judged as this run's: move it away, or write "
+                "{run} into its path"
+            )
 
 
 def database_url(url: str, schema: str) -> str:
@@ -109,4 +144,6 @@ def environment(config: ProcessorConfig, subject: Subject, names: Names, propert
     }
     if subject.output == "topic":
         found["KAFKA_OUTPUT_TOPIC"] = output_topic(names)
+    for file in files_of(subject, names, [config.worker]).values():
+        found["OUTPUT_FILE"] = str(file)
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | found

@@ -110,6 +110,7 @@ class Crew:
             layout=workload.layout,
             linger_ms=clients.linger_ms,
             compression=clients.compression,
+            record=self.scenario.subject.record if self.scenario.subject else None,
         )
 
     def start_processors(self) -> None:

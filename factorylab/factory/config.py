@@ -19,6 +19,7 @@ from factorylab.core import messages, sources
 from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, Number, Seconds, SessionTimeout, Share
 from factorylab.core.sources import Sourced
 from factorylab.core.spelling import matching
+from factorylab.core.templates import OF_A_RECORD, Template
 from factorylab.core.vocabulary import Compression, GroupProtocol, SensorKind
 from factorylab.detectors.recordings.layout import Layout
 
@@ -115,6 +116,7 @@ class FleetConfig(FactoryConfig):
     source_sensor: str | None = Field(default=None, min_length=1, max_length=200)
     linger_ms: Milliseconds = 5
     compression: Compression = "lz4"
+    record: str | None = Field(default=None, min_length=1, description="a template in the place of the factory's JSON")
 
     @field_validator("kinds", mode="before")
     @classmethod
@@ -130,6 +132,13 @@ class FleetConfig(FactoryConfig):
     @classmethod
     def _rate_has_stages(cls, value: str) -> str:
         parse_rate(value)
+        return value
+
+    @field_validator("record")
+    @classmethod
+    def _tells_readings_apart(cls, value: str | None) -> str | None:
+        if value is not None:
+            Template(value).check(OF_A_RECORD)
         return value
 
     @model_validator(mode="after")

@@ -16,12 +16,22 @@ from factorylab.history.run_folders import SCHEMA_VERSION, RunFolder
 from factorylab.history.unfinished import not_judged
 
 
+class OutputRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of a program's output: rows, records or lines that name a reading; lines that name none; and how
+    many readings were written after a later one of their sensor in the same partition or file (None: a table)."""
+
+    rows: int
+    unread: int = 0
+    out_of_order: int | None = None
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`topics` maps the plain name (sensor-data) to the run's own; configurations are the effective ones.
     `recording` is the account of a recorded source: what was read of the file, left out and assumed.
 
     `problems` are the lab's own failures: each makes the run invalid. `workers_died` names processes that
-    ended unasked. `workers` are the settings of each fleet, each processor and the probe, by name.
+    ended unasked. `workers` are the settings of each fleet, each processor and the probe, by name. `output` is what a
+    program under test left.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -45,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     recording: dict[str, object] | None = None
     problems: list[str] = []
     workers_died: list[str] = []
+    output: OutputRead | None = None
 
     @property
     def own_brokers(self) -> tuple[str, ...]:

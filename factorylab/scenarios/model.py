@@ -427,8 +427,15 @@ class Scenario(Model):
         if self.subject is not None and asked:
             raise ValueError(
                 f"objective {asked[0]} is measured on the journals of the factory's processors, and a program under "
-                "test writes none: leave it out; latency_p99_s can be had of a query with times"
+                "test writes none: leave it out; latency_p99_s can be had of an output with times"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _subject_fits(self) -> Scenario:
+        if self.subject is not None:
+            simulated = self.workload.source is None and not self.workload.poison_rate
+            self.subject.check_among(self.clients.processors, simulated=simulated)
         return self
 
     @model_validator(mode="after")

@@ -24,6 +24,9 @@ def your_application(
     query: str | None = None,
     times: bool = False,
     output: OutputKind = "table",
+    file: str | None = None,
+    identity: str | None = None,
+    record: str | None = None,
     instances: Whole = 1,
     faults: Sequence[str] = FAULTS,
     session_timeout_s: Number | None = None,
@@ -38,7 +41,9 @@ def your_application(
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, sensors=30, seed=seed),
         clients=Clients(processor="subject", processors=instances, session_timeout_s=session_timeout_s),
-        subject=Subject(command=tuple(command), output=output, query=query, times=times),
+        subject=Subject(
+            command=tuple(command), output=output, query=query, file=file, identity=identity, times=times, record=record
+        ),
         faults=tuple(_fault(number, text) for number, text in enumerate(faults)),
         schedule=Schedule(steady_s=6),
         expect=expect,

@@ -26,6 +26,7 @@ from factorylab.factory import json_logs
 from factorylab.factory.client_errors import is_dead, raise_if_dead
 from factorylab.factory.config import FleetConfig
 from factorylab.factory.fleet.answers import NOWHERE, Answers
+from factorylab.factory.fleet.encoding import encoder
 from factorylab.factory.fleet.schedule import SendSchedule
 from factorylab.factory.metrics import Endpoint, FleetCounts, FleetMetrics
 from factorylab.factory.needs import wait_for_topics
@@ -94,6 +95,7 @@ class Fleet:
         self._flush_s = float(settings.get("delivery.timeout.ms", 120_000)) / 1000 + 1
         self._producer = new_client(Producer, settings, logger)
         self._index = np.array([sensor.index for sensor in self._source.sensors], np.int64)
+        self._encode = encoder(config.record)
         self._keys = [sensor.name.encode() for sensor in self._source.sensors]
         self._dice = random.Random(config.seed)
         self._counts: Counter[str] = Counter()
@@ -201,7 +203,7 @@ class Fleet:
         poisoned = self._dice.random() < self._config.poison_rate
         at = IMPOSSIBLE_TIME if poisoned else messages.timestamp_text(time.time_ns() // 1000)
         block = self._source.block(self._slot, count, at)
-        values = list(map(messages.encode, block.readings))
+        values = list(map(self._encode, block.readings))
         if self._journals:
             hashes = np.fromiter(map(payload_hash, values), np.uint64, len(values))
             slots = block.seq * len(self._index) + block.local

@@ -16,8 +16,10 @@ import pytest
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.execution.subject import database_url as with_schema
-from factorylab.execution.subject_output import SubjectOutput
+from factorylab.execution.subject_output import read_output
+from factorylab.execution.subject_table import TableOutput
 from factorylab.factory.store.schema import create_empty, drop_schema
+from factorylab.history.manifest import OutputRead
 from factorylab.scenarios.subject import Subject
 
 SENSORS = {"temperature-00000": 0, "vibration-00001": 1}
@@ -37,8 +39,12 @@ def url(database_url: str) -> Iterator[str]:
     drop_schema(database_url, name)
 
 
-def asked(url: str, query: str | None = None) -> SubjectOutput:
-    return SubjectOutput(None, url, "", Subject(command=("mine",), query=query))  # type: ignore[arg-type]
+def asked(url: str, query: str | None = None) -> TableOutput:
+    return TableOutput(url, Subject(command=("mine",), query=query))
+
+
+def read(output: TableOutput, folder: Path) -> tuple[OutputRead, str]:
+    return read_output(output, SENSORS, folder / "rows.parquet")
 
 
 def test_rows_are_found_in_the_programs_own_schema(url: str, tmp_path: Path) -> None:
@@ -46,7 +52,7 @@ def test_rows_are_found_in_the_programs_own_schema(url: str, tmp_path: Path) -> 
     nothing is said."""
     output = asked(url)
     output.check(there=True)
-    assert (output.count(), output.read(SENSORS, tmp_path / "rows.parquet")) == (5, (5, ""))
+    assert (output.size(), read(output, tmp_path)) == (5, (OutputRead(rows=5), ""))
     found = pq.read_table(tmp_path / "rows.parquet").to_pydict()
     assert sorted(zip(found["sensor"], found["seq"], strict=True)) == [(-1, -1), (-1, 1), (0, 5), (0, 5), (1, 7)]
     assert {*found["partition"], *found["offset"]} == {-1} and all(isnan(value) for value in found["value"])
@@ -62,7 +68,7 @@ def test_rows_are_found_in_the_programs_own_schema(url: str, tmp_path: Path) -> 
 def test_a_query_is_asked_as_it_stands(url: str, query: str, tmp_path: Path) -> None:
     """A percent sign, a comment at the end, a semicolon and numbers as text are all right."""
     asked(url, query).check(there=True)
-    assert asked(url, query).read(SENSORS, tmp_path / "rows.parquet") == (2, "")
+    assert read(asked(url, query), tmp_path) == (OutputRead(rows=2), "")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,7 @@ def test_a_table_may_come_later(url: str) -> None:
 def test_a_seq_that_is_no_number_is_told(url: str, tmp_path: Path) -> None:
     """It is found out when it is read, and PostgreSQL's sentence says which."""
     with pytest.raises(EnvironmentUnfit, match='invalid input syntax for type bigint: "another"'):
-        asked(url, "SELECT seq, sensor_id FROM readings WHERE seq = 1").read(SENSORS, tmp_path / "rows.parquet")
+        read(asked(url, "SELECT seq, sensor_id FROM readings WHERE seq = 1"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +110,7 @@ def test_a_seq_that_is_no_number_is_told(url: str, tmp_path: Path) -> None:
 )
 def test_what_names_no_reading_proves_nothing(url: str, query: str, why: str, tmp_path: Path) -> None:
     """Nobody knows then whether the query sees what the program keeps, so it is no loss of everything."""
-    _, told = asked(url, query).read(SENSORS, tmp_path / "rows.parquet")
+    _, told = read(asked(url, query), tmp_path)
     assert re.search(why, told)
 
 
@@ -115,9 +121,9 @@ def test_times_are_put_on_the_clock_of_the_run(url: str, tmp_path: Path) -> None
         " FROM generate_series(1, 3) g"
     )
     before_ns = now_ns()
-    output = SubjectOutput(None, url, "", Subject(command=("mine",), query=query, times=True))  # type: ignore[arg-type]
+    output = TableOutput(url, Subject(command=("mine",), query=query, times=True))
     output.check(there=True)
-    output.read(SENSORS, tmp_path / "rows.parquet")
+    read(output, tmp_path)
     found = pq.read_table(tmp_path / "rows.parquet").to_pydict()
     ago_s = dict(zip(found["seq"], [round((t - before_ns) / NS) for t in found["t_ns"]], strict=True))
     assert ago_s == {1: -100, 2: 0, 3: 0}
@@ -125,6 +131,6 @@ def test_times_are_put_on_the_clock_of_the_run(url: str, tmp_path: Path) -> None
 
 def test_a_query_with_times_has_three_columns(url: str) -> None:
     """Two are too few then, and all three are named."""
-    output = SubjectOutput(None, url, "", Subject(command=("mine",), query="SELECT 1, 2", times=True))  # type: ignore[arg-type]
+    output = TableOutput(url, Subject(command=("mine",), query="SELECT 1, 2", times=True))
     with pytest.raises(UsageError, match="should give 3, the sensor's name, the reading's seq, when it was written"):
         output.check(there=False)
