@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from factorylab.cli.judge_commands import told_of_output
 from factorylab.execution import perform
+from factorylab.history.manifest import OutputRead
 from factorylab.scenarios.model import Scenario
 from tests.support.commands import Call, call, nothing_starts, results
 from tests.support.histories import healthy
@@ -24,6 +27,8 @@ __all__ = ["call", "nothing_starts", "results"]  # fixtures
         (["--fault", "kill", "--", "cat"], "write a kind and a target, as in 'kill processor:0'"),
         (["--fault", "kill processor:7", "--", "cat"], "the numbers of a processor go from 0 to 0"),
         (["--times", "--", "cat"], "times come with a query"),
+        (["--topic", "--file", "a", "--", "cat"], "--topic and --file exclude each other"),
+        (["--record", "@no/such", "--", "cat"], "--record @no/such: [Errno 2] No such file"),
         (["--backend", "compose", "--", "cat"], "take --backend local"),
     ],
 )
@@ -48,4 +53,24 @@ def test_the_program_keeps_its_own_options(call: Call, results: Path, monkeypatc
     assert wanted.subject and wanted.subject.command == ("cat", "--json", "--query", "x")
     assert wanted.clients.processors == 2 and "not asked of it: " in out and "zombie_write" in out
     code_of_json, out, _ = call("judge", "--json", "--", "cat")
-    assert json.loads(out)["scenario"] == "your_application" and {code, code_of_json} <= {0, 1, 4}
+    told = json.loads(out)
+    assert told["scenario"] == "your_application" and told["output"] is None and {code, code_of_json} <= {0, 1, 4}
+
+
+def test_a_record_may_come_from_a_file(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands after the @ is read as it is, without its last newline, and the output is looked for as such."""
+    asked: list[Scenario] = []
+    monkeypatch.setattr(perform, "run", lambda wanted, **_: asked.append(wanted) or sys.exit(7))
+    (tmp_path / "record").write_text('{"id": "{sensor}/{seq}",\n "v": {value}}\n')
+    call("judge", "--record", f"@{tmp_path}/record", "--file", "{run}.csv", "--", "cat")
+    (wanted,) = asked
+    assert wanted.subject and wanted.subject.record == '{"id": "{sensor}/{seq}",\n "v": {value}}'
+    assert (wanted.subject.output, wanted.subject.looked_for) == ("file", wanted.subject.record)
+
+
+def test_what_no_check_says_of_the_output_is_told() -> None:
+    """Its order, where it has one, and what could not be read; nothing of what the factory's own store holds."""
+    assert told_of_output(None) == []
+    assert told_of_output(OutputRead(rows=9)) == ["order of the output: not asked: a table has none"]
+    order, unread = told_of_output(OutputRead(rows=2_000, unread=1, out_of_order=3))
+    assert "3 of 2,000 stand behind a later one" in order and "not read: 1 lines" in unread

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,9 +14,10 @@ import pytest
 
 from factorylab.core import messages
 from factorylab.core.messages import payload_hash
+from factorylab.core.templates import Template
 from factorylab.execution import final_read, log_scan
 from factorylab.execution.final_read import csv_batches, rows_table
-from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, within
+from factorylab.execution.log_scan import LOG_SCHEMA, identify, log_table, look_for, within
 from factorylab.execution.measures_hash import MEASURES
 from factorylab.history.cross_samples import samples
 
@@ -109,6 +111,16 @@ def test_a_batch_becomes_rows() -> None:
         )
     ]
     assert log_table(batch, SENSORS).schema == LOG_SCHEMA  # type: ignore[arg-type]
+
+
+def test_a_batch_of_a_template_is_known_by_it() -> None:
+    """The identity is found as the template has it, and nothing is said of values; another record is of nobody."""
+    look = partial(look_for, Template('{"id": "{sensor}/{seq}"}'))
+    name = next(iter(SENSORS))
+    batch = [Record(f'{{"id": "{name}/5"}}'.encode()), Record(reading())]
+    rows = log_table(batch, SENSORS, look).to_pylist()  # type: ignore[arg-type]
+    assert [(row["sensor"], row["seq"]) for row in rows] == [(SENSORS[name], 5), (-1, -1)]
+    assert all(math.isnan(row["value"]) for row in rows)
 
 
 def rows_of(payload: bytes) -> list[dict[str, Any]]:

@@ -11,6 +11,9 @@ from factorylab.scenarios.subject import QUERY
 
 MINE = {"name": "mine", "subject": {"command": ["mine", "--flag"]}}
 
+FILE = {"command": ["a"], "output": "file", "file": "out.csv"}
+RECORD = {"command": ["a"], "record": "{sensor} {seq}"}
+
 
 def test_without_a_subject_a_scenario_is_written_as_ever() -> None:
     """The key is not there, so that files of the factory's own runs stay what they were, byte for byte."""
@@ -32,6 +35,15 @@ def test_a_subject_takes_the_processors_place() -> None:
         ({"subject": {"command": ["a\0b"]}}, "NUL"),
         ({"subject": {"command": ["a"], "output": "topic", "query": "SELECT 1"}}, "a topic is read as a whole"),
         ({"subject": {"command": ["a"], "times": True}}, "times come with a query"),
+        ({"subject": {"command": ["a"], "output": "file"}}, "output=file and file, the path, belong together"),
+        ({"subject": {"command": ["a"], "file": "out"}}, "output=file and file, the path, belong together"),
+        ({"subject": {"command": ["a"], "identity": "{sensor} {seq}"}}, "a table is asked by a query"),
+        ({"subject": {"command": ["a"], "record": "{sensor}"}}, r"record '\{sensor\}': it needs \{seq\} once"),
+        ({"subject": {"command": ["a"], "output": "topic", "identity": "{seq}"}}, r"identity .* needs \{sensor\} once"),
+        ({"subject": FILE | {"file": "{id}.csv"}}, r"has a place \{id\}: places are \{instance\} and \{run\}"),
+        ({"subject": FILE | {"identity": "{sensor} {seq}", "times": True}}, r"an identity that has \{at\}"),
+        ({"subject": FILE, "clients": {"processors": 2}}, "2 instances cannot share the file 'out.csv'"),
+        ({"subject": RECORD, "workload": {"poison_rate": 0.1}}, "leave out source and poison_rate"),
         ({"subject": None, "clients": {"processor": "subject"}}, "belong together"),
         ({"clients": {"processor": "naive"}}, "belong together"),
         ({"objectives": {"latency_p99_s": 1}}, "a program under test writes none"),
