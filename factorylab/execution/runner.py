@@ -182,7 +182,10 @@ class Experiment:
             enough = wanted <= there if named else len(group.members) >= len(wanted)
             return enough and set(group.owners) == all_partitions
 
-        of_subject = f"{len(wanted)} members of {self.names.group} (KAFKA_GROUP) to own all of {self.names.sensors}"
+        of_subject = (
+            f"{len(wanted)} members of {self.names.group} (KAFKA_GROUP) to own all of {self.names.sensors}; who "
+            "assigns partitions by hand instead of subscribing is no member, and cannot be judged"
+        )
         wait_until(
             complete,
             what=f"the members {', '.join(sorted(wanted))} to own all partitions" if named else of_subject,

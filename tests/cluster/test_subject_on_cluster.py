@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from confluent_kafka import Producer
 
 from factorylab.audit.judged import load
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
+from factorylab.core.clock import NS, now_ns
 from factorylab.core.libpq import plain
 from factorylab.execution.runner import perform
 from factorylab.execution.shared_lab import forget
+from factorylab.execution.subject_output import read_output
+from factorylab.execution.subject_records import TopicOutput
 from factorylab.history import run_folders
-from factorylab.scenarios.model import Scenario, scenario_from
+from factorylab.history.manifest import OutputRead
+from factorylab.scenarios.model import Scenario, Topology, scenario_from
+from factorylab.scenarios.subject import Subject
 from tests.support.places import ROOT
 
+OF_ITS_OWN = {
+    "output": "topic",
+    "record": '{"sensor_id": "{sensor}", "seq": {seq}, "at": {time_ms}, "amount": {value}}',
+    "identity": '"sensor_id": "{sensor}", "seq": {seq}',
+}
 TIMED = {"query": "SELECT sensor_id, seq, at FROM readings", "times": True}
 
 
@@ -41,15 +57,15 @@ def wanted(first: str, **output: object) -> Scenario:
 
 @pytest.mark.parametrize(
     ("first", "output", "fired"),
-    [("commit", {"output": "topic"}, ["lost_in_pipeline"]), ("write", TIMED, [])],
+    [("commit", OF_ITS_OWN, ["lost_in_pipeline"]), ("write", TIMED, [])],
     ids=["commit first", "write first"],
 )
 def test_a_kill_between_two_steps_tells_them_apart(
     first: str, output: dict[str, object], fired: list[str], cluster: LocalCluster, session_settings: Settings
 ) -> None:
-    """What was committed and not written is lost, here from a topic; what was written and not committed is written
-    once, by the key of its table, whose times tell for how long machines were blind. The database's password is in no
-    file of the run. About 15 s each: a whole run."""
+    """What was committed and not written is lost, here of records of the user's, from a topic; what was written and not
+    committed is written once, by the key of its table, whose times tell for how long machines were blind. The
+    database's password is in no file of the run. About 15 s each: a whole run."""
     scenario = wanted(first, **output)
     folder = run_folders.create(session_settings.results, scenario)
     perform(scenario, folder, cluster, session_settings.home, print)
@@ -67,3 +83,35 @@ def secret_in(folder: Path, url: str) -> list[str]:
     """Files that hold the password of a URL."""
     password = url.partition("@")[0].rpartition(":")[2].encode()
     return [file.name for file in folder.rglob("*") if file.is_file() and password in file.read_bytes()]
+
+
+def test_of_a_topic_committed_records_are_read(cluster: LocalCluster, tmp_path: Path) -> None:
+    """What a transaction wrote that was aborted, or is still open, is no output, and nobody waits for it; the order
+    within a partition is counted, and a record's own timestamp says when it was written."""
+    name, subject = f"out-{secrets.token_hex(4)}", Subject(command=("mine",), output="topic", times=True)
+    with closing(Admin(cluster.endpoints.bootstrap)) as admin:
+        admin.create_topics([name], Topology(partitions=1))
+        producers = [transactional(cluster.endpoints.bootstrap, f"{name}-{i}") for i in range(2)]
+        for seqs, end in (([1], "commit"), ([2, 3], "abort"), ([3, 2], "commit")):
+            written(producers[0], name, seqs)
+            getattr(producers[0], f"{end}_transaction")(20)
+        written(producers[1], name, [4])
+        told = read_output(TopicOutput(admin, name, subject), {"temperature-00000": 0}, tmp_path / "rows.parquet")
+        producers[1].abort_transaction(20)
+    assert told == (OutputRead(rows=3, out_of_order=1), "")
+    rows = pq.read_table(tmp_path / "rows.parquet").to_pydict()
+    assert rows["seq"] == [1, 3, 2] and all(0 < now_ns() - t_ns < 600 * NS for t_ns in rows["t_ns"])
+
+
+def transactional(bootstrap: str, name: str) -> Producer:
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": name})
+    producer.init_transactions(20)
+    return producer
+
+
+def written(producer: Producer, topic: str, seqs: list[int]) -> None:
+    """In a transaction that is open."""
+    producer.begin_transaction()
+    for seq in seqs:
+        producer.produce(topic, json.dumps({"sensor_id": "temperature-00000", "seq": seq}))
+    producer.flush()

@@ -15,11 +15,15 @@ import pytest
 
 from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.core.names import Names
 from factorylab.execution.subject import database_url as with_schema
+from factorylab.execution.subject import schema_of
 from factorylab.execution.subject_output import read_output
+from factorylab.execution.subject_run import prepared_output
 from factorylab.execution.subject_table import TableOutput
 from factorylab.factory.store.schema import create_empty, drop_schema
 from factorylab.history.manifest import OutputRead
+from factorylab.scenarios.model import scenario_from
 from factorylab.scenarios.subject import Subject
 
 SENSORS = {"temperature-00000": 0, "vibration-00001": 1}
@@ -134,3 +138,16 @@ def test_a_query_with_times_has_three_columns(url: str) -> None:
     output = TableOutput(url, Subject(command=("mine",), query="SELECT 1, 2", times=True))
     with pytest.raises(UsageError, match="should give 3, the sensor's name, the reading's seq, when it was written"):
         output.check(there=False)
+
+
+def test_a_file_is_where_the_program_is_told(url: str, tmp_path: Path) -> None:
+    """Of each instance, with the run in its path; one that is there already is refused."""
+    subject = {"command": ["mine"], "output": "file", "file": f"{tmp_path}/{{run}}-{{instance}}"}
+    wanted, names = scenario_from({"name": "mine", "subject": subject}, "test"), Names.of("1f2e3d")
+    workers = ["processor-0", "processor-1"]
+    found = prepared_output(wanted, None, url, names, workers)  # type: ignore[arg-type]
+    assert found and found.place == f"the file {tmp_path}/1f2e3d-0, {tmp_path}/1f2e3d-1"
+    (tmp_path / "1f2e3d-1").write_text("old")
+    with pytest.raises(UsageError, match="1f2e3d-1 is there already"):
+        prepared_output(wanted, None, url, names, workers)  # type: ignore[arg-type]
+    drop_schema(url, schema_of(names))
