@@ -116,7 +116,6 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := sorted({*given.names} - {*PAIRS}):
         parser.error(f"no program {', '.join(unknown)}: there are {', '.join(PAIRS)}")
-    (HERE / "out").mkdir(exist_ok=True)
     wrong = 0
     for name in given.names or PAIRS:
         pair = PAIRS[name]

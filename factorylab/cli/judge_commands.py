@@ -80,12 +80,14 @@ def judge(  # noqa: PLR0917 (typer's options)
     del backend  # the settings have it
     given: dict[str, Any] = {
         "command": command,
-        "query": query,
-        "times": times,
-        "output": _kind(topic, file),
-        "file": file,
-        "identity": identity,
-        "record": _text(record),
+        "subject": {
+            "query": query,
+            "times": times,
+            "output": _kind(topic, file),
+            "file": file,
+            "identity": identity,
+            "record": _text(record),
+        },
         "instances": instances,
         "session_timeout_s": session_timeout_s,
         "rate_per_s": rate_per_s,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from factorylab.cluster import folders
 from factorylab.cluster.settings import Settings, left_out, load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.core.names import Names
 from factorylab.history import run_folders
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.unfinished import broken_off, not_judged
@@ -132,16 +133,18 @@ def where_it_runs(wanted: Scenario, settings: Settings) -> Settings:
     """The settings for this run: a program under test is a process of this host, so its lab is, too.
 
     Raises:
-        UsageError: its command names no program.
+        UsageError: its command names no program, or its output is there already.
         EnvironmentUnfit: another backend is asked for.
     """
     if settings.backend == "external":
         check_rate(wanted, settings)
     if wanted.subject is None:
         return settings
-    from factorylab.execution.subject import check_command
+    from factorylab.execution.subject import check_command, check_files, files_of
 
     check_command(wanted.subject)
+    workers = [f"processor-{i}" for i in range(wanted.clients.processors)]
+    check_files(files_of(wanted.subject, Names.of(), workers).values())  # where the run is no part of the path
     if settings.backend not in {"auto", "local"}:
         raise EnvironmentUnfit("a program under test is a process of this host: take --backend local")
     return settings.model_copy(update={"backend": "local"})

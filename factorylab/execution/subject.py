@@ -78,14 +78,12 @@ def _path(template: str, values: Mapping[str, str]) -> Path:
 
 
 def check_files(files: Iterable[Path]) -> None:
-    """Refuse files that hold something already, or cannot come to be: it would be judged as this run's output.
+    """Refuse files that hold something already: it would be judged as this run's output.
 
     Raises:
-        UsageError: naming it.
+        UsageError: naming one.
     """
     for path in files:
-        if not path.parent.is_dir():
-            raise UsageError(f"the output {path} has no folder: make {path.parent}")
         if path.exists() and (not path.is_file() or path.stat().st_size):
             raise UsageError(
                 f"the output {path} is there already, and would be judged as this run's: move it away, or write "

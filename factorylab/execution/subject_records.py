@@ -30,7 +30,7 @@ class JsonIdentity(msgspec.Struct, frozen=True, gc=False):
 
     sensor_id: str
     seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-    at: str | int = -1
+    at: msgspec.Raw = msgspec.Raw(b"")
 
 
 _json = msgspec.json.Decoder(JsonIdentity)
@@ -46,7 +46,7 @@ def _of_json(text: bytes) -> Identity | None:
         told = _json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return Identity(told.sensor_id, told.seq, moment_us(str(told.at)))
+    return Identity(told.sensor_id, told.seq, moment_us(bytes(told.at).decode().strip('"')))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def prepared_output(scenario: Scenario, admin: Admin, url: str, names: Names, wo
     schema, topic, files = schema_of(names), output_topic(names), files_of(subject, names, workers).values()
     create_empty(url, schema)
     check_files(files)
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
     if subject.output == "topic":
         admin.create_topics([topic], scenario.topology)
     output: dict[str, Output] = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from factorylab.core.errors import UsageError
 from factorylab.core.limits import Count, Number, Rate, Whole
 from factorylab.scenarios.model import Clients, Expect, Fault, Profile, Scenario, Schedule, Topology, Workload
-from factorylab.scenarios.subject import OutputKind, Subject
+from factorylab.scenarios.subject import Subject
 
 COMMAND = ("{python}", "{checkout}/experiments/subjects/commit_before_write_repaired.py")
 FAULTS = ("kill processor:0", "kill processor:0", "kill leader:0")
@@ -21,12 +22,7 @@ HOLD_OTHERS_S = 8.0
 def your_application(
     *,
     command: Sequence[str] = COMMAND,
-    query: str | None = None,
-    times: bool = False,
-    output: OutputKind = "table",
-    file: str | None = None,
-    identity: str | None = None,
-    record: str | None = None,
+    subject: Mapping[str, Any] | None = None,
     instances: Whole = 1,
     faults: Sequence[str] = FAULTS,
     session_timeout_s: Number | None = None,
@@ -35,15 +31,14 @@ def your_application(
     seed: Count = 1,
     expect: Expect = "pass",
 ) -> Scenario:
-    """A program of yours in the place of the processors, while it and what it hangs on are broken."""
+    """A program of yours in the place of the processors, while it and what it hangs on are broken. `subject` has the
+    other keys that it has in a scenario: what it is fed, and where its output is read."""
     return Scenario(
         name="your_application",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, sensors=30, seed=seed),
         clients=Clients(processor="subject", processors=instances, session_timeout_s=session_timeout_s),
-        subject=Subject(
-            command=tuple(command), output=output, query=query, file=file, identity=identity, times=times, record=record
-        ),
+        subject=Subject.model_validate({**(subject or {}), "command": tuple(command)}),
         faults=tuple(_fault(number, text) for number, text in enumerate(faults)),
         schedule=Schedule(steady_s=6),
         expect=expect,

@@ -28,6 +28,7 @@ __all__ = ["call", "nothing_starts", "results"]  # fixtures
         (["--fault", "kill processor:7", "--", "cat"], "the numbers of a processor go from 0 to 0"),
         (["--times", "--", "cat"], "times come with a query"),
         (["--topic", "--file", "a", "--", "cat"], "--topic and --file exclude each other"),
+        (["--file", __file__, "--", "cat"], "is there already, and would be judged as this run's"),
         (["--record", "@no/such", "--", "cat"], "--record @no/such: [Errno 2] No such file"),
         (["--backend", "compose", "--", "cat"], "take --backend local"),
     ],

@@ -85,15 +85,13 @@ def test_each_instance_has_its_file(tmp_path: Path) -> None:
 
 
 def test_what_is_there_already_is_not_judged(tmp_path: Path) -> None:
-    """A file with lines of another run, or without a folder, is refused by its name; an empty one is all right."""
+    """A file with lines of another run is refused by its name; an empty one, or one that is to come, is all right."""
     old, empty = tmp_path / "old", tmp_path / "empty"
     old.write_text("1\n")
     empty.touch()
     check_files([empty, tmp_path / "new"])
     with pytest.raises(UsageError, match=r"old is there already, .* move it away, or write \{run\} into its path"):
         check_files([old])
-    with pytest.raises(UsageError, match=r"has no folder: make .*missing"):
-        check_files([tmp_path / "missing/out"])
 
 
 def test_order_is_of_first_copies_within_one_source() -> None:
