@@ -23,6 +23,10 @@ class Output(Protocol):
     def place(self) -> str:
         """What it is called in a sentence."""
 
+    @property
+    def form(self) -> str:
+        """What one row of it should give."""
+
     def check(self, *, there: bool) -> None:
         """Refuse what cannot be an output; `there`: the program runs. Raises UsageError."""
 
@@ -56,7 +60,7 @@ def read_output(output: Output, sensors: Mapping[str, int], out: Path) -> tuple[
     some = f"none of the {count:,} rows of {output.place}" if count else f"{output.place} gives no row, so none"
     return told, (
         f"{some} names a sensor of this run: nobody knows whether this is what the program keeps. It should give "
-        "the sensor's name and the reading's seq, as the record has them in sensor_id and seq"
+        f"{output.form}"
     )
 
 

@@ -41,6 +41,12 @@ def finder(template: str | None) -> Find:
     return _of_json if template is None else Template(template).find
 
 
+def form(template: str | None) -> str:
+    """What a record should look like, for a sentence."""
+    looks = "JSON with the keys sensor_id and seq" if template is None else f"what looks like {template!r}"
+    return f"{looks}; identity names another form"
+
+
 def _of_json(text: bytes) -> Identity | None:
     try:
         told = _json.decode(text)
@@ -60,6 +66,10 @@ class TopicOutput:
     @property
     def place(self) -> str:
         return f"the topic {self.topic}"
+
+    @property
+    def form(self) -> str:
+        return form(self.subject.looked_for)
 
     def check(self, *, there: bool) -> None:
         """The lab has made it."""
@@ -93,6 +103,10 @@ class FileOutput:
     @property
     def place(self) -> str:
         return f"the file {', '.join(map(str, self.files))}"
+
+    @property
+    def form(self) -> str:
+        return form(self.subject.looked_for)
 
     def check(self, *, there: bool) -> None:
         """`there`: the program runs, so that its files must be there by now.

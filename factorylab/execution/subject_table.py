@@ -44,6 +44,10 @@ class TableOutput:
     def place(self) -> str:
         return f"the query {' '.join(self.subject.sql.split())!r}"
 
+    @property
+    def form(self) -> str:
+        return "the sensor's name and the reading's seq, as the record has them"
+
     def check(self, *, there: bool) -> None:
         """Try the query. `there`: the program runs, so that what the query names must be there by now.
 

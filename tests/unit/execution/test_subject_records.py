@@ -68,6 +68,7 @@ def test_a_file_that_names_nothing_proves_nothing(tmp_path: Path) -> None:
     path.write_text("hello\n")
     told, why = read_output(output(path), SENSORS, tmp_path / "rows.parquet")
     assert told == OutputRead(rows=0, unread=1, out_of_order=0) and "none of the 1 rows of the file" in why
+    assert why.endswith("It should give JSON with the keys sensor_id and seq; identity names another form")
 
 
 def test_a_file_is_there_once_the_program_runs(tmp_path: Path) -> None:
