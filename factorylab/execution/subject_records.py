@@ -18,10 +18,14 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 from factorylab.cluster.admin import Admin
 from factorylab.core.errors import UsageError
 from factorylab.core.templates import Identity, Template, moment_us
+from factorylab.core.waiting import wait_until
 from factorylab.execution.log_scan import BATCH, payload, read_topic
 from factorylab.execution.subject_rows import Identities, moments
 from factorylab.scenarios.subject import Subject
 
+OPEN_S = 75.0
+"""A killed program's transaction ends by `transaction.timeout.ms`, 60 s in both clients, which the coordinator looks
+after every 10 s (`transaction.abort.timed.out.transaction.cleanup.interval.ms`)."""
 Find = Callable[[bytes], Identity | None]
 
 
@@ -79,9 +83,18 @@ class TopicOutput:
         return sum(end - start for start, end in self.admin.spans(self.topic).values())
 
     def batches(self, sensors: Mapping[str, int]) -> Iterator[Identities]:
-        """All records. One that names no reading is one of nobody's: index −1."""
+        """All records. One that names no reading is one of nobody's: index −1.
+
+        Raises:
+            EnvironmentUnfit: a transaction stays open, so that a reader of committed records does not come beyond it.
+        """
         find = finder(self.subject.looked_for)
-        spans = self.admin.spans(self.topic, committed=True)
+        wait_until(
+            lambda: self.admin.spans(self.topic, committed=True) == self.admin.spans(self.topic),
+            what=f"the transactions in {self.topic} to end",
+            timeout_s=OPEN_S,
+        )
+        spans = self.admin.spans(self.topic)
         for batch in read_topic(self.admin.bootstrap, self.topic, spans, committed=True):
             found = [find(payload(message)) or Identity("", -1) for message in batch]
             at_us = [_written_us(message) if self.subject.times else -1 for message in batch]

@@ -30,8 +30,8 @@ def prepared_output(scenario: Scenario, admin: Admin, url: str, names: Names, wo
     if subject is None:
         return None
     schema, topic, files = schema_of(names), output_topic(names), files_of(subject, names, workers).values()
-    create_empty(url, schema)
     check_files(files)
+    create_empty(url, schema)
     for path in files:
         path.parent.mkdir(parents=True, exist_ok=True)
     if subject.output == "topic":

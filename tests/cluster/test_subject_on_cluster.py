@@ -16,7 +16,9 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.core.clock import NS, now_ns
+from factorylab.core.errors import WaitTimeout
 from factorylab.core.libpq import plain
+from factorylab.execution import subject_records
 from factorylab.execution.runner import perform
 from factorylab.execution.shared_lab import forget
 from factorylab.execution.subject_output import read_output
@@ -85,19 +87,26 @@ def secret_in(folder: Path, url: str) -> list[str]:
     return [file.name for file in folder.rglob("*") if file.is_file() and password in file.read_bytes()]
 
 
-def test_of_a_topic_committed_records_are_read(cluster: LocalCluster, tmp_path: Path) -> None:
-    """What a transaction wrote that was aborted, or is still open, is no output, and nobody waits for it; the order
-    within a partition is counted, and a record's own timestamp says when it was written."""
+def test_of_a_topic_committed_records_are_read(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a transaction wrote that was aborted is no output; one that stays open hides what lies beyond it, and is
+    named. The order within a partition is counted, and a record's own timestamp says when it was written."""
+    monkeypatch.setattr(subject_records, "OPEN_S", 0.5)
     name, subject = f"out-{secrets.token_hex(4)}", Subject(command=("mine",), output="topic", times=True)
     with closing(Admin(cluster.endpoints.bootstrap)) as admin:
         admin.create_topics([name], Topology(partitions=1))
-        producers = [transactional(cluster.endpoints.bootstrap, f"{name}-{i}") for i in range(2)]
+        one, other = (transactional(cluster.endpoints.bootstrap, f"{name}-{i}") for i in range(2))
         for seqs, end in (([1], "commit"), ([2, 3], "abort"), ([3, 2], "commit")):
-            written(producers[0], name, seqs)
-            getattr(producers[0], f"{end}_transaction")(20)
-        written(producers[1], name, [4])
-        told = read_output(TopicOutput(admin, name, subject), {"temperature-00000": 0}, tmp_path / "rows.parquet")
-        producers[1].abort_transaction(20)
+            written(one, name, seqs)
+            getattr(one, f"{end}_transaction")(20)
+        written(other, name, [4])
+        output = TopicOutput(admin, name, subject)
+        with pytest.raises(WaitTimeout, match=f"the transactions in {name} to end"):
+            read_output(output, {}, tmp_path / "none.parquet")
+        other.abort_transaction(20)
+        monkeypatch.setattr(subject_records, "OPEN_S", 20)
+        told = read_output(output, {"temperature-00000": 0}, tmp_path / "rows.parquet")
     assert told == (OutputRead(rows=3, out_of_order=1), "")
     rows = pq.read_table(tmp_path / "rows.parquet").to_pydict()
     assert rows["seq"] == [1, 3, 2] and all(0 < now_ns() - t_ns < 600 * NS for t_ns in rows["t_ns"])
