@@ -98,12 +98,14 @@ PAIRS = {
 
 
 def fired(command: tuple[str, ...], options: tuple[str, ...]) -> list[str] | None:
-    """The claims that fired in one run, in the order of their names; None where there is no verdict."""
+    """The claims that fired in one run, in the order of their names; None where it proves nothing, or did not end."""
     asked = [sys.executable, "-m", "factorylab", "judge", "--json", *options, "--", *command]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     try:
         verdict = json.loads(done.stdout)
     except ValueError:
+        verdict = {"verdict": "INVALID"}
+    if verdict["verdict"] == "INVALID":
         print(done.stderr, file=sys.stderr)
         return None
     return sorted(check["name"] for check in verdict["checks"] if check["verdict"] != "PASS" and check["asked"])
