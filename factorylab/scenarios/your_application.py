@@ -37,7 +37,12 @@ def your_application(
         name="your_application",
         topology=Topology(profile=profile),
         workload=Workload(rate_per_s=rate_per_s, sensors=30, seed=seed),
-        clients=Clients(processor="subject", processors=instances, session_timeout_s=session_timeout_s),
+        clients=Clients(
+            processor="subject",
+            processors=instances,
+            session_timeout_s=session_timeout_s,
+            compression="none",  # every client reads it: kafkajs lacks LZ4, Snappy and Zstandard
+        ),
         subject=Subject.model_validate({**(subject or {}), "command": tuple(command)}),
         faults=tuple(_fault(number, text) for number, text in enumerate(faults)),
         schedule=Schedule(steady_s=6),
