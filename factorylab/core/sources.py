@@ -30,7 +30,10 @@ from factorylab.core.secret_text import SHOWN
 PREFIX = "FACTORYLAB_"
 FILE_VARIABLE = PREFIX + "CONFIG"
 LIKE = 0.8  # of names: 1 is the same, 0 has nothing in common (difflib)
-LAB = ("home", "results", "cache", "backend", "java", "postgres_bin", "port_base", "reader_password")
+LAB = (
+    "home", "results", "cache", "backend", "java", "postgres_bin", "port_base", "reader_password", "client", "prefix",
+    "external_rate_per_s",
+)  # fmt: skip
 ELSEWHERE = (  # variables of compose.yaml and of the probe: no settings, but no misspelt ones either
     "config", "image", "netfault_image", "database_password", "database_port", "network", "user", "profile",
     "health_interval", "engine", "broker_1_port", "broker_2_port", "broker_3_port",

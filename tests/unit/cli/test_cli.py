@@ -22,7 +22,8 @@ __all__ = ["call", "nothing_starts", "results"]  # fixtures
 
 COMMANDS = ("up", "down", "status", "logs", "heal", "doctor", "scenarios", "run", "batch", "runs", "score", "show",
             "replay", "summary", "compare", "report", "anatomy", "capacity", "trace", "watch", "live", "witness",
-            "dead-letters", "predict", "judge", "behaviour", "record", "check", "observe", "connect", "export")  # fmt: skip
+            "dead-letters", "predict", "judge", "behaviour", "record", "check", "observe", "connect",
+            "export")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

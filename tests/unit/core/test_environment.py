@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -37,6 +38,7 @@ def crew(tmp_path: Path, wanted: Scenario) -> workers.Crew:
 
     class Elsewhere:
         endpoints = worker_endpoints = Endpoints("a:1,b:2,c:3", "postgresql://u:hunter2@h/d")
+        client_settings: ClassVar[dict[str, str]] = {}
 
     run = RunFolder(tmp_path / "one-0a1b2c")
     run.raw.mkdir(parents=True)
