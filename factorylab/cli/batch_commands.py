@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -31,9 +32,10 @@ from factorylab.history.batch_record import Planned
 
 if TYPE_CHECKING:
     from factorylab.audit.judged import JudgedRun
+    from factorylab.core.kafka_versions import KafkaVersion
     from factorylab.execution.batch import Batch
     from factorylab.execution.notebook_run import Job
-    from factorylab.scenarios.model import Scenario
+    from factorylab.scenarios.model import Fault, Scenario
 
 WORST_FIRST = (1, 4, 3, 0)  # exit codes
 
@@ -92,7 +94,8 @@ def _bring_up(settings: Settings, wanted: Scenario) -> None:
     from factorylab.cluster.backends import bring_up
     from factorylab.execution.perform import milestones
 
-    bring_up(settings, faults=wanted.faults, keep=True, progress=milestones(say)).close(keep=True)
+    kafka = wanted.topology.kafka
+    bring_up(settings, faults=wanted.faults, kafka=kafka, keep=True, progress=milestones(say)).close(keep=True)
 
 
 def _repeat(job: Job, rounds: int, settings: Settings, *, resume: bool, as_json: bool) -> NoReturn:
@@ -163,17 +166,25 @@ def _finished(
 
 
 def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
-    """Run the jobs that are left, one after the other on one lab; each with its number as soon as it is judged."""
+    """Run the jobs that are left, one after the other; each with its number as soon as it is judged. Those that follow
+    each other on one version of Kafka share a lab."""
+    scenarios = {number: jobs[number].scenario() for number in left}
+    for kafka, numbers in groupby(left, lambda number: scenarios[number].topology.kafka):
+        together = list(numbers)
+        faults = [fault for number in together for fault in scenarios[number].faults]
+        yield from _on_one_lab(jobs, together, settings, faults, kafka)
+
+
+def _on_one_lab(
+    jobs: list[Job], numbers: list[int], settings: Settings, faults: list[Fault], kafka: KafkaVersion | None
+) -> Iterator[tuple[int, JudgedRun]]:
     from factorylab.audit.model.verdict import one_line
     from factorylab.execution.notebook_run import execute
     from factorylab.execution.perform import milestones
     from factorylab.execution.shared_lab import SharedLab, forget
 
-    if not left:
-        return
-    faults = [fault for number in left for fault in jobs[number].scenario().faults]
-    with SharedLab(settings, milestones(say), faults) as lab:
-        for number in left:
+    with SharedLab(settings, milestones(say), faults, kafka) as lab:
+        for number in numbers:
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
             run = execute(jobs[number], settings, say, judge)
             say(one_line(run.verdict))

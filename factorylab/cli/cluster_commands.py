@@ -16,6 +16,7 @@ from factorylab.cli.live_commands import WithPage, is_wanted
 from factorylab.cli.runs_commands import OnBackend, say
 from factorylab.cluster.settings import left_out, load_settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KafkaVersion
 from factorylab.history import run_folders
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def up(
     small_disk: Annotated[
         bool, typer.Option("--small-disk", help="put the tables on a small disk, so that it can be filled")
     ] = False,
+    kafka: Annotated[
+        KafkaVersion | None, typer.Option("--kafka", help=f"version of the brokers; a new lab's is {DEFAULT_KAFKA}")
+    ] = None,
     factory: Annotated[
         bool, typer.Option("--factory", help="also start a fleet for each kind of sensor and two processors")
     ] = False,
@@ -69,6 +73,7 @@ def up(
 ) -> None:
     """Start three brokers and PostgreSQL with the factory's topics and tables, and leave them up."""
     from factorylab.cluster.backends import bring_up
+    from factorylab.cluster.kafka_version import kafka_version
     from factorylab.execution.setup import create_topics_and_tables
     from factorylab.operations import standing_factory
     from factorylab.scenarios.model import Topology
@@ -76,7 +81,9 @@ def up(
     del backend  # the settings have it
     settings = load_settings()
     with progress_bar() as progress:
-        cluster = bring_up(settings, isolated=isolated, small_disk=small_disk, keep=True, progress=progress)
+        cluster = bring_up(
+            settings, isolated=isolated, small_disk=small_disk, kafka=kafka, keep=True, progress=progress
+        )
         if factory:
             if unheeded := left_out():
                 progress(unheeded, 0, 0)
@@ -86,7 +93,9 @@ def up(
         else:
             create_topics_and_tables(cluster.endpoints, Topology(), settings.reader_password)
     word = "is up already" if cluster.was_up else "is up"
-    typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka at {cluster.endpoints.bootstrap}")
+    version = kafka_version(cluster.log_files())
+    where = cluster.endpoints.bootstrap
+    typer.echo(f"The lab in {settings.home} {word} (backend {cluster.backend}): Kafka {version} at {where}")
     if is_wanted(live):
         from factorylab.operations.live.beside import stay
 
@@ -112,15 +121,19 @@ def down(
 def status(as_json: AsJson = False) -> None:
     """Show the state of each node as the operating system sees it."""
     from factorylab.cluster import boot, manage
-    from factorylab.cluster.base import INFRASTRUCTURE
+    from factorylab.cluster.base import INFRASTRUCTURE, LogFile
+    from factorylab.cluster.kafka_version import kafka_version
     from factorylab.operations.live.beside import still_served
 
     home = load_settings().home
     seen = manage.look(home)
+    kafka = kafka_version(LogFile(node.name, Path(node.log), 0) for node in seen)
     if as_json:
         bootstrap = boot.known_endpoints(home).bootstrap if seen else None
         nodes = [dataclasses.asdict(node) for node in seen]
-        typer.echo(json.dumps({"home": str(home), "up": bool(seen), "bootstrap": bootstrap, "nodes": nodes}, indent=2))
+        found = {"home": str(home), "up": bool(seen), "kafka": kafka if seen else None, "bootstrap": bootstrap}
+        found |= {"nodes": nodes}
+        typer.echo(json.dumps(found, indent=2))
         return
     if not seen:
         typer.echo(
@@ -135,7 +148,7 @@ def status(as_json: AsJson = False) -> None:
         typer.echo(f"metrics of {node.name}: {node.metrics}")
     if page := still_served(home):
         typer.echo(f"live page: {page}")
-    typer.echo(f"Kafka: {boot.known_endpoints(home).bootstrap}")
+    typer.echo(f"Kafka {kafka}: {boot.known_endpoints(home).bootstrap}")
     typer.echo(f"PostgreSQL: address and password are in {home / boot.ENDPOINTS}")
     # A worker that is dead belongs to a run, which judges it: nothing to heal.
     if any(node.status == "paused" or (node.status == "dead" and node.role in INFRASTRUCTURE) for node in seen):

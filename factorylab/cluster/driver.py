@@ -29,11 +29,13 @@ import msgspec
 from factorylab.cluster import boot, control, folders, program, ready
 from factorylab.cluster.base import INFRASTRUCTURE, Cut, Endpoints, Link, LogFile, Node, Progress, WorkerSpec
 from factorylab.cluster.control import Child
+from factorylab.cluster.kafka_version import kafka_version
 from factorylab.cluster.look import look
 from factorylab.cluster.manage import LOCK_FILE, busy
 from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError, StartFailed, UsageError
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.vocabulary import ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.faults.kind import Need, ProcessState
@@ -86,15 +88,23 @@ class Driver:
 
     @classmethod
     def up(
-        cls, settings: Settings, *, needs: Collection[Need] = (), keep: bool = False, progress: Progress = quiet
+        cls,
+        settings: Settings,
+        *,
+        needs: Collection[Need] = (),
+        kafka: KafkaVersion | None = None,
+        keep: bool = False,
+        progress: Progress = quiet,
     ) -> Self:
         """Start the lab of `settings.home`, or attach to it when it is up; returns when all of it answers.
 
-        A new lab can do the faults that need `needs`. `keep`: it stays up even when this process vanishes.
+        A new lab can do the faults that need `needs`. `kafka` is the version of its brokers; None: of the lab that is
+        up, else the default. `keep`: it stays up even when this process vanishes.
 
         Raises:
             LabBusy: another process uses it.
-            EnvironmentUnfit: this machine cannot run it as it is, with the way out.
+            EnvironmentUnfit: this machine cannot run it as it is, or its brokers are of another version; with the way
+                out.
         """
         home = settings.home
         if not control.living_state(home):
@@ -102,7 +112,7 @@ class Driver:
         lock = _lock(home)
         cluster = None
         try:
-            fresh = None if control.living_state(home) else cls.prepare(settings, needs, progress)
+            fresh = None if control.living_state(home) else cls.prepare(settings, needs, kafka, progress)
             cluster = cls(home, lock, was_up=fresh is None)
             doing = cls.starting if fresh else ATTACHING
             progress(doing, 0, 1)
@@ -111,6 +121,7 @@ class Driver:
             else:
                 cluster.heal()
             cls.wait_ready(home, cluster.endpoints)
+            cluster.check_version(kafka)
             progress(doing, 1, 1)
             if keep:
                 control.ask(home, control.Keep())
@@ -121,9 +132,27 @@ class Driver:
             raise
         return cluster
 
+    def check_version(self, wanted: KafkaVersion | None) -> None:
+        """Refuse brokers that say themselves that they are of another version than `wanted`.
+
+        Raises:
+            EnvironmentUnfit: naming both versions, and the way out.
+        """
+        found = kafka_version(self.log_files())
+        if wanted in {None, found}:
+            return
+        if self.was_up:
+            raise EnvironmentUnfit(
+                f"the lab that is up in {self.home} runs Kafka {found}, not {wanted}: end it with 'factorylab down', "
+                "or leave the version out"
+            )
+        raise EnvironmentUnfit(f"the brokers that were started are Kafka {found}, not {wanted}: see KAFKA_IMAGE")
+
     @classmethod
-    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> Fresh:
-        """Everything up to a running supervisor without nodes.
+    def prepare(
+        cls, settings: Settings, needs: Collection[Need], kafka: KafkaVersion | None, progress: Progress
+    ) -> Fresh:
+        """Everything up to a running supervisor without nodes. Without `kafka` the brokers are of the default version.
 
         Raises:
             EnvironmentUnfit: this machine lacks something, with the way out.
@@ -136,10 +165,10 @@ class Driver:
         ready.wait_ready(home, endpoints)
 
     @classmethod
-    def why_not(cls, settings: Settings) -> str:
-        """Why this machine cannot run a lab of this backend; empty where it can, or only `up` can tell. Changes
-        nothing."""
-        del settings
+    def why_not(cls, settings: Settings, kafka: KafkaVersion | None = None) -> str:
+        """Why this machine cannot run a lab of this backend and version; empty where it can, or only `up` can tell.
+        Changes nothing."""
+        del settings, kafka
         return ""
 
     def child(self, worker: WorkerSpec) -> Child:

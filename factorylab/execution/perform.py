@@ -71,7 +71,9 @@ def _carry_out(wanted: Scenario, folder: RunFolder, settings: Settings, keep: bo
     if unheeded := left_out():
         say(unheeded)
     foretell(wanted, folder, settings)
-    cluster = bring_up(settings, faults=wanted.faults, of_run=True, progress=milestones(say))
+    cluster = bring_up(
+        settings, faults=wanted.faults, kafka=wanted.topology.kafka, of_run=True, progress=milestones(say)
+    )
     try:
         perform(wanted, folder, cluster, settings.home, say)
     except BaseException:
@@ -91,7 +93,7 @@ def predict(wanted: Scenario, settings: Settings) -> Prediction:
     from factorylab.execution.effective_settings import effective
     from factorylab.scenarios.prediction.predict import predict as computed
 
-    backend = choose(settings, lambda line: None)
+    backend = choose(settings, lambda line: None, wanted.topology.kafka)
     return computed(wanted, effective(wanted.clients, backend, settings.home), backend)
 
 

@@ -15,6 +15,7 @@ from factorylab.cluster.admin import Admin
 from factorylab.cluster.backends import bring_up
 from factorylab.cluster.base import Endpoints, Progress
 from factorylab.cluster.settings import Settings
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.names import Names
 from factorylab.execution.subject import output_topic, schema_of
 from factorylab.factory.store.schema import drop_schema
@@ -24,14 +25,21 @@ from factorylab.scenarios.model import Fault
 class SharedLab:
     """A lab that is up as long as this context lasts, free for one driver after the other."""
 
-    def __init__(self, settings: Settings, progress: Progress, faults: Collection[Fault] = ()) -> None:
-        """Start the lab of `settings.home`, or take the one that is up there; it can do all of `faults`.
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress,
+        faults: Collection[Fault] = (),
+        kafka: KafkaVersion | None = None,
+    ) -> None:
+        """Start the lab of `settings.home`, or take the one that is up there; it can do all of `faults`, and its
+        brokers are of the version `kafka`, if one is asked for.
 
         Raises:
             LabBusy: another process uses it.
             EnvironmentUnfit: this machine cannot run it as it is, with the way out.
         """
-        cluster = bring_up(settings, faults=faults, progress=progress)
+        cluster = bring_up(settings, faults=faults, kafka=kafka, progress=progress)
         try:
             self._line = cluster.hold()
         finally:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import psutil
 
@@ -16,6 +17,7 @@ from factorylab.cluster.network import isolated_network
 from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KAFKA_VERSIONS, KafkaVersion
 
 NEEDED_MEMORY_MB = 2_048
 PROBE_S = 10
@@ -34,7 +36,8 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """All findings; none of the checks changes anything."""
     checks: tuple[Callable[[Settings], Finding], ...] = (
-        _python, _java, _jars, _class_cache, _postgres, _loopback, _lab, _results, _cache, _sockets,
+        _python, _java, *(partial(of, kafka=kafka) for kafka in KAFKA_VERSIONS for of in (_jars, _class_cache)),
+        _postgres, _loopback, _lab, _results, _cache, _sockets,
         _memory, _open_files, _docker, _networks,
     )  # fmt: skip
     return [check(settings) for check in checks]
@@ -62,21 +65,23 @@ def _java(settings: Settings) -> Finding:
     return Finding("Java", fine, f"{said} at {settings.java}", "leave FACTORYLAB_JAVA out to use the packaged one")
 
 
-def _jars(settings: Settings) -> Finding:
-    locked = jars.read_lock()
-    absent = len(jars.missing(settings.cache / "jars", locked))
-    if absent:
-        return Finding(
-            "Kafka's jars", None, f"{absent} of {len(locked)} missing", "the next 'factorylab up' downloads them"
-        )
-    return Finding("Kafka's jars", True, f"{len(locked)} in {settings.cache / 'jars'}")
+def _jars(settings: Settings, kafka: KafkaVersion = DEFAULT_KAFKA) -> Finding:
+    what, locked = f"Kafka {kafka}", jars.read_lock(kafka)
+    if absent := len(jars.missing(settings.cache / "jars", locked)):
+        return Finding(what, None, f"{absent} of {len(locked)} jars missing", f"'{_up(kafka)}' downloads them")
+    return Finding(what, True, f"{len(locked)} jars in {settings.cache / 'jars'}")
 
 
-def _class_cache(settings: Settings) -> Finding:
-    aot = java.cache_base(settings.java, settings.cache).with_suffix(".aot")
+def _class_cache(settings: Settings, kafka: KafkaVersion = DEFAULT_KAFKA) -> Finding:
+    what, aot = "its class cache", java.cache_base(settings.java, settings.cache, kafka).with_suffix(".aot")
     if aot.exists():
-        return Finding("class cache", True, f"{aot.stat().st_size >> 20} MB")
-    return Finding("class cache", None, "none: brokers start slower", "the next 'factorylab up' tries to make it")
+        return Finding(what, True, f"{aot.stat().st_size >> 20} MB")
+    return Finding(what, None, "none: brokers start slower", f"'{_up(kafka)}' tries to make it")
+
+
+def _up(kafka: KafkaVersion) -> str:
+    """The command that prepares what a lab of this version needs."""
+    return "factorylab up" if kafka == DEFAULT_KAFKA else f"factorylab up --kafka {kafka}"
 
 
 def _postgres(settings: Settings) -> Finding:
@@ -108,7 +113,10 @@ def _results(settings: Settings) -> Finding:
 def _cache(settings: Settings) -> Finding:
     """Nothing is written to one that is full of all that it is for."""
     found = _folder("cache", folders.of_cache(settings.cache))
-    there = _jars(settings).ok and java.cache_base(settings.java, settings.cache).with_suffix(".checkpoint").exists()
+    there = (
+        _jars(settings).ok
+        and java.cache_base(settings.java, settings.cache, DEFAULT_KAFKA).with_suffix(".checkpoint").exists()
+    )
     return replace(found, ok=None) if there and not found.ok else found
 
 

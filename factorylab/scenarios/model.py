@@ -29,6 +29,7 @@ from pydantic import (
 
 from factorylab.core import secret
 from factorylab.core.errors import ScenarioError
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.limits import (
     DAY_S,
     FAULTS_MAX,
@@ -121,15 +122,31 @@ class Model(BaseModel):
         return [(name, secret.masked({name: value})[name]) for name, value in super().__repr_args__()]
 
 
+def _asked(found: dict[str, Any], key: str) -> dict[str, Any]:
+    """A description without `key` where that is None: keys that are younger than recorded scenarios change none."""
+    return {name: value for name, value in found.items() if name != key or value is not None}
+
+
 class Topology(Model):
-    """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2."""
+    """Where the readings are kept. `factory` is RF 2 with min ISR 1, `safe` is RF 3 with min ISR 2.
+
+    Without `kafka` the brokers are those of the lab that is up, or of a new one's default version; such a scenario is
+    written as it was before there was a choice.
+    """
 
     partitions: Whole = Field(default=3, ge=1, le=64)
     profile: Profile = "factory"
     unclean_election: bool = False
+    kafka: KafkaVersion | None = Field(
+        default=None, description="the brokers' version; None: that of the lab that is up, else the default"
+    )
     retention_s: Annotated[Number, Field(gt=0, le=YEAR_S)] | None = Field(
         default=None, description="of the readings' topic; None: the broker's, 7 days"
     )
+
+    @model_serializer(mode="wrap")
+    def _without_a_version_that_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _asked(written(self), "kafka")
 
     @property
     def replication(self) -> int:
@@ -405,8 +422,7 @@ class Scenario(Model):
     @model_serializer(mode="wrap")
     def _without_a_subject_that_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A scenario of the factory's own processors is written as it was before there were others."""
-        found: dict[str, Any] = written(self)
-        return {name: value for name, value in found.items() if name != "subject" or value is not None}
+        return _asked(written(self), "subject")
 
     @model_validator(mode="before")
     @classmethod

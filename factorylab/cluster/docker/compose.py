@@ -36,6 +36,7 @@ from factorylab.cluster.settings import Settings
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import write_durably, write_secret
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.scenarios.faults.kind import Need
 
 if TYPE_CHECKING:
@@ -105,15 +106,17 @@ class ComposeCluster(Driver):
     stands_at_steps = False  # the first process of a container cannot stop itself
 
     @classmethod
-    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> FreshCompose:
-        return prepare(settings, progress)
+    def prepare(
+        cls, settings: Settings, needs: Collection[Need], kafka: KafkaVersion | None, progress: Progress
+    ) -> FreshCompose:
+        return prepare(settings, kafka, progress)
 
     @classmethod
-    def why_not(cls, settings: Settings) -> str:
+    def why_not(cls, settings: Settings, kafka: KafkaVersion | None = None) -> str:
         try:
             with closing(engine.connect(CHECK_S)) as client:
                 any_password = {"FACTORYLAB_DATABASE_PASSWORD": "unused"}
-                names = resolve(project_of(settings.home), images.chosen() | any_password).images
+                names = resolve(project_of(settings.home), images.of_version(kafka) | any_password).images
                 images.check_available(client, names)
         except LabError as error:
             return str(error)
@@ -154,17 +157,17 @@ def _account(paths: Sequence[Path]) -> int:
     return owners.pop() if owners else ACCOUNT_ID
 
 
-def prepare(settings: Settings, progress: Progress) -> FreshCompose:
+def prepare(settings: Settings, kafka: KafkaVersion | None, progress: Progress) -> FreshCompose:
     """Everything up to a running supervisor without containers.
 
     Raises:
         EnvironmentUnfit: engine, images, ports, write access or space are lacking; with the way out.
     """
     with closing(engine.connect()) as client:
-        return _prepared(settings, client, progress)
+        return _prepared(settings, client, kafka, progress)
 
 
-def _prepared(settings: Settings, client: DockerClient, progress: Progress) -> FreshCompose:
+def _prepared(settings: Settings, client: DockerClient, kafka: KafkaVersion | None, progress: Progress) -> FreshCompose:
     home = settings.home
     left = leftovers.clear(home)
     project = project_of(home)
@@ -177,7 +180,7 @@ def _prepared(settings: Settings, client: DockerClient, progress: Progress) -> F
     places = ports.choose(home, settings.port_base, settings.cache / "ports")
     boot.empty(home)
     password = secrets.token_urlsafe(24)
-    values = images.chosen() | _places(places, password, free_network(home, projects.networks_in_use(client)))
+    values = images.of_version(kafka) | _places(places, password, free_network(home, projects.networks_in_use(client)))
     write_secret(home / SETTINGS, "".join(f"{key}={value}\n" for key, value in values.items()))
     composed = resolve(project, values)
     names = composed.images

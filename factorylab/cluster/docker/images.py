@@ -23,6 +23,7 @@ from factorylab.cluster.docker import engine, image_code, image_registry
 from factorylab.cluster.docker.creation import FILE
 from factorylab.core import environment
 from factorylab.core.errors import EnvironmentUnfit
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.programs import OF_IMAGES
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 OWN = {"workers": ("FACTORYLAB_IMAGE", "application"), "partitions": ("FACTORYLAB_NETFAULT_IMAGE", "netfault")}
 VARIABLES = ("KAFKA_IMAGE", "POSTGRES_IMAGE", *(variable for variable, _ in OWN.values()))
+OFFICIAL_KAFKA = "apache/kafka"
 DOCKERFILE = FILE.with_name("Dockerfile")
 BUILD_ARGUMENTS = ("PYTHON_IMAGE", "SSL_CERT_FILE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 BUILD_S = 1_200.0
@@ -43,6 +45,19 @@ def chosen() -> dict[str, str]:
     """The image names that somebody chose, in the environment or in .env beside compose.yaml."""
     written = dotenv_values(FILE.with_name(".env"), interpolate=False)
     return {key: value for key in VARIABLES if (value := written.get(key))} | environment.given(*VARIABLES)
+
+
+def of_version(kafka: KafkaVersion | None) -> dict[str, str]:
+    """The same with brokers of a version: its number is the tag of their image. An image that is named by its digest is
+    left as it is, for nobody can tell that of another version.
+
+    None: what was chosen, or compose.yaml's own.
+    """
+    found = chosen()
+    image = found.get("KAFKA_IMAGE", OFFICIAL_KAFKA)
+    if kafka is None or "sha256:" in image:
+        return found
+    return found | {"KAFKA_IMAGE": f"{re.sub(r':[^:/]+$', '', image)}:{kafka}"}
 
 
 def ensure(client: DockerClient, names: Mapping[str, str], progress: Progress) -> None:

@@ -10,6 +10,7 @@ from factorylab.cluster.driver import Driver
 from factorylab.cluster.local import fresh_lab
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import LabError
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KafkaVersion
 from factorylab.scenarios.faults.kind import Need
 
 
@@ -19,8 +20,10 @@ class LocalCluster(Driver):
     backend = "local"
 
     @classmethod
-    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> fresh_lab.FreshLab:
-        return fresh_lab.prepare(settings, needs, progress)
+    def prepare(
+        cls, settings: Settings, needs: Collection[Need], kafka: KafkaVersion | None, progress: Progress
+    ) -> fresh_lab.FreshLab:
+        return fresh_lab.prepare(settings, needs, kafka or DEFAULT_KAFKA, progress)
 
     def wipe(self, node: str, topic: str, partition: int) -> str:
         copy = self.home / "data" / node / "data" / f"{topic}-{partition}"

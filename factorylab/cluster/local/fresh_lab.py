@@ -22,6 +22,7 @@ from factorylab.cluster.local.kafka_config import write_node
 from factorylab.cluster.network import addresses, volume
 from factorylab.cluster.places import Places
 from factorylab.cluster.settings import Settings
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.scenarios.fault_catalog import possible
 from factorylab.scenarios.faults.kind import Need
 
@@ -62,7 +63,7 @@ class FreshLab:
         for place in self.places.brokers:
             name = f"broker-{place.number}"
             folder = self.home / "data" / name
-            write_node(folder, place, self.places.brokers, self.kit.checkpoint)
+            write_node(folder, place, self.places.brokers, self.kit.kafka, self.kit.checkpoint)
             log = self.home / "logs" / f"{name}.log"
             children.append(
                 Child(name, "broker", self.kit.command(), java.ENVIRONMENT, str(log), str(folder), stop_s=BROKER_STOP_S)
@@ -70,9 +71,11 @@ class FreshLab:
         return children
 
 
-def prepare(settings: Settings, needs: Collection[Need], progress: Progress) -> FreshLab:
-    """Everything up to a running supervisor without children. With "network" in `needs` it is an isolated lab, with
-    "small_disk" one whose tables have a small file system of their own.
+def prepare(settings: Settings, needs: Collection[Need], kafka: KafkaVersion, progress: Progress) -> FreshLab:
+    """Everything up to a running supervisor without children, with brokers of the version `kafka`.
+
+    With "network" in `needs` it is an isolated lab, with "small_disk" one whose tables have a small file system of
+    their own.
 
     Raises:
         EnvironmentUnfit: downloads, ports, accounts, write access, space or open files are lacking; with the way out.
@@ -83,7 +86,7 @@ def prepare(settings: Settings, needs: Collection[Need], progress: Progress) -> 
     left = leftovers.clear(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
-    kit = java.ensure(settings.java, settings.cache, progress)
+    kit = java.ensure(settings.java, settings.cache, progress, kafka)
     if kit.note:
         progress(kit.note, 0, 0)
     places = ports.choose(home, settings.port_base, settings.cache / "ports")

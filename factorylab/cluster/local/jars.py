@@ -1,9 +1,9 @@
-"""Kafka's jars: a committed lock of exact coordinates and SHA-256, and the folder that holds them.
+"""Kafka's jars: for each version a committed lock of exact coordinates and SHA-256, and the folder that holds them all.
 
-Nothing is resolved at run time: each line of `jars.lock` is fetched as it stands, and a file whose checksum is
+Nothing is resolved at run time: each line of `jars-VERSION.lock` is fetched as it stands, and a file whose checksum is
 not the locked one never gets its final name. Downloads go to a temporary folder first, so that what was
-fetched before an interruption counts and a half file never does. `python -m factorylab.cluster.local.jars`
-writes the lock anew.
+fetched before an interruption counts and a half file never does. `python -m factorylab.cluster.local.jars VERSION`
+writes a version's lock anew.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from factorylab.cluster import folders
 from factorylab.cluster.base import Progress
 from factorylab.core.errors import DownloadError
 from factorylab.core.files import exclusive
+from factorylab.core.kafka_versions import KAFKA_VERSIONS, KafkaVersion
 
-LOCK = Path(__file__).with_name("jars.lock")
-KAFKA = "org.apache.kafka:kafka_2.13:4.3.1"
-KAFKA_TOOLS = "org.apache.kafka:kafka-tools:4.3.1"  # its producer benchmark; what else it needs, a broker has
+KAFKA = "org.apache.kafka:kafka_2.13"
+KAFKA_TOOLS = "org.apache.kafka:kafka-tools"  # its producer benchmark; what else it needs, a broker has
 LOG_BINDING = "org.apache.logging.log4j:log4j-slf4j-impl"  # without it a broker logs nothing
 THREADS = 16
 MTIME = 1_600_000_000  # one fixed time: the JVM's cache of classes compares it
@@ -45,9 +45,15 @@ class Jar:
         return f"{artifact}-{version}.jar"
 
 
-def read_lock(path: Path = LOCK) -> list[Jar]:
-    """The locked jars, in the order of the class path."""
-    lines = (line.split() for line in path.read_text().splitlines() if line and not line.startswith("#"))
+def lock_of(kafka: KafkaVersion) -> Path:
+    """The lock of a version's jars."""
+    return Path(__file__).with_name(f"jars-{kafka}.lock")
+
+
+def read_lock(kafka: KafkaVersion) -> list[Jar]:
+    """The locked jars of a version, in the order of the class path."""
+    text = lock_of(kafka).read_text()
+    lines = (line.split() for line in text.splitlines() if line and not line.startswith("#"))
     return [Jar(coordinates, digest) for coordinates, digest in lines]
 
 
@@ -89,13 +95,12 @@ def install(jar: Jar, folder: Path, fetched: Path) -> None:
     fetched.replace(folder / jar.file_name)
 
 
-def ensure(cache: Path, progress: Progress, jars: list[Jar] | None = None) -> list[Path]:
-    """The class path: every locked jar, downloaded where it is missing. Several processes may call this at once.
+def ensure(cache: Path, progress: Progress, jars: list[Jar]) -> list[Path]:
+    """The class path: all of `jars`, downloaded where they are missing. Several processes may call this at once.
 
     Raises:
         DownloadError: no network, or a checksum that is not the locked one.
     """
-    jars = read_lock() if jars is None else jars
     folder = cache / "jars"
     if missing(folder, jars):
         folders.of_cache(cache).check()
@@ -131,8 +136,8 @@ def _raise_readable(future: Future[None], jar: Jar, left: int) -> None:
         ) from error
 
 
-def resolve() -> list[str]:
-    """Coordinates of everything that a broker needs, found anew from Kafka's own description (slow)."""
+def resolve(kafka: str) -> list[str]:
+    """Coordinates of everything that a broker of this version needs, found anew from Kafka's own description (slow)."""
     from jgo.maven import Dependency, MavenContext, PythonResolver
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -145,21 +150,23 @@ def resolve() -> list[str]:
             found: list[Any] = [node.dep for node in nodes]
             return {coordinates} | {f"{d.groupId}:{d.artifactId}:{d.version}" for d in found}
 
-        kafka = closure(KAFKA)
-        log4j = next(c for c in kafka if c.startswith("org.apache.logging.log4j:log4j-core:"))
-        return sorted(kafka | {KAFKA_TOOLS, f"{LOG_BINDING}:{log4j.rpartition(':')[2]}"})
+        found = closure(f"{KAFKA}:{kafka}")
+        log4j = next(c for c in found if c.startswith("org.apache.logging.log4j:log4j-core:"))
+        return sorted(found | {f"{KAFKA_TOOLS}:{kafka}", f"{LOG_BINDING}:{log4j.rpartition(':')[2]}"})
 
 
-def write_lock(path: Path = LOCK) -> None:
-    """Resolve, download and write the lock anew."""
+def write_lock(kafka: KafkaVersion) -> None:
+    """Resolve, download and write a version's lock anew."""
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(THREADS) as pool:
-        names = resolve()
+        names = resolve(kafka)
         files = pool.map(lambda name: fetch(Jar(name, ""), Path(scratch)), names)
         lines = [f"{name} {sha256_of(file)}" for name, file in zip(names, files, strict=True)]
     head = "# coordinates and SHA-256; written by: python -m factorylab.cluster.local.jars"
-    path.write_text("\n".join([head, *lines]) + "\n")
+    lock_of(kafka).write_text("\n".join([head, *lines]) + "\n")
 
 
 if __name__ == "__main__":
-    write_lock()
-    sys.stdout.write(f"{LOCK}: {len(read_lock())} jars\n")
+    for version in KAFKA_VERSIONS:
+        if version in sys.argv[1:]:
+            write_lock(version)
+            sys.stdout.write(f"{lock_of(version)}: {len(read_lock(version))} jars\n")

@@ -1,8 +1,8 @@
-"""The JVM of a broker: its command line, and what is made once for each JDK and set of jars.
+"""The JVM of a broker: its command line, and what is made once for each JDK and version of Kafka.
 
 Two things are prepared once and kept in the cache, under a key of the JDK and the jars:
 
-- the formatted metadata of a new node (`bootstrap.checkpoint`, 411 bytes), made by Kafka's StorageTool;
+- the formatted metadata of a new node (a checkpoint of 411 bytes), made by Kafka's StorageTool;
 - an ahead-of-time cache of classes (JEP 483, 514; 70 MB), recorded from one broker that starts and stops. It
   halves the start of a broker. The JVM itself refuses a cache that does not fit and starts without.
 
@@ -25,6 +25,7 @@ from factorylab.cluster import folders
 from factorylab.cluster.base import Progress
 from factorylab.cluster.local import jars, ports
 from factorylab.cluster.local.kafka_config import (
+    CHECKPOINTS,
     CLUSTER_ID,
     CONFIG,
     DATA,
@@ -37,10 +38,11 @@ from factorylab.cluster.local.kafka_config import (
 from factorylab.cluster.places import BrokerPlace
 from factorylab.core.errors import StartFailed, WaitTimeout
 from factorylab.core.files import exclusive, last_lines
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KAFKA_VERSIONS, KafkaVersion
 from factorylab.core.waiting import wait_until
 
 STARTED = "Kafka Server started"
-KEEP_CACHES = 3
+KEEP_CACHES = 3 * len(KAFKA_VERSIONS)
 FORMAT_S = 120
 # With Java's own defaults for all but this: in another locale it cannot open a path with letters beyond ASCII.
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -61,6 +63,7 @@ class Kit:
     run in the folder of a node."""
 
     java: Path
+    kafka: KafkaVersion
     class_path: tuple[Path, ...]
     checkpoint: bytes
     aot: Path | None
@@ -82,29 +85,29 @@ class Kit:
         ]  # fmt: skip
 
 
-def cache_key(java: Path) -> str:
+def cache_key(java: Path, kafka: KafkaVersion) -> str:
     """Names what a cache of classes belongs to: this JDK as it was unpacked, these jars, this machine's kind."""
     home = java.resolve().parent.parent
     modules = (home / "lib" / "modules").stat() if (home / "lib" / "modules").exists() else java.stat()
-    parts = [platform.machine(), str(modules.st_size), str(modules.st_mtime_ns), jars.LOCK.read_text()]
+    parts = [platform.machine(), str(modules.st_size), str(modules.st_mtime_ns), jars.lock_of(kafka).read_text()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def cache_base(java: Path, cache: Path) -> Path:
-    """Path without suffix of what is kept for `java`: .checkpoint, and .aot or .no-aot."""
-    return cache / "java" / cache_key(java)
+def cache_base(java: Path, cache: Path, kafka: KafkaVersion) -> Path:
+    """Path without suffix of what is kept for `java` and `kafka`: .checkpoint, and .aot or .no-aot."""
+    return cache / "java" / cache_key(java, kafka)
 
 
-def ensure(java: Path, cache: Path, progress: Progress) -> Kit:
-    """Everything to start brokers with, made or downloaded where it is missing.
+def ensure(java: Path, cache: Path, progress: Progress, kafka: KafkaVersion = DEFAULT_KAFKA) -> Kit:
+    """Everything to start brokers of this version with, made or downloaded where it is missing.
 
     Raises:
         DownloadError: the jars cannot be had.
         StartFailed: this Java cannot run Kafka.
     """
     folders.of_cache(cache).check_name()
-    bare = Kit(java, tuple(jars.ensure(cache, progress)), b"", None)
-    base = cache_base(java, cache)
+    bare = Kit(java, kafka, tuple(jars.ensure(cache, progress, jars.read_lock(kafka))), b"", None)
+    base = cache_base(java, cache, kafka)
     checkpoint, aot, refused = (base.with_suffix(end) for end in (".checkpoint", ".aot", ".no-aot"))
     if not (checkpoint.exists() and (aot.exists() or refused.exists())):
         folders.of_cache(cache).check()
@@ -115,10 +118,10 @@ def ensure(java: Path, cache: Path, progress: Progress) -> Kit:
                 _format(bare, Path(scratch)).replace(checkpoint)
             if not (aot.exists() or refused.exists()):
                 progress("the class cache (once, 10 s)", 0, 1)
-                _train(Kit(java, bare.class_path, checkpoint.read_bytes(), None), Path(scratch), aot, refused)
+                _train(Kit(java, kafka, bare.class_path, checkpoint.read_bytes(), None), Path(scratch), aot, refused)
                 progress("the class cache (once, 10 s)", 1, 1)
     note = "" if aot.exists() else f"brokers start slower without a class cache: {refused.read_text().strip()}"
-    return Kit(java, bare.class_path, checkpoint.read_bytes(), aot if aot.exists() else None, note)
+    return Kit(java, kafka, bare.class_path, checkpoint.read_bytes(), aot if aot.exists() else None, note)
 
 
 def _single() -> BrokerPlace:
@@ -135,13 +138,13 @@ def _format(kit: Kit, scratch: Path) -> Path:
     )  # fmt: skip
     if done.returncode != 0:
         raise StartFailed(f"{kit.java} cannot format a Kafka node; it needs Java 17 or newer:\n{done.stderr[-2000:]}")
-    return scratch / DATA / "bootstrap.checkpoint"
+    return scratch / DATA / CHECKPOINTS[kit.kafka]
 
 
 def _train(kit: Kit, scratch: Path, aot: Path, refused: Path) -> None:
     """Record a class cache from a broker that starts and stops; where that fails, write down why."""
     place, node, fresh, log = _single(), scratch / "node", scratch / "fresh.aot", scratch / "log"
-    write_node(node, place, [place], kit.checkpoint)
+    write_node(node, place, [place], kit.kafka, kit.checkpoint)
     with log.open("wb") as output:
         broker = subprocess.Popen(
             kit.command(f"-XX:AOTCacheOutput={fresh}"), cwd=node, env=ENVIRONMENT,

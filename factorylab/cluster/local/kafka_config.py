@@ -18,12 +18,18 @@ from pathlib import Path
 import javaproperties
 
 from factorylab.cluster.places import BrokerPlace
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.sessions import BROKER_HEARTBEAT_S, BROKER_SESSION_S
 
 CLUSTER_ID = "ZmFjdG9yeWxhYi0wMDAwMQ"  # 16 bytes in base64, as Kafka wants it
 RESERVED_DIRECTORY_IDS = 100  # Kafka keeps the first hundred UUIDs for itself
 HEAP_MB = 384
 CONFIG, DATA, SCRATCH, LOGGING = "server.properties", "data", "tmp", "log4j2.properties"  # in a node's own folder
+CHECKPOINTS: dict[KafkaVersion, str] = {
+    "4.3.1": "bootstrap.checkpoint",
+    "4.4.0": "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint",
+}
+"""Where in the data StorageTool of each version writes the feature levels that a new cluster begins with."""
 CLEANER_BUFFER_MB = 16  # the default of 128 MB does not fit into our heap, and the cleaner would die of it
 
 
@@ -91,17 +97,21 @@ def directory_id() -> str:
             return text
 
 
-def write_node(folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace], checkpoint: bytes) -> None:
-    """A formatted node in `folder`.
+def write_node(
+    folder: Path, place: BrokerPlace, places: Sequence[BrokerPlace], kafka: KafkaVersion, checkpoint: bytes
+) -> None:
+    """A formatted node of the version `kafka` in `folder`.
 
-    `checkpoint` is a bootstrap.checkpoint made by Kafka's own StorageTool: without it all features are at level
-    0, which switches KIP-848 and eligible leader replicas off.
+    `checkpoint` is the content of that version's CHECKPOINTS, made by Kafka's own StorageTool: without it all features
+    are at level 0, which switches KIP-848 and eligible leader replicas off.
     """
     (folder / DATA).mkdir(parents=True)
     (folder / SCRATCH).mkdir()
     meta = {"version": "1", "cluster.id": CLUSTER_ID, "node.id": str(place.number), "directory.id": directory_id()}
     write_properties(folder / DATA / "meta.properties", meta)
-    (folder / DATA / "bootstrap.checkpoint").write_bytes(checkpoint)
+    path = folder / DATA / CHECKPOINTS[kafka]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(checkpoint)
     write_config(folder, place, places)
 
 

@@ -15,6 +15,7 @@ import pytest
 from factorylab.cluster.local import jars
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import DownloadError, UsageError
+from factorylab.core.kafka_versions import DEFAULT_KAFKA
 from factorylab.scenarios.configuration.effective import Side
 from factorylab.scenarios.configuration.entries import REFERENCE
 from factorylab.scenarios.configuration.keys import Role, kafka
@@ -92,7 +93,7 @@ def test_a_file_starts_where_the_constructor_takes_it(tmp_path: Path) -> None:
     if shutil.which("javac") is None:
         pytest.skip("Java's compiler is not on the PATH")
     try:
-        path = jars.ensure(load_settings().cache, lambda *_: None)
+        path = jars.ensure(load_settings().cache, lambda *_: None, jars.read_lock(DEFAULT_KAFKA))
     except DownloadError as error:
         pytest.skip(str(error))
     (tmp_path / "edges").mkdir()

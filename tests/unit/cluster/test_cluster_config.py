@@ -11,6 +11,7 @@ import pytest
 from factorylab.cluster.local import kafka_config, ports
 from factorylab.cluster.settings import load_settings, project_folder
 from factorylab.core.errors import PortTaken, UsageError
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KAFKA_VERSIONS
 
 
 def test_all_wrong_settings_are_named_at_once(monkeypatch):
@@ -61,16 +62,19 @@ def test_three_nodes_agree_and_stay_on_loopback(tmp_path):
         assert "min.insync.replicas" not in node
 
 
-def test_a_node_has_features_and_an_identity(tmp_path):
-    """A written node holds Kafka's own checkpoint and a directory id that no other node has."""
+@pytest.mark.parametrize("kafka", KAFKA_VERSIONS)
+def test_a_node_has_features_and_an_identity(tmp_path, kafka):
+    """A written node holds Kafka's own checkpoint, where its version looks for it, and a directory id that no other
+    node has."""
     places = ports.choose(tmp_path, None, tmp_path / "claims").brokers
     folders = [tmp_path / str(place.number) for place in places]
     for folder, place in zip(folders, places, strict=True):
-        kafka_config.write_node(folder, place, places, b"checkpoint")
+        kafka_config.write_node(folder, place, places, kafka, b"checkpoint")
     metas = [(folder / "data" / "meta.properties").read_text() for folder in folders]
     ids = {line for meta in metas for line in meta.splitlines() if line.startswith("directory.id=")}
     assert len(ids) == 3
-    assert all((folder / "data" / "bootstrap.checkpoint").read_bytes() == b"checkpoint" for folder in folders)
+    found = [(folder / "data" / kafka_config.CHECKPOINTS[kafka]).read_bytes() for folder in folders]
+    assert found == [b"checkpoint"] * 3
 
 
 def test_a_taken_port_is_named_with_its_owner(tmp_path):
@@ -97,7 +101,7 @@ def test_a_nodes_files_name_no_folder_of_this_machine(tmp_path):
     places = ports.choose(tmp_path, None, tmp_path / "claims").brokers
     written = []
     for folder in (tmp_path / "plain", tmp_path / "Prüfstand 7, x=1;"):
-        kafka_config.write_node(folder, places[0], places, b"checkpoint")
+        kafka_config.write_node(folder, places[0], places, DEFAULT_KAFKA, b"checkpoint")
         written.append((folder / kafka_config.CONFIG).read_bytes())
     assert written[0] == written[1]
     assert written[0].isascii() and str(tmp_path).encode() not in written[0]

@@ -12,6 +12,7 @@ from factorylab.cluster.driver import quiet
 from factorylab.cluster.local import jars
 from factorylab.cluster.local.jars import Jar
 from factorylab.core.errors import DownloadError
+from factorylab.core.kafka_versions import KAFKA_VERSIONS
 
 GOOD = b"what was locked"
 LOCKED = [Jar(f"org.example:part-{n}:1.0", hashlib.sha256(GOOD).hexdigest()) for n in range(5)]
@@ -30,14 +31,22 @@ def fetcher(content: bytes, broken: str = ""):
     return fetch
 
 
-def test_the_committed_lock_is_exact():
-    """Each line of the lock is group:artifact:version and a SHA-256, no file name twice, the log binding included."""
-    locked = jars.read_lock()
+def test_each_version_has_a_lock():
+    """The versions that a scenario may name are those whose jars are locked."""
+    assert {jars.lock_of(kafka) for kafka in KAFKA_VERSIONS} == set(Path(jars.__file__).parent.glob("jars-*.lock"))
+
+
+@pytest.mark.parametrize("kafka", KAFKA_VERSIONS)
+def test_a_committed_lock_is_exact(kafka):
+    """Each line of a lock is group:artifact:version and a SHA-256, no file name twice, Kafka of its version and the log
+    binding included."""
+    locked = jars.read_lock(kafka)
     assert all(len(jar.coordinates.split(":")) == 3 and len(bytes.fromhex(jar.sha256)) == 32 for jar in locked)
     assert len({jar.file_name for jar in locked}) == len(locked)
     names = {jar.coordinates for jar in locked}
     log4j = {name.rpartition(":")[2] for name in names if name.startswith("org.apache.logging.log4j:")}
-    assert {jars.KAFKA, jars.KAFKA_TOOLS} <= names
+    assert {f"{jars.KAFKA}:{kafka}", f"{jars.KAFKA_TOOLS}:{kafka}"} <= names
+    assert {name.rpartition(":")[2] for name in names if name.startswith("org.apache.kafka:")} == {kafka}
     assert len(log4j) == 1
     assert any(name.startswith(jars.LOG_BINDING) for name in names)
 

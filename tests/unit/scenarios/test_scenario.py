@@ -28,6 +28,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"workload": {"source": "a.csv", "steps_per_s": [5]}}, ["workload", "leave out steps_per_s and fleets"]),
     ({"topology": {"partitions": 0}}, ["topology.partitions", "greater than or equal to 1", "given: 0"]),
     ({"topology": {"profile": "fast"}}, ["topology.profile", "'factory' or 'safe'", "'fast'"]),
+    ({"topology": {"kafka": "9.9.9"}}, ["topology.kafka", "'4.3.1' or '4.4.0'", "'9.9.9'"]),
+    ({"topology": {"kafka": 4.4}}, ["topology.kafka", "'4.3.1' or '4.4.0'", "given: 4.4"]),
     ({"clients": {"acks": "two"}}, ["clients.acks", "'0', '1' or 'all'", "'two'"]),
     ({"clients": {"acks": 2}}, ["clients.acks", "'0', '1' or 'all'", "2"]),
     ({"clients": {"acks": True}}, ["clients.acks", "True"]),

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from factorylab.core.errors import UsageError
+from factorylab.core.kafka_versions import DEFAULT_KAFKA
 from factorylab.scenarios.configuration.checking import Named, check, read_all
 from factorylab.scenarios.configuration.keys import Key, kafka
 from factorylab.scenarios.configuration.report import Report
@@ -187,6 +188,4 @@ def test_defaults_are_valid() -> None:
 
 def test_the_definitions_are_those_of_the_kafka_that_runs() -> None:
     """A lab's brokers and the recorded definitions are of one version; `Definitions.java` writes them anew."""
-    from factorylab.cluster.local.jars import KAFKA
-
-    assert KAFKA.endswith(f":{kafka().version}")
+    assert kafka().version == DEFAULT_KAFKA
