@@ -19,7 +19,7 @@ from kafka.protocol.consumer.offsets import IsolationLevel
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
 from factorylab.cluster.views import GroupView, PartitionView
-from factorylab.core.errors import UsageError
+from factorylab.core.errors import LabError, UsageError
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.model import Topology
 
@@ -158,6 +158,41 @@ class Admin:
             for p in described["partitions"]
         ]
         return sorted(views, key=lambda view: view.partition)
+
+    def out_of_sync(self) -> list[str]:
+        """The partitions of all topics with a replica that is not in sync, as topic/partition."""
+        described = self._ask("partitions of all topics", lambda client: client.describe_topics())
+        return [
+            f"{topic['name']}/{p['partition_index']}"
+            for topic in described
+            for p in topic["partitions"]
+            if p["leader_id"] < 0 or set(p["isr_nodes"]) != set(p["replica_nodes"])
+        ]
+
+    def features(self) -> dict[str, tuple[int, int]]:
+        """The level of each feature that the cluster uses, and the highest one that the broker which answers can."""
+        told = self._ask("features", lambda client: client.describe_features())
+        return {name: (f["finalized"][1], f["supported"][1]) for name, f in told.items() if "finalized" in f}
+
+    def raise_features(self) -> str:
+        """Raise each feature of the cluster as far as the broker that answers can; what was done, in words.
+
+        Raises:
+            LabError: a broker cannot follow, or the cluster does not tell the new levels.
+        """
+        before = self.features()
+        wanted = {name: can for name, (used, can) in before.items() if used < can}
+        if not wanted:
+            return "every feature is as high as it can be"
+        answers = self._ask("raise features", lambda client: client.update_features(wanted))
+        if refused := [f"{name}: {answer}" for name, answer in answers.items() if answer != "OK"]:
+            raise LabError(f"features were not raised: {'; '.join(refused)}")
+        wait_until(
+            lambda: all(self.features()[name][0] == level for name, level in wanted.items()),
+            what="the cluster to tell its raised features",
+            timeout_s=self._deadline_s,
+        )
+        return ", ".join(f"{name} {before[name][0]} → {level}" for name, level in sorted(wanted.items()))
 
     def identity(self, topic: str) -> TopicIdentity:
         """What tells a topic from one of the same name that was made later, or changed."""

@@ -48,7 +48,7 @@ BACKENDS: dict[str, Backend] = {
         owner="factorylab.cluster.local.processes:Children",
         driver="factorylab.cluster.local.backend:LocalCluster",
         leftovers="factorylab.cluster.local.leftovers:ProcessLeftovers",
-        offers=("network", "small_disk"),
+        offers=("network", "small_disk", "versions"),
     ),
     "compose": Backend(
         nodes="containers",

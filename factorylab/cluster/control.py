@@ -21,6 +21,7 @@ from factorylab.cluster.base import Cut, Role
 from factorylab.core import errors
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import read_json
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.vocabulary import ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 
@@ -32,7 +33,8 @@ GONE_S = 60  # longer than the longest orderly stop
 
 class Child(msgspec.Struct, frozen=True):
     """A process to be owned by the supervisor, and how it is started again. `user` is a numeric uid and gid; `paths`
-    are the files and folders that a container of it needs. One with `outlives_driver` stays when its driver goes. All
+    are the files and folders that a container of it needs; `versions` are the command lines of a broker by version of
+    Kafka, where it may change. One with `outlives_driver` stays when its driver goes. All
     that carries the mark `family` (see `cluster.family`) ends with it."""
 
     name: str
@@ -47,6 +49,7 @@ class Child(msgspec.Struct, frozen=True):
     paths: list[str] = []
     outlives_driver: bool = False
     family: str = ""
+    versions: dict[KafkaVersion, list[str]] = {}
 
 
 class Message(msgspec.Struct, frozen=True, tag=True):

@@ -344,6 +344,11 @@ class Experiment:
         if not unreadable:  # last: journals without a seal are of a run that was broken off
             shutil.rmtree(self.run.journals)
 
+    def _kafka(self) -> str:
+        """The brokers' version; where it changed in the run, the one before and the one after."""
+        now = kafka_version(self.cluster.log_files())
+        return now if now == self.kafka else f"{self.kafka} → {now}"
+
     def _manifest(self) -> manifest.Manifest:
         return manifest.Manifest(
             run_id=self.run.run_id,
@@ -352,7 +357,7 @@ class Experiment:
             started_wall_ns=self.started.wall_ns,
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
-            versions=provenance.versions() | {"kafka": self.kafka},
+            versions=provenance.versions() | {"kafka": self._kafka()},
             host=self.host,
             seed=self.scenario.workload.seed,
             topics={

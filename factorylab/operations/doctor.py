@@ -66,10 +66,10 @@ def _java(settings: Settings) -> Finding:
 
 
 def _jars(settings: Settings, kafka: KafkaVersion = DEFAULT_KAFKA) -> Finding:
-    what, locked = f"Kafka {kafka}", jars.read_lock(kafka)
-    if absent := len(jars.missing(settings.cache / "jars", locked)):
+    what, locked, folder = f"Kafka {kafka}", jars.read_lock(kafka), jars.folder_of(settings.cache, kafka)
+    if absent := len(jars.missing(folder, locked)):
         return Finding(what, None, f"{absent} of {len(locked)} jars missing", f"'{_up(kafka)}' downloads them")
-    return Finding(what, True, f"{len(locked)} jars in {settings.cache / 'jars'}")
+    return Finding(what, True, f"{len(locked)} jars in {folder}")
 
 
 def _class_cache(settings: Settings, kafka: KafkaVersion = DEFAULT_KAFKA) -> Finding:

@@ -122,9 +122,12 @@ class Model(BaseModel):
         return [(name, secret.masked({name: value})[name]) for name, value in super().__repr_args__()]
 
 
-def _asked(found: dict[str, Any], key: str) -> dict[str, Any]:
-    """A description without `key` where that is None: keys that are younger than recorded scenarios change none."""
-    return {name: value for name, value in found.items() if name != key or value is not None}
+def _asked(found: dict[str, Any], *younger: str) -> dict[str, Any]:
+    """A description without those of the keys `younger` that ask for nothing (None or False): keys that are younger
+    than recorded scenarios change none of them."""
+    return {
+        name: value for name, value in found.items() if name not in younger or not (value is None or value is False)
+    }
 
 
 class Topology(Model):
@@ -296,7 +299,8 @@ class Fault(Model):
 
     With `step` a processor is hit when it next reaches that step of its work. With `until_replaced` the fault is held
     on until another node plays the target's role. With `wipe` a killed broker has lost its copy of the target's
-    partition when it comes back.
+    partition when it comes back. With `in_sync_first` it waits until every replica of the cluster is in sync. With
+    `raise_features` the features of the cluster are raised, once that is so again, as far as its brokers can.
     """
 
     kind: KindName
@@ -308,6 +312,12 @@ class Fault(Model):
     step: WorkStep | None = None
     until_replaced: bool = False
     wipe: bool = False
+    in_sync_first: bool = False
+    raise_features: bool = False
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_asked(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _asked(written(self), "in_sync_first", "raise_features")
 
     @field_validator("hold_s")
     @classmethod
@@ -331,6 +341,9 @@ class Fault(Model):
             raise ValueError("only a leader:P and an owner:P can be replaced: leave until_replaced out")
         if self.wipe and not (kind.can_wipe and role in {"leader", "follower"} and which.isdigit()):
             raise ValueError("only a killed leader:P or follower:P, P a number, can lose its copy: leave wipe out")
+        if self.raise_features and not kind.raises_features:
+            able = " or ".join(name for name, one in FAULT_KINDS.items() if one.raises_features)
+            raise ValueError(f"features are raised after an {able}: leave raise_features out")
         return self
 
     @model_validator(mode="after")

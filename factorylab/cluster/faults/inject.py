@@ -30,6 +30,7 @@ from factorylab.scenarios.model import Fault
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
 STEP_WITHIN_S = 60.0  # a rebalance, and with it the steps taken and revoking, waits for a session to end
 REPLACED_WITHIN_S = 60.0
+IN_SYNC_WITHIN_S = 90.0  # a broker that starts on a loaded host takes some ten seconds, and then it catches up
 WHOLE_WITHIN_S = 10.0  # after a healing; a connection is tried again after 1, 3 and 7 s
 Write = Callable[[FaultStep], None]
 
@@ -48,7 +49,7 @@ class Timeline:
     steps_dir: Path | None = None  # where processors look for orders to stop at a step
     check: Callable[[], None] = lambda: None  # raises what makes the rest of the window vain
     _held: dict[int, Held] = field(default_factory=dict)
-    _waited_s: float = 0  # for a step or a successor: what follows is that much later
+    _waited_s: float = 0  # for a step, a successor or replicas: what follows is that much later
 
     def play(self, faults: Sequence[Fault], until_s: float) -> None:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
@@ -75,6 +76,8 @@ class Timeline:
     def inject(self, number: int, fault: Fault) -> None:
         """Resolve the role, inject, and look for evidence. A fault that cannot land is recorded, not raised."""
         try:
+            if fault.in_sync_first:
+                self._wait_in_sync()
             nodes = self._targets(fault)
             before = {node: self.cluster.look(node) for node in nodes}
             for node in nodes:
@@ -92,6 +95,8 @@ class Timeline:
             self._evidence(number, fault, node, before[node])
             if fault.wipe:
                 self._wipe(number, fault, node)
+            if fault.raise_features:
+                self._raise_features(number, fault, node)
 
     def _stands(self, number: int, fault: Fault, step: WorkStep, node: str) -> bool:
         """Have a processor stop itself at a step of its work; whether it did."""
@@ -118,6 +123,34 @@ class Timeline:
         else:
             self._step(number, fault, node, "evidence", gone)
             self.say(f"{node}: {gone}")
+
+    def _raise_features(self, number: int, fault: Fault, node: str) -> None:
+        try:
+            self._wait_in_sync()
+            raised = self.roles.admin.raise_features()
+        except LabError as error:
+            self._step(number, fault, node, "no_evidence", str(error))
+            self.say(f"features were not raised: {error}")
+        else:
+            self._step(number, fault, node, "evidence", raised)
+            self.say(raised)
+
+    def _wait_in_sync(self) -> None:
+        """Until every replica of the cluster is in sync, inner topics included."""
+        since, left = time.monotonic(), list[str]()
+
+        def whole() -> bool:
+            try:
+                left[:] = self.roles.admin.out_of_sync()
+            except WaitTimeout as error:
+                left[:] = [str(error)]
+            return not left
+
+        what = "every replica of the cluster to be in sync"
+        try:
+            wait_until(whole, what=what, timeout_s=IN_SYNC_WITHIN_S, every_s=0.2, last_seen=lambda: ", ".join(left))
+        finally:
+            self._waited_s += time.monotonic() - since
 
     def _wait_replaced(self, fault: Fault, nodes: Sequence[str]) -> str:
         """Until another node plays the target's role; who, in words."""

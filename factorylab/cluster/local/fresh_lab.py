@@ -6,7 +6,7 @@ All that takes long (downloads, the class cache) comes before anything starts, s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from factorylab.cluster.local.kafka_config import write_node
 from factorylab.cluster.network import addresses, volume
 from factorylab.cluster.places import Places
 from factorylab.cluster.settings import Settings
-from factorylab.core.kafka_versions import KafkaVersion
+from factorylab.core.kafka_versions import KAFKA_VERSIONS, KafkaVersion
 from factorylab.scenarios.fault_catalog import possible
 from factorylab.scenarios.faults.kind import Need
 
@@ -31,10 +31,12 @@ BROKER_STOP_S = 15
 
 @dataclass(frozen=True)
 class FreshLab:
-    """A lab whose supervisor runs and whose children are still to be started."""
+    """A lab whose supervisor runs and whose children are still to be started. Its brokers start as `kafka`; where
+    `kits` has more versions, they can change to those."""
 
     home: Path
-    kit: java.Kit
+    kits: Mapping[KafkaVersion, java.Kit]
+    kafka: KafkaVersion
     places: Places
     server: postgres.Server
     password: str
@@ -59,14 +61,16 @@ class FreshLab:
             postgres.use_small_disk(url_of(self.places.database_port, self.password), folder / volume.TABLES)
 
     def _brokers(self) -> list[Child]:
-        children = []
+        children, kit = [], self.kits[self.kafka]
+        versions = {name: one.command() for name, one in self.kits.items()} if len(self.kits) > 1 else {}
         for place in self.places.brokers:
             name = f"broker-{place.number}"
             folder = self.home / "data" / name
-            write_node(folder, place, self.places.brokers, self.kit.kafka, self.kit.checkpoint)
+            write_node(folder, place, self.places.brokers, kit.kafka, kit.checkpoint)
             log = self.home / "logs" / f"{name}.log"
+            argv, stop_s = kit.command(), BROKER_STOP_S
             children.append(
-                Child(name, "broker", self.kit.command(), java.ENVIRONMENT, str(log), str(folder), stop_s=BROKER_STOP_S)
+                Child(name, "broker", argv, java.ENVIRONMENT, str(log), str(folder), stop_s=stop_s, versions=versions)
             )
         return children
 
@@ -75,7 +79,7 @@ def prepare(settings: Settings, needs: Collection[Need], kafka: KafkaVersion, pr
     """Everything up to a running supervisor without children, with brokers of the version `kafka`.
 
     With "network" in `needs` it is an isolated lab, with "small_disk" one whose tables have a small file system of
-    their own.
+    their own, with "versions" one whose brokers can change to each known version.
 
     Raises:
         EnvironmentUnfit: downloads, ports, accounts, write access, space or open files are lacking; with the way out.
@@ -86,9 +90,11 @@ def prepare(settings: Settings, needs: Collection[Need], kafka: KafkaVersion, pr
     left = leftovers.clear(home)
     if left:
         progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
-    kit = java.ensure(settings.java, settings.cache, progress, kafka)
-    if kit.note:
-        progress(kit.note, 0, 0)
+    wanted = KAFKA_VERSIONS if "versions" in needs else (kafka,)
+    kits = {name: java.ensure(settings.java, settings.cache, progress, name) for name in wanted}
+    for kit in kits.values():
+        if kit.note:
+            progress(kit.note, 0, 0)
     places = ports.choose(home, settings.port_base, settings.cache / "ports")
     boot.empty(home)
     server = postgres.prepare(binaries, home / "data" / "database")
@@ -104,4 +110,4 @@ def prepare(settings: Settings, needs: Collection[Need], kafka: KafkaVersion, pr
         )
     found = msgspec.structs.replace(found, can=possible(needs))
     boot.launch(home, found)
-    return FreshLab(home, kit, places, server, password, isolated, small_disk)
+    return FreshLab(home, kits, kafka, places, server, password, isolated, small_disk)

@@ -1,4 +1,5 @@
-"""Kafka's jars: for each version a committed lock of exact coordinates and SHA-256, and the folder that holds them all.
+"""Kafka's jars: for each version a committed lock of exact coordinates and SHA-256, and a folder that holds them and
+no others: `java -cp "FOLDER/*"` never mixes two versions.
 
 Nothing is resolved at run time: each line of `jars-VERSION.lock` is fetched as it stands, and a file whose checksum is
 not the locked one never gets its final name. Downloads go to a temporary folder first, so that what was
@@ -23,7 +24,7 @@ from factorylab.cluster import folders
 from factorylab.cluster.base import Progress
 from factorylab.core.errors import DownloadError
 from factorylab.core.files import exclusive
-from factorylab.core.kafka_versions import KAFKA_VERSIONS, KafkaVersion
+from factorylab.core.kafka_versions import DEFAULT_KAFKA, KAFKA_VERSIONS, KafkaVersion
 
 KAFKA = "org.apache.kafka:kafka_2.13"
 KAFKA_TOOLS = "org.apache.kafka:kafka-tools"  # its producer benchmark; what else it needs, a broker has
@@ -95,17 +96,23 @@ def install(jar: Jar, folder: Path, fetched: Path) -> None:
     fetched.replace(folder / jar.file_name)
 
 
-def ensure(cache: Path, progress: Progress, jars: list[Jar]) -> list[Path]:
-    """The class path: all of `jars`, downloaded where they are missing. Several processes may call this at once.
+def folder_of(cache: Path, kafka: KafkaVersion) -> Path:
+    """The folder of a version's jars. That of the default version is called as it was before there were others."""
+    return cache / ("jars" if kafka == DEFAULT_KAFKA else f"jars-{kafka}")
+
+
+def ensure(folder: Path, progress: Progress, jars: list[Jar]) -> list[Path]:
+    """The class path: all of `jars` in a folder of the cache, downloaded where they are missing. Several processes may
+    call this at once.
 
     Raises:
         DownloadError: no network, or a checksum that is not the locked one.
     """
-    folder = cache / "jars"
+    cache, lock = folder.parent, folder.with_name(f"{folder.name}.lock")
     if missing(folder, jars):
         folders.of_cache(cache).check()
         folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(cache / "jars.lock"), tempfile.TemporaryDirectory(dir=cache, prefix="download-") as scratch:
+        with exclusive(lock), tempfile.TemporaryDirectory(dir=cache, prefix="download-") as scratch:
             _download(missing(folder, jars), folder, Path(scratch), progress)
     return [folder / jar.file_name for jar in jars]
 

@@ -106,7 +106,9 @@ def ensure(java: Path, cache: Path, progress: Progress, kafka: KafkaVersion = DE
         StartFailed: this Java cannot run Kafka.
     """
     folders.of_cache(cache).check_name()
-    bare = Kit(java, kafka, tuple(jars.ensure(cache, progress, jars.read_lock(kafka))), b"", None)
+    bare = Kit(
+        java, kafka, tuple(jars.ensure(jars.folder_of(cache, kafka), progress, jars.read_lock(kafka))), b"", None
+    )
     base = cache_base(java, cache, kafka)
     checkpoint, aot, refused = (base.with_suffix(end) for end in (".checkpoint", ".aot", ".no-aot"))
     if not (checkpoint.exists() and (aot.exists() or refused.exists())):

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from factorylab.cluster.base import Cut
 from factorylab.cluster.control import Child
 from factorylab.cluster.local.child import KILLED_S, Entry, gone, orphans_gone
@@ -14,6 +16,7 @@ from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
 from factorylab.cluster.supervisor import refusal
 from factorylab.cluster.undo import Undo, UndoRecords
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
 
 
@@ -69,6 +72,10 @@ class ProcessNode(TargetNode):
         await orphans_gone(self.entry, KILLED_S)  # a new PostgreSQL does not start beside backends of the old one
         self.spawn(self.entry.spec)
         return True
+
+    async def use_version(self, kafka: KafkaVersion) -> None:
+        spec = self.entry.spec
+        self.entry.spec = msgspec.structs.replace(spec, argv=spec.versions[kafka])
 
     async def pause(self) -> None:
         self.entry.held_still = True

@@ -105,6 +105,7 @@ class Children(NodeOwner):
     def check(self, kind: str, name: str) -> None:
         offers: set[Need] = {"network"} if self.network else set()
         offers |= {"small_disk"} if self.volume else set()
+        offers |= {"versions"} if any(entry.spec.versions for entry in self.entries.values()) else set()
         require({kind}, possible(offers), "this lab")
         if FAULT_KINDS[kind].needs == "network" and self.network and name in self.entries:
             self.network.check(name)

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from factorylab.core.errors import LabError
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus
 
-Need = Literal["processes", "network", "switch", "small_disk"]
+Need = Literal["processes", "network", "switch", "small_disk", "versions"]
 """What a backend has to offer: its nodes' processes, as all do; a network that can drop packets; one that a node can
-be taken off; a database whose disk can be filled."""
+be taken off; a database whose disk can be filled; brokers that can start as any known version of Kafka."""
 TargetRole = Literal["broker", "processor", "database"]
 TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
 
@@ -67,6 +68,10 @@ class TargetNode(Protocol):
 
     async def start(self) -> bool:
         """Start it again where it is dead; what else is held on it holds again."""
+
+    async def use_version(self, kafka: KafkaVersion) -> None:
+        """Have a broker start as this version of Kafka from its next start on, on the data that it has."""
+        raise self._lacks("versions")
 
     async def pause(self) -> None: ...
 
@@ -156,7 +161,7 @@ class FaultKind:
     What it needs: `needs` of the lab, and `instead`: what to use where that is lacking.
 
     Which options it has: `has_sides` (away_from, direction), `at_step` (of a processor's work), `can_wipe` (a broker's
-    copy).
+    copy), `raises_features` (of the cluster, once all its brokers can).
     """
 
     name: str
@@ -181,6 +186,7 @@ class FaultKind:
     has_sides: bool = False
     at_step: bool = False
     can_wipe: bool = False
+    raises_features: bool = False
 
 
 def seen(status: ProcessStatus) -> ProcessShows:
@@ -191,3 +197,25 @@ def seen(status: ProcessStatus) -> ProcessShows:
         return Proof(found, f"is {status}" if found else f"was not seen {status} ({len(since)} samples)")
 
     return ProcessShows(f"to be {status}", proof)
+
+
+def _another(before: Sequence[ProcessState], since: Sequence[ProcessState]) -> Proof:
+    """Another process runs than before."""
+    if not before or before[-1].pid is None:
+        return Proof(False, "was not seen to run before")
+    old = before[-1].pid
+    new = next((look.pid for look in since if look.status == "running" and look.pid != old), None)
+    if new is None:
+        return Proof(False, f"was not seen to run as another process than {old} ({len(since)} samples)")
+    return Proof(True, f"is process {new}, no longer {old}")
+
+
+ANOTHER_PROCESS = ProcessShows("to run as another process", _another)
+ONLY_PROCESSES = "brokers change their version on --backend local, in a lab that was started for it"
+
+
+async def bounced(node: TargetNode) -> None:
+    """An orderly end, and a start at once."""
+    await node.terminate()
+    await node.gone()
+    await node.start()

@@ -23,7 +23,7 @@ FORMULAS: Mapping[str, Mapping[str, Formula]] = {
         "pause": brokers.silent(outages.frozen),
         "partition": brokers.silent(outages.cut_off),
         "disconnect": brokers.silent(outages.cut_off),
-        "terminate": brokers.stopped,
+        **dict.fromkeys(("terminate", "bounce", "upgrade", "downgrade"), brokers.stopped),
     },
     "processor": {
         **dict.fromkeys(("kill", "restart", "pause", "partition", "disconnect"), groups.gone),
@@ -33,7 +33,7 @@ FORMULAS: Mapping[str, Mapping[str, Formula]] = {
 }
 OF_TWO: Mapping[str, Formula] = {"kill": majority.away, "pause": majority.away}
 NO_FORMULA = {
-    "terminate": "no model of two nodes that are stopped in order",
+    **dict.fromkeys(("terminate", "bounce", "upgrade", "downgrade"), "no model of two nodes that are stopped in order"),
     "slow": "how long a slow node keeps others waiting depends on its load",
     "restart": "no model of a database, or of two nodes, that are restarted at once",
     "partition": "no model of a database, or of two nodes, that are cut off",
@@ -99,7 +99,7 @@ def _hits_two(fault: Fault, scenario: Scenario) -> bool:
 
 def _controllers(fault: Fault, scenario: Scenario) -> tuple[bool | None, ...]:
     """Whether the victim is the active controller; None: it cannot be, or it makes no difference."""
-    if fault.hits != "broker" or fault.kind == "terminate" or _hits_two(fault, scenario):
+    if fault.hits != "broker" or FORMULAS["broker"].get(fault.kind) is brokers.stopped or _hits_two(fault, scenario):
         return (None,)
     return _may_be(fault, "controller")
 
@@ -130,9 +130,7 @@ def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     """Why no formula fits; empty where one may."""
     if scenario.subject:
         return "nobody knows the settings and the pace of a program under test"
-    ends_s = fault.at_s + fault.hold_s
-    others = [other for at, other in enumerate(scenario.faults) if at != number]
-    if any(o.at_s < ends_s + APART_S and fault.at_s < o.at_s + o.hold_s + APART_S for o in others):
+    if any(_overlap(fault, other) for at, other in enumerate(scenario.faults) if at != number):
         return "another fault begins before the effects of this one are surely over: no model of both together"
     if fault.step:
         return "a processor at a step of its work may have stored the batch, or not"
@@ -141,6 +139,14 @@ def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     if fault.wipe:
         return "no model of a broker that copies everything anew"
     return ""
+
+
+def _overlap(one: Fault, other: Fault) -> bool:
+    """Whether the later of two begins before the effects of the earlier one are surely over. One that waits until every
+    replica is in sync does not."""
+    first, later = sorted((one, other), key=lambda fault: fault.at_s)
+    over_s = first.at_s + first.hold_s
+    return not (later.in_sync_first and later.at_s >= over_s) and later.at_s < over_s + APART_S
 
 
 def _inputs(faults: list[FaultPrediction], settings: EffectiveSettings) -> list[Input]:

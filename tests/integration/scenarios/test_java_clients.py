@@ -93,7 +93,9 @@ def test_a_file_starts_where_the_constructor_takes_it(tmp_path: Path) -> None:
     if shutil.which("javac") is None:
         pytest.skip("Java's compiler is not on the PATH")
     try:
-        path = jars.ensure(load_settings().cache, lambda *_: None, jars.read_lock(DEFAULT_KAFKA))
+        path = jars.ensure(
+            jars.folder_of(load_settings().cache, DEFAULT_KAFKA), lambda *_: None, jars.read_lock(DEFAULT_KAFKA)
+        )
     except DownloadError as error:
         pytest.skip(str(error))
     (tmp_path / "edges").mkdir()

@@ -36,6 +36,11 @@ def test_each_version_has_a_lock():
     assert {jars.lock_of(kafka) for kafka in KAFKA_VERSIONS} == set(Path(jars.__file__).parent.glob("jars-*.lock"))
 
 
+def test_no_two_versions_share_a_folder():
+    """All jars of a folder can be a class path: no other version lies there."""
+    assert len({jars.folder_of(Path("cache"), kafka) for kafka in KAFKA_VERSIONS}) == len(KAFKA_VERSIONS)
+
+
 @pytest.mark.parametrize("kafka", KAFKA_VERSIONS)
 def test_a_committed_lock_is_exact(kafka):
     """Each line of a lock is group:artifact:version and a SHA-256, no file name twice, Kafka of its version and the log
@@ -55,7 +60,7 @@ def test_a_wrong_checksum_is_refused(tmp_path, monkeypatch):
     """A download with another content never gets its final name, and the error names the coordinates."""
     monkeypatch.setattr(jars, "fetch", fetcher(b"something else"))
     with pytest.raises(DownloadError, match=r"org\.example:part-.*refused"):
-        jars.ensure(tmp_path, quiet, LOCKED)
+        jars.ensure(tmp_path / "jars", quiet, LOCKED)
     assert not list((tmp_path / "jars").iterdir())
 
 
@@ -63,7 +68,7 @@ def test_a_failed_download_says_why_and_resumes(tmp_path, monkeypatch):
     """Without a network the error says what to do; what had come is kept and only the rest is fetched again."""
     monkeypatch.setattr(jars, "fetch", fetcher(GOOD, broken="part-4"))
     with pytest.raises(DownloadError, match=r"part-4.*HTTPS_PROXY.*try again"):
-        jars.ensure(tmp_path, quiet, LOCKED)
+        jars.ensure(tmp_path / "jars", quiet, LOCKED)
     kept = {jar.coordinates for jar in LOCKED} - {jar.coordinates for jar in jars.missing(tmp_path / "jars", LOCKED)}
     asked = []
 
@@ -72,7 +77,7 @@ def test_a_failed_download_says_why_and_resumes(tmp_path, monkeypatch):
         return fetcher(GOOD)(jar, repository)
 
     monkeypatch.setattr(jars, "fetch", fetch)
-    assert len(jars.ensure(tmp_path, quiet, LOCKED)) == len(LOCKED)
+    assert len(jars.ensure(tmp_path / "jars", quiet, LOCKED)) == len(LOCKED)
     assert set(asked) == {jar.coordinates for jar in LOCKED} - kept
     assert not list(tmp_path.glob("download-*"))
 
@@ -80,8 +85,8 @@ def test_a_failed_download_says_why_and_resumes(tmp_path, monkeypatch):
 def test_a_changed_jar_is_fetched_again(tmp_path, monkeypatch):
     """A jar in the cache whose content changed counts as missing."""
     monkeypatch.setattr(jars, "fetch", fetcher(GOOD))
-    paths = jars.ensure(tmp_path, quiet, LOCKED)
+    paths = jars.ensure(tmp_path / "jars", quiet, LOCKED)
     paths[2].write_bytes(b"tampered with")
     assert jars.missing(tmp_path / "jars", LOCKED) == [LOCKED[2]]
-    jars.ensure(tmp_path, quiet, LOCKED)
+    jars.ensure(tmp_path / "jars", quiet, LOCKED)
     assert paths[2].read_bytes() == GOOD

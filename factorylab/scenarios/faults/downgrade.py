@@ -1,0 +1,24 @@
+"""An orderly end, and started again with the oldest version of Kafka: one step of the way back."""
+
+from factorylab.core.kafka_versions import KAFKA_VERSIONS
+from factorylab.scenarios.faults.kind import ANOTHER_PROCESS, ONLY_PROCESSES, FaultKind, TargetNode, bounced
+
+OLDEST = KAFKA_VERSIONS[0]
+
+
+async def _downgrade(node: TargetNode) -> None:
+    await node.use_version(OLDEST)
+    await bounced(node)
+
+
+KIND = FaultKind(
+    "downgrade",
+    f"SIGTERM, and started again with Kafka {OLDEST}",
+    ANOTHER_PROCESS,
+    inject=_downgrade,
+    needs="versions",
+    instead=ONLY_PROCESSES,
+    roles=("broker",),
+    ends_process=True,
+    undoes_itself=True,
+)
