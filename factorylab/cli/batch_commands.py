@@ -167,9 +167,14 @@ def _finished(
 
 def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
     """Run the jobs that are left, one after the other; each with its number as soon as it is judged. Those that follow
-    each other on one version of Kafka share a lab."""
+    each other on one version of Kafka share a lab; one that changes the version has its own."""
     scenarios = {number: jobs[number].scenario() for number in left}
-    for kafka, numbers in groupby(left, lambda number: scenarios[number].topology.kafka):
+
+    def lab_of(number: int) -> tuple[KafkaVersion | None, int | None]:
+        changes = any(fault.declared.needs == "versions" for fault in scenarios[number].faults)
+        return scenarios[number].topology.kafka, number if changes else None
+
+    for (kafka, _), numbers in groupby(left, lab_of):
         together = list(numbers)
         faults = [fault for number in together for fault in scenarios[number].faults]
         yield from _on_one_lab(jobs, together, settings, faults, kafka)

@@ -25,13 +25,13 @@ HEAD = """# True behaviour of Kafka
 
 What people expect, and what was measured. `factorylab behaviour` makes this page from the recorded campaigns in
 [`results/campaigns`](../results/campaigns); only the expectations were written by hand. How runs are recorded, and how
-another version of Kafka is held against this one: [campaigns](comparing.md#campaigns).
+another version of Kafka is held against this one: [campaigns](comparing.md#campaigns) and [versions](versions.md).
 
 *Measured* is the median, with least … most in brackets, of n runs; below five runs it is the values. `>` marks an end
 that was not seen. *As expected* counts the runs in which the expectation was right. A row holds for its versions and
 the lab's settings, on the host whose load stands under [evidence](#evidence).
 """
-COLUMNS = ("", "situation", "people expect", "measured", "as expected", "versions", "what to set")
+COLUMNS = ("", "situation", "people expect", "measured", "as expected", *VERSIONS, "what to set")
 
 
 def page(runs: Runs, facts: Iterable[Fact] = FACTS) -> str:
@@ -53,8 +53,8 @@ def _sets(fact: Fact, runs: Runs) -> Iterator[RunSet]:
             yield replace(one, runs=tuple(run for run in one.runs if _versions(run.met) == version))
 
 
-def _versions(met: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {met.get(name, NOT_RECORDED)}" for name in VERSIONS)
+def _versions(met: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(met.get(name, NOT_RECORDED) for name in VERSIONS)
 
 
 def _row(place: int, fact: Fact, one: RunSet) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _row(place: int, fact: Fact, one: RunSet) -> tuple[str, ...]:
         fact.expected,
         _measured(told),
         f"{_as_expected(fact, told)} of {told.n}",
-        _versions(one.runs[0].met),
+        *_versions(one.runs[0].met),
         fact.set_,
     )
 

@@ -123,11 +123,9 @@ class Model(BaseModel):
 
 
 def _asked(found: dict[str, Any], *younger: str) -> dict[str, Any]:
-    """A description without those of the keys `younger` that ask for nothing (None or False): keys that are younger
+    """A description without those of the keys `younger` that ask for nothing: keys that are younger
     than recorded scenarios change none of them."""
-    return {
-        name: value for name, value in found.items() if name not in younger or not (value is None or value is False)
-    }
+    return {name: value for name, value in found.items() if name not in younger or value}
 
 
 class Topology(Model):

@@ -1,12 +1,13 @@
 """An orderly end, and started again at once: one step of a rolling restart."""
 
-from factorylab.scenarios.faults.kind import ANOTHER_PROCESS, FaultKind, bounced
+from factorylab.scenarios.faults.kind import ANOTHER_PROCESS, FaultKind, back_at_once
 
 KIND = FaultKind(
     "bounce",
     "SIGTERM, and started again at once",
     ANOTHER_PROCESS,
-    inject=bounced,
+    inject=lambda node: node.terminate(),
+    hold=back_at_once,
     roles=("broker",),
     ends_process=True,
     undoes_itself=True,

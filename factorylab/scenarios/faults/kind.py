@@ -6,6 +6,7 @@ evidence while it is held, and the audit judges by the same evidence in what the
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -17,6 +18,7 @@ from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus
 Need = Literal["processes", "network", "switch", "small_disk", "versions"]
 """What a backend has to offer: its nodes' processes, as all do; a network that can drop packets; one that a node can
 be taken off; a database whose disk can be filled; brokers that can start as any known version of Kafka."""
+TICK_S = 0.02
 TargetRole = Literal["broker", "processor", "database"]
 TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
 
@@ -214,8 +216,8 @@ ANOTHER_PROCESS = ProcessShows("to run as another process", _another)
 ONLY_PROCESSES = "brokers change their version on --backend local, in a lab that was started for it"
 
 
-async def bounced(node: TargetNode) -> None:
-    """An orderly end, and a start at once."""
-    await node.terminate()
-    await node.gone()
+async def back_at_once(node: TargetNode) -> None:
+    """Start it as soon as it has ended by itself, however long that takes: whoever kills it sees no orderly end."""
+    while node.pid is not None:
+        await asyncio.sleep(TICK_S)
     await node.start()

@@ -10,6 +10,7 @@ from kafka.admin import ConfigResource
 from factorylab.cluster.admin import Admin, TopicIdentity, coordinating_partition, java_hash
 from factorylab.cluster.librdkafka import client_config
 from factorylab.cluster.views import GroupMember, GroupView, PartitionView
+from factorylab.core.errors import LabError
 from factorylab.execution.runner import Experiment
 
 
@@ -36,6 +37,50 @@ def test_a_partition_is_full_with_its_leader_and_all_replicas() -> None:
     assert PartitionView(0, 1, 0, (1, 2, 3), (3, 1, 2)).full
     assert not PartitionView(0, 1, 0, (1, 2, 3), (1, 2)).full
     assert not PartitionView(0, -1, 0, (1, 2), (1, 2)).full
+
+
+class Features:
+    """An admin client of a cluster whose features have these levels; it refuses those of `stubborn`."""
+
+    def __init__(self, levels: dict[str, int], stubborn: str = "") -> None:
+        self.levels, self.stubborn, self.asked = levels, stubborn, dict[str, int]()
+
+    def describe_features(self) -> dict[str, dict[str, tuple[int, int]]]:
+        told = {name: {"supported": (0, 33), "finalized": (level, level)} for name, level in self.levels.items()}
+        return told | {"kraft.version": {"supported": (0, 1)}}
+
+    def update_features(self, wanted: dict[str, int]) -> dict[str, str]:
+        self.asked = wanted
+        self.levels.update({name: level for name, level in wanted.items() if name != self.stubborn})
+        return {name: "a broker cannot" if name == self.stubborn else "OK" for name in wanted}
+
+
+def admin_of(client: object, monkeypatch: pytest.MonkeyPatch) -> Admin:
+    monkeypatch.setattr(Admin, "_connected", lambda _: client)
+    return Admin("127.0.0.1:1")
+
+
+def test_features_are_raised_as_far_as_the_brokers_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those are asked for that the cluster uses below their highest level; the answer has both levels."""
+    client = Features({"metadata.version": 30, "share.version": 33})
+    assert admin_of(client, monkeypatch).raise_features() == "metadata.version 30 → 33"
+    assert client.asked == {"metadata.version": 33}
+    assert "as high as it can be" in admin_of(client, monkeypatch).raise_features()
+
+
+def test_a_feature_that_is_refused_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that cannot follow is told with the feature."""
+    with pytest.raises(LabError, match=r"metadata\.version: a broker cannot"):
+        admin_of(Features({"metadata.version": 30}, "metadata.version"), monkeypatch).raise_features()
+
+
+def test_what_lags_is_found_in_every_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing replica and a missing leader count, inner topics included."""
+    full = {"partition_index": 0, "leader_id": 1, "isr_nodes": [2, 1], "replica_nodes": [1, 2]}
+    short, headless = full | {"isr_nodes": [1]}, full | {"leader_id": -1}
+    topics = [("a", [full]), ("b", [full, short | {"partition_index": 1}]), ("__inner", [headless])]
+    client = SimpleNamespace(describe_topics=lambda: [{"name": name, "partitions": held} for name, held in topics])
+    assert admin_of(client, monkeypatch).out_of_sync() == ["b/1", "__inner/0"]
 
 
 def test_owners_are_by_partition() -> None:

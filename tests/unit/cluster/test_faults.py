@@ -36,6 +36,16 @@ class FakeAdmin:
         self.tops = {0: 10, 1: 30, 2: 30}
         self.leader, self.coordinates = 1, 3
         self.silent: set[str] = set()
+        self.lagging: list[list[str]] = []  # what is out of sync, at one look after the other
+        self.asked: list[str] = []
+
+    def out_of_sync(self) -> list[str]:
+        self.asked.append("in sync?")
+        return self.lagging.pop(0) if self.lagging else []
+
+    def raise_features(self) -> str:
+        self.asked.append("raise")
+        return "share.version 1 → 2"
 
     def _answer(self, question: str) -> None:
         if question in self.silent:
@@ -186,7 +196,9 @@ class FakeCluster:
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     stands_at_steps: bool = True
-    can: frozenset[KindName] = frozenset({"kill", "terminate", "pause", "restart", "partition", "disconnect"})
+    can: frozenset[KindName] = frozenset(
+        {"kill", "terminate", "pause", "restart", "partition", "disconnect", "upgrade"}
+    )
 
     def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
         self.calls.append(f"{kind} {node}")
@@ -197,7 +209,7 @@ class FakeCluster:
         self.undo.setdefault(fault, []).append(node)
         if node not in self.deaf and kind in {"partition", "disconnect"}:
             self.cuts[node] = cut
-        elif kind == "restart" and node not in self.deaf:
+        elif kind in {"restart", "upgrade"} and node not in self.deaf:
             self.pids[node] = self.pids.get(node, 1) + 1
         elif node not in self.deaf:
             self.states[node] = "paused" if kind == "pause" else "dead"
@@ -549,6 +561,33 @@ def test_a_restart_is_seen_by_its_new_process(played: Played) -> None:
     """With hold_s 0 it is injected, shown by another process and closed, in this order."""
     assert [step for _, _, step in played.play(fault("restart", "broker:2", hold_s=0))] == WHOLE
     assert played.rows[2].evidence == "broker-2 is process 2, no longer 1"
+
+
+def test_a_fault_waits_until_all_replicas_are_in_sync(played: Played, admin: FakeAdmin) -> None:
+    """It is injected at the first look that finds nothing lagging; what else is declared moves with it."""
+    admin.lagging = [["t/0"], ["t/0"]]
+    played.play(Fault(kind="restart", target="broker:2", hold_s=0, in_sync_first=True))
+    assert admin.asked == ["in sync?"] * 3
+    assert [row.step for row in played.rows] == WHOLE
+
+
+def test_a_fault_that_waits_in_vain_is_skipped(
+    played: Played, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where replicas go on lagging the next broker is left alone, and the record names what lags."""
+    monkeypatch.setattr(inject, "IN_SYNC_WITHIN_S", 0.05)
+    admin.lagging = [["inner/7"]] * 99
+    played.play(Fault(kind="restart", target="broker:2", hold_s=0, in_sync_first=True))
+    assert played.rows[0].step == "skipped" and "inner/7" in played.rows[0].evidence
+    assert "restart broker-2" not in played.cluster.calls
+
+
+def test_features_are_raised_once_all_is_in_sync_again(played: Played, admin: FakeAdmin) -> None:
+    """After the last upgrade the replicas come first, then the features, and the record has both levels."""
+    admin.lagging = [["t/0"]]
+    played.play(Fault(kind="upgrade", target="broker:2", hold_s=0, raise_features=True))
+    assert admin.asked == ["in sync?", "in sync?", "raise"]
+    assert "share.version 1 → 2" in [row.evidence for row in played.rows if row.step == "evidence"]
 
 
 def test_the_same_process_is_no_restart(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,11 +48,14 @@ def test_only_a_restart_is_not_held() -> None:
         Fault(kind="slow", target="broker:1", hold_s=2)
 
 
+@pytest.mark.parametrize("kind", ["restart", "bounce", "upgrade", "downgrade"])
 @pytest.mark.parametrize(("another", "verdict"), [(True, "PASS"), (False, "INVALID")])
-def test_a_restart_counts_only_where_another_process_ran(tmp_path: Path, another: bool, verdict: str) -> None:
+def test_a_restart_counts_only_where_another_process_ran(
+    tmp_path: Path, another: bool, verdict: str, kind: str
+) -> None:
     """The probe must have seen the node run as another process, also where nothing was held."""
-    h = healthy(tmp_path, scenario(faults=[{"kind": "restart", "target": "broker:2", "hold_s": 0}]))
-    h.fault("broker-2", 6, 6.05, kind="restart")
+    h = healthy(tmp_path, scenario(faults=[{"kind": kind, "target": "broker:2", "hold_s": 0}]))
+    h.fault("broker-2", 6, 6.05, kind=kind)
     samples = h["processes"]
     if another:
         samples.loc[(samples["name"] == "broker-2") & (samples["t_ns"] > at_ns(6.1)), "pid"] = 8

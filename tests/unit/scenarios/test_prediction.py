@@ -45,6 +45,15 @@ def test_a_fencing_is_the_sum_of_two_uniform_waits_and_not_of_their_extremes() -
     assert low == pytest.approx(low_by, abs=SLACK_S) and high == pytest.approx(high_by, abs=SLACK_S)
 
 
+def test_a_step_of_a_rolling_restart_is_predicted_as_an_orderly_end() -> None:
+    """What waits until every replica is in sync meets nothing of the broker before; without the wait nobody knows."""
+    steps = [{"kind": "bounce", "target": f"broker:{n}", "at_s": 8 * n, "hold_s": 8} for n in (1, 2, 3)]
+    alone = with_faults({"kind": "terminate", "target": "broker:1"})
+    told = of(with_faults(*(step | {"in_sync_first": True} for step in steps)))
+    assert all(fault.cases == of(alone).faults[0].cases != [] for fault in told.faults)
+    assert all("another fault begins" in fault.why_not for fault in of(with_faults(*steps)).faults)
+
+
 def test_the_same_settings_give_the_same_prediction() -> None:
     """Whoever computes it again, gets what was kept before the run, byte for byte."""
     assert of(named("broker_loss")).encoded() == of(named("broker_loss")).encoded()

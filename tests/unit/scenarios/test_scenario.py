@@ -64,6 +64,11 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"faults": [{"kind": "kill", "target": "broker:1", "until_replaced": True}]}, ["leave until_replaced out"]),
     ({"faults": [{**KILL, "kind": "pause", "wipe": True}]}, ["leave wipe out"]),
+    (
+        {"faults": [{**KILL, "raise_features": True}]},
+        ["features are raised after an upgrade", "leave raise_features out"],
+    ),
+    ({"faults": [{"kind": "upgrade", "target": "owner:0"}]}, ["only a broker can upgrade"]),
     ({"faults": [{"kind": "kill", "target": "leader:busiest", "wipe": True}]}, ["leave wipe out"]),
     ({"workload": {"poison_rate": 2}}, ["workload.poison_rate", "less than or equal to 1"]),
     ({"topology": {"retention_s": 0}}, ["topology.retention_s", "greater than 0"]),
