@@ -57,8 +57,12 @@ class Broker(TargetNode):
     name = "broker-1"
 
     def __init__(self) -> None:
-        self.pid: int | None = 1
+        self.process: int | None = 1
         self.done = list[str]()
+
+    @property
+    def pid(self) -> int | None:
+        return self.process
 
     def look(self) -> ProcessState:
         return ProcessState(0, self.pid, "running" if self.pid else "dead")
@@ -71,12 +75,12 @@ class Broker(TargetNode):
         asyncio.get_running_loop().call_later(0.03, self._end)
 
     def _end(self) -> None:
-        self.pid = None
+        self.process = None
         self.done.append("ended")
 
     async def start(self) -> bool:
-        if self.pid is None:
-            self.pid = 2
+        if self.process is None:
+            self.process = 2
             self.done.append("start")
             return True
         return False
