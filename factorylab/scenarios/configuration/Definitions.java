@@ -3,18 +3,20 @@
 // It writes kafka_definitions.json, which lies beside it. Once a lab was up, its cache has the jars; with a JDK:
 //   cd factorylab/scenarios/configuration
 //   java -cp "$HOME/.cache/factorylab/jars/*" Definitions.java > kafka_definitions.json
+//
+// The jars of another version than the default one are in jars-VERSION.
 
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.common.utils.AppInfoParser;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
@@ -22,7 +24,9 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 public class Definitions {
     public static void main(String[] arguments) throws Exception {
         Map<String, Object> all = new LinkedHashMap<>();
-        all.put("version", AppInfoParser.getVersion());
+        Properties version = new Properties();  // the class that reads it has another package in each version
+        version.load(Definitions.class.getResourceAsStream("/kafka/kafka-version.properties"));
+        all.put("version", version.getProperty("version"));
         all.put("producer", keys(ProducerConfig.configDef()));
         all.put("consumer", keys(ConsumerConfig.configDef()));
         all.put("admin", keys(AdminClientConfig.configDef()));
