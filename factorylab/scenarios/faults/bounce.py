@@ -8,6 +8,7 @@ KIND = FaultKind(
     ANOTHER_PROCESS,
     inject=lambda node: node.terminate(),
     hold=back_at_once,
+    doing="Ending {} by SIGTERM and starting it again",
     roles=("broker",),
     ends_process=True,
     undoes_itself=True,

@@ -17,6 +17,7 @@ KIND = FaultKind(
     ANOTHER_PROCESS,
     inject=_downgrade,
     hold=back_at_once,
+    doing=f"Taking {{}} back to Kafka {OLDEST}",
     needs="versions",
     instead=ONLY_PROCESSES,
     roles=("broker",),

@@ -17,6 +17,7 @@ KIND = FaultKind(
     ANOTHER_PROCESS,
     inject=_upgrade,
     hold=back_at_once,
+    doing=f"Upgrading {{}} to Kafka {NEWEST}",
     needs="versions",
     instead=ONLY_PROCESSES,
     roles=("broker",),
