@@ -23,7 +23,7 @@ from factorylab.cluster.faults.arrange import arrange
 from factorylab.cluster.faults.events import SystemEvents
 from factorylab.cluster.faults.inject import Timeline, pause_until
 from factorylab.cluster.faults.targets import OF_OWN_TOPICS, PATIENCE_S, QUESTIONS, Roles
-from factorylab.cluster.kafka_version import kafka_version
+from factorylab.cluster.kafka_version import course, kafka_version
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.secured import numbers_of
 from factorylab.core.clock import ClockStamp, stamp
@@ -344,11 +344,6 @@ class Experiment:
         if not unreadable:  # last: journals without a seal are of a run that was broken off
             shutil.rmtree(self.run.journals)
 
-    def _kafka(self) -> str:
-        """The brokers' version; where it changed in the run, the one before and the one after."""
-        now = kafka_version(self.cluster.log_files())
-        return now if now == self.kafka else f"{self.kafka} → {now}"
-
     def _manifest(self) -> manifest.Manifest:
         return manifest.Manifest(
             run_id=self.run.run_id,
@@ -357,7 +352,7 @@ class Experiment:
             started_wall_ns=self.started.wall_ns,
             boot_id=self.started.boot_id,
             commit=provenance.commit(),
-            versions=provenance.versions() | {"kafka": self._kafka()},
+            versions=provenance.versions() | {"kafka": course(self.kafka, self.cluster.log_files())},
             host=self.host,
             seed=self.scenario.workload.seed,
             topics={

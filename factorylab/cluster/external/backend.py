@@ -21,6 +21,7 @@ from factorylab.cluster.external.place import Made
 from factorylab.cluster.local import ports, postgres
 from factorylab.cluster.settings import Settings
 from factorylab.core.errors import EnvironmentUnfit, UsageError
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.waiting import wait_until
 from factorylab.scenarios.fault_catalog import possible
 from factorylab.scenarios.faults.kind import Need
@@ -54,7 +55,11 @@ class ExternalCluster(Driver):
         self.client_settings = Way(read_connection(home / place.CLIENT)).client_settings()
 
     @classmethod
-    def prepare(cls, settings: Settings, needs: Collection[Need], progress: Progress) -> FreshStore:
+    def prepare(
+        cls, settings: Settings, needs: Collection[Need], kafka: KafkaVersion | None, progress: Progress
+    ) -> FreshStore:
+        if kafka is not None:
+            raise UsageError(f"Kafka {kafka} cannot be chosen where the brokers are yours: leave the version out")
         home, connection = settings.home, connection_of(settings)
         descriptors.check()
         binaries = postgres.find(settings.postgres_bin)
