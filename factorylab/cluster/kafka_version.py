@@ -19,8 +19,8 @@ def kafka_version(logs: Iterable[LogFile]) -> str:
 
 
 def course(before: str, logs: Iterable[LogFile]) -> str:
-    """The version at a run's end by what the brokers wrote, behind the one `before` the run and others that a broker ran
-    in between: "4.3.1 → 4.4.0". Where all are the same, just that one."""
+    """The version at a run's end by what the brokers wrote, behind the one `before` it and others that a broker ran in
+    between: "4.3.1 → 4.4.0". Where all are the same, just that one."""
     brokers = [log for log in logs if log.node.startswith("broker-")]
     now = kafka_version(brokers)
     between = sorted({told for log in brokers for told in _told(log, log.start)} - {before, now})

@@ -213,7 +213,10 @@ def _another(before: Sequence[ProcessState], since: Sequence[ProcessState]) -> P
 
 
 ANOTHER_PROCESS = ProcessShows("to run as another process", _another)
-ONLY_PROCESSES = "brokers change their version on --backend local, in a lab that was started for it"
+ONLY_PROCESSES = (
+    "brokers change their version only on --backend local, in a lab that a run starts for itself; "
+    "'factorylab down' ends the one that is up"
+)
 
 
 async def back_at_once(node: TargetNode) -> None:
