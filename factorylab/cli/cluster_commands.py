@@ -55,7 +55,7 @@ def progress_bar() -> Iterator[Progress]:
         yield report
 
 
-def up(
+def up(  # noqa: PLR0917 (typer's options)
     backend: OnBackend = None,
     isolated: Annotated[
         bool, typer.Option("--isolated", help="give each node its own network, so that it can be cut")

@@ -13,8 +13,13 @@ from typing import Any, TypeVar
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
-from kafka.errors import GroupIdNotFoundError, KafkaError, for_code
-from kafka.protocol.consumer.offsets import IsolationLevel
+from kafka.errors import (
+    FeatureUpdateFailedError,
+    GroupIdNotFoundError,
+    InvalidUpdateVersionError,
+    KafkaError,
+    for_code,
+)
 
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
@@ -184,9 +189,7 @@ class Admin:
         wanted = {name: can for name, (used, can) in before.items() if used < can}
         if not wanted:
             return "every feature is as high as it can be"
-        answers = self._ask("raise features", lambda client: client.update_features(wanted))
-        if refused := [f"{name}: {answer}" for name, answer in answers.items() if answer != "OK"]:
-            raise LabError(f"features were not raised: {'; '.join(refused)}")
+        self._ask("raise features", lambda client: _raised(client, wanted))
         wait_until(
             lambda: all(self.features()[name][0] == level for name, level in wanted.items()),
             what="the cluster to tell its raised features",
@@ -314,6 +317,16 @@ class Admin:
             every_s=0.2,
             last_seen=lambda: ", ".join(f"p{v.partition} leader {v.leader} isr {v.isr}" for v in seen),
         )
+
+
+def _raised(client: KafkaAdminClient, wanted: Mapping[str, int]) -> None:
+    """Raises LabError where Kafka refuses: older versions of its answer say so by feature, newer ones of all."""
+    try:
+        answers = client.update_features(dict(wanted))
+    except (FeatureUpdateFailedError, InvalidUpdateVersionError) as error:
+        raise LabError(f"features were not raised: {error}") from None
+    if refused := [f"{name}: {answer}" for name, answer in answers.items() if answer != "OK"]:
+        raise LabError(f"features were not raised: {'; '.join(refused)}")
 
 
 def _topic(client: KafkaAdminClient, name: str) -> dict[str, Any]:
