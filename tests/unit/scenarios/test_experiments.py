@@ -38,7 +38,7 @@ def test_quick_and_full_are_there() -> None:
     assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick", "rolling"]
     full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
     rolling = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "rolling.yaml").runs}
-    assert len(rolling) == 3
+    assert len(rolling) == 4
     assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full - rolling == {
         "recorded_machine",
         "network_partition",
