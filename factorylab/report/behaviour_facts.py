@@ -5,7 +5,7 @@ A fact holds no measured number. Its guess is what is usually said; whether it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -51,6 +51,17 @@ def _durability(kind: str, target: str, acks: str) -> dict[str, str]:
 
 def _member(kind: str, protocol: str, static: bool = False) -> dict[str, str]:
     return {"faults.0.kind": kind, "clients.protocol": protocol, "clients.static_members": str(static)}
+
+
+def _rolling(name: str, situation: str) -> Iterator[Fact]:
+    """What brokers do to clients that come back one after the other, each once every replica is in sync."""
+    set_ = "wait until every replica is in sync before the next broker ends, as `in_sync_first` does"
+    for what, expected, guess, quantity in (
+        ("no acknowledgement of any partition (acks=all)", "a moment: each broker hands over first", (0, 1), "ack_gap"),
+        ("partitions that moved to another member of the group", "some: a group rebalances", (1, inf), "moved"),
+        ("acknowledged readings that are gone", "none", (0, 0), "lost"),
+    ):
+        yield Fact(f"{situation}: {what}", expected, guess, quantity, "rolling", {"name": name}, set_)
 
 
 FACTS: tuple[Fact, ...] = (
@@ -195,4 +206,7 @@ FACTS: tuple[Fact, ...] = (
         (0, 0), "lost", "durability", _durability("terminate", LEADER_ONLY, "1"),
         "`acks=all`: what it confirmed last the new leader had not copied yet",
     ),
+    *_rolling("rolling_restart", "all brokers are ended by SIGTERM and started again, one after the other"),
+    *_rolling("rolling_upgrade", "the same as an upgrade to 4.4.0, and the features are raised"),
+    *_rolling("rolling_upgrade_and_back", "two brokers are upgraded to 4.4.0 and taken back"),
 )  # fmt: skip

@@ -34,12 +34,10 @@ def test_every_scenario_file_validates(file: Path) -> None:
 
 def test_quick_and_full_are_there() -> None:
     """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
-    nodes, but for the rolling ones, which have a batch of their own; quick has four of them."""
-    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick", "rolling"]
+    nodes; quick has four of them."""
+    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick"]
     full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
-    rolling = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "rolling.yaml").runs}
-    assert len(rolling) == 4
-    assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full - rolling == {
+    assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
         "recorded_machine",
         "network_partition",
         "control",
