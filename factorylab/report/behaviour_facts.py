@@ -207,6 +207,6 @@ FACTS: tuple[Fact, ...] = (
         "`acks=all`: what it confirmed last the new leader had not copied yet",
     ),
     *_rolling("rolling_restart", "all brokers are ended by SIGTERM and started again, one after the other"),
-    *_rolling("rolling_upgrade", "the same as an upgrade to 4.4.0, and the features are raised"),
+    *_rolling("rolling_upgrade", "all brokers are upgraded to 4.4.0, one after the other, and the features raised"),
     *_rolling("rolling_upgrade_and_back", "two brokers are upgraded to 4.4.0 and taken back"),
 )  # fmt: skip
