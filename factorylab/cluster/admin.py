@@ -20,6 +20,7 @@ from kafka.errors import (
     KafkaError,
     for_code,
 )
+from kafka.protocol.consumer.offsets import IsolationLevel
 
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
