@@ -9,8 +9,10 @@ import pytest
 from factorylab.cluster.base import LogFile
 from factorylab.cluster.docker import images
 from factorylab.cluster.docker.creation import FILE
-from factorylab.cluster.driver import Driver
-from factorylab.core.errors import EnvironmentUnfit
+from factorylab.cluster.driver import Driver, quiet
+from factorylab.cluster.external.backend import ExternalCluster
+from factorylab.cluster.settings import load_settings
+from factorylab.core.errors import EnvironmentUnfit, UsageError
 from factorylab.core.kafka_versions import DEFAULT_KAFKA
 
 
@@ -54,3 +56,9 @@ def test_brokers_of_another_version_are_refused(tmp_path: Path, was_up: bool, wa
         lab.check_version("4.4.0")
     lab.check_version("4.3.1")
     lab.check_version(None)
+
+
+def test_brokers_of_somebody_else_have_the_version_that_they_have() -> None:
+    """Where the brokers are not the lab's own a version is refused before anything is asked of them."""
+    with pytest.raises(UsageError, match=r"Kafka 4\.4\.0 cannot be chosen.*leave the version out"):
+        ExternalCluster.prepare(load_settings(), (), "4.4.0", quiet)
