@@ -84,6 +84,8 @@ def waits(run: Run, readings: Readings | None = None) -> Waits:
         raise LabError(f"not recorded: the history lacks {', '.join(missing)}")
     if run.scenario.subject and not run.tells_when_written:
         raise LabError("not recorded: a program under test does not tell when it stored a reading")
+    if run.scenario.shared:
+        raise LabError("a share group raises no alerts, so no machine is watched")
     readings = readings or Readings(run)
     stored_ns, alarmed = _stored_ns(readings), _alarmed(readings)
     count, at = readings.count(lambda k: k.due), 0

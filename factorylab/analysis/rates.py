@@ -15,7 +15,7 @@ from factorylab.history.saved_run import NOT_OFFERED, Run
 
 def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:
     """Rows: bins of `bin_s`, to the end of the drain. Columns t_s (start of the bin), due_per_s, offered_per_s,
-    acked_per_s, stored_per_s (NaN of a program under test, which does not tell when it stored what)."""
+    acked_per_s, stored_per_s (NaN of a program under test and of a share group: when they stored what is not told)."""
     sends = run.frame("sends", "t_ns", "t_intended_ns", "t_ack_ns", "outcome")
     commits = run.frame("commits", "t_ns", "rows", "refused")
     commits = commits[~commits["refused"]]
@@ -37,7 +37,7 @@ def throughput(run: Run, bin_s: float = 1.0) -> pd.DataFrame:
     for name, (t_ns, weight) in moments.items():
         slot = (t_ns - run.t0_ns) // width - first
         frame[name] = np.bincount(slot, weights=weight, minlength=count) / bin_s
-    return frame.assign(stored_per_s=np.nan) if run.scenario.subject else frame
+    return frame if run.scenario.owns_partitions else frame.assign(stored_per_s=np.nan)
 
 
 def lag(run: Run) -> pd.DataFrame:

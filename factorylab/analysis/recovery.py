@@ -41,7 +41,7 @@ def recovery(run: Run, service: ServiceTimes | None = None, stood: pd.DataFrame 
         detection = _detected_ns(run, str(fault.node), begun)
         reacted_ns = service.sending_ends_ns if detection is None else detection
         unseen = bool(fault.node.startswith("broker") and unled(run, begun, reacted_ns))
-        unseen |= run.scenario.subject is not None and not fault.node.startswith("broker")  # it notes nothing
+        unseen |= not run.scenario.owns_partitions and not fault.node.startswith("broker")  # it notes nothing
         back = _back_s(until_whole(fault.fault, windows, stood, run.t0_ns), (at - run.t0_ns) / NS)
         caught_up = caught_up_s(lags, (at - run.t0_ns) / NS, LAG_FLOOR_S * run.scenario.workload.rate_per_s)
         rows.append(

@@ -16,6 +16,7 @@ from factorylab.core.clock import NS
 from factorylab.core.scratch import Numbers, chunks, with_before
 from factorylab.history.saved_run import NOT_OFFERED, Run, each
 from factorylab.history.table_chunks import Ints, Mask
+from factorylab.history.tables import ANSWERED_OK
 
 WINDOW = {"fault": "int64", **dict.fromkeys(("kind", "target", "node"), "str")}
 WINDOW |= dict.fromkeys(("intended_ns", "injected_ns", "healed_ns"), "int64")
@@ -118,12 +119,17 @@ class ServiceTimes:
 def stores(run: Run) -> pd.DataFrame:
     """When what of a partition was stored: t_ns, partition, from_offset, to_offset.
 
-    By the journals, or of a program under test, which has none, by the looks of the probe that found its group's
-    committed offset further on: up to a fifth of a second late, and as seldom as the program commits.
+    By the journals; in a share group by the record, when the broker took its acceptance. Of a program under test, which
+    has no journal, by the looks of the probe that found its group's committed offset further on: up to a fifth of a
+    second late, and as seldom as the program commits.
     """
     columns = ["t_ns", "partition", "from_offset", "to_offset"]
-    if not run.scenario.subject:
+    if run.scenario.owns_partitions:
         return run.commits.loc[~run.commits["refused"], columns]
+    if run.scenario.shared:
+        said = run.acknowledgements
+        done = said[(said["kind"] == "accept") & (said["result"] == ANSWERED_OK)]
+        return done.assign(from_offset=done["offset"], to_offset=done["offset"] + 1)[columns]
     seen = run.lag[run.lag["valid"]].sort_values("t_ns", kind="stable")
     reached = seen.groupby("partition")["committed"].cummax()
     before = reached.groupby(seen["partition"]).shift(fill_value=0)

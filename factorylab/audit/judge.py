@@ -197,7 +197,7 @@ def _latency(e: Evidence) -> Latency | None:
 def _stored_per_s(e: Evidence) -> float | None:
     """Readings stored per second from the steady state to the end of the sends; None where no journal tells."""
     phases = e.run.phases
-    if not {"steady", "recover"} <= phases.keys() or e.run.scenario.subject:
+    if not {"steady", "recover"} <= phases.keys() or not e.run.scenario.owns_partitions:
         return None
     commits = e.run.commits[~e.run.commits["refused"]]
     rows = commits.loc[commits["t_ns"].between(phases["steady"], phases["recover"]), "rows"].sum()

@@ -24,6 +24,7 @@ from kafka.protocol.consumer.offsets import IsolationLevel
 
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.python_client import ANSWER_S, admin_client, persist
+from factorylab.cluster.share_coordinator import ShareCoordinator
 from factorylab.cluster.views import GroupView, PartitionView
 from factorylab.core.errors import LabError, UsageError
 from factorylab.core.waiting import wait_until
@@ -44,10 +45,16 @@ class TopicIdentity:
 
 
 class Admin:
-    """One client, for one thread. Every method raises WaitTimeout when nothing answers within `deadline_s`."""
+    """One client, for one thread. Every method raises WaitTimeout when nothing answers within `deadline_s`.
 
-    def __init__(self, bootstrap: str, deadline_s: float = 20, answer_s: float = ANSWER_S) -> None:
+    With `share_groups` the groups that it is asked about are such, which own no partitions.
+    """
+
+    def __init__(
+        self, bootstrap: str, deadline_s: float = 20, answer_s: float = ANSWER_S, *, share_groups: bool = False
+    ) -> None:
         self.bootstrap = bootstrap
+        self._coordinator_of = ShareCoordinator if share_groups else Coordinator
         self._deadline_s, self._answer_s = deadline_s, answer_s
         self._brokers = bootstrap.split(",")
         self._client: KafkaAdminClient | None = None
@@ -119,16 +126,27 @@ class Admin:
                 "retention.ms": f"{seconds_s * 1000:.0f}",
                 "segment.ms": f"{seconds_s * 1000 / SEGMENTS:.0f}",
             }
-        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=config)
+        self._alter(ConfigResourceType.TOPIC, topic, config)
+        return config
+
+    def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
+        """Set settings of a group, which need not be there yet."""
+        self._alter(ConfigResourceType.GROUP, group, settings)
+
+    def _alter(self, kind: ConfigResourceType, name: str, settings: Mapping[str, str]) -> None:
+        resource = ConfigResource(kind, name, configs=dict(settings))
 
         def alter(client: KafkaAdminClient) -> None:
             # without the client's own check: a broker that has not heard of a new topic knows no setting of it
-            answer = client.alter_configs([resource], raise_on_unknown=False, incremental=True)["topic"][topic]
+            answer = client.alter_configs([resource], raise_on_unknown=False, incremental=True)[kind.name.lower()][name]
             if answer != "OK":
                 raise KafkaError(answer)
 
-        self._ask(f"retention of {topic}", alter)
-        return config
+        self._ask(f"settings of {name}: {', '.join(settings)}", alter)
+
+    def group_config(self, group: str) -> dict[str, str]:
+        """Effective configuration of a group as the cluster reads it back."""
+        return self._config(ConfigResourceType.GROUP, group)
 
     def delete_topics(self, names: Iterable[str]) -> None:
         """Delete those of the topics that are there."""
@@ -223,16 +241,17 @@ class Admin:
         return {p: (starts[p], ends[p]) for p in partitions}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        """Next offset that the group has on record, by partition; empty where it has none."""
+        """Next offset that the group has on record, by partition; empty where it has none. Of a share group: the offset
+        below which every record is done with."""
         return self._of_group(group).committed(topic)
 
     def group(self, name: str) -> GroupView:
-        """State and members of a consumer group of either protocol."""
+        """State and members of a consumer group of either protocol, or of a share group."""
         return self._of_group(name).view()
 
     def _of_group(self, group: str) -> Coordinator:
         if group not in self._groups:
-            self._groups[group] = Coordinator(self.bootstrap, group, self._deadline_s, self._answer_s)
+            self._groups[group] = self._coordinator_of(self.bootstrap, group, self._deadline_s, self._answer_s)
         return self._groups[group]
 
     def coordinator(self, group: str) -> int:

@@ -14,20 +14,25 @@ from factorylab.cluster.local import kafka_config
 from factorylab.cluster.local.ports import BROKERS
 from factorylab.core.errors import EnvironmentUnfit
 from factorylab.execution.workers import own_settings
-from factorylab.factory.profiles import consumer_defaults, fleet_defaults
+from factorylab.factory.profiles import consumer_defaults, fleet_defaults, share_defaults
 from factorylab.scenarios.model import Clients
 from factorylab.scenarios.prediction.settings import EffectiveSettings, Given, set_by
+from factorylab.scenarios.share_group import ShareGroup
 
 PROFILE, SCENARIO = "the lab's profile", "the scenario"
 BROKER_ENVIRONMENT, PREFIX = "x-broker-environment", "KAFKA_"
 
 
-def effective(clients: Clients, backend: BackendName, home: Path) -> EffectiveSettings:
+def effective(
+    clients: Clients, backend: BackendName, home: Path, share_group: ShareGroup | None = None
+) -> EffectiveSettings:
     """What is set for a run with these clients on the lab of `home`. The lab that is up there counts, else the one that
     would be started."""
     own = own_settings(clients)
     defaults = fleet_defaults(clients.linger_ms, clients.compression)
     groups = consumer_defaults(clients.protocol, clients.session_timeout_s)
+    if share_group is not None:
+        groups = share_defaults(share_group.acknowledgement)
     session = {"session.timeout.ms", "heartbeat.interval.ms"} if clients.session_timeout_s else set()
     chosen = {name: value for name, value in groups.items() if name in {"group.protocol", *session}}
     chosen |= {"group.instance.id": "each processor's name"} if clients.static_members else {}

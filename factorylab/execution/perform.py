@@ -94,7 +94,8 @@ def predict(wanted: Scenario, settings: Settings) -> Prediction:
     from factorylab.scenarios.prediction.predict import predict as computed
 
     backend = choose(settings, lambda line: None, wanted.topology.kafka)
-    return computed(wanted, effective(wanted.clients, backend, settings.home), backend)
+    shared = wanted.share_group if wanted.shared else None
+    return computed(wanted, effective(wanted.clients, backend, settings.home, shared), backend)
 
 
 def foretell(wanted: Scenario, folder: RunFolder, settings: Settings) -> None:

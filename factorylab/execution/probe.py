@@ -33,6 +33,7 @@ from factorylab.cluster.external.place import take_up
 from factorylab.cluster.look import cpu_s
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.secured import numbers_of
+from factorylab.cluster.share_coordinator import ShareCoordinator
 from factorylab.cluster.views import PartitionView
 from factorylab.core import secret
 from factorylab.core.clock import now_ns
@@ -68,6 +69,7 @@ class ProbeConfig(Sourced):
     partitions: int
     home: Path
     journal_dir: Path
+    share_group: bool = False  # is the group one of those, which own no partitions?
     network: bool = False  # is the network part of the experiment?
     database_url: SecretStr | None = None  # given where the database is
 
@@ -79,7 +81,8 @@ class Probe:
         self.config, self.journal = config, journal
         self._views = {number: self._watch_views(number, stop) for number in self._numbers}
         self._ends = {number: self._watch_ends(number, stop) for number in self._numbers}
-        members, offsets = (Coordinator(config.bootstrap, config.group, 0, ANSWER_S) for _ in range(2))
+        kind = ShareCoordinator if config.share_group else Coordinator
+        members, offsets = (kind(config.bootstrap, config.group, 0, ANSWER_S) for _ in range(2))
         self._group = RepeatedQuestion(stop, members.view, PERIOD_S)
         self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.topic), PERIOD_S)
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None

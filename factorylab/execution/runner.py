@@ -71,7 +71,7 @@ class Experiment:
                 Faults are healed and workers stopped even then.
         """
         with (
-            closing(Admin(self.cluster.endpoints.bootstrap)) as self.admin,
+            closing(Admin(self.cluster.endpoints.bootstrap, share_groups=self.scenario.shared)) as self.admin,
             TemporaryDirectory(dir=self.home, prefix="secrets-") as private,
         ):
             self.crew = Crew(self.scenario, self.run, self.cluster, self.names, self.home, Path(private))
@@ -139,6 +139,8 @@ class Experiment:
         self.output = prepared_output(
             self.scenario, self.admin, self.cluster.endpoints.database_url, self.names, [*self.crew.processors]
         )
+        if self.scenario.shared:
+            self.admin.configure_group(self.names.group, self.scenario.share_group.group_settings)
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
             self._wait_for_readings()
@@ -245,7 +247,8 @@ class Experiment:
         self.crew.wait_for_source()
 
     def _faults(self, window_s: float) -> None:
-        with closing(Admin(self.admin.bootstrap, deadline_s=PATIENCE_S, answer_s=PATIENCE_S)) as impatient:
+        patience = {"deadline_s": PATIENCE_S, "answer_s": PATIENCE_S}
+        with closing(Admin(self.admin.bootstrap, **patience, share_groups=self.scenario.shared)) as impatient:
             asks = QUESTIONS if self.cluster.owns_brokers else OF_OWN_TOPICS
             roles = Roles(impatient, self.names.sensors, self.names.group, asks=asks)
             timeline = Timeline(

@@ -17,7 +17,7 @@ from factorylab.core.clock import NS
 from factorylab.core.errors import StartFailed
 from factorylab.core.files import write_secret
 from factorylab.core.names import Names
-from factorylab.core.programs import FLEET, NAIVE, PROBE, PROCESSOR
+from factorylab.core.programs import FLEET, HASTY_WORKER, NAIVE, PROBE, PROCESSOR, SHARE_WORKER
 from factorylab.core.sources import Shown, Sourced
 from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
@@ -26,7 +26,7 @@ from factorylab.execution.probe import ProbeConfig
 from factorylab.execution.subject import arguments, environment, hide_password
 from factorylab.execution.subject import write_properties as write_consumer
 from factorylab.factory.config import FleetConfig, ProcessorConfig
-from factorylab.factory.profiles import fleet_producer, processor_consumer
+from factorylab.factory.profiles import fleet_producer, processor_consumer, share_consumer
 from factorylab.factory.sensors.recorded_machine import source_of
 from factorylab.factory.store.schema import create_schema
 from factorylab.history.journal import journal_path, read_journal
@@ -40,7 +40,12 @@ STOP_S = 10.0
 FLUSH_S = 130.0  # a fleet told to stop waits for its last acks: delivery.timeout.ms is 120 s
 SOURCE_MARGIN_S = 150.0
 NO_CONNECTION: Mapping[str, str] = MappingProxyType({})  # what the lab's own brokers ask for
-PROCESSORS: dict[ProcessorKind, str] = {"fenced": PROCESSOR, "naive": NAIVE}
+PROCESSORS: dict[ProcessorKind, str] = {
+    "fenced": PROCESSOR,
+    "naive": NAIVE,
+    "idempotent": SHARE_WORKER,
+    "acknowledges_first": HASTY_WORKER,
+}
 """The program of each kind of processor that is the lab's."""
 
 
@@ -86,6 +91,7 @@ class Crew:
             protocol=clients.protocol,
             session_timeout_s=clients.session_timeout_s,
             static_member=clients.static_members,
+            acknowledgement=self.scenario.share_group.acknowledgement,
             steps_dir=self.run.journals if any(fault.step for fault in self.scenario.faults) else None,
         )
 
@@ -147,6 +153,7 @@ class Crew:
             partitions=self.scenario.topology.partitions,
             home=self.home,
             journal_dir=self.run.journals,
+            share_group=self.scenario.shared,
             network=any(fault.on_network for fault in self.scenario.faults),
             database_url=self._asked_database(),
         )
@@ -292,7 +299,8 @@ class Crew:
         """The effective configuration of the processors' consumers; nobody knows that of a program under test."""
         if self.scenario.subject is not None:
             return {}
-        return {key: str(value) for key, value in sorted(processor_consumer(self.processors["processor-0"]).items())}
+        made = share_consumer if self.scenario.shared else processor_consumer
+        return {key: str(value) for key, value in sorted(made(self.processors["processor-0"]).items())}
 
 
 def portable(value: Shown, folder: Path) -> Shown:

@@ -20,7 +20,7 @@ from factorylab.core.limits import DAY_S, RATE_MAX_PER_S, Count, Milliseconds, N
 from factorylab.core.sources import Sourced
 from factorylab.core.spelling import matching
 from factorylab.core.templates import OF_A_RECORD, Template
-from factorylab.core.vocabulary import Compression, GroupProtocol, SensorKind
+from factorylab.core.vocabulary import Acknowledgement, Compression, GroupProtocol, SensorKind
 from factorylab.detectors.recordings.layout import Layout
 
 Topic = Annotated[str, matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_' or '-'")]
@@ -179,6 +179,7 @@ class ProcessorConfig(FactoryConfig):
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
     static_member: bool = Field(default=False, description="its name is its group.instance.id")
+    acknowledgement: Acknowledgement = Field(default="explicit", description="of records, by a share group's worker")
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30

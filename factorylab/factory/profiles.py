@@ -92,6 +92,17 @@ def processor_consumer(config: ProcessorConfig) -> Settings:
     return _merged(config.bootstrap, config.worker, own, "consumer", config.consumer_config)
 
 
+def share_consumer(config: ProcessorConfig) -> Settings:
+    """The consumer of a share group's worker. Where the group begins is a setting of the group, not of this client."""
+    own = share_defaults(config.acknowledgement) | {"group.id": config.group}
+    return _merged(config.bootstrap, config.worker, own, "consumer", config.consumer_config)
+
+
+def share_defaults(acknowledgement: str) -> Settings:
+    """librdkafka's, with this mode of acknowledging."""
+    return {**CONNECTION, "share.acknowledgement.mode": acknowledgement}
+
+
 def consumer_defaults(protocol: str, session_timeout_s: float | None) -> Settings:
     """KIP-848 (`consumer`) takes session and assignor from the broker."""
     if protocol == "consumer":

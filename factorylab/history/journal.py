@@ -18,7 +18,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Union
@@ -67,7 +67,15 @@ class Journal:
         Raises:
             JournalFull: the disk did not take all of it.
         """
-        line = msgspec.json.encode(row) + b"\n"
+        self.write_all([row])
+
+    def write_all(self, rows: Iterable[Row]) -> None:
+        """Append some rows with one system call.
+
+        Raises:
+            JournalFull: the disk did not take all of them.
+        """
+        line = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
         try:
             taken = os.write(self._fd, line)
         except OSError as error:

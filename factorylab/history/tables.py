@@ -14,6 +14,8 @@ surely refused is unknown, and what was due and never offered is not_offered.
 | reads | a partition's share of one poll of a processor |
 | commits | one store transaction, or one that the fence refused |
 | group | a callback of the consumer group |
+| acquisitions | a record that a worker of a share group was given, each time |
+| acknowledgements | what such a worker said of a record, and what came back |
 | faults | a step of a fault |
 | phases | the beginning of a phase of the run |
 | log, rows, alerts, dead_letters, positions | the final read: what the log, the store and the sinks hold |
@@ -29,7 +31,7 @@ from __future__ import annotations
 
 import msgspec
 
-from factorylab.core.vocabulary import DatabaseAnswer, GroupEvent, Outcome, Phase, ProcessStatus, Sink, Step
+from factorylab.core.vocabulary import AckKind, DatabaseAnswer, GroupEvent, Outcome, Phase, ProcessStatus, Sink, Step
 
 
 class Row(msgspec.Struct, frozen=True, tag_field="table", kw_only=True):
@@ -110,6 +112,24 @@ class Group(Row, frozen=True, tag="group", kw_only=True):
     event: GroupEvent
     partitions: list[int]
     rebalance_no: int
+
+
+class Acquisition(Row, frozen=True, tag="acquisitions", kw_only=True):
+    """A worker of a share group was given a record; `delivery_count` is what the broker said, 1 at first."""
+
+    partition: int
+    offset: int
+    delivery_count: int
+
+
+class Acknowledgement(Row, frozen=True, tag="acknowledgements", kw_only=True):
+    """A worker says (`result` SENT, just before it does) what becomes of a record, and hears (OK, or the name of the
+    error). One without an answer may have counted or not."""
+
+    partition: int
+    offset: int
+    kind: AckKind
+    result: str
 
 
 class FaultStep(Row, frozen=True, tag="faults", kw_only=True):
@@ -289,14 +309,16 @@ class SystemEvent(Row, frozen=True, tag="events", kw_only=True):
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
-    ViewSample, DatabaseSample, SystemEvent, EpochSpan, CrossRead,
+    ViewSample, DatabaseSample, SystemEvent, EpochSpan, CrossRead, Acquisition, Acknowledgement,
 )  # fmt: skip
 SINCE: dict[str, int] = {
     "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
     "processes.cpu_limit": 5, "commits.begun_ns": 6, "log.measures_hash": 6, "rows.measures_hash": 6,
-    "cross_reads": 6,
+    "cross_reads": 6, "acquisitions": 7, "acknowledgements": 7,
 }  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
+SENT, ANSWERED_OK = "sent", "ok"
+"""Results of acknowledgements: on its way, and taken by the broker."""
 COUNTS_DUE = 6
 """The first version whose `sends` hold what was due and not offered, and whose `stages` say when a fleet stopped."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
@@ -304,7 +326,7 @@ WRITERS = {
     "runner": ("faults", "phases"),
     "probe": ("partitions", "lag", "processes", "members", "reach", "views", "database"),
     "fleet": ("sensors", "stages", "sends"),
-    "processor": ("reads", "commits", "group"),
+    "processor": ("reads", "commits", "group", "acquisitions", "acknowledgements"),
 }
 """The role whose workers write a table; the final read writes the others."""
 FINAL_READ = "final-read"

@@ -52,6 +52,7 @@ from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
+from factorylab.scenarios.share_group import Consumption, ShareGroup, ShareKind
 from factorylab.scenarios.subject import ASKS_A_JOURNAL, Subject
 from factorylab.scenarios.targets import Target, TargetParts, parts
 
@@ -62,7 +63,7 @@ def _acks_as_text(value: object) -> object:
 
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
-ProcessorKind = Literal["fenced", "naive", "subject"]
+ProcessorKind = Literal["fenced", "naive", "subject"] | ShareKind
 EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
@@ -107,6 +108,8 @@ STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
     "fenced": get_args(WorkStep),
     "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
     "subject": (),
+    "idempotent": ("polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit"),
+    "acknowledges_first": ("polled", "prepared", "delivered", "before_store", "in_store", "after_store"),
 }
 """The steps that each kind of processor goes through. A client that commits by itself does so before the store. Of a
 program under test nobody knows them."""
@@ -221,7 +224,8 @@ class Clients(Model):
     processors: Whole = Field(default=2, ge=1, le=16)
     processor: ProcessorKind = Field(
         default="fenced",
-        description="the factory's own, one without a fence that loses, or the program under test",
+        description="the factory's own, one without a fence that loses, the program under test, or of a share group: "
+        "one that stores by identity before it acknowledges, or one that acknowledges first and loses",
     )
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
@@ -425,21 +429,55 @@ class Scenario(Model):
     workload: Workload = Workload()
     clients: Clients = Clients()
     subject: Subject | None = Field(default=None, description="a program in the place of the processors")
+    consumption: Consumption = Field(
+        default="partitions", description="each processor owns partitions, or all share all of them record by record"
+    )
+    share_group: ShareGroup = Field(default=ShareGroup(), description="with consumption=share")
     faults: tuple[Fault, ...] = Field(default=(), max_length=FAULTS_MAX)
     schedule: Schedule = Schedule()
     objectives: Objectives = Objectives()
     expect: Expect = "pass"
 
     @model_serializer(mode="wrap")
-    def _without_a_subject_that_is_none(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_it_does_not_have(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A scenario of the factory's own processors is written as it was before there were others."""
-        return _asked(written(self), "subject")
+        found = _asked(written(self), "subject")
+        of_share_groups = () if self.shared else ("consumption", "share_group")
+        return {name: value for name, value in found.items() if name not in of_share_groups}
 
     @model_validator(mode="before")
     @classmethod
     def _a_subject_takes_the_processors_place(cls, given: Any) -> Any:
         clients = given.get("clients", {}) if isinstance(given, dict) and given.get("subject") else None
         return given | {"clients": {"processor": "subject", **clients}} if isinstance(clients, dict) else given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_share_group_has_workers_of_its_own(cls, given: Any) -> Any:
+        shared = isinstance(given, dict) and given.get("consumption") == "share"
+        clients = given.get("clients", {}) if shared else None
+        return given | {"clients": {"processor": "idempotent", **clients}} if isinstance(clients, dict) else given
+
+    @model_validator(mode="after")
+    def _a_share_group_owns_no_partition(self) -> Scenario:
+        kinds, kind = get_args(ShareKind), self.clients.processor
+        if self.shared != (kind in kinds):
+            raise ValueError(
+                f"consumption={self.consumption} and clients.processor={kind} do not belong together: leave processor "
+                f"out, or take consumption=share with one of {', '.join(kinds)}"
+            )
+        if not self.shared:
+            if self.share_group != ShareGroup():
+                raise ValueError("share_group says how a share group works: add consumption=share, or leave it out")
+            return self
+        classic = {"protocol": "range", "session_timeout_s": None, "static_members": False}
+        for name, default in classic.items():
+            if getattr(self.clients, name) != default:
+                raise ValueError(f"clients.{name} is of a group that owns partitions: leave it out of a share group")
+        for fault in self.faults:
+            if fault.aim.role == "owner":
+                raise ValueError(f"target {fault.target!r}: nobody owns a partition of a share group: take processor:0")
+        return self
 
     @model_validator(mode="after")
     def _is_no_journal_asked_of_a_subject(self) -> Scenario:
@@ -449,6 +487,8 @@ class Scenario(Model):
                 "the program under test in subject"
             )
         asked = [name for name in ASKS_A_JOURNAL if getattr(self.objectives, name) is not None]
+        if self.shared and asked:
+            raise ValueError(f"objective {asked[0]} is measured on processors that own partitions: leave it out")
         if self.subject is not None and self.subject.times:
             asked = [name for name in asked if name != "latency_p99_s"]
         if self.subject is not None and asked:
@@ -513,6 +553,16 @@ class Scenario(Model):
                 f"most {DAY_S:,} s, a day: shorten a phase, a fault or the steps"
             )
         return self
+
+    @property
+    def shared(self) -> bool:
+        """Do the processors share all partitions, record by record?"""
+        return self.consumption == "share"
+
+    @property
+    def owns_partitions(self) -> bool:
+        """Do the factory's processors work, each on partitions of its own, whose polls and transactions they note?"""
+        return self.subject is None and not self.shared
 
     @property
     def title(self) -> str:

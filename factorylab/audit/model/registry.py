@@ -30,6 +30,7 @@ from factorylab.core.errors import LabError
 from factorylab.core.measures import Limit
 from factorylab.core.scratch import Numbers
 from factorylab.history.saved_run import Kept, Run, each
+from factorylab.scenarios.share_group import ALERTS_NEED_ORDER
 
 WITNESSES = 5
 PLACE = ("partition", "offset")
@@ -38,6 +39,10 @@ Needs = Literal["journal", "alerts"]
 NOT_OF_A_SUBJECT: dict[Needs | Literal[""], str] = {
     "journal": "a program under test writes no journal of what it polled and stored",
     "alerts": "a program under test raises none of the factory's alerts",
+}
+NOT_OF_A_SHARE_GROUP: dict[Needs | Literal[""], str] = {
+    "journal": "no worker of a share group owns a partition, or stores it from one position to the next",
+    "alerts": ALERTS_NEED_ORDER,
 }
 
 
@@ -66,8 +71,9 @@ class Evidence(Readings, Kept):
     def look(self, check: Registered) -> Found:
         """What a check finds, looked for once. Raises whatever the check raises."""
         if check.name not in self._looked:
-            lacks = check.needs if self.run.scenario.subject else ""
-            self._looked[check.name] = Found(0, 0, not_asked=NOT_OF_A_SUBJECT[lacks]) if lacks else check.look(self)
+            lacks = "" if self.run.scenario.owns_partitions else check.needs
+            why = NOT_OF_A_SHARE_GROUP if self.run.scenario.shared else NOT_OF_A_SUBJECT
+            self._looked[check.name] = Found(0, 0, not_asked=why[lacks]) if lacks else check.look(self)
         return self._looked[check.name]
 
     @cached_property
@@ -203,6 +209,7 @@ class Registered:
     of_times: bool = False
     by_times_of: frozenset[str] = frozenset()
     needs: Needs | Literal[""] = ""
+    of_share_groups: bool = False
 
     def __call__(self, evidence: Evidence) -> Check:
         try:
@@ -230,17 +237,19 @@ CHECKS: list[Registered] = []
 
 def check(
     claim: str, cases: str, broken: Outcome = "FAIL", *, of_times: bool = False, by_times_of: Sequence[str] = (),
-    needs: Needs | Literal[""] = "",
+    needs: Needs | Literal[""] = "", of_share_groups: bool = False,
 ) -> Callable[[Look], Look]:  # fmt: skip
     """Register a function, by its name, as the check of `claim`; `cases` are what it counts.
 
     `of_times`: it tests whether the times of the history can be. `by_times_of`: what it finds is judged by the times
     in these tables, so where those cannot be it is INVALID, and nothing is held against the system. `needs`: what of
-    the factory's own processors it looks at, so that it is not asked of a program under test.
+    the factory's own processors it looks at, so that it is not asked of a program under test or a share group.
+    `of_share_groups`: only a run of one has it at all.
     """
 
     def register(look: Look) -> Look:
-        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, frozenset(by_times_of), needs))
+        tables = frozenset(by_times_of)
+        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, tables, needs, of_share_groups))
         return look
 
     return register
@@ -253,6 +262,7 @@ def run_checks(run: Run, modules: Sequence[ModuleType], names: Collection[str] =
         ValueError: there is no check of such a name.
     """
     evidence, known = Evidence(run), [c for m in modules for c in CHECKS if c.look.__module__ == m.__name__]
+    known = [c for c in known if run.scenario.shared or not c.of_share_groups]
     if unknown := set(names) - {c.name for c in known}:
         raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
     return evidence, [c(evidence) for c in known if not names or c.name in names]

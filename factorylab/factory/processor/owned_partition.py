@@ -130,14 +130,12 @@ class Owned:
         """The table columns and alerts of the readings of one kind, which are in `rows`."""
         readings = list(map(taken.readings.__getitem__, rows.tolist()))
         measures = columns(kind, readings)
-        group: Columns = {
+        origin: Columns = {
             "sensor_id": scoring.ids[rows],
             "seq": scoring.seqs[rows],
-            "recorded_at": taken.recorded_us[rows] - POSTGRES_EPOCH_US,
-            "partition": np.full(len(rows), self.partition, np.int16),
             "record_offset": scoring.offsets[rows],
-            **measures,
         }
+        group = table_columns(self.partition, taken.recorded_us[rows], origin, measures)
         fresh = np.flatnonzero(scoring.fresh[rows])
         scored = {name: column[fresh] for name, column in (measures | {"seq": group["seq"]}).items()}
         events = self.detectors.score(FIELDS[kind][0], scoring.slots[rows][fresh], scored)
@@ -155,6 +153,16 @@ class Owned:
     def _ids_of(self, alerts: Sequence[messages.Alert]) -> list[int]:
         ids: list[int] = self._ids[self.detectors.slots([alert.sensor_id for alert in alerts])].tolist()
         return ids
+
+
+def table_columns(partition: int, recorded_us: Ints, origin: Columns, measures: Columns) -> Columns:
+    """Columns of the table `readings`; `origin` are sensor_id, seq and record_offset, all of equal length."""
+    return {
+        **origin,
+        "recorded_at": recorded_us - POSTGRES_EPOCH_US,
+        "partition": np.full(len(recorded_us), partition, np.int16),
+        **measures,
+    }
 
 
 def kind_of(reading: messages.AnyReading) -> str:

@@ -55,7 +55,12 @@ class StoreBatch:
 
     @property
     def rows(self) -> int:
-        return sum(len(next(iter(group.values()))) for group in self.readings)
+        return count(self.readings)
+
+
+def count(readings: Sequence[Columns]) -> int:
+    """How many rows these groups of columns are."""
+    return sum(len(next(iter(group.values()))) for group in readings)
 
 
 def register(cursor: Cursor, schema: str, sensors: Iterable[tuple[str, str, str]]) -> dict[str, int]:
@@ -68,23 +73,23 @@ def register(cursor: Cursor, schema: str, sensors: Iterable[tuple[str, str, str]
     return dict(cursor.fetchall())
 
 
-def insert(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
-    """Write readings and alerts of a batch; the number of readings.
+def insert(cursor: Cursor, schema: str, readings: Sequence[Columns], alerts: Sequence[AlertRow] = ()) -> int:
+    """Write readings (groups of columns, one a kind) and alerts; the number of readings.
 
     Raises:
         psycopg2.errors.UniqueViolation: one of the readings is there already.
     """
-    groups = [by_sensor(columns) for columns in batch.readings]
-    for together in [groups] if batch.rows >= TOGETHER_ROWS else [[columns] for columns in groups]:
+    groups, rows = [by_sensor(columns) for columns in readings], count(readings)
+    for together in [groups] if rows >= TOGETHER_ROWS else [[columns] for columns in groups]:
         copy(cursor, in_schema(schema, "{readings}"), together)
-    _insert_alerts(cursor, schema, batch.alerts)
-    return batch.rows
+    _insert_alerts(cursor, schema, alerts)
+    return rows
 
 
-def insert_new(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
+def insert_new(cursor: Cursor, schema: str, readings: Sequence[Columns], alerts: Sequence[AlertRow] = ()) -> int:
     """The same through a staging table: readings that are there already are left as they are and not counted."""
     cursor.execute(in_schema(schema, "CREATE TEMPORARY TABLE staging (LIKE {readings}) ON COMMIT DROP"))
-    copy(cursor, sql.SQL("staging"), batch.readings)
+    copy(cursor, sql.SQL("staging"), readings)
     cursor.execute(
         in_schema(
             schema,
@@ -93,7 +98,7 @@ def insert_new(cursor: Cursor, schema: str, batch: StoreBatch) -> int:
         )
     )
     new = cursor.rowcount
-    _insert_alerts(cursor, schema, batch.alerts)
+    _insert_alerts(cursor, schema, alerts)
     return new
 
 

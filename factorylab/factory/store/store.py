@@ -75,12 +75,12 @@ class Store:
         try:
             with self._session.transaction() as cursor:
                 self._move(cursor, batch)
-                new = rows.insert(cursor, self._schema, batch)
+                new = rows.insert(cursor, self._schema, batch.readings, batch.alerts)
                 reached("in_store")
         except errors.UniqueViolation:
             with self._session.transaction() as cursor:
                 self._move(cursor, batch)
-                new = rows.insert_new(cursor, self._schema, batch)
+                new = rows.insert_new(cursor, self._schema, batch.readings, batch.alerts)
         self._session.works()
         return new
 

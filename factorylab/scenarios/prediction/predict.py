@@ -128,8 +128,9 @@ def _of_its_role(fault: Fault, rows: list[Quantity]) -> list[Quantity]:
 
 def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     """Why no formula fits; empty where one may."""
-    if scenario.subject:
-        return "nobody knows the settings and the pace of a program under test"
+    if not scenario.owns_partitions:
+        unknown = "nobody knows the settings and the pace of a program under test"
+        return unknown if scenario.subject else "no model of a share group"
     if any(_overlap(fault, other) for at, other in enumerate(scenario.faults) if at != number):
         return "another fault begins before the effects of this one are surely over: no model of both together"
     if fault.step:

@@ -1,0 +1,52 @@
+"""What the coordinator of a share group says of it."""
+
+from __future__ import annotations
+
+from kafka.errors import GroupIdNotFoundError
+from kafka.protocol.api_message import ApiMessage
+
+from factorylab.cluster.broker_line import raise_error
+from factorylab.cluster.coordinator import Coordinator
+from factorylab.cluster.share_protocol import DescribeShareGroupOffsetsRequest, ShareGroupDescribeRequest
+from factorylab.cluster.views import GroupMember, GroupView
+
+
+class ShareCoordinator(Coordinator):
+    """As `Coordinator`. Members of a share group have partitions in common."""
+
+    def view(self) -> GroupView:
+        """State and members of the group; one that is not there is Dead and has none."""
+        request = ShareGroupDescribeRequest(group_ids=[self._group], include_authorized_operations=False)
+        return self._ask(f"share group {self._group}", request, _view)
+
+    def committed(self, topic: str) -> dict[int, int]:
+        """Start offset of each partition's share: every record below it was accepted, rejected or archived. Empty where
+        nothing is on record."""
+        group = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup(
+            group_id=self._group, topics=None
+        )
+        request = DescribeShareGroupOffsetsRequest(groups=[group])
+        return self._ask(f"start offsets of share group {self._group}", request, lambda answer: _starts(answer, topic))
+
+
+def _view(answer: ApiMessage) -> GroupView:
+    group = answer.groups[0]
+    if group.error_code == GroupIdNotFoundError.errno:
+        return GroupView("Dead", ())
+    raise_error(group.error_code, group.group_id)
+    members = [
+        GroupMember(m.client_id, tuple(sorted(p for of in m.assignment.topic_partitions for p in of.partitions)))
+        for m in group.members
+    ]
+    return GroupView(group.group_state, tuple(members))
+
+
+def _starts(answer: ApiMessage, topic: str) -> dict[int, int]:
+    group = answer.groups[0]
+    if group.error_code == GroupIdNotFoundError.errno:
+        return {}
+    raise_error(group.error_code, group.group_id)
+    of_topic = [p for found in group.topics if found.topic_name == topic for p in found.partitions]
+    for partition in of_topic:
+        raise_error(partition.error_code, f"{topic}-{partition.partition_index}")
+    return {p.partition_index: p.start_offset for p in of_topic if p.start_offset >= 0}

@@ -1,0 +1,1 @@
+"""A worker of a share group: takes records of every partition, stores them by identity, acknowledges each."""

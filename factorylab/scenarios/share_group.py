@@ -1,0 +1,36 @@
+"""How a share group works: workers that take records of every partition and acknowledge each by itself (KIP-932)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from factorylab.core.limits import Number
+from factorylab.core.vocabulary import Acknowledgement
+
+Consumption = Literal["partitions", "share"]
+ShareKind = Literal["idempotent", "acknowledges_first"]
+ALERTS_NEED_ORDER = (
+    "every detector of the factory, its limits with their hysteresis included, needs the readings of a sensor in their "
+    "order, and a share group promises none: its workers run no detector and raise no alert"
+)
+
+
+class ShareGroup(BaseModel):
+    """Settings of the group; what is None is the broker's default (Kafka 4.3: a lock of 30 s)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    acknowledgement: Acknowledgement = Field(
+        default="explicit", description="each record by itself once it is stored, or all of a poll by the next poll"
+    )
+    lock_s: Annotated[Number, Field(ge=15, le=60)] | None = Field(
+        default=None, description="how long a worker that lives may hold a record; Kafka's own limits"
+    )
+
+    @property
+    def group_settings(self) -> dict[str, str]:
+        """Kafka's settings of the group: one that reads from the latest record on passes over what is there."""
+        lock = {} if self.lock_s is None else {"share.record.lock.duration.ms": f"{self.lock_s * 1000:.0f}"}
+        return {"share.auto.offset.reset": "earliest", **lock}
