@@ -32,6 +32,8 @@ from factorylab.audit.checks import (
     reading_times,
     run_times,
     samples_agree,
+    share_groups,
+    share_journals,
     undisturbed,
     validity,
     work_agrees,
@@ -57,6 +59,7 @@ SCRATCH_BYTES = 200  # of the temporary folder, for a reading: 180 are used at o
 _MODULES = (
     loss, duplicates, processors, objectives, validity, generator, observed, completeness, reading_times, work_times,
     run_times, fault_times, known_names, work_agrees, samples_agree, epochs_agree, undisturbed,
+    share_groups, share_journals,
 )  # fmt: skip
 """Importing them registers their checks."""
 with_cheap_text = pd.option_context("mode.string_storage", "python")

@@ -243,7 +243,13 @@ class Admin:
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Next offset that the group has on record, by partition; empty where it has none. Of a share group: the offset
         below which every record is done with."""
-        return self._of_group(group).committed(topic)
+        coordinator = self._of_group(group)
+        if not isinstance(coordinator, ShareCoordinator):
+            return coordinator.committed(topic)
+        partitions = [view.partition for view in self.partitions(topic)]
+        ends = self.ends(topic, partitions)  # before the lag: what that calls done reaches as far as they do
+        done = {partition: ends[partition] for partition, lag in coordinator.lags(topic).items() if lag == 0}
+        return coordinator.committed(topic) | done
 
     def group(self, name: str) -> GroupView:
         """State and members of a consumer group of either protocol, or of a share group."""

@@ -21,12 +21,18 @@ class ShareCoordinator(Coordinator):
 
     def committed(self, topic: str) -> dict[int, int]:
         """Start offset of each partition's share: every record below it was accepted, rejected or archived. Empty where
-        nothing is on record."""
-        group = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup(
-            group_id=self._group, topics=None
-        )
-        request = DescribeShareGroupOffsetsRequest(groups=[group])
-        return self._ask(f"start offsets of share group {self._group}", request, lambda answer: _starts(answer, topic))
+        nothing is on record. It may stay behind for good though all records are done with: `lags` tells."""
+        return {partition: start for partition, (start, _) in self._progress(topic).items() if start >= 0}
+
+    def lags(self, topic: str) -> dict[int, int]:
+        """Records of each partition that are neither accepted nor rejected nor archived, as the broker counts them
+        (KIP-1226); empty where it does not say."""
+        return {partition: lag for partition, (_, lag) in self._progress(topic).items() if lag >= 0}
+
+    def _progress(self, topic: str) -> dict[int, tuple[int, int]]:
+        of_group = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup
+        request = DescribeShareGroupOffsetsRequest(groups=[of_group(group_id=self._group, topics=None)])
+        return self._ask(f"offsets of share group {self._group}", request, lambda answer: _starts(answer, topic))
 
 
 def _view(answer: ApiMessage) -> GroupView:
@@ -41,7 +47,8 @@ def _view(answer: ApiMessage) -> GroupView:
     return GroupView(group.group_state, tuple(members))
 
 
-def _starts(answer: ApiMessage, topic: str) -> dict[int, int]:
+def _starts(answer: ApiMessage, topic: str) -> dict[int, tuple[int, int]]:
+    """Start offset and lag by partition; −1 where the broker does not know."""
     group = answer.groups[0]
     if group.error_code == GroupIdNotFoundError.errno:
         return {}
@@ -49,4 +56,4 @@ def _starts(answer: ApiMessage, topic: str) -> dict[int, int]:
     of_topic = [p for found in group.topics if found.topic_name == topic for p in found.partitions]
     for partition in of_topic:
         raise_error(partition.error_code, f"{topic}-{partition.partition_index}")
-    return {p.partition_index: p.start_offset for p in of_topic if p.start_offset >= 0}
+    return {p.partition_index: (p.start_offset, p.lag) for p in of_topic}

@@ -83,8 +83,9 @@ class Probe:
         self._ends = {number: self._watch_ends(number, stop) for number in self._numbers}
         kind = ShareCoordinator if config.share_group else Coordinator
         members, offsets = (kind(config.bootstrap, config.group, 0, ANSWER_S) for _ in range(2))
+        progress = offsets.lags if isinstance(offsets, ShareCoordinator) else offsets.committed
         self._group = RepeatedQuestion(stop, members.view, PERIOD_S)
-        self._committed = RepeatedQuestion(stop, lambda: offsets.committed(config.topic), PERIOD_S)
+        self._progress = RepeatedQuestion(stop, lambda: progress(config.topic), PERIOD_S)
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
         self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
@@ -159,15 +160,18 @@ class Probe:
             self.journal.write(row)
 
     def _write_lag(self, t_ns: int, ends: Mapping[int, int | None]) -> None:
-        committed = self._committed.fresh()
+        """Of a share group the broker tells the lag itself: what is done with lies in no one piece."""
+        told = self._progress.fresh()
+        shared = self.config.share_group
         for partition, offset in ends.items():
+            known = (told or {}).get(partition)
             row = LagSample(
                 worker="probe",
                 t_ns=t_ns,
                 partition=partition,
-                committed=(committed or {}).get(partition, 0),  # nothing committed: all of the partition lies ahead
+                committed=_committed(known, offset, shared=shared),
                 end=-1 if offset is None else offset,
-                valid=committed is not None and offset is not None,
+                valid=told is not None and offset is not None,
             )
             self.journal.write(row)
 
@@ -226,6 +230,14 @@ class Probe:
         except psutil.NoSuchProcess:
             return dead
         return dead if status == "dead" else (status, used_s, rss, cgroups.cpu_limit(pid))
+
+
+def _committed(told: int | None, end: int | None, *, shared: bool) -> int:
+    """The committed offset of a partition, or of a share group what is done with, counted from the front. Where the
+    group has nothing on record all of the partition lies ahead."""
+    if told is None or not shared:
+        return told or 0
+    return max((end or 0) - told, 0)
 
 
 def links(home: Path) -> list[Link]:

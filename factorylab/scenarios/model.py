@@ -68,7 +68,8 @@ EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
     "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
-    "latency_p99_s", "shed", "unstored", "kept_per_s", "died_unasked",
+    "latency_p99_s", "shed", "unstored", "kept_per_s", "died_unasked", "accepted_unstored", "archived_unstored",
+    "redelivered_after_accept", "delivery_counts", "two_holders", "redelivered_late",
 )  # fmt: skip
 """The audit's checks that can find something; those of the others say that a run is INVALID."""
 
