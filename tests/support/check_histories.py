@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from factorylab.history.tables import ANSWERED_OK, SENT
 from tests.support.histories import History, S, at_ns, broker_loss, consumer_loss, healthy, sampled, scenario
+from tests.support.share_histories import again, moved, redelivered, share_group, unsaid, unstored, worker_loss
 from tests.support.spoils import (
     Spoil,
     add_log,
@@ -236,4 +238,14 @@ TABLE: dict[str, Pair] = {
         lambda h: when_running(h, "database", 3, "pid", 8), lambda h: when_running(h, "broker-1", 6, "pid", 8),
         broker_loss),
     "died_unasked": Pair(dead_from("broker-2", 3), nothing, broker_loss),
+    "accepted_unstored": Pair(
+        unstored(0, 5), both(unstored(0, 5), unsaid(0, 5, SENT, ANSWERED_OK)), share_group),
+    "archived_unstored": Pair(
+        both(unstored(0, 5), unsaid(0, 5, SENT, ANSWERED_OK)), unsaid(0, 5, SENT, ANSWERED_OK), share_group),
+    "redelivered_after_accept": Pair(
+        again(0, 5, at_s=4, count=2), both(unsaid(0, 5, ANSWERED_OK), again(0, 5, at_s=4, count=2)), share_group),
+    "delivery_counts": Pair(moved(0, 5, 30, count=3), moved(0, 5, 30), share_group),
+    "two_holders": Pair(moved(0, 5, 20), moved(0, 5, 30), share_group),
+    "redelivered_late": Pair(redelivered(32), redelivered(29), worker_loss),
+    "share_journals": Pair(unsaid(0, 5, SENT), unsaid(0, 5, SENT, ANSWERED_OK), share_group),
 }  # fmt: skip

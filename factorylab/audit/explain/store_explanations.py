@@ -11,6 +11,7 @@ from factorylab.analysis.readings import Ints
 from factorylab.audit.checks.duplicates import again
 from factorylab.audit.checks.loss import passed_over as skipped
 from factorylab.audit.explain.case import COPIES, Case, explains
+from factorylab.audit.explain.share_explanations import lost_by_share_group
 from factorylab.audit.explain.subject_explanations import doubled_by_subject, lost_by_subject
 from factorylab.audit.model.findings import Explanation
 from factorylab.history.saved_run import each
@@ -27,6 +28,9 @@ def passed_over(case: Case) -> Iterator[Explanation]:
     lost = case.sent(key).assign(partition=rows["partition"].to_numpy(), offset=rows["offset"].to_numpy())
     if case.run.scenario.subject:
         yield from lost_by_subject(case, lost)
+        return
+    if case.run.scenario.shared:
+        yield from lost_by_share_group(case, lost)
         return
     for partition, mine in lost.sort_values("offset").groupby("partition"):
         p, offset, due = int(str(partition)), mine["offset"].to_numpy(), mine["due_ns"].to_numpy()
