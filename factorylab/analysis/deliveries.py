@@ -16,7 +16,7 @@ it, gave the record to another, or the worker died. States of a record at the en
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,6 @@ from factorylab.scenarios.fault_catalog import ENDING
 STATES = ("accepted", "rejected", "unanswered", "archived", "in_flight", "waiting")
 ACCEPTED, REJECTED, UNANSWERED, ARCHIVED, IN_FLIGHT, WAITING = range(len(STATES))
 LOCK_MS, DEFAULT_LOCK_S = "share.record.lock.duration.ms", 30.0
-DELIVERIES = 5  # `share.delivery.count.limit`, Kafka 4.3's default, which the lab leaves as it is
 
 
 class Deliveries(NamedTuple):
@@ -138,27 +137,39 @@ def lives_ended(run: Run) -> pd.DataFrame:
     return pd.DataFrame({"fault": dead["fault"], "worker": dead["node"], "t_ns": dead["injected_ns"]})
 
 
+def _unnoted(run: Run) -> list[dict[str, object]]:
+    """Records that come for the first time by the journals, and not by their count: a worker that died before it could
+    note its poll had them. The last death before is taken for theirs."""
+    known, dead, rows = run.once(deliveries), lives_ended(run).sort_values("t_ns"), list[dict[str, object]]()
+    for at in np.flatnonzero(known.first & (known.attempt > 1)):
+        for death in each(dead[dead["t_ns"] < known.t_ns[at]].tail(1)):
+            rows.append(_redelivery(known, death, int(at), int(at)))
+    return rows
+
+
+def _redelivery(known: Deliveries, death: Any, held: int, given: int) -> dict[str, object]:
+    """Delivery `held`, whose worker died, and delivery `given` after it; −1 where there was none."""
+    return {
+        "fault": death.fault,
+        "worker": death.worker,
+        "place": known.place[held],
+        "partition": int(partition_of(known.place[held])),
+        "offset": int(offset_of(known.place[held])),
+        "to": known.workers[known.worker[given]] if given >= 0 else "",
+        "wait_s": (known.t_ns[given] - death.t_ns) / NS if given >= 0 else float("nan"),
+        "count": int(known.attempt[given]) if given >= 0 else -1,
+    }
+
+
 def redeliveries(run: Run) -> pd.DataFrame:
     """What workers held when they died, and when it was given to somebody again: fault, worker, place, partition,
     offset, to (the next worker; "" for nobody), wait_s (from the death; NaN for nobody), count (of that delivery)."""
-    known, rows = run.once(deliveries), []
+    known, rows = run.once(deliveries), _unnoted(run)
     next_ns = known.next_ns
     for death in each(lives_ended(run)):
         of_worker = np.array([name == death.worker for name in known.workers], bool)
         mine = of_worker[known.worker] if len(known.workers) else np.zeros(0, bool)
         held = mine & (known.t_ns <= death.t_ns) & (known.ended_ns > death.t_ns) & (next_ns > death.t_ns)
         for at in np.flatnonzero(held):
-            back = next_ns[at] < FOREVER_NS
-            rows.append(
-                {
-                    "fault": death.fault,
-                    "worker": death.worker,
-                    "place": known.place[at],
-                    "partition": int(partition_of(known.place[at])),
-                    "offset": int(offset_of(known.place[at])),
-                    "to": known.workers[known.worker[at + 1]] if back else "",
-                    "wait_s": (next_ns[at] - death.t_ns) / NS if back else float("nan"),
-                    "count": known.attempt[at + 1] if back else -1,
-                }
-            )
+            rows.append(_redelivery(known, death, int(at), int(at) + 1 if next_ns[at] < FOREVER_NS else -1))
     return pd.DataFrame(rows, columns=["fault", "worker", "place", "partition", "offset", "to", "wait_s", "count"])

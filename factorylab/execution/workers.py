@@ -34,6 +34,7 @@ from factorylab.history.run_folders import RunFolder
 from factorylab.history.tables import ProcessSample, Row, Sensor, Stage
 from factorylab.scenarios.model import Clients, ProcessorKind, Scenario
 from factorylab.scenarios.references import resolved
+from factorylab.scenarios.share_group import DELIVERIES
 from factorylab.scenarios.subject import Subject
 
 STOP_S = 10.0
@@ -92,6 +93,7 @@ class Crew:
             session_timeout_s=clients.session_timeout_s,
             static_member=clients.static_members,
             acknowledgement=self.scenario.share_group.acknowledgement,
+            set_aside_at=DELIVERIES if self.scenario.share_group.last_delivery == "set_aside" else 0,
             steps_dir=self.run.journals if any(fault.step for fault in self.scenario.faults) else None,
         )
 

@@ -180,6 +180,12 @@ class ProcessorConfig(FactoryConfig):
     session_timeout_s: SessionTimeout = None
     static_member: bool = Field(default=False, description="its name is its group.instance.id")
     acknowledgement: Acknowledgement = Field(default="explicit", description="of records, by a share group's worker")
+    set_aside_at: int = Field(
+        default=0,
+        ge=0,
+        le=10,
+        description="a share group's record delivered so often becomes a dead letter; 0: none does",
+    )
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30

@@ -11,6 +11,8 @@ from factorylab.core.vocabulary import Acknowledgement
 
 Consumption = Literal["partitions", "share"]
 ShareKind = Literal["idempotent", "acknowledges_first"]
+DELIVERIES = 5
+"""`share.delivery.count.limit` of Kafka 4.3, which the lab leaves as it is: a record is delivered so often at most."""
 ALERTS_NEED_ORDER = (
     "every detector of the factory, its limits with their hysteresis included, needs the readings of a sensor in their "
     "order, and a share group promises none: its workers run no detector and raise no alert"
@@ -27,6 +29,11 @@ class ShareGroup(BaseModel):
     )
     lock_s: Annotated[Number, Field(ge=15, le=60)] | None = Field(
         default=None, description="how long a worker that lives may hold a record; Kafka's own limits"
+    )
+
+    last_delivery: Literal["set_aside", "try"] = Field(
+        default="set_aside",
+        description="a record that comes for the last time becomes a dead letter, or is tried once more",
     )
 
     @property

@@ -24,10 +24,10 @@ def lost_by_share_group(case: Case, lost: pd.DataFrame) -> Iterator[Explanation]
     """In the log, done with for the group, and neither stored nor a dead letter. `lost` as of `Case.sent`."""
     e = case.evidence
     state = e.once(final_states)[e.log_row[lost["key"].to_numpy()]]
-    for (partition, one), mine in lost.assign(state=state).groupby(["partition", "state"]):
+    for (partition, code), mine in lost.assign(state=state).groupby(["partition", "state"]):
         first = mine.sort_values("offset").iloc[0]
         where = place(np.array([first["partition"]]), np.array([first["offset"]]))
-        event, cure = _event(int(one))
+        event, cure = _event(int(str(code)))
         yield case.tell(
             "lost_in_pipeline",
             mine,

@@ -6,7 +6,8 @@
 Rules:
 - A record is acknowledged once the transaction that stores it has committed, so one whose worker dies is given to
   another and stored by that. What was stored and not acknowledged comes again and changes nothing (`by_identity`).
-- A bad record becomes a dead letter, and is rejected once that is acknowledged.
+- A bad record becomes a dead letter, and is rejected once that is acknowledged. So does one that comes for the last
+  time: were it tried and its worker died, the broker would give it up, and nobody would know.
 - While the store is away the records stay in hand, and other workers get them when their locks end. A worker that is
   told to stop then releases them.
 - No detector runs: a sensor's readings come in no order.
@@ -52,7 +53,7 @@ class Worker:
         self._store = IdentityStore(
             config.database_url.get_secret_value(), config.db_schema, config.worker, config.store_deadline_s
         )
-        self._preparation = Preparation(self._store.sensor_ids)
+        self._preparation = Preparation(self._store.sensor_ids, config.set_aside_at)
         self._journal = ShareJournal(config.worker, config.journal_dir)
         self._producer = new_client(Producer, alert_producer(config), logger)
         self._outbox = Outbox(self._producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
