@@ -23,7 +23,7 @@ from factorylab.core.vocabulary import Outcome, Phase
 from factorylab.history import manifest, run_folders
 from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
 from factorylab.history.table_chunks import Chunk, Ints
-from factorylab.history.tables import SINCE, TABLES
+from factorylab.history.tables import OF_SHARE_GROUPS, SINCE, TABLES
 from factorylab.history.unfinished import UnfinishedTables, broken_off
 from factorylab.scenarios.model import Scenario
 
@@ -86,6 +86,11 @@ class Run(Kept):
     def tells_when_written(self) -> bool:
         """Are the times of `rows` those at which a program under test wrote them?"""
         return self.scenario.subject is not None and self.scenario.subject.times
+
+    @cached_property
+    def table_names(self) -> tuple[str, ...]:
+        """The tables that a run of this consumption may fill."""
+        return tuple(name for name in TABLES if self.scenario.shared or name not in OF_SHARE_GROUPS)
 
     @cached_property
     def manifest(self) -> manifest.Manifest:

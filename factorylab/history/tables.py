@@ -322,6 +322,8 @@ SENT, ANSWERED_OK = "sent", "ok"
 COUNTS_DUE = 6
 """The first version whose `sends` hold what was due and not offered, and whose `stages` say when a fleet stopped."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
+OF_SHARE_GROUPS = frozenset({"acquisitions", "acknowledgements"})
+"""Tables that only the workers of a share group fill."""
 WRITERS = {
     "runner": ("faults", "phases"),
     "probe": ("partitions", "lag", "processes", "members", "reach", "views", "database"),

@@ -48,7 +48,7 @@ def one_run(e: Evidence) -> Found:
     if not 0 <= begun_s <= PREPARED_S:
         words.append(f"the history begins {begun_s:.0f} s after what the manifest is of")
     words += [f"rows of {table} are from before or after the run" for table in _of_another_time(e)]
-    return found_words(words, len(told) + len(names) + 1 + len(TABLES))
+    return found_words(words, len(told) + len(names) + 1 + len(e.run.table_names))
 
 
 def _of_another_time(e: Evidence) -> Iterator[str]:

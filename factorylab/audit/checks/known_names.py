@@ -16,7 +16,7 @@ from factorylab.history.tables import FINAL_READ, TABLES, WRITERS
 @check("Every row is a worker's of the run, and every reading of a sensor that is listed.", "things are not", "INVALID")
 def known_names(e: Evidence) -> Found:
     words = [*_strangers(e), *_unlisted(e)]
-    return found_words(words, len(TABLES) + e.run.row_count("workers") + e.run.row_count("sensors"))
+    return found_words(words, len(e.run.table_names) + e.run.row_count("workers") + e.run.row_count("sensors"))
 
 
 def _strangers(e: Evidence) -> Iterator[str]:

@@ -23,7 +23,7 @@ from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import JUMP_S, NS
 from factorylab.history import run_folders
 from factorylab.history.saved_run import each
-from factorylab.history.tables import TABLES, WRITERS
+from factorylab.history.tables import WRITERS
 
 RATE_TOLERANCE = 0.05
 LAG_NOISE_S = 0.5  # a lag that moves by less than is offered in this time moves with batches and the host's other work
@@ -55,7 +55,7 @@ def seal(e: Evidence) -> Found:
 @check("All tables of the history are there, and no row twice.", "tables lack something, or repeat a row", "INVALID")
 def tables(e: Evidence) -> Found:
     words = [*e.run.missing(), *(f"{table} has rows twice" for table in ROWS_ONCE if _repeats(e.run.frame(table)))]
-    return Found(len(words), len(TABLES), ", ".join(words), _notes(words))
+    return Found(len(words), len(e.run.table_names), ", ".join(words), _notes(words))
 
 
 def _repeats(frame: pd.DataFrame) -> bool:
