@@ -31,7 +31,8 @@ from factorylab.scenarios.fault_catalog import ENDING
 
 STATES = ("accepted", "rejected", "unanswered", "archived", "in_flight", "waiting")
 ACCEPTED, REJECTED, UNANSWERED, ARCHIVED, IN_FLIGHT, WAITING = range(len(STATES))
-LOCK_MS, DEFAULT_LOCK_S = "share.record.lock.duration.ms", 30.0
+DEFAULT_LOCK_S = 30.0  # `share.record.lock.duration.ms` of Kafka 4.3
+SESSION_S = 45.0  # `share.session.timeout.ms`, by default also the shortest that a broker allows: the lab leaves it so
 
 
 class Deliveries(NamedTuple):
@@ -128,6 +129,12 @@ def _places(frame: pd.DataFrame) -> Ints:
 def lock_s(run: Run) -> float:
     """How long a worker that lives may hold a record."""
     return run.scenario.share_group.lock_s or DEFAULT_LOCK_S
+
+
+def longest_wait_s(run: Run) -> float:
+    """How long a record of a dead worker may wait for the next one: for its lock, or where all other members with its
+    partition are dead too, until the coordinator takes the partition from them."""
+    return max(lock_s(run), SESSION_S)
 
 
 def lives_ended(run: Run) -> pd.DataFrame:

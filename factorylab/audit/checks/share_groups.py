@@ -20,6 +20,7 @@ from factorylab.analysis.deliveries import (
     deliveries,
     lives_ended,
     lock_s,
+    longest_wait_s,
     redeliveries,
     states,
 )
@@ -126,14 +127,15 @@ def two_holders(e: Evidence) -> Found:
 
 
 @check(
-    "What a worker that was ended had in hand comes to another within the lock.", "records came later, or to nobody",
+    "What a worker that was ended had in hand comes to another within its lock, or the session of a member.",
+    "records came later, or to nobody",
     by_times_of=(*JOURNALED, "faults"), of_share_groups=True,
 )  # fmt: skip
 def redelivered_late(e: Evidence) -> Found:
     """By the journals: what the worker was given and had not yet noted is not among them. Records of a partition whose
     leader was lost meanwhile wait for the next one as well, and count all the same."""
     back = e.run.once(redeliveries)
-    late = back[~(back["wait_s"] <= lock_s(e.run) + MARGIN_S) & ~(back["to"] == "")]
+    late = back[~(back["wait_s"] <= longest_wait_s(e.run) + MARGIN_S) & ~(back["to"] == "")]
     never = back[(back["to"] == "") & (_state_of(e, back["place"].to_numpy(np.int64)) == IN_FLIGHT)]
     late = pd.concat([late, never])
     seen = back.dropna(subset=["wait_s"])
