@@ -32,6 +32,7 @@ from factorylab.scenarios.fault_catalog import ENDING
 STATES = ("accepted", "rejected", "unanswered", "archived", "in_flight", "waiting")
 ACCEPTED, REJECTED, UNANSWERED, ARCHIVED, IN_FLIGHT, WAITING = range(len(STATES))
 DEFAULT_LOCK_S = 30.0  # `share.record.lock.duration.ms` of Kafka 4.3
+HEARTBEAT_S = 5.0  # `share.heartbeat.interval.ms`: a member hears of a new assignment so late
 SESSION_S = 45.0  # `share.session.timeout.ms`, by default also the shortest that a broker allows: the lab leaves it so
 
 
@@ -133,8 +134,8 @@ def lock_s(run: Run) -> float:
 
 def longest_wait_s(run: Run) -> float:
     """How long a record of a dead worker may wait for the next one: for its lock, or where all other members with its
-    partition are dead too, until the coordinator takes the partition from them."""
-    return max(lock_s(run), SESSION_S)
+    partition are dead too, until the coordinator takes the partition from them and a living member hears of it."""
+    return max(lock_s(run), SESSION_S + HEARTBEAT_S)
 
 
 def lives_ended(run: Run) -> pd.DataFrame:

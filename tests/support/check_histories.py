@@ -246,6 +246,6 @@ TABLE: dict[str, Pair] = {
         again(0, 5, at_s=4, count=2), both(unsaid(0, 5, ANSWERED_OK), again(0, 5, at_s=4, count=2)), share_group),
     "delivery_counts": Pair(moved(0, 5, 30, count=3), moved(0, 5, 30), share_group),
     "two_holders": Pair(moved(0, 5, 20), moved(0, 5, 30), share_group),
-    "redelivered_late": Pair(redelivered(47), redelivered(44), worker_loss),
+    "redelivered_late": Pair(redelivered(52), redelivered(49), worker_loss),
     "share_journals": Pair(unsaid(0, 5, SENT), unsaid(0, 5, SENT, ANSWERED_OK), share_group),
 }  # fmt: skip

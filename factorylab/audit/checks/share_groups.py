@@ -18,15 +18,14 @@ from factorylab.analysis.deliveries import (
     UNANSWERED,
     Deliveries,
     deliveries,
-    lives_ended,
     lock_s,
     longest_wait_s,
     redeliveries,
     states,
 )
-from factorylab.analysis.epochs import Epochs
 from factorylab.analysis.places import offset_of, partition_of
 from factorylab.analysis.readings import Ints, Mask
+from factorylab.audit.checks.share_excuses import death_between, disturbed_holder, led_anew, since_last_death_s
 from factorylab.audit.model.findings import Witness
 from factorylab.audit.model.registry import WITNESSES, Evidence, Found, check
 from factorylab.core.clock import FOREVER_NS, NS
@@ -36,7 +35,6 @@ JOURNALED = ("acquisitions", "acknowledgements")
 MARGIN_S = (
     1.0  # the broker's clock of a lock starts before its worker notes the poll; and acquisitions wait for a fetch
 )
-SEEN_S = 0.5  # two looks of the probe: a new leader is seen so late
 ACCEPT = KINDS.index("accept")
 
 
@@ -105,8 +103,8 @@ def delivery_counts(e: Evidence) -> Found:
     known = e.run.once(deliveries)
     before, since = _shifted(known.attempt, known.first, 0), _shifted(known.t_ns, known.first, 0)
     odd = known.attempt != before + 1
-    new_leader = odd & (known.attempt <= before) & _led_anew(e, known, since, known.t_ns)
-    killed = odd & (known.attempt > before) & _death_between(e, since, known.t_ns)
+    new_leader = odd & (known.attempt <= before) & led_anew(e, known, since, known.t_ns)
+    killed = odd & (known.attempt > before) & death_between(e, since, known.t_ns)
     wrong = odd & ~new_leader & ~killed
     more = int((known.attempt > 1).sum())
     told = [f"{more:,} deliveries were not the first", f"{int(new_leader.sum()):,} counted anew by a new leader"]
@@ -122,7 +120,7 @@ def two_holders(e: Evidence) -> Found:
     again, lock_ns = known.next_ns < FOREVER_NS, round((lock_s(e.run) - MARGIN_S) * NS)
     until = np.where(again, known.next_ns, known.t_ns)
     early = again & (until < known.t_ns + lock_ns) & (known.ended_ns > until)
-    early &= ~_disturbed_holder(e, known, until) & ~_led_anew(e, known, known.t_ns, until)
+    early &= ~disturbed_holder(e, known, until) & ~led_anew(e, known, known.t_ns, until)
     return Found(int(early.sum()), len(known.t_ns), "", _witnesses(known, early, "given to another in its lock"))
 
 
@@ -132,10 +130,10 @@ def two_holders(e: Evidence) -> Found:
     by_times_of=(*JOURNALED, "faults"), of_share_groups=True,
 )  # fmt: skip
 def redelivered_late(e: Evidence) -> Found:
-    """By the journals: what the worker was given and had not yet noted is not among them. Records of a partition whose
-    leader was lost meanwhile wait for the next one as well, and count all the same."""
+    """By the journals: of what the worker was given and had not noted, only what came again is known. The coordinator
+    goes on counting on the dead members of a partition until their sessions end, so the last death counts."""
     back = e.run.once(redeliveries)
-    late = back[~(back["wait_s"] <= longest_wait_s(e.run) + MARGIN_S) & ~(back["to"] == "")]
+    late = back[since_last_death_s(e, back) > longest_wait_s(e.run) + MARGIN_S]
     never = back[(back["to"] == "") & (_state_of(e, back["place"].to_numpy(np.int64)) == IN_FLIGHT)]
     late = pd.concat([late, never])
     seen = back.dropna(subset=["wait_s"])
@@ -170,37 +168,3 @@ def _witnesses(known: Deliveries, which: Mask, note: str) -> list[Witness]:
             partition_of(where), offset_of(where), known.worker[rows], known.attempt[rows], strict=True
         )
     ]
-
-
-def _death_between(e: Evidence, from_ns: Ints, until_ns: Ints) -> Mask:
-    """A worker was ended in this time."""
-    deaths = np.sort(lives_ended(e.run)["t_ns"].to_numpy())
-    return np.searchsorted(deaths, until_ns, side="right") > np.searchsorted(deaths, from_ns)
-
-
-def _led_anew(e: Evidence, known: Deliveries, from_ns: Ints, until_ns: Ints) -> Mask:
-    """A new leader epoch of the record's partition was seen in this time, or just after it."""
-    found, partition = np.zeros(len(known.place), bool), partition_of(known.place)
-    for p in np.unique(partition):
-        began = np.array([term.first_ns for term in e.run.once(Epochs).terms.get(int(p), [])[1:]], np.int64)
-        mine = partition == p
-        until = np.searchsorted(began, until_ns[mine] + round(SEEN_S * NS), side="right")
-        found[mine] = until > np.searchsorted(began, from_ns[mine])
-    return found
-
-
-def _disturbed_holder(e: Evidence, known: Deliveries, until_ns: Ints) -> Mask:
-    """A fault was on the worker that had the record, or that began a new life, before the next one got it."""
-    found = np.zeros(len(known.place), bool)
-    windows, born = e.fault_windows, e.run.workers
-    for number, name in enumerate(known.workers):
-        mine = known.worker == number
-        begun, until = known.t_ns[mine], until_ns[mine]
-        spans = [(t, t) for t in born.loc[born["worker"] == name, "t_ns"]]
-        spans += [(w.intended_ns, w.healed_ns if w.healed_ns > 0 else FOREVER_NS)
-                  for w in each(windows[windows["node"] == name])]  # fmt: skip
-        hit = np.zeros(len(begun), bool)
-        for start, end in spans:
-            hit |= (start <= until) & (end >= begun)
-        found[mine] = hit
-    return found
