@@ -33,10 +33,11 @@ def test_every_scenario_file_validates(file: Path) -> None:
 
 
 def test_quick_and_full_are_there() -> None:
-    """The full batch holds both demonstrations and every scenario that needs neither a file nor a network between its
-    nodes; quick has four of them."""
-    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "quick"]
-    full = {entry.scenario for entry in batch.load_batch(EXPERIMENTS / "full.yaml").runs}
+    """The full batch and that of queues hold the demonstrations and every scenario that needs neither a file nor a
+    network between its nodes; quick has four of them."""
+    assert [file.stem for file in BATCHES] == ["controls", "database", "full", "partition", "queues", "quick"]
+    both = (batch.load_batch(EXPERIMENTS / f"{name}.yaml").runs for name in ("full", "queues"))
+    full = {entry.scenario for runs in both for entry in runs}
     assert {*(f"scenarios/{file.name}" for file in FILES), *SCENARIOS} - full == {
         "recorded_machine",
         "network_partition",
