@@ -68,7 +68,7 @@ def _still(spans: list[Span], service: Service, kind: str) -> str:
 
 
 def of_the_clients(run: JudgedRun) -> Iterator[str]:
-    """Of a run with faults and processors that own partitions: rebalances until the drain began, and, where the database
+    """Of a run with faults whose processors own partitions: rebalances until the drain began, and, where the database
     was the victim, the longest call to it that failed."""
     begun = [window.injected_ns for window in each(analysis.fault_windows(run))]
     if not begun or not run.scenario.owns_partitions or run.missing():

@@ -6,8 +6,9 @@
 Rules:
 - A record is acknowledged once the transaction that stores it has committed, so one whose worker dies is given to
   another and stored by that. What was stored and not acknowledged comes again and changes nothing (`by_identity`).
-- A bad record becomes a dead letter, and is rejected once that is acknowledged. So does one that comes for the last
-  time: were it tried and its worker died, the broker would give it up, and nobody would know.
+- A bad record, and one that the store refuses, becomes a dead letter, and is rejected once that is acknowledged. So
+  does one that comes for the last time: were it tried and its worker died, the broker would give it up, and nobody
+  would know.
 - While the store is away the records stay in hand, and other workers get them when their locks end. A worker that is
   told to stop then releases them.
 - No detector runs: a sensor's readings come in no order.
@@ -26,8 +27,9 @@ from factorylab.factory.client_errors import sorted_out
 from factorylab.factory.config import ProcessorConfig
 from factorylab.factory.needs import wait_for_schema, wait_for_topics
 from factorylab.factory.process import StopSignal
-from factorylab.factory.processor.intake import Bad
+from factorylab.factory.processor.intake import POISON_STAGE, Bad
 from factorylab.factory.processor.outbox import Outbox, Undelivered, printable
+from factorylab.factory.processor.retries import is_the_records_fault
 from factorylab.factory.profiles import alert_producer, new_client, share_consumer
 from factorylab.factory.share.batch import Batch, Preparation
 from factorylab.factory.share.share_journal import Place, ShareJournal, place_of
@@ -59,6 +61,7 @@ class Worker:
         self._outbox = Outbox(self._producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
         self._consumer = new_client(ShareConsumer, share_consumer(config), logger)
         self._explicit = config.acknowledgement == "explicit"
+        self._unstored = False
 
     def run(self) -> None:
         """Work until told to stop, then leave the group: what is in hand by then is acknowledged or released."""
@@ -75,9 +78,28 @@ class Worker:
             if records:
                 self._journal.acquired(records)
                 reached("polled")
-                self.work(records)
-        self._consumer.close()
+                self._work(records)
+        if not self._unstored:
+            self._consumer.close()
         self._store.close()
+
+    def _work(self, records: Sequence[Message]) -> None:
+        """What the store refuses is looked for one by one, and becomes a dead letter."""
+        try:
+            self.work(records)
+        except Exception as error:
+            if not is_the_records_fault(error):
+                raise
+            if len(records) == 1:
+                self._refuse(records[0], error)
+            else:
+                for record in records:
+                    self._work([record])
+
+    def _refuse(self, record: Message, error: Exception) -> None:
+        bad = Bad(0, *place_of(record), record.key(), record.value(), error, POISON_STAGE)
+        self._set_aside([bad])
+        self.acknowledge([record], [bad])
 
     def work(self, records: Sequence[Message]) -> None:
         """Store, then acknowledge."""
@@ -87,6 +109,8 @@ class Worker:
         elif self._explicit:  # told to stop, and the store is away
             self._say([place_of(record) for record in records], "release")
             self._commit()
+        else:
+            self._unstored = True  # to close the client would accept them
 
     def stored(self, records: Sequence[Message]) -> Batch | None:
         """Store records; None where the store did not take them before this worker was told to stop."""

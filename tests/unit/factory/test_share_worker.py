@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from psycopg2 import DataError
 
-from factorylab.factory.share.batch import Preparation, shares
+from factorylab.core.vocabulary import AckKind
+from factorylab.execution.controls.hasty_worker import Hasty
+from factorylab.factory.share.batch import Batch, Preparation, shares
 from factorylab.factory.share.share_journal import ShareJournal
+from factorylab.factory.share.worker import Worker
 from factorylab.history.journal import read_journal
 from factorylab.history.tables import Acknowledgement, Acquisition
 from tests.support.wire import wire
@@ -94,3 +98,47 @@ def test_an_answer_finds_what_was_said(tmp_path: Path) -> None:
         (4, "accept", "sent"), (5, "reject", "sent"), (4, "accept", "ok"),
         (5, "reject", "NOT_LEADER_FOR_PARTITION"),
     ]  # fmt: skip
+
+
+class Told(Worker):
+    """A worker whose store takes what it is told to, and which notes what it says of records."""
+
+    def __init__(self, refused: set[int]) -> None:
+        self.refused, self.said = refused, list[tuple[int, str]]()
+        self._explicit, self._unstored = True, False
+
+    def stored(self, records: Any) -> Any:
+        if self.refused & {record.offset() for record in records}:
+            raise DataError("out of range")
+        return Batch([], [])
+
+    def _set_aside(self, bad: Any) -> None:
+        self.said += [(one.offset, "dead letter") for one in bad]
+
+    def _say(self, places: Any, kind: AckKind) -> None:
+        self.said += [(offset, kind) for _, offset in places]
+
+    def _commit(self) -> None:
+        pass
+
+
+def test_what_the_store_refuses_is_found_among_its_neighbours() -> None:
+    """It becomes a dead letter and is rejected after that; the others of its poll are accepted."""
+    worker = Told({5})
+    worker._work([Record((0, offset), wire()) for offset in (4, 5, 6)])  # type: ignore[list-item]
+    assert worker.said == [(4, "accept"), (5, "dead letter"), (5, "reject"), (6, "accept")]
+
+
+def test_a_hasty_worker_accepts_before_it_stores() -> None:
+    """The control differs from the factory's worker in this order alone."""
+
+    class ToldToHurry(Told, Hasty):
+        def stored(self, records: Any) -> Any:
+            self.said.append((records[0].offset(), "stored"))
+            return super().stored(records)
+
+        work = Hasty.work
+
+    hasty = ToldToHurry(set())
+    hasty._work([Record((0, 4), wire())])  # type: ignore[list-item]
+    assert hasty.said == [(4, "accept"), (4, "stored")]
