@@ -11,6 +11,7 @@ import pytest
 
 from factorylab.detectors.saved_state import Part
 from factorylab.factory.store import rows
+from factorylab.factory.store.by_identity import IdentityStore
 from factorylab.factory.store.copy_binary import Columns
 from factorylab.factory.store.rows import StoreBatch
 from factorylab.factory.store.schema import create_schema, drop_schema
@@ -62,3 +63,17 @@ def test_kinds_keep_their_columns(place: Place, monkeypatch: pytest.MonkeyPatch,
         (3, 2, 2, None, 5.0, True, None),
         (1, 4, 4, 11.0, None, None, None),
     ]
+
+
+def test_identity_is_the_fence_of_a_share_group(place: Place) -> None:
+    """Two workers that were given the same records store each reading once, whoever comes first, in whatever order and
+    with whatever else; the second time changes nothing."""
+    with (
+        closing(IdentityStore(place.url, place.name, "one", 30)) as one,
+        closing(IdentityStore(place.url, place.name, "other", 30)) as other,
+    ):
+        assert one.commit(FIRST) == 4
+        assert other.commit([*AGAIN, *FIRST]) == 1
+        assert one.commit([*AGAIN, *FIRST]) == 0
+    found = place.ask("SELECT sensor_id, seq, temperature_c FROM {s}.readings ORDER BY 1, 2")
+    assert found == [(1, 1, 10.0), (1, 4, 11.0), (2, 0, 20.0), (2, 3, 21.0), (3, 2, None)]
