@@ -85,7 +85,7 @@ class Probe:
         members, offsets = (kind(config.bootstrap, config.group, 0, ANSWER_S) for _ in range(2))
         progress = offsets.lags if isinstance(offsets, ShareCoordinator) else offsets.committed
         self._group = RepeatedQuestion(stop, members.view, PERIOD_S)
-        self._progress = RepeatedQuestion(stop, lambda: progress(config.topic), PERIOD_S)
+        self._committed = RepeatedQuestion(stop, lambda: progress(config.topic), PERIOD_S)
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
         self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
@@ -161,7 +161,7 @@ class Probe:
 
     def _write_lag(self, t_ns: int, ends: Mapping[int, int | None]) -> None:
         """Of a share group the broker tells the lag itself: what is done with lies in no one piece."""
-        told = self._progress.fresh()
+        told = self._committed.fresh()
         shared = self.config.share_group
         for partition, offset in ends.items():
             known = (told or {}).get(partition)
@@ -169,7 +169,7 @@ class Probe:
                 worker="probe",
                 t_ns=t_ns,
                 partition=partition,
-                committed=_committed(known, offset, shared=shared),
+                committed=_done_with(known, offset, shared=shared),
                 end=-1 if offset is None else offset,
                 valid=told is not None and offset is not None,
             )
@@ -232,7 +232,7 @@ class Probe:
         return dead if status == "dead" else (status, used_s, rss, cgroups.cpu_limit(pid))
 
 
-def _committed(told: int | None, end: int | None, *, shared: bool) -> int:
+def _done_with(told: int | None, end: int | None, *, shared: bool) -> int:
     """The committed offset of a partition, or of a share group what is done with, counted from the front. Where the
     group has nothing on record all of the partition lies ahead."""
     if told is None or not shared:

@@ -12,7 +12,7 @@ from factorylab.core.vocabulary import Acknowledgement
 Consumption = Literal["partitions", "share"]
 ShareKind = Literal["idempotent", "acknowledges_first"]
 DELIVERIES = 5
-"""`share.delivery.count.limit` of Kafka 4.3, which the lab leaves as it is: a record is delivered so often at most."""
+"""A record is delivered so often at most: share.delivery.count.limit, which the lab leaves as Kafka 4.3 has it."""
 ALERTS_NEED_ORDER = (
     "every detector of the factory, its limits with their hysteresis included, needs the readings of a sensor in their "
     "order, and a share group promises none: its workers run no detector and raise no alert"

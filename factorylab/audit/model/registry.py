@@ -262,7 +262,7 @@ def run_checks(run: Run, modules: Sequence[ModuleType], names: Collection[str] =
         ValueError: there is no check of such a name.
     """
     evidence, known = Evidence(run), [c for m in modules for c in CHECKS if c.look.__module__ == m.__name__]
-    known = [c for c in known if run.scenario.shared or not c.of_share_groups]
     if unknown := set(names) - {c.name for c in known}:
         raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
+    known = [c for c in known if run.scenario.shared or not c.of_share_groups]
     return evidence, [c(evidence) for c in known if not names or c.name in names]
