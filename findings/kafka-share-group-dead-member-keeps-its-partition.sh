@@ -65,6 +65,7 @@ java -Xmx512m -cp "$work/jars/*" kafka.Kafka "$work/server.properties" > "$work/
 broker=$!
 
 cat > "$work/finding.py" <<'PYTHON'
+import os
 import platform
 import signal
 import subprocess
@@ -103,7 +104,7 @@ def worker():
 
 
 def started():
-    return subprocess.Popen([sys.executable, __file__, sys.argv[1], "worker"], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, __file__, sys.argv[1], "worker"], stdout=subprocess.PIPE, bufsize=0)
 
 
 def write(producer, partition):
@@ -130,9 +131,8 @@ def alone(producer, workers):
 
 def lines(one):
     """What a worker has printed since."""
-    import os
     os.set_blocking(one.stdout.fileno(), False)
-    return [int(word) for word in (one.stdout.read() or "").split()]
+    return [int(word) for word in (one.stdout.read() or b"").split()]
 
 
 if sys.argv[2:] == ["worker"]:
