@@ -3,7 +3,8 @@
 A *delivery* is a record in the hands of one worker: from its acquisition until the broker took what the worker said of
 it, gave the record to another, or the worker died. States of a record at the end:
 
-    accepted     the broker took an acceptance
+    accepted     the broker took an acceptance; one that comes after the lock, when another worker has accepted the
+                 record, is answered in the same way
     rejected     it took a rejection
     unanswered   a worker said one of the two, heard nothing or a refusal, and the record is done with
     archived     it is done with, and no worker said so: the broker gave it up after the last delivery that it may have
