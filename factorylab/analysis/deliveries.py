@@ -140,10 +140,13 @@ def longest_wait_s(run: Run) -> float:
 
 
 def lives_ended(run: Run) -> pd.DataFrame:
-    """The deaths of workers by faults: fault, worker, t_ns (when the process was gone)."""
+    """The deaths of workers by faults: fault, worker, since_ns and t_ns, between which the process was gone. Others may
+    be given what it had before the runner has noted that."""
     windows = fault_windows(run)
     dead = windows[windows["kind"].isin(ENDING) & windows["node"].str.startswith("processor")]
-    return pd.DataFrame({"fault": dead["fault"], "worker": dead["node"], "t_ns": dead["injected_ns"]})
+    return pd.DataFrame(
+        {"fault": dead["fault"], "worker": dead["node"], "since_ns": dead["intended_ns"], "t_ns": dead["injected_ns"]}
+    )
 
 
 def _unnoted(run: Run) -> list[dict[str, object]]:
@@ -151,7 +154,7 @@ def _unnoted(run: Run) -> list[dict[str, object]]:
     note its poll had them. The last death before is taken for theirs."""
     known, dead, rows = run.once(deliveries), lives_ended(run).sort_values("t_ns"), list[dict[str, object]]()
     for at in np.flatnonzero(known.first & (known.attempt > 1)):
-        for death in each(dead[dead["t_ns"] < known.t_ns[at]].tail(1)):
+        for death in each(dead[dead["since_ns"] < known.t_ns[at]].tail(1)):
             rows.append(_redelivery(known, death, int(at), int(at)))
     return rows
 
@@ -165,20 +168,20 @@ def _redelivery(known: Deliveries, death: Any, held: int, given: int) -> dict[st
         "partition": int(partition_of(known.place[held])),
         "offset": int(offset_of(known.place[held])),
         "to": known.workers[known.worker[given]] if given >= 0 else "",
-        "wait_s": (known.t_ns[given] - death.t_ns) / NS if given >= 0 else float("nan"),
+        "wait_s": max(known.t_ns[given] - death.t_ns, 0) / NS if given >= 0 else float("nan"),
         "count": int(known.attempt[given]) if given >= 0 else -1,
     }
 
 
 def redeliveries(run: Run) -> pd.DataFrame:
     """What workers held when they died, and when it was given to somebody again: fault, worker, place, partition,
-    offset, to (the next worker; "" for nobody), wait_s (from the death; NaN for nobody), count (of that delivery)."""
+    offset, to (the next worker; "" for nobody), wait_s (from when its death was noted, 0 before that; NaN for nobody), count (of that delivery)."""
     known, rows = run.once(deliveries), _unnoted(run)
     next_ns = known.next_ns
     for death in each(lives_ended(run)):
         of_worker = np.array([name == death.worker for name in known.workers], bool)
         mine = of_worker[known.worker] if len(known.workers) else np.zeros(0, bool)
-        held = mine & (known.t_ns <= death.t_ns) & (known.ended_ns > death.t_ns) & (next_ns > death.t_ns)
+        held = mine & (known.t_ns <= death.t_ns) & (known.ended_ns > death.t_ns) & (next_ns > death.since_ns)
         for at in np.flatnonzero(held):
             rows.append(_redelivery(known, death, int(at), int(at) + 1 if next_ns[at] < FOREVER_NS else -1))
     return pd.DataFrame(rows, columns=["fault", "worker", "place", "partition", "offset", "to", "wait_s", "count"])

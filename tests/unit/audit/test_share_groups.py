@@ -119,3 +119,12 @@ def test_stored_once_though_delivered_twice(tmp_path: Path) -> None:
         spoil(h)
     _, found = checked(h.run(), "duplicate_in_store", "lost_in_pipeline", "delivery_counts")
     assert {check.verdict for check in found} == {"PASS"}
+
+
+def test_a_record_may_come_again_before_the_death_is_noted(tmp_path: Path) -> None:
+    """The runner notes a kill some milliseconds after it: what came in between waited for no time that is known."""
+    h = worker_loss(tmp_path)
+    step = (h["faults"]["step"] == "injected").to_numpy()
+    h["faults"].loc[step, "t_ns"] += 150_000_000
+    (back,) = redeliveries(h.run()).to_dict("records")
+    assert (back["worker"], back["count"], back["wait_s"]) == ("processor-0", 2, 0.0)
