@@ -175,7 +175,8 @@ def _redelivery(known: Deliveries, death: Any, held: int, given: int) -> dict[st
 
 def redeliveries(run: Run) -> pd.DataFrame:
     """What workers held when they died, and when it was given to somebody again: fault, worker, place, partition,
-    offset, to (the next worker; "" for nobody), wait_s (from when its death was noted, 0 before that; NaN for nobody), count (of that delivery)."""
+    offset, to (the next worker; "" for nobody), wait_s (since the death was noted, 0 before that; NaN for nobody) and
+    count (of that delivery)."""
     known, rows = run.once(deliveries), _unnoted(run)
     next_ns = known.next_ns
     for death in each(lives_ended(run)):
