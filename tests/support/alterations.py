@@ -97,8 +97,14 @@ def _of(column: str, value: object) -> Callable[[pd.DataFrame], pd.Series[bool]]
 FINAL_TABLES = tuple(sorted(TABLES.keys() - {"workers", *(table for tables in WRITERS.values() for table in tables)}))
 WITH_ALERTS, WITH_DATABASE = "database_loss", "database_loss"
 WITH_LETTERS, QUIET = "control", "baseline"
-HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE, "dead_letters": WITH_LETTERS}
+QUEUE = "queue_loss"
+HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE, "dead_letters": WITH_LETTERS,
+        "acquisitions": QUEUE, "acknowledgements": QUEUE}  # fmt: skip
 STEP = ("fault_times", "fault_landed", "run_times")
+SHARED = (
+    "accepted_unstored", "archived_unstored", "redelivered_after_accept", "delivery_counts", "two_holders",
+    "share_journals",
+)  # fmt: skip
 ALERT = ("alert_missing", "alert_spurious", "alert_differs", "duplicate_alert", "work_agrees")
 KEY = ("phantom", "lost_in_log", "lost_in_pipeline", "duplicate_in_log", "duplicate_in_store")
 
@@ -233,6 +239,15 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("dead_letters", "partition"): Alteration(cells(lambda p: (p + 1) % 3), ("work_agrees",), WITH_LETTERS),
     ("dead_letters", "offset"): Alteration(cells(more(-1)), ("dead_and_stored", "work_agrees"), WITH_LETTERS),
     ("dead_letters", "payload_hash"): Alteration(cells(more()), ("corrupt",), WITH_LETTERS),
+    ("acquisitions", "t_ns"): Alteration(cells(later(5)), SHARED, QUEUE),
+    ("acquisitions", "partition"): Alteration(cells(more(7)), SHARED, QUEUE),
+    ("acquisitions", "offset"): Alteration(cells(more()), SHARED, QUEUE),
+    ("acquisitions", "delivery_count"): Alteration(cells(more(), at=0.05), SHARED, QUEUE),
+    ("acknowledgements", "t_ns"): Alteration(cells(later(-5)), SHARED, QUEUE),
+    ("acknowledgements", "partition"): Alteration(cells(more(7)), SHARED, QUEUE),
+    ("acknowledgements", "offset"): Alteration(cells(more()), SHARED, QUEUE),
+    ("acknowledgements", "kind"): Alteration(cells(other("accept", "release")), SHARED, QUEUE),
+    ("acknowledgements", "result"): Alteration(cells(lambda _: "ok", _of("result", "sent")), SHARED, QUEUE),
 }  # fmt: skip
 
 INFORMATIVE: dict[tuple[str, str], str] = {

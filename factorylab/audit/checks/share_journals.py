@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,19 +30,28 @@ def share_journals(e: Evidence) -> Found:
 
 
 def _unasked(said: pd.DataFrame, given: pd.DataFrame) -> Iterator[str]:
-    """What a worker said of a record that it was not given, and answers to what it had not said."""
+    """What a worker said of a record that it was not given, answers to what it had not said, and either too early."""
     told, heard = said[said["result"] == SENT], said[said["result"] == ANSWERED_OK]
-    for of, before, what in (
-        (told, given, "words about records that their worker was not given"),
-        (heard, told, "answers to what had not been said"),
-    ):
-        known = set(_pairs(before))
-        if strange := sum(pair not in known for pair in _pairs(of)):
-            yield f"{strange:,} {what}"
+    if strange := len(told) - int(_of_workers(told).isin(_of_workers(given)).sum()):
+        yield f"{strange:,} words about records that their worker was not given"
+    more = _of_workers(heard, "kind").value_counts().sub(_of_workers(told, "kind").value_counts(), fill_value=0)
+    if strange := int(more.clip(lower=0).sum()):
+        yield f"{strange:,} answers to what had not been said"
+    first = pd.concat([_first_ns(frame) for frame in (given, told, said[said["result"] != SENT])], axis=1)
+    if early := int((first.diff(axis=1) < 0).any(axis=1).sum()):
+        yield f"{early:,} records of which a worker spoke before it was given them, or heard before it had spoken"
 
 
-def _pairs(frame: pd.DataFrame) -> list[tuple[str, int]]:
-    return list(zip(frame["worker"].astype(str), places(frame).tolist(), strict=True))
+def _of_workers(frame: pd.DataFrame, *more: str) -> pd.Series[Any]:
+    """By row: worker, place, and what more there is, as one word."""
+    words = frame["worker"].astype(str) + " " + pd.Series(places(frame), frame.index).astype(str)
+    for name in more:
+        words += " " + frame[name].astype(str)
+    return words
+
+
+def _first_ns(frame: pd.DataFrame) -> pd.Series[Any]:
+    return frame["t_ns"].groupby(_of_workers(frame)).min()
 
 
 def _of_no_record(e: Evidence, given: pd.DataFrame) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,17 @@ from factorylab.audit.model.registry import CHECKS
 from factorylab.audit.model.verdict import Verdict
 from factorylab.history.tables import ANSWERED_OK, SENT
 from tests.support.histories import History, at_ns, broker_loss, healthy
-from tests.support.share_histories import again, moved, share_group, unsaid, unstored, worker_loss
+from tests.support.share_histories import (
+    GIVEN_NS,
+    SAID_NS,
+    TAKEN_NS,
+    again,
+    moved,
+    share_group,
+    unsaid,
+    unstored,
+    worker_loss,
+)
 from tests.support.spoils import Spoil, both
 
 OF_SHARE_GROUPS = {check.name for check in CHECKS if check.of_share_groups}
@@ -93,6 +105,34 @@ def test_each_record_has_one_state_at_the_end(tmp_path: Path, spoil: Spoil, stat
     evidence, _ = checked(h.run(), "share_journals")
     found = [STATES[one] for one in evidence.once(final_states)]
     assert found.count(state) == 1 and found.count("accepted") == len(found) - 1
+
+
+def of_journal(table: str, result: str, column: str, change: Callable[[Any], object]) -> Spoil:
+    """The first row of a table that has this result, altered in a column."""
+
+    def spoil(h: History) -> None:
+        row = h[table].index[h[table]["result"] == result][0] if result else h[table].index[0]
+        h[table].loc[row, column] = change(h[table].loc[row, column])
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "count"),
+    [
+        (of_journal("acknowledgements", SENT, "t_ns", lambda t_ns: t_ns - 2 * GIVEN_NS), 1),
+        (of_journal("acknowledgements", ANSWERED_OK, "t_ns", lambda t_ns: t_ns - TAKEN_NS), 1),
+        (of_journal("acknowledgements", ANSWERED_OK, "kind", lambda _: "release"), 1),
+        (of_journal("acquisitions", "", "t_ns", lambda t_ns: t_ns + SAID_NS), 1),
+        (of_journal("acknowledgements", SENT, "t_ns", lambda t_ns: t_ns - SAID_NS + GIVEN_NS), 0),
+    ],
+)
+def test_words_come_in_their_turn(tmp_path: Path, spoil: Spoil, count: int) -> None:
+    """A worker is given a record, then speaks of it, then hears of what it said; in the same moment is early enough."""
+    h = share_group(tmp_path)
+    spoil(h)
+    (check,) = checked(h.run(), "share_journals")[1]
+    assert check.count == count, check.measured
 
 
 def test_a_count_that_begins_anew_is_a_new_leaders(tmp_path: Path) -> None:
