@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from factorylab.cluster.docker import images
-from factorylab.core.programs import FLEET, OF_IMAGES, PROCESSOR
+from factorylab.core.programs import FLEET, OF_IMAGES, PROCESSOR, SHARE_WORKER
+
+PACKAGES = {FLEET: f"{FLEET}.fleet", PROCESSOR: f"{PROCESSOR}.processor", SHARE_WORKER: f"{SHARE_WORKER}.worker"}
 
 
 def module_of(program: str) -> str:
-    """Where the code of a program stands: a package runs the module of its own name."""
-    return f"{program}.{program.rpartition('.')[2]}" if program in {FLEET, PROCESSOR} else program
+    """Where the code of a program stands: that of a package is run by its `__main__`."""
+    return PACKAGES.get(program, program)
 
 
 @pytest.mark.parametrize("program", OF_IMAGES)

@@ -65,7 +65,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
         str(notebook), str(tmp_path / "done.ipynb"), {"data": str(DATA)}, progress_bar=False, kernel_name="python3"
     )
     outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
-    assert sum("image/svg+xml" in output.get("data", {}) for output in outputs) == 4
+    assert sum("<img alt=" in output.get("data", {}).get("text/html", "") for output in outputs) == 4
 
 
 @pytest.mark.recorded
