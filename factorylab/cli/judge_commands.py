@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -13,7 +13,9 @@ from factorylab.cli.runs_commands import judge as judged_now
 from factorylab.cluster import folders, manage
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
-from factorylab.history.manifest import OutputRead
+
+if TYPE_CHECKING:
+    from factorylab.history.manifest import OutputRead
 
 Query = Annotated[
     str | None,
