@@ -133,7 +133,7 @@ def _started(
     made: SecuredCluster, place: BrokerPlace, places: list[BrokerPlace], kit: java.Kit, brokers: ExitStack
 ) -> subprocess.Popen[bytes]:
     node = made.folder / f"node-{place.number}"
-    write_node(node, place, places, kit.checkpoint)
+    write_node(node, place, places, kit.kafka, kit.checkpoint)
     write_properties(node / CONFIG, properties(place, places) | _secured(made, place))
     with (node / LOGGING).open("a") as logging:
         logging.write(LOG)
