@@ -71,7 +71,7 @@ function showAnswers(moment, lateS) {
     item.classList.toggle("bad", stale);
   });
   const silent = lateS > setup.stale_s ? [`The page's server does not answer: all of this is ${Math.round(lateS)} s old or older.`] : null;
-  const told = silent ?? old.map(([name, age]) => `${age == null ? "no answer yet" : `${Math.round(age + lateS)} s old`}: ${setup.questions[name]}`);
+  const told = silent ?? old.map(([name, age]) => `${age == null ? "no answer yet" : `${Math.round(age + lateS)} s old`}: ${setup.questions[name] ?? name.replace("_", " ")}`);
   put(document.getElementById("unanswered"), told.join(" · ") || (asked.length ? "Every question is answered." : ""));
 }
 

@@ -27,7 +27,8 @@ def test_the_last_picture_stays(home: Path) -> None:
             control.ask(home, control.Start([tiny("broker-1", home)]))
             visit = Visit(browser, said[0].removeprefix("live page: "))
             expect(visit.page.locator("#lab")).to_have_text("lab is up", timeout=LONG_MS)
-            assert "no answer yet: leaders and replicas (no broker answers)" in visit.text("#unanswered")
+            silent = "no answer yet: leaders and replicas (no broker answers)"
+            expect(visit.page.locator("#unanswered")).to_contain_text(silent, timeout=LONG_MS)
             os.kill(supervisor.pid, signal.SIGKILL)
             expect(visit.page.locator("#lab")).to_have_text("the lab has ended", timeout=LONG_MS)
             expect(visit.page.locator("#nodes")).to_contain_text("broker-1 last seen running")
