@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import psutil
 
 from factorylab.cluster import boot, control
@@ -95,21 +94,20 @@ def tiny(name: str, home: Path, code: str = SLEEP, role: Role | None = None, sto
     return Child(name, kind, [sys.executable, "-c", code], shell(), log, str(home), stop_s=stop_s)
 
 
-def bare_lab(home: Path) -> control.Recorded:
+def bare_lab(home: Path, bootstrap: str = "", database_url: str = "") -> control.Recorded:
     """A running supervisor without children; gives who it is."""
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    boot.launch(home, boot.Known(bootstrap="", database_url=""))
+    boot.launch(home, boot.Known(bootstrap=bootstrap, database_url=database_url))
     state = control.living_state(home)
     assert state is not None
     return state.supervisor
 
 
 def silent_lab(home: Path) -> control.Recorded:
-    """The same, with addresses of brokers and a database where nobody listens."""
-    supervisor, nowhere = bare_lab(home), f"127.0.0.1:{closed_port()}"
-    known = boot.Known(bootstrap=nowhere, database_url=f"postgresql://nobody:nothing@{nowhere}/nothing")
-    (home / boot.ENDPOINTS).write_bytes(msgspec.json.encode(known))
-    return supervisor
+    """The same, with addresses of brokers and a database where nobody listens: from its beginning on, since who watches
+    it may look at any moment."""
+    nowhere = f"127.0.0.1:{closed_port()}"
+    return bare_lab(home, nowhere, f"postgresql://nobody:nothing@{nowhere}/nothing")
 
 
 def pid_of(home: Path, name: str) -> int:
