@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from factorylab.audit.model.findings import Outcome
 from factorylab.core.errors import UsageError
@@ -67,13 +68,37 @@ class Campaign(msgspec.Struct, frozen=True):
         return Campaign([*self.results, *more.results], more.manifests | self.manifests)
 
 
+class _Kept(msgspec.Struct):
+    """Manifests as a file holds them: configurations of brokers, which are long and seldom differ, stand once."""
+
+    broker_configs: list[dict[str, str]]
+    config_of: dict[str, int]
+    manifests: dict[str, Manifest]
+
+    @classmethod
+    def of(cls, manifests: dict[str, Manifest]) -> _Kept:
+        configs: list[dict[str, str]] = []
+        for manifest in manifests.values():
+            if manifest.broker_config not in configs:
+                configs.append(manifest.broker_config)
+        config_of = {variant: configs.index(manifest.broker_config) for variant, manifest in manifests.items()}
+        short = {variant: replace(manifest, broker_config={}) for variant, manifest in manifests.items()}
+        return cls(configs, config_of, short)
+
+    def whole(self) -> dict[str, Manifest]:
+        return {
+            variant: replace(manifest, broker_config=self.broker_configs[self.config_of[variant]])
+            for variant, manifest in self.manifests.items()
+        }
+
+
 def record(campaign: Campaign, folder: Path) -> Campaign:
     """Add results to those in a folder; all that is there now."""
     folder.mkdir(parents=True, exist_ok=True)
     before = recall(folder) if (folder / RESULTS).exists() else Campaign([])
     whole = before.plus(campaign)
     (folder / RESULTS).write_bytes(msgspec.json.format(msgspec.json.encode(whole.results)) + b"\n")
-    (folder / MANIFESTS).write_bytes(msgspec.json.format(msgspec.json.encode(whole.manifests)) + b"\n")
+    (folder / MANIFESTS).write_bytes(msgspec.json.format(msgspec.json.encode(_Kept.of(whole.manifests))) + b"\n")
     return whole
 
 
@@ -85,7 +110,7 @@ def recall(folder: Path) -> Campaign:
     """
     try:
         results = msgspec.json.decode((folder / RESULTS).read_bytes(), type=list[Result])
-        manifests = msgspec.json.decode((folder / MANIFESTS).read_bytes(), type=dict[str, Manifest])
-    except (OSError, msgspec.DecodeError) as error:
+        manifests = msgspec.json.decode((folder / MANIFESTS).read_bytes(), type=_Kept).whole()
+    except (OSError, msgspec.DecodeError, LookupError) as error:
         raise UsageError(f"{folder} holds no record of controls: {error}") from None
     return Campaign(results, manifests)
