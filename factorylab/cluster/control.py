@@ -28,6 +28,7 @@ from factorylab.scenarios.fault_catalog import KindName
 MAX_LINE = 16 * 2**20
 STATE = "state.json"
 TOKEN = "token"
+ENDED = frozenset({psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
 GONE_S = 60  # longer than the longest orderly stop
 
 
@@ -171,7 +172,7 @@ def find_process(recorded: Recorded) -> psutil.Process | None:
     """The very process that was recorded, unless it has ended."""
     try:
         process = psutil.Process(recorded.pid)
-        if abs(process.create_time() - recorded.created) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+        if abs(process.create_time() - recorded.created) < 1 and process.status() not in ENDED:
             return process
     except psutil.NoSuchProcess:
         pass
@@ -184,7 +185,7 @@ def process_status(process: psutil.Process | None) -> ProcessStatus:
         seen = process.status() if process else psutil.STATUS_DEAD
     except psutil.NoSuchProcess:
         return "dead"
-    if process is None or seen in {psutil.STATUS_DEAD, psutil.STATUS_ZOMBIE}:
+    if process is None or seen in ENDED:
         return "dead"
     return "paused" if seen == psutil.STATUS_STOPPED or cgroups.frozen(process.pid) else "running"
 

@@ -11,6 +11,9 @@ from typing import Protocol, cast
 from factorylab.cluster import control
 from factorylab.cluster.backend_registry import BACKENDS
 from factorylab.core.errors import LabError
+from factorylab.core.waiting import wait_until
+
+DYING_S = 60.0
 
 
 class Leftovers(Protocol):
@@ -60,7 +63,7 @@ def guard(home: Path) -> None:
     """Leave a process behind that clears up as soon as this one is gone without having done so: killed, out of memory,
     or left alone by the engine. Containers would stay, paused and cut as they were, and so would what a database that
     was stopped had begun."""
-    leftovers = _of(home)
+    leftovers, supervisor = _of(home), os.getpid()
     reader, writer = os.pipe()
     if os.fork():
         os.close(reader)  # the writer closes when this process ends, whatever ends it
@@ -70,6 +73,8 @@ def guard(home: Path) -> None:
         signal.signal(number, signal.SIG_IGN)
     os.read(reader, 1)
     try:
+        # A process closes its files before it is gone: who looks in between finds a lab that lives.
+        wait_until(lambda: os.getppid() != supervisor, what="the supervisor's end", timeout_s=DYING_S)
         if ended := leftovers.end_outliving():
             print(f"the supervisor is gone; ended what it left: {', '.join(ended)}", flush=True)
     except (LabError, OSError) as error:
