@@ -62,6 +62,7 @@ logs: ## logs of everything that runs, merged by time; FOLLOW=1, LEVEL=warning, 
 notebook: setup ## JupyterLab on the whole project, with start_here open; outputs are saved in results/notebooks
 	@$(BIN)/jupyter lab --ip=127.0.0.1 --ServerApp.root_dir="$(CURDIR)" \
 	  --LabApp.default_url=/lab/tree/notebooks/start_here.ipynb \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None \
 	  --FileContentsManager.pre_save_hook=factorylab.execution.saved_notebook.before_saving
 
 report: setup ## results/report.html from the latest run of each scenario
