@@ -13,7 +13,16 @@ from factorylab import analysis
 from factorylab.analysis.predicted_words import compared
 from factorylab.audit.judged import JudgedRun
 from factorylab.audit.model.findings import Explanation
-from factorylab.audit.model.verdict import EXPECTED, Verdict, alerting, expectation, exposure_words, numbers, stalls
+from factorylab.audit.model.verdict import (
+    EXPECTED,
+    Verdict,
+    alerting,
+    expectation,
+    exposure_words,
+    numbers,
+    recovered,
+    stalls,
+)
 from factorylab.audit.model.wording import explanation_text
 from factorylab.audit.sets.run_set import RunSet
 from factorylab.core.errors import UsageError
@@ -57,6 +66,7 @@ class Section:
     explanations: list[tuple[str, Explanation]]
     exposure: str
     alerting: list[dict[str, str]]
+    recovery: list[dict[str, str]]
     stalls: list[dict[str, str]]
     slowest: list[dict[str, str]]
     contradictions: list[str]
@@ -89,6 +99,7 @@ def section(run: JudgedRun, out: Path, figures: InlineFigures) -> Section:
         explanations=[(explanation_text(found), found) for found in verdict.explanations],
         exposure=exposure_words(verdict),
         alerting=alerting(verdict) if verdict.alerting else [],
+        recovery=recovered(verdict),
         stalls=stalls(verdict) if verdict.service and verdict.service.stalls else [],
         slowest=slowest(run) if whole else [],
         contradictions=[found.words for found in analysis.contradictions(run)] if whole else [],

@@ -92,6 +92,11 @@ def wrapped(frame: pd.DataFrame) -> Styler:
     )
 
 
+def recovery(run: JudgedRun) -> Styler:
+    """How long each fault was noticed, mended and worked off after its injection: `analysis.recovery` as text."""
+    return wrapped(pd.DataFrame(verdict.recovered(run.verdict) or [{"fault": "none was injected"}]).set_index("fault"))
+
+
 def stalls(run: JudgedRun) -> Styler:
     """When which partition stood still, whose fault it was, and what held it up: `analysis.stalls` as text."""
     return wrapped(pd.DataFrame(verdict.stalls(run.verdict)).set_index("partition"))

@@ -184,6 +184,22 @@ def _after(what: str, span: Span | None) -> str:
     return f"{what}: {NOT_OBSERVED}" if span is None else f"{what} after {span}"
 
 
+def recovered(verdict: Verdict) -> list[dict[str, str]]:
+    """How long after its injection each fault was noticed, mended and worked off, one row for each victim."""
+    return [
+        {
+            "fault": f"{r.kind} {r.target}",
+            "victim": r.node,
+            "held": f"{r.held_s:.1f} s",
+            "detected": str(r.detection or NOT_OBSERVED),
+            "recovered": str(r.recovery),
+            "caught up": str(r.catch_up or NOT_OBSERVED),
+            "longest ack gap": ", ".join(f"{gap.partition}: {gap.gap}" for gap in r.ack_gaps),
+        }
+        for r in verdict.recovery
+    ]
+
+
 def exposure_words(verdict: Verdict) -> str:
     """What was exposed, or why no number says so."""
     if verdict.exposure is not None:

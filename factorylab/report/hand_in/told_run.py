@@ -17,6 +17,7 @@ from factorylab.audit.model.verdict import (
     expectation,
     exposure_words,
     numbers,
+    recovered,
     stalls,
 )
 from factorylab.audit.model.wording import explanation_text
@@ -93,17 +94,7 @@ class ToldRun:
 
     @property
     def recovery(self) -> list[dict[str, str]]:
-        return [
-            {
-                "fault": f"{r.kind} {r.target}",
-                "victim": r.node,
-                "held": f"{r.held_s:.1f} s",
-                "detected": str(r.detection or NOT_OBSERVED),
-                "recovered": str(r.recovery),
-                "caught up": str(r.catch_up or NOT_OBSERVED),
-            }
-            for r in self.verdict.recovery
-        ]
+        return recovered(self.verdict)
 
     @property
     def stalls(self) -> list[dict[str, str]]:

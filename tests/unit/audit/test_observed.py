@@ -12,6 +12,7 @@ from factorylab.analysis.recovery import recovery
 from factorylab.audit.checks.observed import probe_saw
 from factorylab.audit.model.registry import Evidence
 from factorylab.audit.model.verdict import NOT_OBSERVED, numbers, panel
+from factorylab.report import summary_tables
 from tests.support.histories import History, at_ns, broker_loss, consumer_loss, healthy, network_partition, scenario
 from tests.support.spoils import Spoil, invalid
 
@@ -141,7 +142,8 @@ def test_leaders_are_excused_only_while_all_brokers_are_hit(tmp_path: Path) -> N
 
 
 def test_what_was_not_observed_is_not_none(tmp_path: Path) -> None:
-    """Detection and exposure of a run whose leaders, catch-up of one whose lag nobody saw say so in text and JSON."""
+    """Detection and exposure of a run whose leaders, catch-up of one whose lag nobody saw say so in text and tables;
+    a run without a fault says that there was none."""
     calm, history = healthy(tmp_path / "calm"), broker_loss(tmp_path)
     assert calm.run().verdict.exposure is not None and history.run().verdict.recovery[0].detection is not None
     for spoiled in (calm, history):
@@ -153,6 +155,9 @@ def test_what_was_not_observed_is_not_none(tmp_path: Path) -> None:
     text = panel(verdict)
     assert (verdict.recovery[0].detection, verdict.recovery[0].catch_up) == (None, None)
     assert f"detected: {NOT_OBSERVED}" in text and f"caught up: {NOT_OBSERVED}" in text
+    row = summary_tables.recovery(history.run()).data.iloc[0]
+    assert (row["detected"], row["caught up"]) == (NOT_OBSERVED, NOT_OBSERVED) and row["recovered"].endswith(" s")
+    assert summary_tables.recovery(calm.run()).data.index.tolist() == ["none was injected"]
     assert f"{NOT_OBSERVED} for 3.2 s" in " ".join(text.split()), "it may have been worse then"
 
 
