@@ -60,8 +60,9 @@ def live(
         return
     from factorylab.operations.live import serve
     from factorylab.operations.live.beside import address
+    from factorylab.operations.live.server import LivePage
 
     listening = serve.bound(port)
     typer.echo(address(listening))
     say(f"the lab in {settings.home}, until Ctrl-C; Prometheus may ask /metrics")
-    serve.serve(settings.home, listening, read_only=read_only)
+    serve.serve(LivePage(settings.home, read_only=read_only), listening)

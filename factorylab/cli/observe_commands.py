@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from factorylab.cli.live_commands import WithPage, is_wanted
 from factorylab.cli.runs_commands import AsJson, say
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
@@ -21,6 +24,7 @@ from factorylab.core.limits import YEAR_S
 if TYPE_CHECKING:
     from factorylab.cluster.connection.connection import Connection
     from factorylab.operations.observe.kubernetes import KubernetesEvents
+    from factorylab.operations.observe.shown import ObservedMoment
     from factorylab.operations.observe.summary import Plan, Summary
 
 DURATION = re.compile(r"(?P<number>\d+(\.\d+)?)(?P<unit>[smhd])")
@@ -55,6 +59,7 @@ def observe(  # noqa: PLR0917 (typer's options)
     metrics_port: Annotated[
         int | None, typer.Option("--metrics-port", min=0, max=65_535, help="serve /metrics on loopback; 0: any port")
     ] = None,
+    live: WithPage = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch a cluster by canary records: outages, losses, latency, and what explains them. A report at the end.
@@ -69,7 +74,8 @@ def observe(  # noqa: PLR0917 (typer's options)
     connection = read_connection(properties)
     plan = _prepared(connection, prefix, partitions, rate_hz=rate_hz, objective=objective, for_s=for_s, group=group)
     folder = load_settings().results / "observe" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    observed = _observed(connection, plan, folder, metrics_port, kubernetes)
+    with _page(live) as show:
+        observed = _observed(connection, plan, folder, metrics_port, kubernetes, show=show)
     from factorylab.operations.observe.words import markdown
 
     if as_json:
@@ -113,13 +119,28 @@ def _prepared(
     return Plan(str(connection), topic, there, rate_hz, objective, for_s, group)
 
 
+@contextmanager
+def _page(wanted: bool | None) -> Iterator[Callable[[ObservedMoment], None] | None]:
+    """What takes the moments of the live page, where it is wanted."""
+    if not is_wanted(wanted):
+        yield None
+        return
+    from factorylab.operations.answer_age import STALE_S
+    from factorylab.operations.live.beside import fed
+    from factorylab.operations.observe.shown import QUESTIONS
+
+    with fed(msgspec.json.encode({"questions": QUESTIONS, "stale_s": STALE_S, "read_only": True}), say) as take:
+        yield lambda moment: take(msgspec.json.encode(moment))
+
+
 def _observed(
-    connection: Connection, plan: Plan, folder: Path, metrics_port: int | None, kubernetes: KubernetesEvents | None
-) -> Summary:
+    connection: Connection, plan: Plan, folder: Path, metrics_port: int | None, kubernetes: KubernetesEvents | None,
+    *, show: Callable[[ObservedMoment], None] | None,
+) -> Summary:  # fmt: skip
     from factorylab.operations.observe.metrics import Endpoint
     from factorylab.operations.observe.observer import Observer
 
-    observer, stop = Observer(connection, plan, folder, kubernetes), Event()
+    observer, stop = Observer(connection, plan, folder, kubernetes, show), Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     signal.signal(signal.SIGUSR1, lambda *_: observer.ask_report())

@@ -93,7 +93,7 @@ def picture(seen: WatchUpdate) -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    from factorylab.operations.live_view import fresh
+    from factorylab.operations.answer_age import fresh
 
     look, rate = seen.look, seen.rates
     head = Text(
@@ -125,8 +125,8 @@ def _nodes(nodes: list[Seen]) -> str:
 
 def stale(look: Look) -> list[str]:
     """A sentence for each question whose latest answer is old."""
+    from factorylab.operations.answer_age import fresh
     from factorylab.operations.live.moments import QUESTIONS
-    from factorylab.operations.live_view import fresh
 
     ages = msgspec.structs.asdict(look.ages_s)
     return [f"{_age(age)}: no answer about {QUESTIONS[name]}" for name, age in ages.items() if not fresh(age)]

@@ -27,18 +27,14 @@ from factorylab.core.errors import LabError
 from factorylab.core.names import Names
 from factorylab.execution.probe_questions import Answer, RepeatedQuestion, Views, ends_of, newest, views_of
 from factorylab.factory.store.connection import Database
+from factorylab.operations.answer_age import fresh
 
 ANSWER_S = 1.0  # a broker's time to answer; healthy ones take 2 ms
 DATABASE_S = 2.0
 TICK_S = 0.05
-STALE_S = 2.5  # older than this an answer is no longer that of now
 LATEST = 8
 
 T = TypeVar("T")
-
-
-def fresh(age_s: float | None) -> bool:
-    return age_s is not None and age_s <= STALE_S
 
 
 class PartitionNow(msgspec.Struct, frozen=True):

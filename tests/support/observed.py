@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
+from factorylab.cluster.views import PartitionView
 from factorylab.core.clock import NS, ClockStamp
+from factorylab.execution.probe_questions import Answer
 from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.availability import Outage, ServiceName
 from factorylab.operations.observe.canary import Schedule
+from factorylab.operations.observe.cluster_view import ClusterLook
 from factorylab.operations.observe.summarize import summarize
 from factorylab.operations.observe.summary import Plan, Summary
+from factorylab.operations.observe.watch import DoorAnswer
 
 RATE_HZ, PARTITIONS = 2.0, 2
 ANSWER_S, READ_S = 0.004, 0.010
@@ -79,3 +84,28 @@ class ObservedWorld:
             self.account.acked(partition, seq, offset, round((at_s + ANSWER_S * took) * NS))
             self.account.read(partition, seq, offset, round((at_s + READ_S * took) * NS))
         self._waiting[partition].clear()
+
+
+class SeenCluster:
+    """What a watch would have been told: three brokers, of which `silent` do not answer, and who leads. `looked_s` is
+    when somebody answered last."""
+
+    def __init__(self, world: ObservedWorld) -> None:
+        self._world, self.looked_s = world, world.now_s
+        self.leaders, self.isr = [1, 2], [(1, 2, 3), (1, 2, 3)]
+        self.silent: set[int] = set()
+
+    def look(self) -> Answer[ClusterLook]:
+        views = [PartitionView(p, self.leaders[p], 1, (1, 2, 3), self.isr[p]) for p in range(PARTITIONS)]
+        brokers = {number: f"host:{number}" for number in (1, 2, 3)}
+        return Answer(ClusterLook(brokers, tuple(views)), round(self.looked_s * NS), self.looked_s)
+
+    def doors(self) -> dict[int, Answer[DoorAnswer]]:
+        said = {number: "silent" if number in self.silent else "answers" for number in (1, 2, 3)}
+        return {n: Answer(cast("DoorAnswer", word), self._world.now_ns, self._world.now_s) for n, word in said.items()}
+
+    def group(self) -> str:
+        return ""
+
+    def group_asked_ns(self) -> int | None:
+        return None

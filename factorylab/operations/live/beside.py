@@ -6,8 +6,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Full, Queue
+from threading import Thread
 
 import msgspec
 import psutil
@@ -19,6 +21,7 @@ from factorylab.core.files import read_json, write_secret
 HOST = "127.0.0.1"
 FILE = "live.json"
 END_S = 5.0
+WAITING_MAX = 20  # moments: ten seconds of them
 
 
 class Served(msgspec.Struct, frozen=True):
@@ -36,18 +39,56 @@ def address(listening: socket.socket) -> str:
 def beside(home: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Serve the page of the lab in `home`, also while there is none, as long as this context lasts."""
     with socket.create_server((HOST, 0)) as listening:
-        process = _begin(home, listening, "input", subprocess.PIPE, None)
+        process = _begin(listening, ["input", str(home)], subprocess.PIPE, None)
         say(f"live page: {address(listening)}")
     assert process.stdin is not None
     try:
         yield
     finally:
         process.stdin.close()  # where this process is killed, that happens by itself
-        try:
-            process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def fed(setup: bytes, say: Callable[[str], None]) -> Iterator[Callable[[bytes], None]]:
+    """Serve a page that is fed: what the context gives takes its moments, as JSON in one line, and waits for nobody.
+    Where the page's process does not keep up, moments are left out."""
+    with socket.create_server((HOST, 0)) as listening:
+        process = _begin(listening, ["feed"], subprocess.PIPE, None)
+        say(f"live page: {address(listening)}")
+    waiting: Queue[bytes | None] = Queue(WAITING_MAX)
+    waiting.put(setup)
+    feeder = Thread(target=_feed, args=(process, waiting), daemon=True)
+    feeder.start()
+
+    def take(moment: bytes) -> None:
+        with suppress(Full):
+            waiting.put_nowait(moment)
+
+    try:
+        yield take
+    finally:
+        if feeder.is_alive():
+            with suppress(Full):
+                waiting.put(None, timeout=END_S)
+        feeder.join(END_S)
+        _end(process)
+
+
+def _feed(process: subprocess.Popen[bytes], waiting: Queue[bytes | None]) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as feed:  # without its page an observation goes on
+        while (line := waiting.get()) is not None:
+            feed.write(line + b"\n")
+            feed.flush()
 
 
 def stay(home: Path) -> str:
@@ -58,7 +99,7 @@ def stay(home: Path) -> str:
         socket.create_server((HOST, 0)) as listening,
         (home / "logs" / "live.log").open("ab") as log,
     ):
-        process = _begin(home, listening, "lab", subprocess.DEVNULL, log.fileno())
+        process = _begin(listening, ["lab", str(home)], subprocess.DEVNULL, log.fileno())
         created = psutil.Process(process.pid).create_time()
         served = Served(address(listening), Recorded("live", process.pid, created))
         write_secret(home / FILE, msgspec.json.encode(served).decode())
@@ -72,9 +113,9 @@ def still_served(home: Path) -> str | None:
     return served.url if served and find_process(served.process) else None
 
 
-def _begin(home: Path, listening: socket.socket, until: str, stdin: int, errors: int | None) -> subprocess.Popen[bytes]:
+def _begin(listening: socket.socket, words: list[str], stdin: int, errors: int | None) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "factorylab.operations.live", str(home), str(listening.fileno()), until],
+        [sys.executable, "-m", "factorylab.operations.live", str(listening.fileno()), *words],
         env=environment.python() | environment.docker(), cwd="/", pass_fds=[listening.fileno()],
         stdin=stdin, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True,  # Ctrl-C is for the command
     )  # fmt: skip

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from itertools import islice
 
+from factorylab.operations.answer_age import fresh
 from factorylab.operations.live.moments import Lag, PartitionShown
-from factorylab.operations.live_view import fresh
 
 KEPT_S = 900.0
 PACE_S = 5.0  # a trend over so long, and a rate: shorter ones jump from batch to batch

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from threading import Event
 
@@ -20,29 +18,27 @@ from factorylab.core.names import Names
 from factorylab.execution.probe_questions import RepeatedQuestion
 from factorylab.history.run_folders import RunFolder
 from factorylab.operations import by_hand_hold
+from factorylab.operations.answer_age import fresh
 from factorylab.operations.live.by_hand import ByHand
-from factorylab.operations.live.course import KEPT_S
 from factorylab.operations.live.exporters import Exporters
 from factorylab.operations.live.fleets import JournalFleets, ScrapedFleets
 from factorylab.operations.live.lab_seen import Held, LabSeen, lab_seen
 from factorylab.operations.live.marks import Marks
 from factorylab.operations.live.moments import FaultShown, LabStatus, Moment
 from factorylab.operations.live.watched import EVERY_S, Watched, alerts_of
-from factorylab.operations.live_view import fresh
 
-TICK_S = 0.5
 GONE = ("ended", "dead")
 STANDING, NO_FACTORY = "the standing factory", "no factory is at work yet"
 
 
 class Observer:
-    """Watches the factory that works in the lab of `home`: the run that goes on, else the standing factory. `moments`
-    are those of the last 15 minutes."""
+    """Watches the factory that works in the lab of `home`: the run that goes on, else the standing factory. `latest`
+    is the latest moment."""
 
     def __init__(self, home: Path, by_hand: ByHand) -> None:
         self._home, self._by_hand, self._stop = home, by_hand, Event()
         self.exporters = Exporters(home)
-        self.moments: deque[Moment] = deque(maxlen=round(KEPT_S / TICK_S))
+        self.latest: Moment | None = None
         self._lab = RepeatedQuestion(self._stop, partial(lab_seen, home), EVERY_S)
         self._seen = LabSeen(False, [], [], None, None)
         self._marks = Marks()
@@ -57,19 +53,15 @@ class Observer:
         if self._watched:
             self._watched.close()
 
-    def since(self, at_s: float) -> list[Moment]:
-        """The moments after that one, in their order."""
-        return [*takewhile(lambda moment: moment.at_s > at_s, reversed(self.moments))][::-1]
-
     def tick(self) -> Moment:
-        """The present moment; it is kept."""
+        """The present moment."""
         answer = self._lab.latest()
         age_s = None if answer is None else (now_ns() - answer.asked_ns) / NS
         status = self._status(answer.value if answer else None, age_s)
         if status == "up":
             self._watch()
-        self.moments.append(self._marks.of(self._moment(time.time(), status, age_s)))
-        return self.moments[-1]
+        self.latest = self._marks.of(self._moment(time.time(), status, age_s))
+        return self.latest
 
     def _status(self, seen: LabSeen | None, age_s: float | None) -> LabStatus:
         """What was last seen of the nodes stays, with its age, when the lab has ended."""

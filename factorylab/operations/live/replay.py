@@ -15,6 +15,7 @@ import numpy as np
 from factorylab.core.clock import NS
 from factorylab.history.run_folders import RunFolder
 from factorylab.history.saved_run import Run
+from factorylab.operations.answer_age import STALE_S, fresh
 from factorylab.operations.live.course import Counted, Course, rate_of
 from factorylab.operations.live.marks import Marks
 from factorylab.operations.live.moments import (
@@ -28,7 +29,6 @@ from factorylab.operations.live.moments import (
 )
 from factorylab.operations.live.one_file import write_one_file
 from factorylab.operations.live.past import Past, alerts_of, by_key, faults_at, owners_of, phases_of, sums_of
-from factorylab.operations.live_view import STALE_S, fresh
 from factorylab.scenarios.fault_catalog import ON_NETWORK
 
 STEP_S = 0.5

@@ -10,13 +10,16 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import uvicorn
 
+from factorylab.cluster import control
 from factorylab.core import secret
 from factorylab.core.errors import PortTaken
 from factorylab.operations.live.beside import HOST
+from factorylab.operations.live.fed import FedPage
+from factorylab.operations.live.page_server import PageServer
 from factorylab.operations.live.server import LivePage
 
 UNTIL_S = 1.0
@@ -36,9 +39,8 @@ def bound(port: int) -> socket.socket:
         ) from None
 
 
-def serve(home: Path, listening: socket.socket, *, read_only: bool, ended: Callable[[], bool] = lambda: False) -> None:
-    """Serve the page of the lab in `home` until Ctrl-C, or until `ended` says so."""
-    page = LivePage(home, read_only=read_only)
+def serve(page: PageServer, listening: socket.socket, *, ended: Callable[[], bool] = lambda: False) -> None:
+    """Serve a page until Ctrl-C, or until `ended` says so."""
     config = uvicorn.Config(page.app(), log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     asyncio.run(_serve(QuietServer(config), page, listening, ended))
 
@@ -51,37 +53,40 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-async def _serve(server: uvicorn.Server, page: LivePage, listening: socket.socket, ended: Callable[[], bool]) -> None:
+async def _serve(server: uvicorn.Server, page: PageServer, listening: socket.socket, ended: Callable[[], bool]) -> None:
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     serving = asyncio.create_task(server.serve([listening]))
-    while not (told.is_set() or serving.done() or ended() or page.broken):
+    while not (told.is_set() or serving.done() or page.over or ended() or page.broken):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(told.wait(), UNTIL_S)
     server.should_exit = True
-    await page.end_streams()
+    await page.stream.end()
     await serving
     if page.broken:
         raise page.broken
 
 
 def main() -> None:
-    """python -m factorylab.operations.live HOME FD input|lab: on a socket that was inherited, until standard input
-    ends, or until the lab that is up has ended."""
-    from factorylab.cluster import control
-
+    """python -m factorylab.operations.live FD feed | FD input|lab HOME: on a socket that was inherited, until standard
+    input ends, which feeds the page or says nothing; or until the lab that is up in HOME has ended."""
     secret.guard_tracebacks()
-    home, number, how = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    left = [False]
-
-    def wait_for_end() -> None:
-        while os.read(0, 1024):
-            pass
-        left[0] = True
-
-    if how == "lab":
-        serve(home, socket.socket(fileno=number), read_only=False, ended=lambda: control.living_state(home) is None)
+    listening, how = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
+    if how == "feed":
+        serve(FedPage(), listening)
         return
-    Thread(target=wait_for_end, daemon=True).start()
-    serve(home, socket.socket(fileno=number), read_only=False, ended=lambda: left[0])
+    home = Path(sys.argv[3])
+    page = LivePage(home, read_only=False)
+    if how == "lab":
+        serve(page, listening, ended=lambda: control.living_state(home) is None)
+        return
+    left = Event()
+    Thread(target=_wait_for_end, args=(left,), daemon=True).start()
+    serve(page, listening, ended=left.is_set)
+
+
+def _wait_for_end(left: Event) -> None:
+    while os.read(0, 1024):
+        pass
+    left.set()

@@ -12,10 +12,11 @@ from factorylab.core.clock import NS, now_ns
 from factorylab.core.errors import WaitTimeout
 from factorylab.core.names import Names
 from factorylab.execution.probe_questions import Answer, RepeatedQuestion, ends_of, views_of
+from factorylab.operations.answer_age import fresh
 from factorylab.operations.live.course import Counted, Course, rate_of
 from factorylab.operations.live.fleets import FleetCounts, Fleets
 from factorylab.operations.live.moments import AlertShown, Flow, Lag, PartitionShown, ProcessorShown
-from factorylab.operations.live_view import Look, Looker, PartitionNow, fresh
+from factorylab.operations.live_view import Look, Looker, PartitionNow
 
 EVERY_S = 0.4
 FLEETS_EVERY_S = 1.0

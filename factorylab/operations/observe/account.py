@@ -15,7 +15,7 @@ from factorylab.core.clock import NS, ClockStamp
 from factorylab.operations.observe.availability import SERVICES, Outage, Service, ServiceName
 from factorylab.operations.observe.canary import Schedule
 from factorylab.operations.observe.foreign import Event, cause_of, explains
-from factorylab.operations.observe.latency import LatencySketch
+from factorylab.operations.observe.latency import LatencySketch, RecentLatency
 from factorylab.operations.observe.ledger import Counts, Harm, Ledger
 from factorylab.operations.observe.own_time import OwnTime, Unobserved
 
@@ -34,6 +34,7 @@ class Account:
         self.ledgers = {p: Ledger(p) for p in range(partitions)}
         self._services = {(name, p): Service(p, name, self.own) for name in SERVICES for p in range(partitions)}
         self.latency = {name: LatencySketch() for name in SERVICES}
+        self.recent = {name: RecentLatency() for name in SERVICES}
         self.events: deque[Event] = deque(maxlen=EVENTS_MAX)
         self.harm: deque[Harm] = deque(maxlen=HARM_MAX)
         self._fresh: list[Outage] = []
@@ -95,6 +96,10 @@ class Account:
         latest = [o for o in (*self._fresh, *going_on) if o and self._explained(o, now_ns)]
         return sorted([*self._closed, *latest], key=lambda o: (o.start_ns, o.partition, o.service))
 
+    def served_until_ns(self, name: ServiceName, partition: int, now_ns: int) -> int:
+        """Up to here a service is known to have been there, or out: what waits since then is not judged yet."""
+        return self._services[name, partition].waiting_since_ns(now_ns)
+
     def out_s(self, name: ServiceName, partition: int, now_ns: int) -> float:
         """How long a service of a partition was out so far, in the time that was observed."""
         return self._out_s[name, partition] + sum(o.lasted_s(now_ns) for o in self._latest(name, partition, now_ns))
@@ -119,6 +124,7 @@ class Account:
         intended_ns = self._schedule.intended_ns(partition, seq)
         if self.own.whole(intended_ns, t_ns):
             self.latency[name].add((t_ns - intended_ns) / NS)
+            self.recent[name].add(t_ns / NS, (t_ns - intended_ns) / NS)
 
     def _explained(self, outage: Outage, now_ns: int) -> bool:
         """Is it told, given what is known now? Its cause and its events are written down."""

@@ -71,6 +71,10 @@ class Service:
         self._waiting_ns = t_ns if self._last > self._best else None
         return None if since is None else self._outage(since, t_ns, earliest, open_=False)
 
+    def waiting_since_ns(self, now_ns: int) -> int:
+        """Since when a canary waits; now where none does."""
+        return now_ns if self._waiting_ns is None else self._waiting_ns
+
     def open(self, now_ns: int) -> Outage | None:
         """The outage that goes on, if there is one."""
         if self._waiting_ns is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
@@ -18,16 +19,20 @@ from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.canary import Canary, Schedule
 from factorylab.operations.observe.clients import CanaryProducer, CanaryReader
 from factorylab.operations.observe.evidence import Evidence
+from factorylab.operations.observe.foreign import Event
 from factorylab.operations.observe.kubernetes import KubernetesEvents
+from factorylab.operations.observe.moments import Moments
 from factorylab.operations.observe.notes import Acked, Begins, Noted, Offered, Read, Refused, taken
 from factorylab.operations.observe.own_time import PAUSED_S, TICK_S
+from factorylab.operations.observe.shown import ObservedMoment, Status
 from factorylab.operations.observe.summarize import summarize
 from factorylab.operations.observe.summary import Plan, Summary
 from factorylab.operations.observe.warm_up import warm_up
 from factorylab.operations.observe.watch import Watch
 from factorylab.operations.observe.words import markdown
 
-SECOND_NS, SUMMARY_NS, REPORT_NS = NS, 5 * NS, 60 * NS
+SECOND_NS, SUMMARY_NS, REPORT_NS, MOMENT_NS = NS, 5 * NS, 60 * NS, NS // 2
+MOMENT_SHARE = 20  # of its time the observer gives at most one part in so many to what is shown
 DRAIN_S = 5.0  # for the answers that are missing at the end
 
 
@@ -35,9 +40,11 @@ class Observer:
     """Call `run` once. `latest` is the summary of some seconds ago, for other threads."""
 
     def __init__(
-        self, connection: Connection, plan: Plan, folder: Path, kubernetes: KubernetesEvents | None = None
-    ) -> None:
-        """Connect, and see that each partition takes a first record and gives it back.
+        self, connection: Connection, plan: Plan, folder: Path, kubernetes: KubernetesEvents | None = None,
+        show: Callable[[ObservedMoment], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Connect, and see that each partition takes a first record and gives it back. `show` is given a moment for the
+        live page twice a second, and must not wait.
 
         Raises:
             EnvironmentUnfit: one does not, or the folder cannot be made.
@@ -61,7 +68,8 @@ class Observer:
         start = stamp()
         self._schedule = Schedule(start.mono_ns, plan.rate_hz, plan.partitions)
         self.account = Account(self._schedule, plan.partitions, start, self._tell)
-        self._second_ns = self._summary_ns = self._report_ns = start.mono_ns
+        self._show, self._moments = show, Moments(self.account, plan, self._watch)
+        self._second_ns = self._summary_ns = self._report_ns = self._moment_ns = start.mono_ns
 
     def ask_report(self) -> None:
         """Write the report within a second; for a signal's handler."""
@@ -78,6 +86,7 @@ class Observer:
             deadline_ns = now_ns() + round(DRAIN_S * NS)
             while now_ns() < deadline_ns and any(ledger.pending for ledger in self.account.ledgers.values()):
                 self._turn(offer=False)
+            self._show_moment(now_ns(), "ended")
             return self._report(now_ns())
 
     def _reader_of(self, connection: Connection) -> CanaryReader:
@@ -96,6 +105,8 @@ class Observer:
         if offer:
             self._offer_due(now)
         self._take_up()
+        if now >= self._moment_ns:
+            self._show_moment(now, "observing")
         self._producer.poll(self._until_due_s() if offer else TICK_S)
 
     def _each_second(self, now: int) -> None:
@@ -151,6 +162,13 @@ class Observer:
 
     def _tell(self, told: Told) -> None:
         self.evidence.put("told", told)
+        if self._show and isinstance(told, Event):
+            self._moments.told(told)
+
+    def _show_moment(self, now: int, status: Status) -> None:
+        if self._show:
+            self._show(self._moments.of(now, status))
+        self._moment_ns = now + max(MOMENT_NS, MOMENT_SHARE * (now_ns() - now))
 
     def _summary(self, now: int) -> Summary:
         return summarize(self.account, self._plan, now, self._watch.group())

@@ -32,9 +32,9 @@ def summarize(account: Account, plan: Plan, now_ns: int, group: str = "") -> Sum
     own = account.own
     observed_s, elapsed_s = own.observed_s(now_ns), (now_ns - account.start.mono_ns) / NS
     levels = [level for name in SERVICES for level in levels_of(account, name, now_ns)]
-    budgets = [_budget(level, plan, observed_s) for level in levels if level.partition is None]
+    budgets = [budget_of(level, plan, observed_s) for level in levels if level.partition is None]
     counts = account.counts()
-    verdict, because = _verdict(counts, levels, plan, observed_s, elapsed_s)
+    verdict, because = verdict_of(counts, levels, plan, observed_s, elapsed_s)
     return Summary(
         verdict=verdict,
         because=because,
@@ -77,11 +77,12 @@ def _share(out_s: float, of_s: float) -> float | None:
     return max(1 - out_s / of_s, 0.0) if of_s > 0 else None
 
 
-def _budget(level: ServiceLevel, plan: Plan, observed_s: float) -> Budget:
+def budget_of(level: ServiceLevel, plan: Plan, observed_s: float) -> Budget:
+    """Of a service over all partitions."""
     return Budget(level.service, (1 - plan.objective) * observed_s * plan.partitions, level.out_s)
 
 
-def _verdict(
+def verdict_of(
     counts: Counts, levels: list[ServiceLevel], plan: Plan, observed_s: float, elapsed_s: float
 ) -> tuple[Verdict, list[str]]:
     """What is proven comes first: time that was not observed cannot undo it."""

@@ -123,6 +123,19 @@ class Watch:
             return "not observed: its coordinator tells nothing, as of groups of the new protocol (KIP-848)"
         return _group_words(self._seen_group.value)
 
+    def look(self) -> Answer[ClusterLook] | None:
+        """What any broker said last of brokers, leaders and ISR."""
+        return self._looks.latest()
+
+    def doors(self) -> dict[int, Answer[DoorAnswer] | None]:
+        """What became of the latest first request to each broker."""
+        return {number: door.latest() for number, (_, door) in self._doors.items()}
+
+    def group_asked_ns(self) -> int | None:
+        """When the latest answer about the group was asked for; None without one."""
+        answer = self._groups.latest() if self._groups else None
+        return answer.asked_ns if answer else None
+
     def _of_looks(self) -> Iterator[Event]:
         if not (news := self._looks.news()):
             return

@@ -1,23 +1,11 @@
 "use strict";
-// Lines and ribbons over one time axis, by uPlot. Faults that are held are shaded, marks are lines with a sign.
+// Lines and ribbons over one time axis, by uPlot. Which, says the page; what it shades is grey, marks are lines with a
+// sign. A ribbon is { title, pieces(partition) → [[from, until, value]], word(value), hollow(value) }, perhaps with
+// colour(value), and thin(value): lower than the others.
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const DASHES = { blue: [], orange: [8, 4], green: [2, 3] };
-const SIGNS = { fault: "✕", heal: "✓", leader: "◆", rebalance: "⇄", node: "●", run: "▶" };
 const PALETTE = ["--blue", "--orange", "--green", "--purple", "--sky", "--red"];
-const CHARTS = [
-  { title: "Readings per second", lines: [
-    ["offered", "blue", (m) => m.flow?.offered_per_s], ["acknowledged", "orange", (m) => m.flow?.acked_per_s],
-    ["stored", "green", (m) => m.flow?.stored_per_s]] },
-  { title: "Lag in records", note: "a gap is not known", lines: [["not stored yet", "blue", (m) => m.lag?.records]] },
-  { title: "Lag in seconds", note: "a gap is not known", lines: [["worst partition", "blue", (m) => m.lag?.seconds]] },
-  { title: "Acknowledgement, p99 in ms", lines: [
-    ["from the send", "blue", (m) => (m.flow?.ack_p99_s == null ? null : m.flow.ack_p99_s * 1000)]] },
-];
-const RIBBONS = [
-  { title: "Leader of each partition", name: (p) => p.leader, word: (v) => (v === -1 ? "nobody" : `broker-${v}`), nobody: -1 },
-  { title: "Owner of each partition", name: (p) => p.owner, word: (v) => v || "nobody", nobody: "" },
-];
 const drawn = [];
 
 function xAxis() {
@@ -36,7 +24,7 @@ function splitsFrom(zero) {
   } };
 }
 
-/** Held faults are shaded, marks and the chosen moment are lines; above a line chart each mark has its sign. */
+/** Times are shaded, marks and the chosen moment are lines; above a line chart each mark has its sign. */
 function over(u, signs = true) {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
@@ -45,7 +33,7 @@ function over(u, signs = true) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.fillStyle = css("--held");
-  for (const [from, until] of view.held) {
+  for (const [from, until] of view.shaded) {
     const left = u.valToPos(from, "x", true);
     ctx.fillRect(left, bbox.top, Math.max(ratio, u.valToPos(until, "x", true) - left), bbox.height);
   }
@@ -53,8 +41,8 @@ function over(u, signs = true) {
   ctx.textAlign = "left";
   for (const mark of view.marks) {
     const x = u.valToPos(mark.at_s, "x", true);
-    ctx.strokeStyle = ctx.fillStyle = css(mark.kind === "fault" ? "--red" : "--soft");
-    line(ctx, x, bbox, mark.kind === "fault" ? [] : [4 * ratio, 4 * ratio], ratio);
+    ctx.strokeStyle = ctx.fillStyle = css(BAD.includes(mark.kind) ? "--red" : "--soft");
+    line(ctx, x, bbox, BAD.includes(mark.kind) ? [] : [4 * ratio, 4 * ratio], ratio);
     if (signs) ctx.fillText(SIGNS[mark.kind], x + 2 * ratio, bbox.top + 11 * ratio);
   }
   if (!view.following) {
@@ -112,23 +100,24 @@ function makeChart(chart) {
     text: () => chart.lines.map(([name, , value]) => `${name} ${whole(value(view.moment))}`).join(", "), title: chart.title });
 }
 
-/** [from, until, value] of a partition wherever it does not change; undefined is not known. */
-function segments(partition, name) {
+/** Pieces of a partition wherever a value does not change; undefined is not known. */
+function segments(partition, value) {
   const found = [];
   for (const moment of view.moments) {
     const one = moment.partitions?.find((p) => p.partition === partition);
-    const value = one ? name(one) ?? undefined : undefined;
+    const now = one ? value(one) ?? undefined : undefined;
     const last = found.at(-1);
-    if (last && last[2] === value) last[1] = moment.at_s;
+    if (last && last[2] === now) last[1] = moment.at_s;
     else {
       if (last) last[1] = moment.at_s;
-      found.push([moment.at_s, moment.at_s, value]);
+      found.push([moment.at_s, moment.at_s, now]);
     }
   }
   return found;
 }
 
 function colourOf(ribbon, value) {
+  if (ribbon.colour) return css(ribbon.colour(value));
   if (!ribbon.known.includes(value)) ribbon.known.push(value), ribbon.known.sort();
   return css(PALETTE[ribbon.known.indexOf(value) % PALETTE.length]);
 }
@@ -148,7 +137,7 @@ function drawRibbon(ribbon, u) {
     const top = bbox.top + row * height + 2 * ratio;
     ctx.fillStyle = css("--soft");
     ctx.fillText(String(number), bbox.left - 16 * ratio, top + height / 2);
-    for (const [from, until, value] of segments(number, ribbon.name)) {
+    for (const [from, until, value] of ribbon.pieces(number)) {
       const left = Math.max(bbox.left, u.valToPos(from, "x", true));
       const width = Math.min(bbox.left + bbox.width, u.valToPos(until, "x", true)) - left;
       if (width > 0 && value !== undefined) box(ctx, left, top, width, height - 4 * ratio, ribbon, value, ratio);
@@ -158,26 +147,35 @@ function drawRibbon(ribbon, u) {
 }
 
 function box(ctx, left, top, width, height, ribbon, value, ratio) {
-  const nobody = value === ribbon.nobody;
-  ctx.fillStyle = nobody ? css("--card") : colourOf(ribbon, value);
-  ctx.fillRect(left, top, width, height);
+  const hollow = ribbon.hollow(value);
+  const thin = ribbon.thin?.(value) ? height / 3 : 0;
+  ctx.fillStyle = hollow ? css("--card") : colourOf(ribbon, value);
+  ctx.fillRect(left, top + thin, width, height - 2 * thin);
   ctx.strokeStyle = css("--ink");
   ctx.lineWidth = ratio;
-  ctx.setLineDash(nobody ? [3 * ratio, 3 * ratio] : []);
-  if (nobody) ctx.strokeRect(left, top, width, height);
+  ctx.setLineDash(hollow ? [3 * ratio, 3 * ratio] : []);
+  if (hollow) ctx.strokeRect(left, top, width, height);
   const text = ribbon.word(value);
-  ctx.fillStyle = css(nobody ? "--ink" : "--card");
-  if (ctx.measureText(text).width + 8 * ratio < width) ctx.fillText(text, left + 4 * ratio, top + height / 2);
+  ctx.fillStyle = css(hollow ? "--ink" : "--card");
+  if (!thin && ctx.measureText(text).width + 8 * ratio < width) ctx.fillText(text, left + 4 * ratio, top + height / 2);
+}
+
+/** What a ribbon says of a partition at the moment that is shown. */
+function saidBy(ribbon, partition) {
+  const at = view.moment.at_s;
+  const value = ribbon.pieces(partition).findLast(([from, until]) => from <= at && at <= until)?.[2];
+  return value === undefined ? "not known" : ribbon.word(value);
 }
 
 function makeRibbon(declared) {
   const ribbon = { ...declared, known: [] };
-  const room = figure(declared.title, []);
-  const options = { ...base(130, { draw: [(u) => drawRibbon(ribbon, u), (u) => over(u, false)] }), series: [{}, {}],
+  const room = figure(declared.title, [], declared.note);
+  const height = Math.max(130, 30 + 18 * (view.moment.partitions ?? []).length);
+  const options = { ...base(height, { draw: [(u) => drawRibbon(ribbon, u), (u) => over(u, false)] }), series: [{}, {}],
     axes: [{ ...xAxis(), ...splitsFrom(setup.zero_s) }, { size: 58, values: () => [], grid: { show: false }, ticks: { show: false } }] };
   options.scales.y = { range: () => [0, 1] };
   drawn.push({ room, plot: new uPlot(options, [[], []], room), data: () => [view.moments.map(() => null)], title: declared.title,
-    text: () => (view.moment.partitions ?? []).map((p) => `${p.partition}: ${ribbon.name(p) == null ? "not known" : ribbon.word(ribbon.name(p))}`).join(", ") });
+    text: () => (view.moment.partitions ?? []).map(({ partition }) => `${partition}: ${saidBy(ribbon, partition)}`).join(", ") });
 }
 
 function makeCharts() {

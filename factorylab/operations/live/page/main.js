@@ -4,21 +4,9 @@
 const KEPT = 1800;
 let setup = { questions: {}, stale_s: 2.5, read_only: true };
 const all = [];
-const view = { moments: [], moment: null, marks: [], held: [], range: [0, 1], following: true };
+const view = { moments: [], moment: null, marks: [], shaded: [], range: [0, 1], following: true };
 const slider = document.getElementById("at");
 let cameAt = 0;
-
-/** From the first to the last moment of each time in which a fault is held. */
-function heldTimes() {
-  const found = [];
-  let open = false;
-  for (const { at_s: at, faults } of all) {
-    if (!faults?.length) open = false;
-    else if (open) found.at(-1)[1] = at;
-    else open = Boolean(found.push([at - Math.max(...faults.map((f) => Math.min(f.held_s, 1))), at]));
-  }
-  return found;
-}
 
 function show() {
   if (!all.length) return;
@@ -31,14 +19,13 @@ function show() {
   view.range = wide ? [Math.max(first, end - wide), end] : [all[0].at_s, all.at(-1).at_s];
   view.moments = all.filter((m) => m.at_s >= view.range[0] - 1 && m.at_s <= view.range[1] + 1);
   view.marks = all.flatMap((m) => m.marks ?? []);
-  view.held = heldTimes();
+  view.shaded = shadedTimes();
   put(document.getElementById("at-text"), momentText(view.moment.at_s));
   slider.setAttribute("aria-valuetext", momentText(view.moment.at_s));
   document.getElementById("follow").disabled = view.following;
   document.querySelector("main").classList.remove("waiting");
   showPanels(view.moment);
   showCharts();
-  showActions(view.moment);
   showAge();
 }
 
@@ -48,7 +35,7 @@ function showAge() {
   const lateS = setup.zero_s == null && view.following ? Math.max(0, performance.now() / 1000 - cameAt) : 0;
   const silent = lateS > setup.stale_s;
   const text = !view.following || setup.zero_s != null ? `shown: ${momentText(view.moment.at_s)}`
-    : silent ? `the page's server is silent for ${Math.round(lateS)} s` : `as of ${clock(view.moment.at_s)}`;
+    : silent ? `${SOURCE} is silent for ${Math.round(lateS)} s` : `as of ${clock(view.moment.at_s)}`;
   put(document.getElementById("as-of"), text);
   showAnswers(view.moment, lateS);
 }
@@ -78,8 +65,9 @@ document.getElementById("window").onchange = show;
 
 async function learn() {
   setup = { ...setup, ...await (await fetch("setup")).json() };
+  if (!setup.kinds) return;
   makeActions();
-  if (!setup.read_only && !Object.keys(setup.kinds).length) setTimeout(learn, 2000);
+  if (!Object.keys(setup.kinds).length) setTimeout(learn, 2000);
 }
 
 function live() {

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from factorylab.operations.live.server import PAGE, TOKEN_HEADER, LivePage
+from factorylab.operations.live.page_server import PAGE
+from factorylab.operations.live.server import TOKEN_HEADER, LivePage
 from tests.support.contrast import contrast
 
 HERE = "http://127.0.0.1"
