@@ -120,7 +120,7 @@ def _prepared(
 
 
 @contextmanager
-def _page(wanted: bool | None) -> Iterator[Callable[[ObservedMoment], None] | None]:
+def _page(wanted: bool | None) -> Iterator[Callable[[ObservedMoment], bool] | None]:
     """What takes the moments of the live page, where it is wanted."""
     if not is_wanted(wanted):
         yield None
@@ -135,7 +135,7 @@ def _page(wanted: bool | None) -> Iterator[Callable[[ObservedMoment], None] | No
 
 def _observed(
     connection: Connection, plan: Plan, folder: Path, metrics_port: int | None, kubernetes: KubernetesEvents | None,
-    *, show: Callable[[ObservedMoment], None] | None,
+    *, show: Callable[[ObservedMoment], bool] | None,
 ) -> Summary:  # fmt: skip
     from factorylab.operations.observe.metrics import Endpoint
     from factorylab.operations.observe.observer import Observer

@@ -27,6 +27,7 @@ def story() -> Iterator[ObservedMoment]:
             world.run(TICK_S)
             seen.looked_s = world.now_s if looked else seen.looked_s
             yield moments.of(world.now_ns, "observing")
+            moments.taken()
 
     def happened(event: Event) -> None:
         world.account.happened(event)

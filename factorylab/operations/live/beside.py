@@ -58,9 +58,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def fed(setup: bytes, say: Callable[[str], None]) -> Iterator[Callable[[bytes], None]]:
+def fed(setup: bytes, say: Callable[[str], None]) -> Iterator[Callable[[bytes], bool]]:
     """Serve a page that is fed: what the context gives takes its moments, as JSON in one line, and waits for nobody.
-    Where the page's process does not keep up, moments are left out."""
+    It is False where one was left out, because the page's process does not keep up."""
     with socket.create_server((HOST, 0)) as listening:
         process = _begin(listening, ["feed"], subprocess.PIPE, None)
         say(f"live page: {address(listening)}")
@@ -69,9 +69,11 @@ def fed(setup: bytes, say: Callable[[str], None]) -> Iterator[Callable[[bytes], 
     feeder = Thread(target=_feed, args=(process, waiting), daemon=True)
     feeder.start()
 
-    def take(moment: bytes) -> None:
+    def take(moment: bytes) -> bool:
         with suppress(Full):
             waiting.put_nowait(moment)
+            return True
+        return False
 
     try:
         yield take

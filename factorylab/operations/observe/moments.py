@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from factorylab.core.clock import NS
 from factorylab.execution.probe_questions import Answer
 from factorylab.operations.answer_age import fresh
-from factorylab.operations.observe.account import Account
+from factorylab.operations.observe.account import EVENTS_MAX, Account
 from factorylab.operations.observe.availability import SERVICES, Outage
 from factorylab.operations.observe.cluster_view import ClusterLook
 from factorylab.operations.observe.foreign import Event
@@ -44,14 +45,18 @@ class Seen(Protocol):
 
 
 class Moments:
-    """`of` makes the present moment; an event goes with the next one after it was `told`."""
+    """`of` makes the present moment; an event that was `told` goes with each until one is `taken`."""
 
     def __init__(self, account: Account, plan: Plan, watch: Seen) -> None:
         self._account, self._plan, self._watch = account, plan, watch
-        self._events: list[Event] = []
+        self._events: deque[Event] = deque(maxlen=EVENTS_MAX)
 
     def told(self, event: Event) -> None:
         self._events.append(event)
+
+    def taken(self) -> None:
+        """The latest moment will be shown."""
+        self._events.clear()
 
     def of(self, now_ns: int, status: Status) -> ObservedMoment:
         account, plan = self._account, self._plan
@@ -59,7 +64,6 @@ class Moments:
         levels, counts = [one for name in SERVICES for one in levels_of(account, name, now_ns)], account.counts()
         whole = [level for level in levels if level.partition is None]
         verdict, because = verdict_of(counts, levels, plan, observed_s, elapsed_s)
-        events, self._events = self._events, []
         return ObservedMoment(
             at_s=self._s(now_ns),
             status=status,
@@ -79,7 +83,7 @@ class Moments:
             canaries=counts,
             group=self._watch.group(),
             ages_s=self._ages_s(now_ns),
-            marks=[EventMark(self._s(one.seen_ns), one.kind, one.words(), one.error_s) for one in events],
+            marks=[EventMark(self._s(one.seen_ns), one.kind, one.words(), one.error_s) for one in self._events],
         )
 
     def _s(self, mono_ns: int) -> float:

@@ -41,10 +41,10 @@ class Observer:
 
     def __init__(
         self, connection: Connection, plan: Plan, folder: Path, kubernetes: KubernetesEvents | None = None,
-        show: Callable[[ObservedMoment], None] | None = None,
+        show: Callable[[ObservedMoment], bool] | None = None,
     ) -> None:  # fmt: skip
         """Connect, and see that each partition takes a first record and gives it back. `show` is given a moment for the
-        live page twice a second, and must not wait.
+        live page twice a second, must not wait, and says whether it took it.
 
         Raises:
             EnvironmentUnfit: one does not, or the folder cannot be made.
@@ -166,8 +166,8 @@ class Observer:
             self._moments.told(told)
 
     def _show_moment(self, now: int, status: Status) -> None:
-        if self._show:
-            self._show(self._moments.of(now, status))
+        if self._show and self._show(self._moments.of(now, status)):
+            self._moments.taken()
         self._moment_ns = now + max(MOMENT_NS, MOMENT_SHARE * (now_ns() - now))
 
     def _summary(self, now: int) -> Summary:
