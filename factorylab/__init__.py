@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from factorylab.detectors import evaluation as scoring
     from factorylab.execution.controls import campaign, crash, detection
     from factorylab.operations import sensor_preview as signals
+    from factorylab.operations.live.in_notebook import live_view
     from factorylab.report import answer, answers
     from factorylab.report import plots as plot
     from factorylab.report import summary_tables as tables
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "analysis", "answer", "answers", "campaign", "capacity", "compare", "conditions", "crash", "detection",
-    "example_recording", "load", "load_all", "planned", "plot", "predict", "quantities", "recorded", "run",
+    "example_recording", "live_view", "load", "load_all", "planned", "plot", "predict", "quantities", "recorded", "run",
     "saved_runs", "scenario", "scoring", "signals", "summarize", "tables", "write_report",
 ]  # fmt: skip
 
@@ -63,7 +64,9 @@ _FUNCTIONS = dict.fromkeys(
         "quantities", "recorded", "run", "saved_runs", "scenario", "summarize", "write_report",
     ),
     "factorylab.api",
-) | dict.fromkeys(("answer", "answers"), "factorylab.report")  # fmt: skip
+) | dict.fromkeys(("answer", "answers"), "factorylab.report") | {
+    "live_view": "factorylab.operations.live.in_notebook"
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

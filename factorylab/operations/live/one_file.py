@@ -17,8 +17,9 @@ LINK = re.compile(r'<link rel="stylesheet" href="page/([\w./-]+)">')
 SCRIPT = re.compile(r'<script src="page/([\w./-]+)"></script>')
 
 
-def write_one_file(out: Path, setup: dict[str, Any], moments: list[Moment]) -> Path:
-    """Write the page to `out`; `setup` is what the server would say of itself."""
+def one_file(setup: dict[str, Any], moments: list[Moment]) -> str:
+    """The page as one text; `setup` is what the server would say of itself. With `fed` in it the page gets its moments
+    from whoever shows it in a frame."""
     text = (PAGE / "index.html").read_text()
     styles = {name: (PAGE / name).read_text() for name in LINK.findall(text)}
     scripts = {name: (PAGE / name).read_text() for name in SCRIPT.findall(text)}
@@ -27,9 +28,7 @@ def write_one_file(out: Path, setup: dict[str, Any], moments: list[Moment]) -> P
     text = SCRIPT.sub(lambda found: f"<script>{scripts[found[1]]}</script>", text)
     data = f'<script type="application/json" id="kept">{kept}</script>'
     text = text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{_policy(styles, scripts)}', 1)
-    text = text.replace("</main>\n", f"</main>\n{data}\n", 1)
-    out.write_text(text, encoding="utf-8")
-    return out
+    return text.replace("</main>\n", f"</main>\n{data}\n", 1)
 
 
 def _policy(styles: dict[str, str], scripts: dict[str, str]) -> str:

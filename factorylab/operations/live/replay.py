@@ -27,7 +27,7 @@ from factorylab.operations.live.moments import (
     PartitionShown,
     ProcessorShown,
 )
-from factorylab.operations.live.one_file import write_one_file
+from factorylab.operations.live.one_file import one_file
 from factorylab.operations.live.past import Past, alerts_of, by_key, faults_at, owners_of, phases_of, sums_of
 from factorylab.scenarios.fault_catalog import ON_NETWORK
 
@@ -46,7 +46,8 @@ def write_page(folder: RunFolder, out: Path) -> Path:
     """
     run = Run(folder)
     setup = {"zero_s": 0, "questions": QUESTIONS, "stale_s": STALE_S, "read_only": True}
-    return write_one_file(out, setup, list(moments(run)))
+    out.write_text(one_file(setup, list(moments(run))), encoding="utf-8")
+    return out
 
 
 def moments(run: Run) -> Iterator[Moment]:

@@ -90,6 +90,14 @@ function replay(kept) {
   show();
 }
 
-const kept = document.getElementById("kept");
-if (kept) replay(JSON.parse(kept.textContent));
+/** In a frame: whoever shows it has the moments. */
+function fed(given) {
+  setup = { ...setup, ...given };
+  addEventListener("message", ({ source, data }) => { if (source === parent && data.length) take(data.map((text) => JSON.parse(text))); });
+  setInterval(showAge, 500);
+}
+
+const kept = JSON.parse(document.getElementById("kept")?.textContent ?? "null");
+if (kept?.setup.fed) fed(kept.setup);
+else if (kept) replay(kept);
 else live();
