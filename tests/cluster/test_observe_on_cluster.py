@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.core.waiting import wait_until
@@ -23,11 +25,22 @@ PREFIX = "observed-"
 
 
 @contextmanager
-def observing(cluster: LocalCluster, results: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own, from the moment at which it observes."""
+def observing(cluster: LocalCluster, results: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command in a process of its own, from the moment at which it observes, and the address of its page."""
     properties = results / "client.properties"
     properties.write_text(f"bootstrap.servers={cluster.endpoints.bootstrap}\n")
-    command = [sys.executable, "-m", "factorylab", "observe", str(properties), "--prefix", PREFIX, "--json", *words]
+    command = [
+        sys.executable,
+        "-m",
+        "factorylab",
+        "observe",
+        str(properties),
+        "--prefix",
+        PREFIX,
+        "--json",
+        "--live",
+        *words,
+    ]
     env = shell() | {"FACTORYLAB_RESULTS": str(results)}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     try:
@@ -37,7 +50,7 @@ def observing(cluster: LocalCluster, results: Path, *words: str) -> Iterator[sub
             line = process.stderr.readline()
             assert line, f"it ended: {said}"
             said += line
-        yield process
+        yield process, said.partition("live page: ")[2].split()[0]
     finally:
         if process.poll() is None:
             kill(process)
@@ -70,7 +83,7 @@ def test_a_frozen_broker_and_a_stopped_observer_are_told_apart(
     no outage. Over 10 s: both in one observation."""
     (tmp_path / "results").mkdir()
     results = tmp_path / "results"
-    with observing(cluster, results, "--rate-hz", "5") as process:
+    with observing(cluster, results, "--rate-hz", "5") as (process, url):
         wait_until((folder_of(results) / "canaries.jsonl").exists, what="evidence", timeout_s=20)
         wait_offered(results, 30)
         cluster.inject(1, "broker-2", "pause")
@@ -80,6 +93,7 @@ def test_a_frozen_broker_and_a_stopped_observer_are_told_apart(
         cluster.heal(1)
         admin.wait_full_isr(f"{PREFIX}canary", 60)
         wait_offered(results, 45)  # what explains an outage may be known a little later
+        check_page(kept_moments(url))
         process.send_signal(signal.SIGSTOP)
         stopped_s = time.time()
         wait_until(lambda: time.time() > stopped_s + STOPPED_S, what="the stop", timeout_s=20)
@@ -100,6 +114,21 @@ def test_a_frozen_broker_and_a_stopped_observer_are_told_apart(
     canaries = report["canaries"]
     assert canaries["lost"] == canaries["doubled"] == canaries["reordered"] == 0 < canaries["not_offered"]
     assert canaries["read"] == canaries["offered"]
+
+
+def kept_moments(url: str) -> list[dict[str, Any]]:
+    """What the page is told at first: the moments so far."""
+    with httpx.stream("GET", f"{url}moments") as answer:
+        data = next(line for line in answer.iter_lines() if line.startswith("data: "))
+    return list(json.loads(data.removeprefix("data: ")))
+
+
+def check_page(moments: list[dict[str, Any]]) -> None:
+    """Each outage of the fault is on the page, with a mark of what explains it, and who leads is known at first."""
+    told = {(one["service"], one["partition"]): one for moment in moments for one in moment["outages"]}
+    assert len(told) == 6 and {one["cause"] for one in told.values()} <= {"no leader", "ISR waits"}
+    assert any("broker 2" in mark["text"] for moment in moments for mark in moment["marks"])
+    assert any(one["leader"] for moment in moments for one in moment["partitions"])
 
 
 def check_outages(report: dict[str, Any], injected_s: float, healing_s: float) -> None:

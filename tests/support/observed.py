@@ -12,9 +12,9 @@ from factorylab.operations.observe.account import Account, Told
 from factorylab.operations.observe.availability import Outage, ServiceName
 from factorylab.operations.observe.canary import Schedule
 from factorylab.operations.observe.cluster_view import ClusterLook
+from factorylab.operations.observe.door import DoorAnswer
 from factorylab.operations.observe.summarize import summarize
 from factorylab.operations.observe.summary import Plan, Summary
-from factorylab.operations.observe.watch import DoorAnswer
 
 RATE_HZ, PARTITIONS = 2.0, 2
 ANSWER_S, READ_S = 0.004, 0.010

@@ -12,6 +12,7 @@ from factorylab.operations.answer_age import fresh
 from factorylab.operations.observe.account import EVENTS_MAX, Account
 from factorylab.operations.observe.availability import SERVICES, Outage
 from factorylab.operations.observe.cluster_view import ClusterLook
+from factorylab.operations.observe.door import DoorAnswer
 from factorylab.operations.observe.foreign import Event
 from factorylab.operations.observe.own_time import Unobserved
 from factorylab.operations.observe.shown import (
@@ -27,7 +28,6 @@ from factorylab.operations.observe.shown import (
 )
 from factorylab.operations.observe.summarize import budget_of, levels_of, verdict_of
 from factorylab.operations.observe.summary import Plan, ServiceLevel
-from factorylab.operations.observe.watch import DoorAnswer
 
 AGAIN_S = 10.0  # so long after its end an outage is told again: its cause may be found, and a moment be left out
 

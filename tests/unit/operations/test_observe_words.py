@@ -17,10 +17,11 @@ from factorylab.core.clock import NS
 from factorylab.core.errors import UsageError
 from factorylab.execution.probe_questions import Answer
 from factorylab.operations.observe.cluster_view import ClusterLook
+from factorylab.operations.observe.door import Door
 from factorylab.operations.observe.kubernetes import KubernetesEvents
 from factorylab.operations.observe.metrics import ObservationMetrics
 from factorylab.operations.observe.topic import check, topic_under
-from factorylab.operations.observe.watch import Door, changes
+from factorylab.operations.observe.watch import changes
 from factorylab.operations.observe.words import markdown
 from tests.support.observed import WALL_NS, ObservedWorld
 
