@@ -35,7 +35,7 @@ class FedPage(PageServer):
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin.buffer)
         self._told().set_result(await lines.readline())
         async for line in lines:
-            await self.stream.put(line.decode())
+            await self.stream.put(line.decode().rstrip())
         self._over = True
 
     async def setup(self, _: Request) -> Response:
