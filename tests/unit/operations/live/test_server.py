@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from factorylab.operations.live.page_server import PAGE
+from factorylab.operations.live.fed import FedPage
+from factorylab.operations.live.page_server import PAGE, PageServer
 from factorylab.operations.live.server import TOKEN_HEADER, LivePage
 from tests.support.contrast import contrast
 
@@ -29,7 +30,7 @@ SHA256 = {
 class Client:
     """Asks the application without a server; nobody watches a lab."""
 
-    def __init__(self, page: LivePage) -> None:
+    def __init__(self, page: PageServer) -> None:
         self._app = page.app()
 
     def ask(self, method: str, path: str, **given: Any) -> httpx.Response:
@@ -135,3 +136,13 @@ def test_without_a_lab_the_metrics_say_so(client: Client) -> None:
     """The endpoint answers, and what is not known has no sample."""
     text = client.get("/metrics").text
     assert "factorylab_lab_up 0.0" in text and "factorylab_lag_records{" not in text
+
+
+def test_the_page_of_an_observation_has_nothing_to_break_with() -> None:
+    """It has the same policy and the same files as the lab's page, and no deeds at all."""
+    client = Client(FedPage())
+    page = client.get("/")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    scripts = re.findall(r'<script src="(page/[^"]+)"', page.text)
+    assert scripts and all(client.get(f"/{name}").status_code == 200 for name in scripts)
+    assert [client.post(path).status_code for path in ("/fault", "/heal")] == [404, 404]
