@@ -27,6 +27,7 @@ import factorylab as lab
 with lab.live_view():
     while not Path("done").exists():
         time.sleep(0.05)"""
+ALONE = ("--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None")
 LONG_MS = 60_000
 
 
@@ -34,7 +35,7 @@ LONG_MS = 60_000
 def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
     """A JupyterLab of its own on `folder`, with no settings of whoever runs the tests; its address."""
     env = shell() | {"FACTORYLAB_HOME": str(home), "HOME": str(folder), "JUPYTER_TOKEN": "opens"}
-    words = ["--no-browser", "--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"]
+    words = ["--no-browser", "--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}", *ALONE]
     command = [sys.executable, "-m", "jupyterlab", *words]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log, env=env, cwd=folder) as process:
         said = re.compile(r"(http://127\.0\.0\.1:\d+)/lab")
