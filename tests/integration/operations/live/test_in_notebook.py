@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,7 +73,7 @@ def run_cell(page: Page, url: str) -> None:
 
 
 def test_it_lives_while_the_cell_runs(home: Path, tmp_path: Path, notebook: Path) -> None:
-    """Though the kernel is busy the page is in the cell's output, shows the lab that comes up, and goes on moving; when
+    """Though the kernel is busy the page is in the cell's output, shows the lab that comes up and ends; when
     the cell is done a sentence is in its place, and the saved notebook has no more than that. Nobody but JupyterLab is
     asked for anything. Over 10 s: JupyterLab starts."""
     with chromium() as browser, jupyterlab(tmp_path, home) as url:
@@ -82,13 +84,15 @@ def test_it_lives_while_the_cell_runs(home: Path, tmp_path: Path, notebook: Path
         run_cell(page, url)
         frame = page.frame_locator("iframe[title='The lab, live']")
         expect(frame.locator("#lab")).to_have_text("no lab is up yet", timeout=LONG_MS)
-        silent_lab(home)
+        supervisor = silent_lab(home)
         control.ask(home, control.Start([tiny("broker-1", home)]))
         expect(frame.locator("#lab")).to_have_text("lab is up", timeout=LONG_MS)
         expect(frame.locator("#nodes")).to_contain_text("broker-1 running", timeout=LONG_MS)
         first = frame.locator("#as-of").inner_text()
         expect(frame.locator("#as-of")).not_to_have_text(first, timeout=LONG_MS)
         assert first.startswith("as of") and frame.get_by_role("button", name="Break it").count() == 0
+        os.kill(supervisor.pid, signal.SIGKILL)
+        expect(frame.locator("#lab")).to_have_text("the lab has ended", timeout=LONG_MS)
         (tmp_path / "done").touch()
         page.locator(".jp-OutputArea-output", has_text=ENDED).first.wait_for(timeout=LONG_MS)
         page.keyboard.press("Control+s")
