@@ -10,9 +10,10 @@ from factorylab.analysis.anatomy import anatomy
 from factorylab.analysis.partitioned import acks_kept_and_lost
 from factorylab.analysis.recovery import recovery
 from factorylab.analysis.service import ServiceTimes, fault_windows, longest_gap
+from factorylab.analysis.standing import standing
 from factorylab.analysis.victim_roles import VictimRoles
 from factorylab.core.clock import NS
-from factorylab.history.saved_run import Run
+from factorylab.history.saved_run import Run, each
 
 LOST_BIN_S = 0.1
 
@@ -30,7 +31,7 @@ Key = tuple[str, str]
 
 def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
     """Of fault number `fault`: its phases, as `anatomy` has them; longest_ack_gap and longest_store_gap, each the
-    longest of the partitions of a role; recovery, the longest of its victims; and lost_until, the last lost
+    longest of the partitions of a role; recovery, the longest of its victims; committed_stall, where processors work in transactions; and lost_until, the last lost
     acknowledgement of what the victim led."""
     windows = fault_windows(run)
     mine = windows[windows["fault"] == fault]
@@ -46,12 +47,21 @@ def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measur
                 found[name, role] = _longest(gaps)
     if "led" in roles.partitions and (lost := _lost_until(run, roles.partitions["led"], begun, ends)):
         found["lost_until", "led"] = lost
+    if stood := _stood(run, begun, ends):
+        found["committed_stall", "any"] = stood
     back = run.once(recovery)
     back = back[back["fault"] == fault]
     found["recovery", worst_role(roles)] = Measured(
         float(back["recovery_s"].max()), bool(back["recovery_censored"].any())
     )
     return found
+
+
+def _stood(run: Run, begun: int, ends: int) -> Measured | None:
+    """The longest time that readers of committed alerts stood still since the fault; None where the probe saw none."""
+    seen = run.once(standing)
+    mine = seen[seen["begun_ns"].between(begun, ends, inclusive="left")]
+    return _longest([Measured(float(m.lasted_s), bool(m.censored)) for m in each(mine)]) if len(mine) else None
 
 
 def worst_role(roles: VictimRoles) -> str:

@@ -34,6 +34,7 @@ from factorylab.audit.checks import (
     samples_agree,
     share_groups,
     share_journals,
+    transactions,
     undisturbed,
     validity,
     work_agrees,
@@ -59,7 +60,7 @@ SCRATCH_BYTES = 200  # of the temporary folder, for a reading: 180 are used at o
 _MODULES = (
     loss, duplicates, processors, objectives, validity, generator, observed, completeness, reading_times, work_times,
     run_times, fault_times, known_names, work_agrees, samples_agree, epochs_agree, undisturbed,
-    share_groups, share_journals,
+    share_groups, share_journals, transactions,
 )  # fmt: skip
 """Importing them registers their checks."""
 with_cheap_text = pd.option_context("mode.string_storage", "python")

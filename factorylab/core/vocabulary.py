@@ -19,7 +19,16 @@ Sink = Literal["topic", "table", "replay"]
 ProcessStatus = Literal["running", "paused", "dead"]
 DatabaseAnswer = Literal["ok", "refused", "full", "none"]
 WorkStep = Literal[
-    "taken", "polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit", "revoking"
+    "taken",
+    "polled",
+    "prepared",
+    "in_transaction",
+    "delivered",
+    "before_store",
+    "in_store",
+    "after_store",
+    "after_commit",
+    "revoking",
 ]  # of a processor's work on a batch; what each means stands in factory/store/crash_points.py
 COORDINATES, CONTROLS = "coordinates the group", "is the active controller"
 """How the step "intended" of a fault says that its broker has these roles."""

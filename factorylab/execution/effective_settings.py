@@ -18,13 +18,18 @@ from factorylab.factory.profiles import consumer_defaults, fleet_defaults, share
 from factorylab.scenarios.model import Clients
 from factorylab.scenarios.prediction.settings import EffectiveSettings, Given, set_by
 from factorylab.scenarios.share_group import ShareGroup
+from factorylab.scenarios.transactions import Transactions
 
 PROFILE, SCENARIO = "the lab's profile", "the scenario"
 BROKER_ENVIRONMENT, PREFIX = "x-broker-environment", "KAFKA_"
 
 
 def effective(
-    clients: Clients, backend: BackendName, home: Path, share_group: ShareGroup | None = None
+    clients: Clients,
+    backend: BackendName,
+    home: Path,
+    share_group: ShareGroup | None = None,
+    transactions: Transactions | None = None,
 ) -> EffectiveSettings:
     """What is set for a run with these clients on the lab of `home`. The lab that is up there counts, else the one that
     would be started."""
@@ -36,9 +41,10 @@ def effective(
     session = {"session.timeout.ms", "heartbeat.interval.ms"} if clients.session_timeout_s else set()
     chosen = {name: value for name, value in groups.items() if name in {"group.protocol", *session}}
     chosen |= {"group.instance.id": "each processor's name"} if clients.static_members else {}
+    limits = {} if transactions is None else {"transaction.timeout.ms": f"{transactions.timeout_s * 1000:.0f}"}
     return EffectiveSettings(
         broker=broker_settings(backend, home),
-        producer=set_by(PROFILE, defaults) | set_by(SCENARIO, own["producer"]),
+        producer=set_by(PROFILE, defaults) | set_by(SCENARIO, limits | own["producer"]),
         consumer=set_by(PROFILE, groups) | set_by(SCENARIO, chosen) | set_by(SCENARIO, own["consumer"]),
     )
 

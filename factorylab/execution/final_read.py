@@ -59,7 +59,8 @@ MEASURES_OF_ROW = sql.SQL(", ").join(  # as a number: a copy writes a boolean as
 class FinalRead:
     """What is needed to read a run's end. `sensors` maps a name to its index; `in_kafka`: positions are the group's
     offsets there, not the store's rows; `output`: what a program under test kept is read there, not in the store.
-    `record`: the template that the log's records were filled from, None for readings in JSON."""
+    `record`: the template that the log's records were filled from, None for readings in JSON.
+    `only_committed`: of alerts and dead letters only what readers of committed records see."""
 
     admin: Admin
     database_url: str
@@ -70,6 +71,7 @@ class FinalRead:
     in_kafka: bool = False
     output: Output | None = None
     record: str | None = None
+    only_committed: bool = False
 
     def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
         """Fix log start and high watermark of each partition of `sensor-data`."""
@@ -256,7 +258,10 @@ class FinalRead:
                 self.journal.write(dead_letter(message))
 
     def _whole(self, topic: str) -> Iterator[list[Message]]:
-        return read_topic(self.admin.bootstrap, topic, self.admin.spans(topic))
+        committed = self.only_committed
+        return read_topic(
+            self.admin.bootstrap, topic, self.admin.spans(topic, committed=committed), committed=committed
+        )
 
 
 def _spans(frozen: Mapping[int, FrozenEnd]) -> Spans:

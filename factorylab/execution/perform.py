@@ -95,7 +95,8 @@ def predict(wanted: Scenario, settings: Settings) -> Prediction:
 
     backend = choose(settings, lambda line: None, wanted.topology.kafka)
     shared = wanted.share_group if wanted.shared else None
-    return computed(wanted, effective(wanted.clients, backend, settings.home, shared), backend)
+    limits = wanted.transactions if wanted.transactional else None
+    return computed(wanted, effective(wanted.clients, backend, settings.home, shared, limits), backend)
 
 
 def foretell(wanted: Scenario, folder: RunFolder, settings: Settings) -> None:

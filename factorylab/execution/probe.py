@@ -26,6 +26,7 @@ from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from factorylab.cluster import cgroups, control
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.base import Link
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.database_probe import answer_of
@@ -49,6 +50,7 @@ from factorylab.history.tables import (
     PartitionSample,
     ProcessSample,
     ReachSample,
+    StableSample,
     ViewSample,
 )
 
@@ -69,6 +71,7 @@ class ProbeConfig(Sourced):
     partitions: int
     home: Path
     journal_dir: Path
+    alert_topic: str | None = None  # given where its records are in transactions
     share_group: bool = False  # is the group one of those, which own no partitions?
     network: bool = False  # is the network part of the experiment?
     database_url: SecretStr | None = None  # given where the database is
@@ -89,6 +92,7 @@ class Probe:
         self._reach = RepeatedQuestion(stop, lambda: links(config.home), REACH_S) if config.network else None
         url = config.database_url.get_secret_value() if config.database_url else None
         self._database = RepeatedQuestion(stop, lambda: answer_of(url), DATABASE_S) if url else None
+        self._stable = self._watch_stable(config.alert_topic, stop) if config.alert_topic else None
         self._processes: dict[int, psutil.Process] = {}
         self._known: dict[str, int] = {}
         self._used: dict[str, CpuTime] = defaultdict(CpuTime)
@@ -104,6 +108,17 @@ class Probe:
     def _watch_ends(self, number: int, stop: Event) -> RepeatedQuestion[dict[int, int]]:
         broker = OneBroker(self.config.bootstrap, number, 0, ANSWER_S)
         return RepeatedQuestion(stop, lambda: ends_of(broker, self.config.topic, self._views[number].fresh()), PERIOD_S)
+
+    def _watch_stable(self, topic: str, stop: Event) -> RepeatedQuestion[dict[int, tuple[int, int]]]:
+        admin = Admin(self.config.bootstrap, ANSWER_S)
+        partitions = range(self.config.partitions)
+
+        def ask() -> dict[int, tuple[int, int]]:
+            stable = admin.ends(topic, partitions, committed=True)
+            ends = admin.ends(topic, partitions)
+            return {partition: (stable[partition], ends[partition]) for partition in partitions}
+
+        return RepeatedQuestion(stop, ask, PERIOD_S, admin.close)
 
     def sample(self) -> None:
         """Write what is known now."""
@@ -125,6 +140,8 @@ class Probe:
                 self._write_reach(news)
         if self._database is not None and (heard := self._database.news()):
             self.journal.write(DatabaseSample(worker="probe", t_ns=heard.asked_ns, answer=heard.value))
+        if self._stable is not None and (stable := self._stable.news()):
+            self._write_stable(stable)
         for name, pid in self._pids().items():
             self.journal.write(self._process(t_ns, name, pid))
 
@@ -200,6 +217,12 @@ class Probe:
                     isr=list(view.isr),
                 )
                 self.journal.write(row)
+
+    def _write_stable(self, news: Answer[dict[int, tuple[int, int]]]) -> None:
+        """The time of these rows is when the first of the two was asked for."""
+        for partition, (stable, end) in news.value.items():
+            row = StableSample(worker="probe", t_ns=news.asked_ns, partition=partition, stable=stable, end=end)
+            self.journal.write(row)
 
     def _write_reach(self, news: Answer[list[Link]]) -> None:
         """The time of these rows is when the first connection was tried: broken ones take until they are given up."""

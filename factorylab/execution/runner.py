@@ -314,8 +314,9 @@ class Experiment:
             self.crew.sensors(),
             self.run.history,
             self.journal,
-            in_kafka=self.scenario.clients.processor != "fenced",
+            in_kafka=not self.scenario.clients.positions_in_store,
             output=self.output,
+            only_committed=self.scenario.transactional,
             record=self.scenario.subject.record if self.scenario.subject else None,
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")

@@ -17,7 +17,7 @@ from factorylab.core.clock import NS
 from factorylab.core.errors import StartFailed
 from factorylab.core.files import write_secret
 from factorylab.core.names import Names
-from factorylab.core.programs import FLEET, HASTY_WORKER, NAIVE, PROBE, PROCESSOR, SHARE_WORKER
+from factorylab.core.programs import FLEET, HASTY_WORKER, NAIVE, OFFSETS_OUTSIDE, PROBE, PROCESSOR, SHARE_WORKER
 from factorylab.core.sources import Shown, Sourced
 from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
@@ -46,6 +46,8 @@ PROCESSORS: dict[ProcessorKind, str] = {
     "naive": NAIVE,
     "idempotent": SHARE_WORKER,
     "acknowledges_first": HASTY_WORKER,
+    "transactional": PROCESSOR,
+    "offsets_outside": OFFSETS_OUTSIDE,
 }
 """The program of each kind of processor that is the lab's."""
 
@@ -94,6 +96,7 @@ class Crew:
             static_member=clients.static_members,
             acknowledgement=self.scenario.share_group.acknowledgement,
             set_aside_at=DELIVERIES if self.scenario.share_group.last_delivery == "set_aside" else 0,
+            transaction_timeout_s=self.scenario.transactions.timeout_s if self.scenario.transactional else None,
             steps_dir=self.run.journals if any(fault.step for fault in self.scenario.faults) else None,
         )
 
@@ -156,6 +159,7 @@ class Crew:
             home=self.home,
             journal_dir=self.run.journals,
             share_group=self.scenario.shared,
+            alert_topic=self.names.alerts if self.scenario.transactional else None,
             network=any(fault.on_network for fault in self.scenario.faults),
             database_url=self._asked_database(),
         )

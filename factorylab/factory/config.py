@@ -186,6 +186,12 @@ class ProcessorConfig(FactoryConfig):
         le=10,
         description="a share group's record delivered so often becomes a dead letter; 0: none does",
     )
+    transaction_timeout_s: Number | None = Field(
+        default=None,
+        ge=1,
+        le=900,
+        description="alerts and offsets go in Kafka transactions, which the broker aborts after so long; None: without",
+    )
     batch_records: int = Field(default=10_000, ge=1, le=100_000)
     batch_wait_s: Number = Field(default=0.05, ge=0, le=10, description="a batch that is not full waits so long")
     produce_deadline_s: Seconds = 30

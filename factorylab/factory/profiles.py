@@ -67,8 +67,8 @@ def fleet_defaults(linger_ms: float, compression: str) -> Settings:
 def alert_producer(config: ProcessorConfig) -> Settings:
     """The producer of alerts and dead letters: few records, each awaited.
 
-    Not idempotent: a repeated alert has the same id, and so a processor that starts or loses a broker need not wait
-    for the cluster's transaction coordinator before it can store.
+    Without transactions not idempotent: a repeated alert has the same id, and so a processor that starts or loses a
+    broker need not wait for the cluster's transaction coordinator before it can store.
     """
     own: Settings = {
         "enable.idempotence": False,
@@ -76,6 +76,7 @@ def alert_producer(config: ProcessorConfig) -> Settings:
         "message.max.bytes": 1_048_000,  # a dead letter is a little larger than the record that caused it
         "delivery.timeout.ms": int(config.produce_deadline_s * 1000),
     }
+    own |= _of_transactions(config)
     return _merged(
         config.bootstrap,
         f"{config.worker}-alerts",
@@ -83,6 +84,20 @@ def alert_producer(config: ProcessorConfig) -> Settings:
         "producer",
         config.producer_config,
     )
+
+
+def _of_transactions(config: ProcessorConfig) -> Settings:
+    """One id for each worker: whoever comes back under it ends what its earlier life left open. The client refuses a
+    delivery that may outlast the transaction."""
+    if config.transaction_timeout_s is None:
+        return {}
+    timeout_ms = int(config.transaction_timeout_s * 1000)
+    return {
+        "transactional.id": f"{config.group}-{config.worker}",
+        "transaction.timeout.ms": timeout_ms,
+        "delivery.timeout.ms": min(int(config.produce_deadline_s * 1000), timeout_ms),
+        "enable.idempotence": True,
+    }
 
 
 def processor_consumer(config: ProcessorConfig) -> Settings:

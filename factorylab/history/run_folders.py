@@ -24,7 +24,7 @@ from factorylab.core.errors import ScenarioError, UsageError
 from factorylab.core.files import write_durably
 from factorylab.scenarios.model import Scenario, scenario_from
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 FAILED = "failed.txt"
 STAMP = "%Y%m%dT%H%M%SZ"  # UTC, in the name of a run's folder
 SECRET_KEY = ".secret-key"  # beside the runs, never in one

@@ -23,7 +23,7 @@ from factorylab.core.vocabulary import Outcome, Phase
 from factorylab.history import manifest, run_folders
 from factorylab.history.run_tables import FrameTables, StoredTables, Tables, dense, dtypes
 from factorylab.history.table_chunks import Chunk, Ints
-from factorylab.history.tables import OF_SHARE_GROUPS, SINCE, TABLES
+from factorylab.history.tables import OF_SHARE_GROUPS, OF_TRANSACTIONS, SINCE, TABLES
 from factorylab.history.unfinished import UnfinishedTables, broken_off
 from factorylab.scenarios.model import Scenario
 
@@ -90,7 +90,9 @@ class Run(Kept):
     @cached_property
     def table_names(self) -> tuple[str, ...]:
         """The tables that a run of this consumption may fill."""
-        return tuple(name for name in TABLES if self.scenario.shared or name not in OF_SHARE_GROUPS)
+        others = OF_SHARE_GROUPS if not self.scenario.shared else frozenset[str]()
+        others |= OF_TRANSACTIONS if not self.scenario.transactional else frozenset[str]()
+        return tuple(name for name in TABLES if name not in others)
 
     @cached_property
     def manifest(self) -> manifest.Manifest:

@@ -13,6 +13,7 @@ surely refused is unknown, and what was due and never offered is not_offered.
 | sends | a reading that was due (see `Send`) |
 | reads | a partition's share of one poll of a processor |
 | commits | one store transaction, or one that the fence refused |
+| transactions | a Kafka transaction of a processor, for each partition whose records it covers |
 | group | a callback of the consumer group |
 | acquisitions | a record that a worker of a share group was given, each time |
 | acknowledgements | what such a worker said of a record, and what came back |
@@ -24,6 +25,7 @@ surely refused is unknown, and what was due and never offered is not_offered.
 | partitions, lag, processes, members | what the probe saw |
 | events | what the processors noted in `system_events` |
 | database | the same, where the database is part of the experiment: does it take connections and writes |
+| stable | the same, where processors work in Kafka transactions: how far readers of committed alerts get |
 | reach, views | the same, where the network is part of the experiment: who reaches whom, what each broker says |
 """
 
@@ -104,6 +106,19 @@ class Commit(Row, frozen=True, tag="commits", kw_only=True):
     dead_letters: int
     refused: bool
     begun_ns: int | None = None
+
+
+class Transaction(Row, frozen=True, tag="transactions", kw_only=True):
+    """A processor hears at `t_ns` what became of a Kafka transaction that began at `begun_ns`: `result` is COMMITTED,
+    or the name of the error; then it was aborted, or its end is not known. It covers offsets `from_offset` ≤ o <
+    `to_offset` and holds `sent` alerts and dead letters, of all its partitions together."""
+
+    partition: int
+    from_offset: int
+    to_offset: int
+    begun_ns: int
+    sent: int
+    result: str
 
 
 class Group(Row, frozen=True, tag="group", kw_only=True):
@@ -292,6 +307,15 @@ class ViewSample(Row, frozen=True, tag="views", kw_only=True):
     isr: list[int]
 
 
+class StableSample(Row, frozen=True, tag="stable", kw_only=True):
+    """A partition of the topic of alerts: `stable` is its last stable offset, at which readers of committed records
+    stand, and `end` its high watermark, asked for just after it."""
+
+    partition: int
+    stable: int
+    end: int
+
+
 class DatabaseSample(Row, frozen=True, tag="database", kw_only=True):
     """How the database answered a connection and a write that were tried at `t_ns`."""
 
@@ -309,26 +333,31 @@ class SystemEvent(Row, frozen=True, tag="events", kw_only=True):
 ROW_TYPES: tuple[type[Row], ...] = (
     Worker, Sensor, Stage, Send, Read, Commit, Group, FaultStep, PhaseStart, LogRecord, StoredRow, AlertSeen,
     DeadLetterSeen, Position, FrozenEnd, PartitionSample, LagSample, ProcessSample, MemberSample, ReachSample,
-    ViewSample, DatabaseSample, SystemEvent, EpochSpan, CrossRead, Acquisition, Acknowledgement,
+    ViewSample, DatabaseSample, SystemEvent, EpochSpan, CrossRead, Acquisition, Acknowledgement, Transaction,
+    StableSample,
 )  # fmt: skip
 SINCE: dict[str, int] = {
     "epochs": 2, "phases.wall_ns": 2, "partitions.asked_ns": 2, "database": 2, "events": 2, "log.value": 4,
     "processes.cpu_limit": 5, "commits.begun_ns": 6, "log.measures_hash": 6, "rows.measures_hash": 6,
-    "cross_reads": 6, "acquisitions": 7, "acknowledgements": 7,
+    "cross_reads": 6, "acquisitions": 7, "acknowledgements": 7, "transactions": 8, "stable": 8,
 }  # fmt: skip
 """Tables and columns that came later than the first schema version, by the version that brought them."""
 SENT, ANSWERED_OK = "sent", "ok"
 """Results of acknowledgements: on its way, and taken by the broker."""
+COMMITTED = "committed"
+"""The result of a transaction that counts."""
 COUNTS_DUE = 6
 """The first version whose `sends` hold what was due and not offered, and whose `stages` say when a fleet stopped."""
 TABLES: dict[str, type[Row]] = {str(row.__struct_config__.tag): row for row in ROW_TYPES}
 OF_SHARE_GROUPS = frozenset({"acquisitions", "acknowledgements"})
 """Tables that only the workers of a share group fill."""
+OF_TRANSACTIONS = frozenset({"transactions", "stable"})
+"""Tables that only runs with Kafka transactions fill."""
 WRITERS = {
     "runner": ("faults", "phases"),
-    "probe": ("partitions", "lag", "processes", "members", "reach", "views", "database"),
+    "probe": ("partitions", "lag", "processes", "members", "reach", "views", "database", "stable"),
     "fleet": ("sensors", "stages", "sends"),
-    "processor": ("reads", "commits", "group", "acquisitions", "acknowledgements"),
+    "processor": ("reads", "commits", "group", "acquisitions", "acknowledgements", "transactions"),
 }
 """The role whose workers write a table; the final read writes the others."""
 FINAL_READ = "final-read"

@@ -55,6 +55,7 @@ from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBr
 from factorylab.scenarios.share_group import Consumption, ShareGroup, ShareKind
 from factorylab.scenarios.subject import ASKS_A_JOURNAL, Subject
 from factorylab.scenarios.targets import Target, TargetParts, parts
+from factorylab.scenarios.transactions import TransactionalKind, Transactions
 
 
 def _acks_as_text(value: object) -> object:
@@ -63,13 +64,14 @@ def _acks_as_text(value: object) -> object:
 
 Acks = Annotated[Literal["0", "1", "all"], BeforeValidator(_acks_as_text)]
 Profile = Literal["factory", "safe"]
-ProcessorKind = Literal["fenced", "naive", "subject"] | ShareKind
+ProcessorKind = Literal["fenced", "naive", "subject"] | ShareKind | TransactionalKind
 EXPECTABLE_CHECKS = (
     "lost_in_log", "expired", "lost_in_pipeline", "not_drained", "phantom", "duplicate_in_log", "duplicate_in_store",
     "reordered_in_log", "inconsistent_offset", "dead_and_stored", "corrupt", "skipped", "rewound", "zombie_write",
     "two_owners", "duplicate_alert", "alert_missing", "alert_spurious", "alert_differs", "recovery_s", "ack_gap_s",
     "latency_p99_s", "shed", "unstored", "kept_per_s", "died_unasked", "accepted_unstored", "archived_unstored",
-    "redelivered_after_accept", "delivery_counts", "two_holders", "redelivered_late",
+    "redelivered_after_accept", "delivery_counts", "two_holders", "redelivered_late", "alert_not_once",
+    "committed_twice",
 )  # fmt: skip
 """The audit's checks that can find something; those of the others say that a run is INVALID."""
 
@@ -106,14 +108,21 @@ Expect = Annotated[
 ]
 
 STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
-    "fenced": get_args(WorkStep),
+    "fenced": tuple(step for step in get_args(WorkStep) if step != "in_transaction"),
     "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
     "subject": (),
     "idempotent": ("polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit"),
     "acknowledges_first": ("polled", "prepared", "delivered", "before_store", "in_store", "after_store"),
+    "transactional": get_args(WorkStep),
+    "offsets_outside": get_args(WorkStep),
 }
 """The steps that each kind of processor goes through. A client that commits by itself does so before the store. Of a
 program under test nobody knows them."""
+KINDS: dict[str, tuple[ProcessorKind, ...]] = {
+    "share": get_args(ShareKind),
+    "transactional": get_args(TransactionalKind),
+}
+"""The kinds of processor that a way to consume has for itself, the usual one first."""
 PLAYED_BY: dict[str, TargetRole] = {"owner": "processor", "processor": "processor", "database": "database"}
 """What plays the role of a target; a broker plays the others."""
 
@@ -225,8 +234,9 @@ class Clients(Model):
     processors: Whole = Field(default=2, ge=1, le=16)
     processor: ProcessorKind = Field(
         default="fenced",
-        description="the factory's own, one without a fence that loses, the program under test, or of a share group: "
-        "one that stores by identity before it acknowledges, or one that acknowledges first and loses",
+        description="the factory's own, one without a fence that loses, the program under test, of a share group: "
+        "one that stores by identity before it acknowledges, or one that acknowledges first and loses, or in Kafka "
+        "transactions: one whose offsets are in them, or one whose are not, which repeats alerts",
     )
     protocol: GroupProtocol = "range"
     session_timeout_s: SessionTimeout = None
@@ -265,9 +275,9 @@ class Clients(Model):
     @model_validator(mode="after")
     def _positions_are_the_stores(self) -> Clients:
         commits = [name for name in COMMITS if self.consumer.get(name, "").lower() in TRUE]
-        if commits and self.processor == "fenced":
+        if commits and self.positions_in_store:
             raise ValueError(
-                f"consumer {commits[0]}: the fenced processor's position is in the store, not in Kafka: "
+                f"consumer {commits[0]}: the {self.processor} processor's position is in the store, not in Kafka: "
                 'leave it out, or take processor="naive"'
             )
         return self
@@ -292,6 +302,11 @@ class Clients(Model):
     @property
     def idempotent(self) -> bool:
         return self.acks == "all" if self.idempotence is None else self.idempotence
+
+    @property
+    def positions_in_store(self) -> bool:
+        """Do the processors keep their positions in the store, behind its fence, and run detectors?"""
+        return self.processor in ("fenced", *get_args(TransactionalKind))
 
 
 class Fault(Model):
@@ -431,9 +446,12 @@ class Scenario(Model):
     clients: Clients = Clients()
     subject: Subject | None = Field(default=None, description="a program in the place of the processors")
     consumption: Consumption = Field(
-        default="partitions", description="each processor owns partitions, or all share all of them record by record"
+        default="partitions",
+        description="each processor owns partitions, or does and raises alerts in Kafka transactions, or all share all "
+        "partitions record by record",
     )
     share_group: ShareGroup = Field(default=ShareGroup(), description="with consumption=share")
+    transactions: Transactions = Field(default=Transactions(), description="with consumption=transactional")
     faults: tuple[Fault, ...] = Field(default=(), max_length=FAULTS_MAX)
     schedule: Schedule = Schedule()
     objectives: Objectives = Objectives()
@@ -443,8 +461,9 @@ class Scenario(Model):
     def _without_what_it_does_not_have(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A scenario of the factory's own processors is written as it was before there were others."""
         found = _asked(written(self), "subject")
-        of_share_groups = () if self.shared else ("consumption", "share_group")
-        return {name: value for name, value in found.items() if name not in of_share_groups}
+        shared, transactional = self.shared, self.transactional
+        has = {"consumption": shared or transactional, "share_group": shared, "transactions": transactional}
+        return {name: value for name, value in found.items() if has.get(name, True)}
 
     @model_validator(mode="before")
     @classmethod
@@ -454,19 +473,35 @@ class Scenario(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _a_share_group_has_workers_of_its_own(cls, given: Any) -> Any:
-        shared = isinstance(given, dict) and given.get("consumption") == "share"
-        clients = given.get("clients", {}) if shared else None
-        return given | {"clients": {"processor": "idempotent", **clients}} if isinstance(clients, dict) else given
+    def _each_consumption_has_workers_of_its_own(cls, given: Any) -> Any:
+        kind = KINDS.get(str(given.get("consumption")), ()) if isinstance(given, dict) else ()
+        clients = given.get("clients", {}) if kind else None
+        return given | {"clients": {"processor": kind[0], **clients}} if isinstance(clients, dict) else given
+
+    @model_validator(mode="after")
+    def _workers_fit_the_consumption(self) -> Scenario:
+        kind = self.clients.processor
+        for consumption, kinds in KINDS.items():
+            if (self.consumption == consumption) != (kind in kinds):
+                raise ValueError(
+                    f"consumption={self.consumption} and clients.processor={kind} do not belong together: leave "
+                    f"processor out, or take consumption={consumption} with one of {', '.join(kinds)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _transactions_hold_together(self) -> Scenario:
+        if not self.transactional and self.transactions != Transactions():
+            raise ValueError("transactions says how transactional processors work: add consumption=transactional")
+        if self.transactional and self.clients.consumer.get("isolation.level") == "read_uncommitted":
+            raise ValueError(
+                "consumer isolation.level=read_uncommitted: a new owner of a partition would not wait for offsets of a "
+                "transaction that is open: leave it out of consumption=transactional"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_share_group_owns_no_partition(self) -> Scenario:
-        kinds, kind = get_args(ShareKind), self.clients.processor
-        if self.shared != (kind in kinds):
-            raise ValueError(
-                f"consumption={self.consumption} and clients.processor={kind} do not belong together: leave processor "
-                f"out, or take consumption=share with one of {', '.join(kinds)}"
-            )
         if not self.shared:
             if self.share_group != ShareGroup():
                 raise ValueError("share_group says how a share group works: add consumption=share, or leave it out")
@@ -559,6 +594,11 @@ class Scenario(Model):
     def shared(self) -> bool:
         """Do the processors share all partitions, record by record?"""
         return self.consumption == "share"
+
+    @property
+    def transactional(self) -> bool:
+        """Do the processors raise alerts in Kafka transactions?"""
+        return self.consumption == "transactional"
 
     @property
     def owns_partitions(self) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from factorylab.core.limits import Number
 from factorylab.core.vocabulary import Acknowledgement
 
-Consumption = Literal["partitions", "share"]
+Consumption = Literal["partitions", "share", "transactional"]
 ShareKind = Literal["idempotent", "acknowledges_first"]
 DELIVERIES = 5
 """A record is delivered so often at most: share.delivery.count.limit, which the lab leaves as Kafka 4.3 has it."""

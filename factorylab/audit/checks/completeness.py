@@ -71,7 +71,7 @@ def commits_whole(e: Evidence) -> Found:
     commits = e.run.commits
     accepted = commits[~commits["refused"]].sort_values(["partition", "from_offset"], kind="stable")
     words = [*_unpolled(e, accepted), *_miscounted(e, accepted)]
-    if e.run.scenario.clients.processor == "fenced":
+    if e.run.scenario.clients.positions_in_store:
         words += [*_holes(e, accepted), *_doubled(accepted), *_positions_behind(e, accepted)]
     return found_words(words, len(commits))
 

@@ -132,7 +132,7 @@ def alerts_of(e: Evidence, sink: str) -> pd.DataFrame:
     return e.alerts[e.alerts["sink"] == sink]
 
 
-def _alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witness]:
+def alert_witnesses(e: Evidence, alerts: pd.DataFrame, note: str) -> list[Witness]:
     return [
         Witness(sensor=e.sensor_name(a.sensor), seq=a.seq, note=f"{e.alert_ids[a.alert]}: {note}")
         for a in each(alerts.head(WITNESSES))
@@ -144,7 +144,7 @@ def duplicate_alert(e: Evidence) -> Found:
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
     twice = table[table["alert"].duplicated()]
     detail = f"{int(topic['alert'].duplicated().sum()):,} legal repeats in the topic"
-    return Found(len(twice), len(table), detail, _alert_witnesses(e, twice, "stored twice"))
+    return Found(len(twice), len(table), detail, alert_witnesses(e, twice, "stored twice"))
 
 
 @check("Every stored alert is in the topic too.", "stored alerts never reached the topic", needs="alerts")
@@ -152,7 +152,7 @@ def alert_missing(e: Evidence) -> Found:
     """An alert is acknowledged by its topic before the transaction that stores it commits."""
     table, topic = alerts_of(e, "table"), alerts_of(e, "topic")
     missing = table[~table["alert"].isin(topic["alert"])]
-    return Found(len(missing), len(table), "", _alert_witnesses(e, missing, "not in the topic"))
+    return Found(len(missing), len(table), "", alert_witnesses(e, missing, "not in the topic"))
 
 
 @check(
@@ -170,7 +170,7 @@ def alert_spurious(e: Evidence) -> Found:
     wrong = np.where(in_table, ~stored, stored | ~in_log)
     early = int((~in_table & ~wrong).sum())
     detail = f"{early:,} ahead of the store" if early else ""
-    return Found(int(wrong.sum()), len(topic) + len(table), detail, _alert_witnesses(e, both[wrong], "without ground"))
+    return Found(int(wrong.sum()), len(topic) + len(table), detail, alert_witnesses(e, both[wrong], "without ground"))
 
 
 @check(
@@ -180,15 +180,15 @@ def alert_spurious(e: Evidence) -> Found:
 def alert_differs(e: Evidence) -> Found:
     """The pass is judged where the store has reached the reading and the final log holds it. Lost readings take their
     alerts with them, and are counted as what they are."""
-    unjudged = _no_pass(e)
+    unjudged = no_pass(e)
     table, replay = (alerts_of(e, sink).drop_duplicates("alert") for sink in ("table", "replay"))
     if unjudged:
         replay = table
-    missing = replay[~replay["alert"].isin(table["alert"]) & _judged(e, replay)]
-    extra = table[~table["alert"].isin(replay["alert"]) & _judged(e, table)]
+    missing = replay[~replay["alert"].isin(table["alert"]) & judged(e, replay)]
+    extra = table[~table["alert"].isin(replay["alert"]) & judged(e, table)]
     altered = _told_differently(pd.concat([table, replay, alerts_of(e, "topic")]))
-    witnesses = _alert_witnesses(e, missing, "not stored") + _alert_witnesses(e, extra, "not raised by the pass")
-    witnesses += _alert_witnesses(e, altered, "told in two ways")
+    witnesses = alert_witnesses(e, missing, "not stored") + alert_witnesses(e, extra, "not raised by the pass")
+    witnesses += alert_witnesses(e, altered, "told in two ways")
     count = len(missing) + len(extra) + len(altered)
     detail = f"{len(missing):,} missing, {len(extra):,} too many, {len(altered):,} altered" if count else ""
     return Found(count, len(replay), detail, witnesses, unjudged)
@@ -200,11 +200,11 @@ def _told_differently(alerts: pd.DataFrame) -> pd.DataFrame:
     return told[told["alert"].duplicated()].drop_duplicates("alert")
 
 
-def _no_pass(e: Evidence) -> str:
+def no_pass(e: Evidence) -> str:
     """Why the alerts cannot be compared; "" where they can."""
     if e.run.manifest.schema_version < FIRST_WITH_REPLAY:
         return "this run was recorded without such a pass"
-    if e.run.scenario.clients.processor != "fenced":
+    if not e.run.scenario.clients.positions_in_store:
         return "these processors raise no alerts"
     if (e.run.frozen["start"] > 0).any():
         return "the log begins after offset 0: its alerts cannot be told any more"
@@ -213,7 +213,7 @@ def _no_pass(e: Evidence) -> str:
     return ""
 
 
-def _judged(e: Evidence, alerts: pd.DataFrame) -> Mask:
+def judged(e: Evidence, alerts: pd.DataFrame) -> Mask:
     """Alerts of readings in the final log, below the store's position."""
     key = e.keys(alerts["sensor"].to_numpy(), alerts["seq"].to_numpy())
     return e.which(key, lambda k: k.behind)

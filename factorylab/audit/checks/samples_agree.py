@@ -181,11 +181,11 @@ def _too_short(e: Evidence, samples: pd.DataFrame, acknowledged: Ints) -> int:
 def _committed_elsewhere(e: Evidence, lags: pd.DataFrame) -> Iterator[str]:
     """A processor tells Kafka of its position, which is the end of a transaction, once that is noted. Where one may be
     missing, its poll counts. A client that commits by itself commits what it likes."""
-    if e.run.scenario.clients.processor != "fenced":
+    if not e.run.scenario.clients.positions_in_store:
         return
     commits, reads = e.run.commits[~e.run.commits["refused"]], e.run.reads
     noted = [(commits, commits["to_offset"].to_numpy())]
-    if unnoted(e):
+    if unnoted(e) or e.run.scenario.transactional:  # there Kafka has the position before the store
         noted.append((reads, reads["last_offset"].to_numpy() + 1))
     of, t_ns = (np.concatenate([frame[name].to_numpy() for frame, _ in noted]) for name in ("partition", "t_ns"))
     reached, order = np.concatenate([ends for _, ends in noted]), np.argsort(t_ns, kind="stable")

@@ -31,7 +31,7 @@ CALLBACKS: tuple[GroupEvent, ...] = ("assigned", "revoked", "lost")
 )  # fmt: skip
 def work_agrees(e: Evidence) -> Found:
     words = [*_unassigned(e), *_of_two_takings(e)]
-    if e.run.scenario.clients.processor == "fenced":
+    if e.run.scenario.clients.positions_in_store:
         words += [*_noted_otherwise(e), *_positions_elsewhere(e), *_miscounted(e)]
     return found_words(words, len(e.run.reads) + len(e.run.commits) + len(e.run.group))
 

@@ -36,7 +36,7 @@ def work_times(e: Evidence) -> Found:
         _stored_before_polled(reads, commits, begun),
         *_before_birth(e),
     ]
-    if e.run.scenario.clients.processor == "fenced":
+    if e.run.scenario.clients.positions_in_store:
         cases += [_polled_before_stored(reads, commits[~commits["refused"]]), _not_in_turn(commits)]
     return found(cases, len(reads) + len(commits) + len(e.run.group))
 

@@ -210,6 +210,7 @@ class Registered:
     by_times_of: frozenset[str] = frozenset()
     needs: Needs | Literal[""] = ""
     of_share_groups: bool = False
+    of_transactions: bool = False
 
     def __call__(self, evidence: Evidence) -> Check:
         try:
@@ -237,19 +238,20 @@ CHECKS: list[Registered] = []
 
 def check(
     claim: str, cases: str, broken: Outcome = "FAIL", *, of_times: bool = False, by_times_of: Sequence[str] = (),
-    needs: Needs | Literal[""] = "", of_share_groups: bool = False,
+    needs: Needs | Literal[""] = "", of_share_groups: bool = False, of_transactions: bool = False,
 ) -> Callable[[Look], Look]:  # fmt: skip
     """Register a function, by its name, as the check of `claim`; `cases` are what it counts.
 
     `of_times`: it tests whether the times of the history can be. `by_times_of`: what it finds is judged by the times
     in these tables, so where those cannot be it is INVALID, and nothing is held against the system. `needs`: what of
     the factory's own processors it looks at, so that it is not asked of a program under test or a share group.
-    `of_share_groups`: only a run of one has it at all.
+    `of_share_groups`, `of_transactions`: only a run of such has it at all.
     """
 
     def register(look: Look) -> Look:
         tables = frozenset(by_times_of)
-        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, tables, needs, of_share_groups))
+        where = of_share_groups, of_transactions
+        CHECKS.append(Registered(look.__name__, claim, cases, broken, look, of_times, tables, needs, *where))
         return look
 
     return register
@@ -265,4 +267,5 @@ def run_checks(run: Run, modules: Sequence[ModuleType], names: Collection[str] =
     if unknown := set(names) - {c.name for c in known}:
         raise ValueError(f"no check is called {', '.join(sorted(unknown))}")
     known = [c for c in known if run.scenario.shared or not c.of_share_groups]
+    known = [c for c in known if run.scenario.transactional or not c.of_transactions]
     return evidence, [c(evidence) for c in known if not names or c.name in names]

@@ -8,7 +8,7 @@ owner has taken in the store is taken again only after the group has said that i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -17,6 +17,7 @@ from factorylab.core.backoff import Backoff
 from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory import json_logs
 from factorylab.factory.processor.contest import Contests
+from factorylab.factory.processor.outbox import Undelivered
 from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.processor_journal import ProcessorJournal
 from factorylab.factory.store.connection import StoreUnavailable
@@ -28,7 +29,8 @@ from factorylab.factory.store.store import Store
 class Assignment:
     """`owned` are the partitions to work on; `rebalances` counts assignments, `gone` the ends of such by reason.
 
-    `contests` hear of the consumer's offset commits.
+    `contests` hear of the consumer's offset commits. `delivered_to` is asked of a partition before it is taken; where
+    it raises Undelivered, the partition waits.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Assignment:
         evidence: ProcessorJournal,
         logger: json_logs.Logger,
         contests: Contests | None = None,
+        delivered_to: Callable[[int], int] = lambda partition: 0,
     ) -> None:
         self.owned: dict[int, Owned] = {}
         self.pending: set[int] = set()
@@ -53,6 +56,7 @@ class Assignment:
         self._consumer, self._topic, self._incremental = consumer, topic, incremental
         self._store, self._evidence, self._log = store, evidence, logger
         self._contests = contests or Contests()
+        self._delivered_to = delivered_to
 
     def subscribe(self) -> None:
         """Join the group."""
@@ -111,9 +115,11 @@ class Assignment:
     def _take(self, partition: int) -> bool:
         """Take a partition in the store; when the store is away it waits."""
         try:
+            delivered_to = self._delivered_to(partition)
             taken = self._store.take(partition, forgive=partition in self._forgiven)
-        except StoreUnavailable as error:
-            self._log.warning("store_unavailable", partition=partition, error=str(error))
+        except (StoreUnavailable, Undelivered) as error:
+            event = "store_unavailable" if isinstance(error, StoreUnavailable) else "offsets_unavailable"
+            self._log.warning(event, partition=partition, error=str(error))
             self.pending.add(partition)
             self.backoff.failed()
             return False
@@ -121,6 +127,7 @@ class Assignment:
         reached("taken")
         self._forgiven.discard(partition)
         self.owned[partition] = Owned.of(partition, taken, self._number)
+        self.owned[partition].delivered_to = delivered_to
         return True
 
     def _start(self, partition: int) -> TopicPartition:
@@ -150,9 +157,10 @@ class Assignment:
         self._ask_group(at)
 
     def _ask_group(self, at: At) -> None:
-        """The answer comes in a later poll."""
-        with suppress(KafkaException):  # it cannot be asked now: later
-            self._consumer.commit(offsets=[TopicPartition(self._topic, at.partition, at.offset)], asynchronous=True)
+        """The answer comes in a later poll. The group's offset must not go back behind what was delivered."""
+        with suppress(KafkaException, Undelivered):  # it cannot be asked now: later
+            offset = max(at.offset, self._delivered_to(at.partition))
+            self._consumer.commit(offsets=[TopicPartition(self._topic, at.partition, offset)], asynchronous=True)
 
     def _is_ours(self, partition: int) -> bool:
         """Whether a partition may be taken: one that is contested after the group has said that it is this member's."""

@@ -21,7 +21,7 @@ from factorylab.core.clock import now_ns
 from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.intake import Records
 from factorylab.factory.processor.member import Member
-from factorylab.factory.processor.outbox import Undelivered, printable
+from factorylab.factory.processor.outbox import Span, Undelivered, printable
 from factorylab.factory.processor.owned_partition import Owned, Prepared
 from factorylab.factory.processor.retries import PiecewiseRetry, Poison, is_the_records_fault
 from factorylab.factory.store.connection import StoreUnavailable
@@ -41,11 +41,26 @@ class Batches:
 
     def work(self, shares: Sequence[Records]) -> None:
         """Store the records of owned partitions, a share each."""
+        shares = [rest for share in shares if (rest := self._beyond_delivered(share))]
         planned = [(self._assignment.owned[share.partition].retry, share) for share in shares]
         self._deliver([one for retry, share in planned if not retry and (one := self._prepare(share))])
         for retry, share in planned:
             if retry:
                 self._work_piecewise(retry, share)
+
+    def _beyond_delivered(self, share: Records) -> Records | None:
+        """The part of a share that nobody has been told of. What an earlier transaction has told of is stored
+        before it, by itself; None where that fails, or is all."""
+        owned = self._assignment.owned[share.partition]
+        rest = share.since(owned.delivered_to)
+        if rest is share:
+            return share
+        told = share.part(0, len(share.values) - (len(rest.values) if rest else 0))
+        if owned.retry:
+            self._work_piecewise(owned.retry, told)
+        elif prepared := self._prepare(told):
+            self._deliver([prepared])
+        return rest if self._assignment.owned.get(share.partition) is owned else None
 
     def _work_piecewise(self, retry: PiecewiseRetry, records: Records) -> None:
         """Piece by piece, until one fails: the partition is given up then and taken again."""
@@ -94,6 +109,11 @@ class Batches:
         self._evidence.polled(records, owned.number)
         self._counts["read"] += len(records.values)
         prepared = prepare()
+        if records.last_offset >= owned.delivered_to:
+            self._send(prepared)
+        return prepared
+
+    def _send(self, prepared: Prepared) -> None:
         for alert in prepared.alerts:
             self._outbox.alert(alert)
             what = {"rule": alert.rule, "severity": alert.severity, "value": alert.value, "limit": alert.limit}
@@ -102,13 +122,12 @@ class Batches:
             self._outbox.dead_letter(self._config.sensor_topic, bad)
             where = messages.record_id(self._config.sensor_topic, bad.partition, bad.offset)
             self._log.warning("dead_letter", correlation_id=where, error=printable(bad.error))
-        return prepared
 
     def _deliver(self, prepared: Sequence[Prepared]) -> None:
         reached("prepared")
         self._pace.did("preparing")
         try:
-            self._outbox.settle(lambda: bool(self._stop))
+            self._outbox.settle(lambda: bool(self._stop), self._untold(prepared))
         except Undelivered as error:
             for one in prepared:
                 self._failed(one.batch.partition, error)
@@ -119,6 +138,14 @@ class Batches:
         for one in prepared:
             self._commit(one)
         self._pace.did("storing")
+
+    def _untold(self, prepared: Sequence[Prepared]) -> dict[int, Span]:
+        """The offsets of batches that lie beyond what was delivered before, by partition."""
+        owned = self._assignment.owned
+        batches = [one.batch for one in prepared]
+        return {
+            b.partition: (b.from_offset, b.to_offset) for b in batches if b.to_offset > owned[b.partition].delivered_to
+        }
 
     def _commit(self, prepared: Prepared) -> None:
         batch = prepared.batch
@@ -140,7 +167,8 @@ class Batches:
         self._counts.update(stored=new, alerts=len(prepared.alerts), dead_letters=len(prepared.dead_letters))
         self._counts["duplicates"] += batch.rows - new
         self._log.debug("batch", partition=batch.partition, to_offset=batch.to_offset, rows=new)
-        self._commits.note(batch.partition, batch.to_offset)
+        if self._config.transaction_timeout_s is None:  # else the offset went with the transaction
+            self._commits.note(batch.partition, batch.to_offset)
         self._commits.send(self._consumer, self._assignment.owned)
         reached("after_commit")
 

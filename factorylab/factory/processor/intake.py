@@ -48,6 +48,8 @@ class Records:
     def since(self, offset: int) -> Records | None:
         """Those at or after `offset`; None where there are none."""
         skip = int(np.searchsorted(self.offsets, offset))
+        if skip == 0:
+            return self
         if skip == len(self.offsets):
             return None
         return self.part(skip, len(self.offsets))

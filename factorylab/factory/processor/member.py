@@ -15,6 +15,7 @@ from factorylab.factory.processor.offset_commits import OffsetCommits
 from factorylab.factory.processor.outbox import Outbox
 from factorylab.factory.processor.pace import POLL_INTERVAL, POLL_INTERVAL_MS, Pace
 from factorylab.factory.processor.processor_journal import ProcessorJournal
+from factorylab.factory.processor.transactional_outbox import TransactionalOutbox
 from factorylab.factory.profiles import alert_producer, new_client, processor_consumer
 from factorylab.factory.store.store import Store
 from factorylab.history.journal import Journal
@@ -37,8 +38,8 @@ class Member:
     counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def of(cls, config: ProcessorConfig, logger: json_logs.Logger) -> Member:
-        """As it is configured; nothing is connected yet."""
+    def of(cls, config: ProcessorConfig, logger: json_logs.Logger, transactions: type[TransactionalOutbox]) -> Member:
+        """As it is configured; nothing is connected yet. `transactions` sends where it is to work in such."""
         journal = Journal(config.journal_dir, config.worker, "processor") if config.journal_dir else None
         evidence = ProcessorJournal(config.worker, journal)
         store = Store(
@@ -54,7 +55,11 @@ class Member:
         consumer = new_client(Consumer, settings, logger, on_commit=commits.heard)
         pace = Pace(float(settings.get(POLL_INTERVAL, POLL_INTERVAL_MS)) / 1000)
         producer = new_client(Producer, alert_producer(config), logger)
-        outbox = Outbox(producer, config.alert_topic, config.dead_letter_topic, config.produce_deadline_s)
+        topics = config.alert_topic, config.dead_letter_topic
+        if config.transaction_timeout_s is None:
+            outbox = Outbox(producer, *topics, config.produce_deadline_s)
+        else:
+            outbox = transactions(producer, consumer, config, logger, evidence)
         assignment = Assignment(
             consumer,
             config.sensor_topic,
@@ -63,5 +68,6 @@ class Member:
             evidence=evidence,
             logger=logger,
             contests=contests,
+            delivered_to=outbox.delivered_to,
         )
         return cls(config, logger, consumer, producer, store, outbox, assignment, commits, evidence, pace)

@@ -7,7 +7,7 @@ dead letter are those of Kafka Connect (KIP-298).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -19,6 +19,9 @@ from factorylab.factory.processor.intake import Bad
 RECORD_MAX = 1_046_000  # key and value; with headers just below max.message.bytes, 1,048,588 by default
 KEY_CUT, VALUE_CUT = "factory.key.truncated.from.bytes", "factory.truncated.from.bytes"
 GIVE_UP_S = 1.0  # how long a process that was told to stop still waits
+
+
+Span = tuple[int, int]  # first offset, next offset
 
 
 class Undelivered(LabError):
@@ -58,6 +61,17 @@ class Outbox:
             value, headers[VALUE_CUT] = value[:room], str(len(value))
         self._send(self._dead_letters, value, key, headers)
 
+    def poll(self) -> None:
+        """Hear of what the client has to tell."""
+        self._producer.poll(0)
+
+    def ready(self) -> None:
+        """Nothing has to be done before something is sent."""
+
+    def delivered_to(self, partition: int) -> int:
+        """The offset of a partition below which everything that was raised has surely been told of; 0: not known."""
+        return 0
+
     def _send(self, topic: str, value: bytes | None, key: bytes | None, headers: dict[str, str]) -> None:
         while True:
             try:
@@ -76,8 +90,9 @@ class Outbox:
         if error is not None:
             self._failures.append(error)
 
-    def settle(self, hurry: Callable[[], bool]) -> None:
-        """Wait until everything is acknowledged; where `hurry` is true, only for a moment.
+    def settle(self, hurry: Callable[[], bool], spans: Mapping[int, Span]) -> None:
+        """Wait until everything is acknowledged; where `hurry` is true, only for a moment. `spans` are the offsets, by
+        partition, whose records raised it.
 
         Raises:
             Undelivered: something was refused or not acknowledged in time.

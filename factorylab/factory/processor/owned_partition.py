@@ -61,6 +61,7 @@ class Owned:
     """A partition that was taken. `next_offset` and `detectors` run ahead of the store while a batch is under way.
 
     `number` tells this spell of work from others of the same worker. `retry` is how it goes on after failures.
+    What records below `delivered_to` raise has been told of, and is stored only.
     """
 
     partition: int
@@ -70,6 +71,7 @@ class Owned:
     number: int
     retry: PiecewiseRetry | None = None
     gap_seen_at: int | None = None
+    delivered_to: int = 0
     _ids: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     @classmethod

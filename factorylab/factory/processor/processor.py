@@ -29,9 +29,10 @@ from factorylab.factory.process import StopSignal
 from factorylab.factory.processor.batches import Batches
 from factorylab.factory.processor.contest import OwnershipLost
 from factorylab.factory.processor.member import Member
-from factorylab.factory.processor.outbox import printable
+from factorylab.factory.processor.outbox import Undelivered, printable
 from factorylab.factory.processor.owned_partition import Owned
 from factorylab.factory.processor.polls import Polls
+from factorylab.factory.processor.transactional_outbox import TransactionalOutbox
 from factorylab.factory.processor.warm_up import warm_up
 from factorylab.factory.store.crash_points import reached
 
@@ -42,11 +43,17 @@ CLOSE_S = 5.0
 class Processor:
     """One member of the group."""
 
-    def __init__(self, config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
-        member = Member.of(config, logger)
+    def __init__(
+        self,
+        config: ProcessorConfig,
+        logger: json_logs.Logger,
+        stop: StopSignal,
+        transactions: type[TransactionalOutbox] = TransactionalOutbox,
+    ) -> None:
+        member = Member.of(config, logger, transactions)
         self._config, self._log, self._counts, self._stop = config, logger, member.counts, stop
         self._consumer, self._producer = member.consumer, member.producer
-        self._store, self._assignment = member.store, member.assignment
+        self._store, self._assignment, self._outbox = member.store, member.assignment, member.outbox
         self._pace, self._commits = member.pace, member.commits
         self._polls, self._batches = Polls(member), Batches(member, stop)
         self._busy_s = 0.0
@@ -65,6 +72,8 @@ class Processor:
         endpoint = Endpoint(self._config, self._log, self._metrics)
         topics = (self._config.sensor_topic, self._config.alert_topic, self._config.dead_letter_topic)
         wait_for_topics([self._consumer, self._producer], topics, self._log, self._stop)
+        with suppress(Undelivered):  # it is tried again when partitions are taken
+            self._outbox.ready()
         self._assignment.subscribe()
         report_at = time.monotonic() + self._config.report_every_s
         try:
@@ -88,7 +97,7 @@ class Processor:
     def _round(self) -> None:
         if self._pace.late:
             self._too_slow()
-        self._producer.poll(0)  # for its log lines: batches without an alert do not wait for it
+        self._outbox.poll()  # for its log lines: batches without an alert do not wait for it
         first = self._consumer.poll(POLL_S)
         if first is not None:  # before anything is taken: a dead member owns nothing
             raise_if_dead(first.error())
@@ -158,12 +167,17 @@ class Processor:
         topic, owned = self._config.sensor_topic, self._assignment.owned
         positions = [TopicPartition(topic, o.partition, o.next_offset) for o in owned.values() if o.next_offset]
         with suppress(KafkaException):
-            if positions:
+            if positions and self._config.transaction_timeout_s is None:
                 self._consumer.commit(offsets=positions, asynchronous=False)
         self._consumer.close()
 
 
-def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) -> None:
+def main(
+    config: ProcessorConfig,
+    logger: json_logs.Logger,
+    stop: StopSignal,
+    transactions: type[TransactionalOutbox] = TransactionalOutbox,
+) -> None:
     """Create what is missing in the database, then work."""
     try:
         warm_up()
@@ -171,4 +185,4 @@ def main(config: ProcessorConfig, logger: json_logs.Logger, stop: StopSignal) ->
         logger.warning("warm_up", error=printable(error))
     wait_for_schema(config, logger, stop)
     if not stop:
-        Processor(config, logger, stop).run()
+        Processor(config, logger, stop, transactions).run()

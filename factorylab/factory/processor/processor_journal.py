@@ -6,15 +6,16 @@ assignment, and when a partition is taken again after a failure. Within one numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from factorylab.core import messages
 from factorylab.core.clock import now_ns
 from factorylab.core.vocabulary import GroupEvent
 from factorylab.factory.processor.intake import Records
+from factorylab.factory.processor.outbox import Span
 from factorylab.factory.processor.owned_partition import Prepared
 from factorylab.history.journal import Journal
-from factorylab.history.tables import Commit, Group, Read
+from factorylab.history.tables import Commit, Group, Read, Transaction
 
 
 class ProcessorJournal:
@@ -68,6 +69,24 @@ class ProcessorJournal:
                 begun_ns=prepared.begun_ns,
             )
         )
+
+    def transaction(self, spans: Mapping[int, Span], begun_ns: int, sent: int, result: str) -> None:
+        """A Kafka transaction that has ended, or whose end is not known; a row for each partition."""
+        if self._journal is None:
+            return
+        for partition, (from_offset, to_offset) in spans.items():
+            self._journal.write(
+                Transaction(
+                    worker=self._worker,
+                    t_ns=now_ns(),
+                    partition=partition,
+                    from_offset=from_offset,
+                    to_offset=to_offset,
+                    begun_ns=begun_ns,
+                    sent=sent,
+                    result=result,
+                )
+            )
 
     def group(self, event: GroupEvent, partitions: Sequence[int], number: int) -> None:
         """A callback of the group."""

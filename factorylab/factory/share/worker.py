@@ -134,7 +134,7 @@ class Worker:
         for one in bad:
             self._outbox.dead_letter(self._config.sensor_topic, one)
             self._log.warning("dead_letter", partition=one.partition, offset=one.offset, error=printable(one.error))
-        self._outbox.settle(lambda: bool(self._stop))
+        self._outbox.settle(lambda: bool(self._stop), {})
         reached("delivered")
 
     def acknowledge(self, records: Sequence[Message], bad: Sequence[Bad] = ()) -> None:

@@ -1,14 +1,15 @@
 """The steps of a processor's work, named in one place, so that a test can stop a process exactly there.
 
-    taken          a partition was taken in the store; nothing of it is read yet
-    polled         records are in hand, nothing was done with them
-    prepared       decoded, checked and scored; alerts and dead letters are with the producer
-    delivered      alerts and dead letters are acknowledged
-    before_store   the transaction has not begun
-    in_store       everything is written, the transaction is open
-    after_store    the store has confirmed; nobody was told
-    after_commit   the offset of the group was committed, or its commit is on its way
-    revoking       the group takes partitions back
+    taken           a partition was taken in the store; nothing of it is read yet
+    polled          records are in hand, nothing was done with them
+    prepared        decoded, checked and scored; alerts and dead letters are with the producer
+    in_transaction  of Kafka: alerts, dead letters and offsets are in it, it is open; with consumption=transactional
+    delivered       alerts and dead letters are acknowledged, and committed where they are in a transaction
+    before_store    the transaction has not begun
+    in_store        everything is written, the transaction is open
+    after_store     the store has confirmed; nobody was told
+    after_commit    the offset of the group was committed, or its commit is on its way
+    revoking        the group takes partitions back
 
 Nothing happens at a step unless FACTORYLAB_STEPS_DIR names a folder and the file `<worker>.stop-at` in it names the
 step: then the file is removed and the process stops itself (SIGSTOP). What is to be done to it, a kill for example, is

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from factorylab.scenarios.model import Fault, Scenario
-from factorylab.scenarios.prediction import brokers, groups, majority, outages, stores
+from factorylab.scenarios.prediction import brokers, groups, majority, outages, stores, transactions
 from factorylab.scenarios.prediction.draws import COVERAGE, DRAWS, SEED, Draws
 from factorylab.scenarios.prediction.settings import DEFAULTS, EffectiveSettings
 from factorylab.scenarios.prediction.situation import Situation, answers_alone
@@ -89,6 +89,8 @@ def _of(number: int, fault: Fault, scenario: Scenario, settings: EffectiveSettin
 
 
 def _formula(fault: Fault, scenario: Scenario) -> Formula | None:
+    if transactions.dies_in_one(fault, scenario):
+        return transactions.left_open
     return (OF_TWO if _hits_two(fault, scenario) else FORMULAS[fault.hits]).get(fault.kind)
 
 
@@ -128,17 +130,27 @@ def _of_its_role(fault: Fault, rows: list[Quantity]) -> list[Quantity]:
 
 def _why_not(number: int, fault: Fault, scenario: Scenario) -> str:
     """Why no formula fits; empty where one may."""
-    if not scenario.owns_partitions:
-        unknown = "nobody knows the settings and the pace of a program under test"
-        return unknown if scenario.subject else "no model of a share group"
+    if why := _no_model_of(fault, scenario):
+        return why
     if any(_overlap(fault, other) for at, other in enumerate(scenario.faults) if at != number):
         return "another fault begins before the effects of this one are surely over: no model of both together"
-    if fault.step:
+    if fault.step and not scenario.transactional:
         return "a processor at a step of its work may have stored the batch, or not"
     if fault.until_replaced:
         return "it is held until it is replaced, which is not known beforehand"
     if fault.wipe:
         return "no model of a broker that copies everything anew"
+    return ""
+
+
+def _no_model_of(fault: Fault, scenario: Scenario) -> str:
+    """Why nothing is known of those who work; empty where something is."""
+    if scenario.subject:
+        return "nobody knows the settings and the pace of a program under test"
+    if scenario.shared:
+        return "no model of a share group"
+    if scenario.transactional and not transactions.dies_in_one(fault, scenario):
+        return "no model of processors in transactions, but of one that is killed with a transaction open"
     return ""
 
 

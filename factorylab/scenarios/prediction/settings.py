@@ -20,12 +20,14 @@ DEFAULTS: dict[Side, dict[str, str]] = {
         "controller.quorum.election.timeout.ms": "1000",
         "group.consumer.session.timeout.ms": "45000",
         "group.consumer.heartbeat.interval.ms": "5000",
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": "10000",
     },
     "producer": {
         "socket.timeout.ms": "60000",
         "request.timeout.ms": "30000",
         "topic.metadata.refresh.interval.ms": "300000",
         "acks": "all",
+        "transaction.timeout.ms": "60000",
     },
     "consumer": {
         "socket.timeout.ms": "60000",

@@ -117,7 +117,7 @@ def test_a_dead_member_takes_nothing_that_waits() -> None:
     taken: list[bool] = []
     member = SimpleNamespace(
         _pace=Pace(300),
-        _producer=DeadProducer(reports=False),
+        _outbox=Outbox(DeadProducer(reports=False), "a", "d", 5),  # type: ignore[arg-type]
         _consumer=SimpleNamespace(poll=lambda _timeout_s: Told(DEAD, None)),
         _assignment=SimpleNamespace(take_pending=lambda: taken.append(True)),
     )
@@ -132,7 +132,7 @@ def test_a_dead_producer_is_not_tried_again(reports: bool, tmp_path: Path) -> No
     outbox = Outbox(DeadProducer(reports=reports), "a", "d", 5)  # type: ignore[arg-type]
     with pytest.raises(ClientDead):
         outbox.dead_letter("t", Bad(0, 0, 7, None, b"x", ValueError()))
-        outbox.settle(lambda: False)
+        outbox.settle(lambda: False, {})
     fleet = Fleet(
         FleetConfig(bootstrap="127.0.0.1:1", worker="f", journal_dir=tmp_path, rate="1000"), LOGGER, StopSignal()
     )
