@@ -31,8 +31,8 @@ Key = tuple[str, str]
 
 def measured_times(run: Run, fault: int, roles: VictimRoles) -> dict[Key, Measured]:
     """Of fault number `fault`: its phases, as `anatomy` has them; longest_ack_gap and longest_store_gap, each the
-    longest of the partitions of a role; recovery, the longest of its victims; committed_stall, where processors work in transactions; and lost_until, the last lost
-    acknowledgement of what the victim led."""
+    longest of the partitions of a role; recovery, the longest of its victims; committed_stall, where processors work in
+    transactions; and lost_until, the last lost acknowledgement of what the victim led."""
     windows = fault_windows(run)
     mine = windows[windows["fault"] == fault]
     if mine.empty:

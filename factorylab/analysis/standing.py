@@ -11,8 +11,8 @@ from factorylab.history.saved_run import Run
 
 def standing(run: Run) -> pd.DataFrame:
     """Each time that the probe saw readers stand in two looks or more: partition, begun_ns (the first look at which
-    something lay behind the last stable offset), ended_ns (the first at which that had moved on; of one that did not end
-    the last look), lasted_s, censored, waiting (records that lay behind it at most).
+    something lay behind the last stable offset), ended_ns (the first at which that had moved on; of one that did not
+    end the last look), lasted_s, censored, waiting (records that lay behind it at most).
 
     By looks five times a second, so each end is up to a look late. Empty without transactions.
     """

@@ -37,6 +37,7 @@ from tests.support.spoils import (
     thin_after,
     unread,
 )
+from tests.support.transaction_histories import ALERTED, once_more, refused, transactional, uncommitted
 
 
 class Pair(NamedTuple):
@@ -248,4 +249,7 @@ TABLE: dict[str, Pair] = {
     "two_holders": Pair(moved(0, 5, 20), moved(0, 5, 30), share_group),
     "redelivered_late": Pair(redelivered(52), redelivered(49), worker_loss),
     "share_journals": Pair(unsaid(0, 5, SENT), unsaid(0, 5, SENT, ANSWERED_OK), share_group),
+    "alert_not_once": Pair(once_more(ALERTED[0]), refused("_FENCED"), transactional),
+    "committed_twice": Pair(once_more(ALERTED[0]), refused("_FENCED"), transactional),
+    "transactions_whole": Pair(uncommitted(ALERTED[0]), refused("_FENCED"), transactional),
 }  # fmt: skip

@@ -106,7 +106,8 @@ class TransactionalOutbox(Outbox):
             self._begin()
             super().settle(hurry, spans)
             self._send_offsets(spans)
-            reached("in_transaction")
+            if self._sent:
+                reached("in_transaction")
             self._producer.commit_transaction(self._deadline_s)
         except (KafkaException, Undelivered, ClientDead) as error:
             told = error.args[0] if isinstance(error, KafkaException) else None

@@ -3,7 +3,7 @@
     taken           a partition was taken in the store; nothing of it is read yet
     polled          records are in hand, nothing was done with them
     prepared        decoded, checked and scored; alerts and dead letters are with the producer
-    in_transaction  of Kafka: alerts, dead letters and offsets are in it, it is open; with consumption=transactional
+    in_transaction  of Kafka: something was raised, it and the offsets are in it, it is open
     delivered       alerts and dead letters are acknowledged, and committed where they are in a transaction
     before_store    the transaction has not begun
     in_store        everything is written, the transaction is open
