@@ -230,11 +230,14 @@ def logs_of_lab() -> list[Path]:
 
 
 def heal() -> None:
-    """Undo every fault: resume paused nodes, start dead ones."""
-    from factorylab.cluster import manage
+    """Undo every fault: resume paused nodes, start dead ones, end open transactions of processors that are dead."""
+    from factorylab.cluster import manage, open_transactions
 
-    done = manage.heal(load_settings().home)
+    home = load_settings().home
+    done = manage.heal(home)
     typer.echo("\n".join(done) if done else "Nothing was paused and nothing was dead.")
+    if ended := open_transactions.end(home):
+        typer.echo("\n".join(ended))
     typer.echo("Next: 'factorylab status' shows the nodes; a restarted broker needs some seconds to be in sync again.")
 
 

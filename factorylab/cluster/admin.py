@@ -198,6 +198,11 @@ class Admin:
         told = self._ask("features", lambda client: client.describe_features())
         return {name: (f["finalized"][1], f["supported"][1]) for name, f in told.items() if "finalized" in f}
 
+    def open_transactions(self) -> list[str]:
+        """The transactional ids whose transaction is open, by what their coordinators say."""
+        listed = self._ask("open transactions", lambda client: client.list_transactions(state_filters=["Ongoing"]))
+        return [str(one.transactional_id) for one in listed]
+
     def raise_features(self) -> str:
         """Raise each feature of the cluster as far as the broker that answers can; what was done, in words.
 
