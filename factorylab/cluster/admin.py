@@ -201,7 +201,7 @@ class Admin:
     def open_transactions(self) -> list[str]:
         """The transactional ids whose transaction is open, by what their coordinators say."""
         listed = self._ask("open transactions", lambda client: client.list_transactions(state_filters=["Ongoing"]))
-        return [str(one.transactional_id) for one in listed]
+        return [str(one.transactional_id) for of_broker in listed.values() for one in of_broker]
 
     def raise_features(self) -> str:
         """Raise each feature of the cluster as far as the broker that answers can; what was done, in words.

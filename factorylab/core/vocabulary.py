@@ -23,6 +23,7 @@ WorkStep = Literal[
     "polled",
     "prepared",
     "in_transaction",
+    "committed",
     "delivered",
     "before_store",
     "in_store",

@@ -87,8 +87,8 @@ def alert_producer(config: ProcessorConfig) -> Settings:
 
 
 def _of_transactions(config: ProcessorConfig) -> Settings:
-    """One id for each worker: whoever comes back under it ends what its earlier life left open. The client refuses a
-    delivery that may outlast the transaction."""
+    """One id for each worker: whoever comes back under it ends what its earlier life left open. The client refuses to
+    wait for an answer, or a delivery, for longer than a transaction may last."""
     if config.transaction_timeout_s is None:
         return {}
     timeout_ms = int(config.transaction_timeout_s * 1000)
@@ -96,6 +96,7 @@ def _of_transactions(config: ProcessorConfig) -> Settings:
         "transactional.id": f"{config.group}-{config.worker}",
         "transaction.timeout.ms": timeout_ms,
         "delivery.timeout.ms": min(int(config.produce_deadline_s * 1000), timeout_ms),
+        "socket.timeout.ms": min(int(CONNECTION["socket.timeout.ms"]), timeout_ms),
         "enable.idempotence": True,
     }
 

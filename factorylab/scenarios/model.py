@@ -107,8 +107,10 @@ Expect = Annotated[
     Field(description="how the run must end; a list names checks"),
 ]
 
+OF_TRANSACTIONS: tuple[WorkStep, ...] = ("in_transaction", "committed")
+"""Steps of those who work in Kafka transactions alone."""
 STEPS: dict[ProcessorKind, tuple[WorkStep, ...]] = {
-    "fenced": tuple(step for step in get_args(WorkStep) if step != "in_transaction"),
+    "fenced": tuple(step for step in get_args(WorkStep) if step not in OF_TRANSACTIONS),
     "naive": ("polled", "prepared", "before_store", "in_store", "after_store", "after_commit", "revoking"),
     "subject": (),
     "idempotent": ("polled", "prepared", "delivered", "before_store", "in_store", "after_store", "after_commit"),

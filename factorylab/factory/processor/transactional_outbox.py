@@ -114,7 +114,10 @@ class TransactionalOutbox(Outbox):
             self._ended(spans, told.name() if told else type(error).__name__)
             self._abort()
             raise Undelivered(f"the transaction does not count: {told.str() if told else error}") from error
+        raised = self._sent
         self._ended(spans, COMMITTED)
+        if raised:
+            reached("committed")
 
     def _send_offsets(self, spans: Mapping[int, Span]) -> None:
         """The coordinator refuses them of a former member of the group."""

@@ -4,6 +4,7 @@
     polled          records are in hand, nothing was done with them
     prepared        decoded, checked and scored; alerts and dead letters are with the producer
     in_transaction  of Kafka: something was raised, it and the offsets are in it, it is open
+    committed       of Kafka: such a transaction counts; the store knows nothing of it
     delivered       alerts and dead letters are acknowledged, and committed where they are in a transaction
     before_store    the transaction has not begun
     in_store        everything is written, the transaction is open
