@@ -15,6 +15,7 @@ and a producer that another has taken the id from, or whose transaction lasted t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -47,6 +48,11 @@ class TransactionalOutbox(Outbox):
         self._known = False
         self._begun_ns: int | None = None
         self._sent = 0
+
+    def poll(self) -> None:
+        """Hear of what the client has to tell. What is wrong with it the next batch is told."""
+        with suppress(KafkaException):
+            super().poll()
 
     def ready(self) -> None:
         """Take the id over from its earlier lives: what they left open is aborted.
@@ -139,5 +145,6 @@ class TransactionalOutbox(Outbox):
         """A new producer of the same id. What the old one had in hand is of a transaction that does not count."""
         old, self._producer = self._producer, new_client(Producer, alert_producer(self._config), self._log)
         old.purge()
-        old.flush(1.0)  # its answers
+        with suppress(KafkaException):  # that it is fenced it says once more
+            old.flush(1.0)  # its answers
         self._known, self._open = False, 0
