@@ -32,7 +32,7 @@ TRANSACTIONS = {
 
 def test_a_zombie_is_refused_and_alerts_are_committed_once(cluster: LocalCluster, session_settings: Settings) -> None:
     """A processor is frozen with a transaction open until the coordinator has aborted it. What it commits when it goes
-    on is refused, its alerts are committed once all the same, and nothing is stored twice. About 25 s: a whole run, in
+    on is refused, its alerts are committed once all the same, and nothing is stored twice. Over 10 s: a whole run, in
     which a group's session and a transaction run out."""
     scenario = scenario_from(TRANSACTIONS, "test")
     folder = run_folders.create(session_settings.results, scenario)
