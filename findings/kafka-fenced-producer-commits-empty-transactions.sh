@@ -96,7 +96,8 @@ def admin():
     sys.exit("the broker did not start: this shows nothing")
 
 
-admin().create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(WAIT_S)
+first_asked = admin()
+first_asked.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(WAIT_S)
 asked = KafkaAdminClient(bootstrap_servers=BOOTSTRAP)
 level = asked.describe_features()["transaction.version"]["finalized"][1]
 print(f"Kafka 4.3.1 with transaction.version {level}, confluent-kafka {version()}, librdkafka {libversion()[0]}, "

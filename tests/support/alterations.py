@@ -97,14 +97,16 @@ def _of(column: str, value: object) -> Callable[[pd.DataFrame], pd.Series[bool]]
 FINAL_TABLES = tuple(sorted(TABLES.keys() - {"workers", *(table for tables in WRITERS.values() for table in tables)}))
 WITH_ALERTS, WITH_DATABASE = "database_loss", "database_loss"
 WITH_LETTERS, QUIET = "control", "baseline"
-QUEUE = "queue_loss"
+QUEUE, TRANSACTIONS = "queue_loss", "transactions"
 HOME = {"alerts": WITH_ALERTS, "database": WITH_DATABASE, "dead_letters": WITH_LETTERS,
-        "acquisitions": QUEUE, "acknowledgements": QUEUE}  # fmt: skip
+        "acquisitions": QUEUE, "acknowledgements": QUEUE, "transactions": TRANSACTIONS,
+        "stable": TRANSACTIONS}  # fmt: skip
 STEP = ("fault_times", "fault_landed", "run_times")
 SHARED = (
     "accepted_unstored", "archived_unstored", "redelivered_after_accept", "delivery_counts", "two_holders",
     "share_journals",
 )  # fmt: skip
+COMMITTED_ONCE = ("alert_not_once", "committed_twice", "transactions_whole")
 ALERT = ("alert_missing", "alert_spurious", "alert_differs", "duplicate_alert", "work_agrees")
 KEY = ("phantom", "lost_in_log", "lost_in_pipeline", "duplicate_in_log", "duplicate_in_store")
 
@@ -248,6 +250,17 @@ FOUND: dict[tuple[str, str], Alteration] = {
     ("acknowledgements", "offset"): Alteration(cells(more()), SHARED, QUEUE),
     ("acknowledgements", "kind"): Alteration(cells(other("accept", "release")), SHARED, QUEUE),
     ("acknowledgements", "result"): Alteration(cells(lambda _: "ok", _of("result", "sent")), SHARED, QUEUE),
+    ("transactions", "t_ns"): Alteration(cells(later(5)), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "partition"): Alteration(cells(more(7)), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "from_offset"): Alteration(cells(more(-1)), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "to_offset"): Alteration(cells(more()), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "begun_ns"): Alteration(cells(later(-5)), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "sent"): Alteration(cells(more()), COMMITTED_ONCE, TRANSACTIONS),
+    ("transactions", "result"): Alteration(cells(lambda _: "_FENCED"), COMMITTED_ONCE, TRANSACTIONS),
+    ("stable", "t_ns"): Alteration(cells(later(5)), ("stable_looks",), TRANSACTIONS),
+    ("stable", "partition"): Alteration(cells(more(7)), ("stable_looks",), TRANSACTIONS),
+    ("stable", "stable"): Alteration(cells(more(1_000)), ("stable_looks",), TRANSACTIONS),
+    ("stable", "end"): Alteration(cells(more(-1_000)), ("stable_looks",), TRANSACTIONS),
 }  # fmt: skip
 
 INFORMATIVE: dict[tuple[str, str], str] = {

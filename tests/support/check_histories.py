@@ -37,7 +37,7 @@ from tests.support.spoils import (
     thin_after,
     unread,
 )
-from tests.support.transaction_histories import ALERTED, once_more, refused, transactional, uncommitted
+from tests.support.transaction_histories import ALERTED, left_open, once_more, refused, transactional, uncommitted
 
 
 class Pair(NamedTuple):
@@ -251,5 +251,6 @@ TABLE: dict[str, Pair] = {
     "share_journals": Pair(unsaid(0, 5, SENT), unsaid(0, 5, SENT, ANSWERED_OK), share_group),
     "alert_not_once": Pair(once_more(ALERTED[0]), refused("_FENCED"), transactional),
     "committed_twice": Pair(once_more(ALERTED[0]), refused("_FENCED"), transactional),
+    "stable_looks": Pair(set_cell("stable", 9, "stable", 5), left_open(2.0, 5.0), transactional),
     "transactions_whole": Pair(uncommitted(ALERTED[0]), refused("_FENCED"), transactional),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from tests.support.histories import PARTITIONS, History, S, at_ns, healthy, scen
 from tests.support.spoils import Spoil, alert
 
 ALERTED = range(3, 60, 6)  # readings of sensor 0 that raise an alert
-BEFORE_NS, LASTED_NS = S // 1000, S // 50  # of the transaction, before the store has it
+BEFORE_NS, LASTED_NS = S // 1000, S // 100  # of the transaction, before the store has it
 
 
 def transactional(folder: Path, **changes: Any) -> History:
@@ -29,6 +29,7 @@ def transactional(folder: Path, **changes: Any) -> History:
     ]
     commits["alerts"] = sent
     ended = commits["t_ns"].to_numpy() - BEFORE_NS
+    commits["begun_ns"] = ended
     places = {name: commits[name].to_numpy() for name in ("worker", "partition", "from_offset", "to_offset")}
     begun = ended - LASTED_NS - places["partition"]  # each its own transaction
     h.add("transactions", **places, t_ns=ended, begun_ns=begun, sent=sent, result=COMMITTED)

@@ -75,7 +75,7 @@ def _refusals(told: pd.DataFrame) -> str:
 def transactions_whole(e: Evidence) -> Found:
     told = e.run.transactions
     counted = told[told["result"] == COMMITTED]
-    words = [*_impossible(told), *_uncovered(e, counted), *_miscounted(e, counted)]
+    words = [*_impossible(told), *_out_of_turn(e, counted), *_uncovered(e, counted), *_miscounted(e, counted)]
     return found_words(words, len(told))
 
 
@@ -88,6 +88,20 @@ def _impossible(told: pd.DataFrame) -> Iterator[str]:
     whole = told.groupby(["worker", "begun_ns"])[["sent", "result"]].nunique()
     if strange := int((whole > 1).any(axis=1).sum()):
         yield f"{strange:,} are told in two ways"
+
+
+def _out_of_turn(e: Evidence, counted: pd.DataFrame) -> Iterator[str]:
+    """A processor polls, then begins a transaction, then hears that it counts, then begins to store."""
+    of = ["worker", "partition", "to_offset"]
+    ended = counted.assign(worker=counted["worker"].astype(str)).groupby(of)[["begun_ns", "t_ns"]].min()
+    reads = e.run.reads.assign(worker=e.run.reads["worker"].astype(str), to_offset=e.run.reads["last_offset"] + 1)
+    stores = e.run.commits.assign(worker=e.run.commits["worker"].astype(str))
+    polled = ended.join(reads.groupby(of)["t_ns"].min().rename("polled_ns"))
+    stored = ended.join(stores.groupby(of)["begun_ns"].max().rename("stored_ns"))
+    if early := int((polled["begun_ns"] < polled["polled_ns"]).sum()):
+        yield f"{early:,} began before the poll that they cover"
+    if early := int((stored["stored_ns"] < stored["t_ns"]).sum()):
+        yield f"{early:,} were stored before they counted"
 
 
 def _uncovered(e: Evidence, counted: pd.DataFrame) -> Iterator[str]:
@@ -109,3 +123,21 @@ def _miscounted(e: Evidence, counted: pd.DataFrame) -> Iterator[str]:
     there = len(alerts_of(e, "topic")) + e.run.row_count("dead_letters")
     if sent > there or (sent < there and not unnoted(e)):
         yield f"{sent:,} alerts and dead letters were committed by the journals, {there:,} are in the topics"
+
+
+@check(
+    "The probe's looks at the topic of alerts agree with each other.", "contradictions", "INVALID",
+    of_transactions=True,
+)  # fmt: skip
+def stable_looks(e: Evidence) -> Found:
+    """Each look has all partitions, no last stable offset lies beyond its end, and neither falls while brokers live."""
+    looks = e.run.stable.sort_values(["partition", "t_ns"], kind="stable")
+    parts = set(range(e.run.scenario.topology.partitions))
+    whole = looks.groupby("t_ns")["partition"].agg(lambda of: sorted(of) == sorted(parts))
+    words = [f"{n:,} lack a partition, or have one twice"] if (n := int((~whole).sum())) else []
+    if beyond := int((looks["stable"] > looks["end"]).sum()):
+        words.append(f"{beyond:,} last stable offsets lie beyond the end")
+    if not any(fault.hits == "broker" for fault in e.run.scenario.faults):
+        falls = looks.groupby("partition")[["stable", "end"]].diff() < 0
+        words += [f"{n:,} times the {name} fell" for name in ("stable", "end") if (n := int(falls[name].sum()))]
+    return found_words(words, len(looks))
