@@ -91,15 +91,17 @@ def _impossible(told: pd.DataFrame) -> Iterator[str]:
 
 
 def _out_of_turn(e: Evidence, counted: pd.DataFrame) -> Iterator[str]:
-    """A processor polls, then begins a transaction, then hears that it counts, then begins to store."""
+    """A processor polls, then begins a transaction, then hears that it counts, then begins to store. It notes its polls
+    partition by partition, so that a transaction of several may begin when the first of them is noted."""
     of = ["worker", "partition", "to_offset"]
     ended = counted.assign(worker=counted["worker"].astype(str)).groupby(of)[["begun_ns", "t_ns"]].min()
     reads = e.run.reads.assign(worker=e.run.reads["worker"].astype(str), to_offset=e.run.reads["last_offset"] + 1)
     stores = e.run.commits.assign(worker=e.run.commits["worker"].astype(str))
     polled = ended.join(reads.groupby(of)["t_ns"].min().rename("polled_ns"))
     stored = ended.join(stores.groupby(of)["begun_ns"].max().rename("stored_ns"))
-    if early := int((polled["begun_ns"] < polled["polled_ns"]).sum()):
-        yield f"{early:,} began before the poll that they cover"
+    first = polled.reset_index().groupby(["worker", "begun_ns"])["polled_ns"].min().reset_index()
+    if early := int((first["begun_ns"] < first["polled_ns"]).sum()) + int((polled["t_ns"] < polled["polled_ns"]).sum()):
+        yield f"{early:,} began or ended before the poll that they cover"
     if early := int((stored["stored_ns"] < stored["t_ns"]).sum()):
         yield f"{early:,} were stored before they counted"
 
