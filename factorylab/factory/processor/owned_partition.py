@@ -60,8 +60,8 @@ class Prepared:
 class Owned:
     """A partition that was taken. `next_offset` and `detectors` run ahead of the store while a batch is under way.
 
-    `number` tells this spell of work from others of the same worker. `retry` is how it goes on after failures.
-    What records below `delivered_to` raise has been told of, and is stored only.
+    `number` tells this spell of work from others of the same worker. `retry` is how it goes on after failures. What
+    records below `delivered_to` raise was told of already.
     """
 
     partition: int
