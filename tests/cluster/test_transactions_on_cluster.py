@@ -11,6 +11,7 @@ from factorylab.cluster import open_transactions
 from factorylab.cluster.admin import Admin
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
+from factorylab.core.waiting import wait_until
 from factorylab.execution.runner import perform
 from factorylab.execution.shared_lab import forget
 from factorylab.history import run_folders
@@ -67,5 +68,7 @@ def test_what_a_dead_processor_left_open_is_ended(cluster: LocalCluster, session
         ]
         assert admin.open_transactions() == ["payments"]
         left[1].abort_transaction(20)
-        assert admin.ends(topic, [0], committed=True)[0] > 2
+        wait_until(  # both records, and the marker behind each
+            lambda: admin.ends(topic, [0], committed=True) == {0: 4}, what="markers of both transactions", timeout_s=20
+        )
         admin.delete_topics([topic])
