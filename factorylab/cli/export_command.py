@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,16 +25,21 @@ def export(
         Path | None, typer.Option("--junit", help="also tell the outcome of the software's own tests by this file")
     ] = None,
     no_pdf: Annotated[bool, typer.Option("--no-pdf", help="leave out the PDF, which is the largest part")] = False,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="leave out screenshots and recordings, which take longest")
+    ] = False,
 ) -> None:
-    """Make what a course or a review asks for: report (HTML, PDF, Markdown), figures, annotated logs, checksums."""
+    """Make what a course or a review asks for: report, figures, annotated logs, live page, checksums."""
     from factorylab.api import saved_runs
+    from factorylab.operations.live.handed_in import live_page
     from factorylab.report.hand_in import package
     from factorylab.report.hand_in.contents import contents
     from factorylab.report.hand_in.junit import outcome
 
     package.check_free(out)
     tested = outcome(junit) if junit else []
-    files = contents(saved_runs(run or []), tested, say, with_pdf=not no_pdf)
+    show = partial(live_page, with_pictures=not no_pictures)
+    files = contents(saved_runs(run or []), tested, show, say, with_pdf=not no_pdf)
     package.write(files, out)
     say(f"{len(files)} files, {sum(map(len, files.values())) / 1e6:.1f} MB; check them with 'sha256sum -c SHA256SUMS'")
     typer.echo(out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 
@@ -12,18 +13,22 @@ import msgspec
 from factorylab.audit.judged import JudgedRun
 from factorylab.core import secret
 from factorylab.report.hand_in import configuration, crate, document, pdf
+from factorylab.report.hand_in.live_page import LivePage
 from factorylab.report.hand_in.told_run import ToldRun, check_whole, performance, where
 
 SUMS = "SHA256SUMS"
+LINKED = re.compile(r'<a href="(?!#)[^"]*">(.*?)</a>')  # a PDF would link to where it was printed
 OF_A_RUN = ("scenario.json", "manifest.json", "prediction.json", "seal.json")
 Say = Callable[[str], None]
+Show = Callable[[JudgedRun], LivePage]
 
 
 def contents(
-    runs: Sequence[JudgedRun], junit: list[dict[str, str]], say: Say, *, with_pdf: bool = True
+    runs: Sequence[JudgedRun], junit: list[dict[str, str]], show: Show, say: Say, *, with_pdf: bool = True
 ) -> dict[str, bytes]:
     """Path → content; the last are the metadata and the checksums of all others. Progress goes to `say`. `junit`: the
-    outcome of the software's own tests, as `junit.outcome` has it; empty: nobody asked for it.
+    outcome of the software's own tests, as `junit.outcome` has it; empty: nobody asked for it. `show` makes the live
+    page of a run.
 
     Raises:
         UsageError: a run has no seal, or was changed since; nothing is made then.
@@ -33,23 +38,25 @@ def contents(
     told: list[ToldRun] = []
     files: dict[str, bytes] = {}
     for number, run in enumerate(runs, 1):
-        say(f"[{number}/{len(runs)}] {run.scenario.title} {run.folder.run_id}: figures, logs, verdict")
-        told.append(ToldRun(run))
+        say(f"[{number}/{len(runs)}] {run.scenario.title} {run.folder.run_id}: figures, logs, verdict, live page")
+        told.append(ToldRun(run, None if run.missing() else show(run)))
         files |= _of_run(told[-1])
     figures = {"figures/architecture.svg": document.architecture(told).encode()}
     figures |= {figure.file: figure.svg.encode() for one in told for figure in one.figures}
-    files |= figures
+    live = {path: file.content for one in told for path, file in one.live_files.items()}
+    files |= figures | live
     files |= {"performance.csv": _csv(performance(told)), "configuration.csv": configuration.as_csv(told).encode()}
     say(f"the report as Markdown, HTML{' and PDF' * with_pdf}")
-    files |= _reports(told, junit, _printer(told, figures, wanted=with_pdf))
-    files = {name: _cleaned(name, content) for name, content in sorted(files.items())}
+    files |= _reports(told, junit, _printer(told, figures | live, wanted=with_pdf))
+    clean = {*live, "report.pdf"}  # what they show was cleaned before they were made
+    files = {name: content if name in clean else _cleaned(content) for name, content in sorted(files.items())}
     files[crate.NAME] = crate.metadata(told, files)
     return files | {SUMS: sums(files)}
 
 
-def _cleaned(name: str, content: bytes) -> bytes:
-    """Without any secret that this process knows. What the PDF says was cleaned before it was printed."""
-    return content if name.endswith(".pdf") else secret.clean(content.decode()).encode()
+def _cleaned(content: bytes) -> bytes:
+    """Without any secret that this process knows."""
+    return secret.clean(content.decode()).encode()
 
 
 def sums(files: Mapping[str, bytes]) -> bytes:
@@ -73,7 +80,7 @@ def _printer(told: Sequence[ToldRun], figures: Mapping[str, bytes], *, wanted: b
     def printed(page: str) -> bytes:
         if not wanted:
             raise pdf.NoPdf("it was left out (--no-pdf)")
-        return pdf.printed(page, figures, latest_ns)
+        return pdf.printed(LINKED.sub(r"\1", page), figures, latest_ns)
 
     return printed
 

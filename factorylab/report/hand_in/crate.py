@@ -15,7 +15,7 @@ NAME = "ro-crate-metadata.json"
 LICENSE = {"@id": "#license", "@type": "CreativeWork", "name": "Not declared: whoever hands this in decides"}
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 TERMS = {"sha256": "https://schema.org/sha256"}
-KINDS = {".md": "text/markdown", ".jsonl": "application/jsonl", "": "text/plain"}
+KINDS = {".md": "text/markdown", ".webp": "image/webp", "": "text/plain"}
 ABOUT = {
     "report.html": "The final report",
     "report.md": "The final report as Markdown",
@@ -29,7 +29,8 @@ ABOUT = {
 def metadata(runs: Sequence[ToldRun], files: Mapping[str, bytes]) -> bytes:
     """The metadata of a hand-in that has these `files`, and SHA256SUMS besides."""
     entities = [_descriptor(), _root(runs, [*files, "SHA256SUMS"])]
-    entities += [_file(name, content) for name, content in files.items()]
+    about = {name: text for told in runs for name, text in described(told).items()}
+    entities += [_file(name, content) | about.get(name, {}) for name, content in files.items()]
     entities += [_entity("SHA256SUMS"), LICENSE, _software(runs), *map(_action, runs), *map(_folder, runs)]
     graph = {"@context": [CONTEXT, TERMS], "@graph": entities}
     return json.dumps(graph, indent=1, ensure_ascii=False).encode() + b"\n"
@@ -61,6 +62,12 @@ def _root(runs: Sequence[ToldRun], files: Sequence[str]) -> dict[str, Any]:
 
 def _file(name: str, content: bytes) -> dict[str, Any]:
     return _entity(name) | {"contentSize": str(len(content)), "sha256": sha256(content).hexdigest()}
+
+
+def described(told: ToldRun) -> dict[str, dict[str, str]]:
+    """File → what is to be seen in it, in words."""
+    found = {figure.file: {"description": figure.alt} for figure in told.figures}
+    return found | {path: {"description": f"{told.title}: {file.about}"} for path, file in told.live_files.items()}
 
 
 def _entity(name: str) -> dict[str, Any]:

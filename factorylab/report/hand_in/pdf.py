@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from factorylab.core import environment
+from factorylab.report.hand_in import browser
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_S = 120
 _ELEMENT = re.compile(rb"\bnode\d{8}\b")
 _DATE = re.compile(rb"(/(?:CreationDate|ModDate) \(D:)\d{14}[^)]*")
@@ -23,18 +22,6 @@ class NoPdf(Exception):
     """There is none; the text says why."""
 
 
-def browser() -> str:
-    """The path of the first browser that is there.
-
-    Raises:
-        NoPdf: there is none.
-    """
-    found = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    if found is None:
-        raise NoPdf(f"this machine has none of {', '.join(PROGRAMS)}, which print it")
-    return found
-
-
 def printed(page: str, figures: Mapping[str, bytes], at_wall_ns: int) -> bytes:
     """The page with its `figures` (path → content) as PDF. `at_wall_ns` stands in it as its date: the same page gives
     the same bytes.
@@ -42,11 +29,14 @@ def printed(page: str, figures: Mapping[str, bytes], at_wall_ns: int) -> bytes:
     Raises:
         NoPdf: there is no browser, or it did not print.
     """
-    program = browser()
+    try:
+        program = browser.program()
+    except browser.NoBrowser as error:
+        raise NoPdf(f"{error}, which print it") from None
     with TemporaryDirectory(prefix="factorylab-pdf-") as scratch:
         folder = Path(scratch)
         for name, content in {"report.html": page.encode(), **figures}.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
         _print(program, folder)
         content = (folder / "report.pdf").read_bytes()

@@ -27,6 +27,7 @@ from factorylab.history.run_folders import RunFolder, broken_seal
 from factorylab.history.unfinished import not_judged
 from factorylab.report import answer, plots, reproduce
 from factorylab.report.anatomy_words import slowest
+from factorylab.report.hand_in.live_page import LivePage, PageFile
 from factorylab.report.inline_svg import file_of
 from factorylab.report.legends import LEGENDS
 from factorylab.report.page import threats
@@ -47,10 +48,10 @@ class FigureFile:
 
 
 class ToldRun:
-    """A finished run whose seal is whole."""
+    """A finished run whose seal is whole; `live` is its live page, None where the run was not recorded as a whole."""
 
-    def __init__(self, run: JudgedRun) -> None:
-        self.run, self.verdict, self.manifest = run, run.verdict, run.manifest
+    def __init__(self, run: JudgedRun, live: LivePage | None = None) -> None:
+        self.run, self.verdict, self.manifest, self.live = run, run.verdict, run.manifest, live
         self.name = f"{run.folder.path.parent.name}-{run.folder.run_id}"
 
     @property
@@ -141,6 +142,11 @@ class ToldRun:
             FigureFile(f"figures/{self.name}-{name}.svg", file_of(svg, LEGENDS[name].alt), *LEGENDS[name])
             for name, svg in (plots.drawn(self.run).items() if self.whole else ())
         ]
+
+    @property
+    def live_files(self) -> dict[str, PageFile]:
+        """Path in the hand-in → file of the live page."""
+        return {f"live/{self.name}/{file.name}": file for file in (self.live.files if self.live else ())}
 
 
 def where(line: ToldLine) -> str:

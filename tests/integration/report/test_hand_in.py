@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,14 @@ from factorylab.audit.judged import load
 from factorylab.core import environment
 from factorylab.core.errors import UsageError
 from factorylab.history import run_folders
+from factorylab.operations.live.handed_in import live_page
 from factorylab.report.hand_in import pdf
 from factorylab.report.hand_in.contents import contents
 from factorylab.report.hand_in.package import write
 from tests.support.recorded_runs import unpack
 
 SECRET = "run_328a60"
+WITHOUT = partial(live_page, with_pictures=False)
 PLACEHOLDERS = re.compile(r"\b(TODO|TBD|FIXME|XXX|[Ll]orem|[Pp]laceholder|[Ss]creenshot|None|NaN|nan)\b|\{\{|\}\}")
 BROWSER = """#!{python}
 import pathlib, sys
@@ -39,7 +42,7 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     assert run.manifest.db_schema == SECRET
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("factorylab.core.secret._remembered", {SECRET})
-        return contents([run], [], lambda line: None, with_pdf=False)
+        return contents([run], [], WITHOUT, lambda line: None, with_pdf=False)
 
 
 def test_all_that_is_asked_for_is_there(handed: dict[str, bytes]) -> None:
@@ -49,11 +52,12 @@ def test_all_that_is_asked_for_is_there(handed: dict[str, bytes]) -> None:
     name = next(n for n in handed if n.startswith("logs/")).removeprefix("logs/").removesuffix(".txt")
     assert name.endswith(run[-6:])
     assert {f"runs/{name}/{file}" for file in ("verdict.json", "scenario.json", "manifest.json")} <= handed.keys()
-    assert {f"figures/{name}-timeline.svg", "figures/architecture.svg"} <= handed.keys()
+    assert {f"figures/{name}-timeline.svg", "figures/architecture.svg", f"live/{name}/replay.html"} <= handed.keys()
     text = handed["report.md"].decode()
     wanted = ("Architecture", "Configuration", "Performance under each scenario", "Results and analysis",
               "Rebalances and leader changes in the logs", "Test results", "Known limits")  # fmt: skip
     assert [title for title in wanted if f"\n## {title}\n" not in text] == []
+    assert "no screenshots and no recording of it: they were left out (--no-pictures)" in text
     assert "Not asked: no JUnit file was given" in text and "There is no PDF of this report" in text
 
 
@@ -151,7 +155,7 @@ def test_a_run_without_a_table_is_told_as_invalid(tmp_path: Path) -> None:
     run = unpack("baseline", tmp_path)
     run.table("lag").unlink()
     run_folders.seal(run)
-    files = contents([load(run.path)], [], lambda line: None, with_pdf=False)
+    files = contents([load(run.path)], [], pytest.fail, lambda line: None, with_pdf=False)
     text = files["report.md"].decode()
     assert "INVALID, NOT as expected" in text and "nothing to draw: lag" in text
     assert [name for name in files if name.startswith("figures/")] == ["figures/architecture.svg"]
@@ -162,7 +166,7 @@ def test_a_run_that_was_changed_is_not_handed_in(tmp_path: Path) -> None:
     run = unpack("baseline", tmp_path)
     (run.raw / "producer.properties").write_text("acks=0\n")
     with pytest.raises(UsageError, match=r"INVALID: producer.properties changed since .* without this one"):
-        contents([load(run.path)], [], pytest.fail)
+        contents([load(run.path)], [], pytest.fail, pytest.fail)
     (run.raw / "seal.json").unlink()
     with pytest.raises(UsageError, match="name finished runs"):
-        contents([load(run.path)], [], pytest.fail)
+        contents([load(run.path)], [], pytest.fail, pytest.fail)
