@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
+EXAMPLE := results/sample/hand_in
 SIDE_BY_SIDE := --dist=loadgroup
 unexport PYTHONDONTWRITEBYTECODE  # compiling pandas anew in every process takes longer than most tests
 
@@ -30,8 +31,9 @@ $(VENV)/.ready: requirements.lock bootstrap.lock pyproject.toml
 lab: setup ## the main job: run the quick profile on a real cluster, write results/report.html
 	@$(LAB) batch experiments/quick.yaml
 
-test: setup ## all tests, the notebooks included, against a real cluster
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=4 --nbmake --nbmake-timeout=600 tests notebooks
+test: setup ## all tests, the notebooks included, against a real cluster; JUNIT=FILE writes their outcome
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=4 --nbmake --nbmake-timeout=600 $(if $(JUNIT),--junit-xml='$(JUNIT)') \
+	  tests notebooks
 
 test-unit: setup ## the tests that need nothing but this Python
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=2 -p no:nbmake tests/unit tests/notebooks
@@ -68,9 +70,9 @@ notebook: setup ## JupyterLab on the whole project, with start_here open; output
 report: setup ## results/report.html from the latest run of each scenario
 	@$(LAB) report
 
-example: setup ## results/sample/hand_in: the latest broker_loss and consumer_loss (`make lab` makes them), handed in
-	@rm -rf results/sample/hand_in
-	@$(LAB) export --no-pdf results/sample/hand_in broker_loss consumer_loss
+example: setup ## results/sample/hand_in: the latest broker_loss and consumer_loss (`make lab` makes them), handed in; JUNIT=FILE
+	@rm -rf '$(EXAMPLE)'
+	@$(LAB) export --no-pdf $(if $(JUNIT),--junit '$(JUNIT)') '$(EXAMPLE)' broker_loss consumer_loss
 
 clean: ## stop the lab; remove its data and the virtual environment (results stay)
 	@test ! -x $(LAB) || $(LAB) down

@@ -20,6 +20,7 @@ from factorylab.operations.live.handed_in import live_page
 from factorylab.report.hand_in import pdf
 from factorylab.report.hand_in.contents import contents
 from factorylab.report.hand_in.package import write
+from tests.support.hand_in_rules import wrong
 from tests.support.recorded_runs import unpack
 
 SECRET = "run_328a60"
@@ -97,16 +98,7 @@ def test_the_checksums_and_the_crate_name_each_file(handed: dict[str, bytes], tm
     subprocess.run(
         ["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "out", env=environment.tool(), check=True
     )
-    assert len(handed["SHA256SUMS"].splitlines()) == len(handed) - 1
-    crate = json.loads(handed["ro-crate-metadata.json"])
-    entities = {entity["@id"]: entity for entity in crate["@graph"]}
-    assert crate["@context"][0] == "https://w3id.org/ro/crate/1.1/context" and len(entities) == len(crate["@graph"])
-    assert entities["ro-crate-metadata.json"]["about"] == {"@id": "./"}
-    assert {"name", "description", "datePublished", "license"} <= entities["./"].keys()
-    files = {name for name, entity in entities.items() if entity["@type"] == "File"}
-    assert files == handed.keys() - {"ro-crate-metadata.json"}
-    refers = [part["@id"] for part in entities["./"]["hasPart"] + entities["./"]["mentions"]]
-    assert [name for name in refers if name not in entities] == []
+    assert wrong(handed) == []
 
 
 def test_no_secret_is_handed_in(handed: dict[str, bytes]) -> None:

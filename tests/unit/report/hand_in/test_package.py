@@ -17,6 +17,7 @@ from factorylab.report.hand_in.junit import outcome
 from factorylab.report.hand_in.package import check_free, write
 from factorylab.report.hand_in.pdf import _renumbered
 from factorylab.report.inline_svg import file_of
+from tests.support.hand_in_rules import read, wrong
 from tests.support.places import ROOT
 
 EXAMPLE = ROOT / "results" / "sample" / "hand_in"
@@ -61,11 +62,30 @@ def test_checksums_are_as_sha256sum_reads_them() -> None:
 
 
 def test_the_example_is_whole() -> None:
-    """The hand-in that lies in the repository is small, and its files are those that it names, as they were made."""
-    files = {path.relative_to(EXAMPLE).as_posix(): path.read_bytes() for path in EXAMPLE.rglob("*") if path.is_file()}
-    assert sum(map(len, files.values())) < 500_000
-    told = files.pop("SHA256SUMS")
-    assert sorted(told.splitlines()) == sorted(sums(files).splitlines())
+    """The hand-in that lies in the repository is small, keeps all rules, and shows the live page of each run."""
+    files = read(EXAMPLE)
+    assert wrong(files) == [] and sum(map(len, files.values())) < 2_500_000
+    shown = ("replay.html", "before.png", "during.png", "after.png", "recording.webp")
+    runs = {name.split("/")[1] for name in files if name.startswith("runs/")}
+    assert len(runs) == 2 and {f"live/{run}/{name}" for run in runs for name in shown} <= files.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "becomes", "told"),
+    [
+        ("performance.csv", "PASS", "FAIL", "performance.csv is not as SHA256SUMS has it"),
+        ("ro-crate-metadata.json", '"@id": "report.md"', '"@id": "other.md"', "report.md is no part of the root"),
+        ("ro-crate-metadata.json", '"@id": "#license"', '"@id": "#other"', "#other is referred to and nowhere"),
+        ("ro-crate-metadata.json", '"datePublished": "2', '"datePublished": "', "the date is none of ISO 8601"),
+        ("report.html", 'src="figures/', 'src="pictures/', "refers to pictures/architecture.svg, which is not here"),
+        ("report.html", '" alt="', '" title="', "has no text in its place"),
+    ],
+)
+def test_what_breaks_a_rule_is_told(name: str, was: str, becomes: str, told: str) -> None:
+    """A file that was changed, metadata about another one, or a picture that is missing or has no text, is found."""
+    files = read(EXAMPLE)
+    files[name] = files[name].replace(was.encode(), becomes.encode(), 1)
+    assert [line for line in wrong(files) if told in line]
 
 
 def test_words_of_a_run_mean_nothing_to_markdown() -> None:
