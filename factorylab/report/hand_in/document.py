@@ -22,6 +22,7 @@ from factorylab.report.hand_in.told_run import ToldRun, performance
 SHOWN = ("scenario", "run", "declared/s", "verdict", "acked", "lost", "duplicated", "shed", "recovery", "blind",
          "longest ack gap", "p99", "stored/s")  # fmt: skip
 NO_NUMBER = "–"
+_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|kB|GiB)\b)")  # no line ends between a number and its unit
 _SIGNS = re.compile(r"([\\`*\[\]<|])")
 
 
@@ -136,6 +137,7 @@ def html(text: str) -> str:
             token.attrSet("id", re.sub(r"[^a-z0-9_ -]", "", inline.content.lower()).replace(" ", "-"))
     body = reader.renderer.render(tokens, reader.options, {})
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+    body = _UNIT.sub("\N{NO-BREAK SPACE}", body)
     body = body.replace("<th>", '<th scope="col">')
     title = next(inline.content for token, inline in pairwise(tokens) if token.tag == "h1")
     page = _templates().get_template("page.html.j2")

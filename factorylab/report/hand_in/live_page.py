@@ -32,5 +32,14 @@ class LivePage:
     without: str = ""
 
     @property
+    def main(self) -> PageFile:
+        """The screenshot that shows most: that in the fault, which stands between the others."""
+        return self.shots[len(self.shots) // 2]
+
+    @property
+    def others(self) -> list[PageFile]:
+        return [shot for shot in self.shots if shot is not self.main]
+
+    @property
     def files(self) -> list[PageFile]:
         return [self.replay, *self.shots, *([self.recording] if self.recording else [])]

@@ -54,7 +54,8 @@ def _renumbered(content: bytes) -> bytes:
 
 def _print(program: str, folder: Path) -> None:
     command = [
-        program, "--headless", "--disable-gpu", "--no-pdf-header-footer", "--disable-dev-shm-usage",
+        program, "--headless", "--disable-gpu", "--no-pdf-header-footer", "--generate-pdf-document-outline",
+        "--disable-dev-shm-usage",
         f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'report.pdf'}",
         *(["--no-sandbox"] if os.geteuid() == 0 else []),  # Chromium's sandbox does not start as root
         (folder / "report.html").as_uri(),
