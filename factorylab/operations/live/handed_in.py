@@ -19,14 +19,14 @@ BEFORE, DURING, AFTER, END, MIDWAY = "before", "during", "after", "end", "midway
 WHEN = {
     BEFORE: "before the fault",
     DURING: "in the fault",
-    AFTER: "healed and caught up",
-    END: "at the end, not caught up",
+    AFTER: "healed, and the group keeps up",
+    END: "at the end, never seen to keep up",
     MIDWAY: "midway, no fault held",
 }
 BEFORE_S = 1.0
 KEEPS_UP_S = 1.0  # as the page says it: words.js
 LEAD_S = TAIL_S = 5.0
-FRAMES_MAX = 32
+FRAMES_MAX = 24
 
 
 def live_page(run: Run, *, with_pictures: bool = True) -> LivePage:
