@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 LAB := $(BIN)/factorylab
 EXAMPLE := results/sample/hand_in
 SIDE_BY_SIDE := --dist=loadgroup
+WITH_JUNIT = $(if $(JUNIT),--junit-xml='$(JUNIT)')
 unexport PYTHONDONTWRITEBYTECODE  # compiling pandas anew in every process takes longer than most tests
 
 help: ## this list
@@ -32,11 +33,10 @@ lab: setup ## the main job: run the quick profile on a real cluster, write resul
 	@$(LAB) batch experiments/quick.yaml
 
 test: setup ## all tests, the notebooks included, against a real cluster; JUNIT=FILE writes their outcome
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=4 --nbmake --nbmake-timeout=600 $(if $(JUNIT),--junit-xml='$(JUNIT)') \
-	  tests notebooks
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=4 --nbmake --nbmake-timeout=600 $(WITH_JUNIT) tests notebooks
 
-test-unit: setup ## the tests that need nothing but this Python
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=2 -p no:nbmake tests/unit tests/notebooks
+test-unit: setup ## the tests that need nothing but this Python; JUNIT=FILE too
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --numprocesses=2 -p no:nbmake $(WITH_JUNIT) tests/unit tests/notebooks
 
 bench: setup ## how fast the whole path is, beside Kafka's own tools and a raw COPY; a quarter of an hour, on a quiet machine
 	@$(BIN)/python -m tests.measure.bench
