@@ -26,7 +26,7 @@ def export(
     ] = None,
     no_pdf: Annotated[bool, typer.Option("--no-pdf", help="leave out the PDF, which is the largest part")] = False,
     no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="leave out screenshots and recordings, which take longest")
+        bool, typer.Option("--no-pictures", help="leave out screenshots and screen recordings, which take longest")
     ] = False,
 ) -> None:
     """Make what a course or a review asks for: report, figures, annotated logs, live page, checksums."""

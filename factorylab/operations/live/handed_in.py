@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,10 +42,12 @@ def live_page(run: Run, *, with_pictures: bool = True) -> LivePage:
         try:
             if not with_pictures:
                 raise NoPictures("they were left out (--no-pictures)")
-            if not found:
-                raise NoPictures("the probe recorded no moment of this run")
+            if len(found) < 2:
+                raise NoPictures("the probe recorded fewer than two moments of this run")
+            shown = telling(found)
             with opened(file) as screen:
-                shots, recording = _shots(screen, found), _recording(screen, found)
+                shots = [_shot(screen, name, number, found[number]) for name, number in shown.items()]
+                recording = None if MIDWAY in shown else _recording(screen, found, shown)
         except NoPictures as error:
             return LivePage(replay, without=str(error))
     return LivePage(replay, shots, recording)
@@ -61,13 +63,8 @@ def _replay(page: bytes, found: Sequence[Moment]) -> PageFile:
     return PageFile(REPLAY, when, f"The live page, replayed: a slider moves the time, {when}", page)
 
 
-def _shots(screen: Screen, found: Sequence[Moment]) -> list[PageFile]:
-    chosen = {name: found[number] for name, number in telling(found).items()}
-    pictures = {name: screen.at(number) for name, number in telling(found).items()}
-    return [
-        PageFile(f"{name}.png", f"{moment.at_s:.1f} s, {WHEN[name]}", seen(moment), reduced(pictures[name]))
-        for name, moment in chosen.items()
-    ]
+def _shot(screen: Screen, name: str, number: int, moment: Moment) -> PageFile:
+    return PageFile(f"{name}.png", f"{moment.at_s:.1f} s, {WHEN[name]}", seen(moment), reduced(screen.at(number)))
 
 
 def telling(found: Sequence[Moment]) -> dict[str, int]:
@@ -93,7 +90,7 @@ def seen(moment: Moment) -> str:
     flow, lag = moment.flow, moment.lag
     rates = {"offered": flow.offered_per_s, "acknowledged": flow.acked_per_s, "stored": flow.stored_per_s}
     told = ", ".join(f"{name} {_known(rate)}/s" for name, rate in rates.items())
-    nodes = down or "all nodes running"
+    nodes = down or ("all nodes running" if moment.nodes else "nodes not known")
     return f"Live page at {moment.at_s:.1f} s: {held}; {nodes}; {told}; lag in records {_known(lag.records)}"
 
 
@@ -101,11 +98,8 @@ def _known(value: float | None) -> str:
     return "not known" if value is None else f"{value:,.0f}"
 
 
-def _recording(screen: Screen, found: Sequence[Moment]) -> PageFile | None:
-    """From shortly before the fault until shortly after it caught up; none of a run without a fault."""
-    shown = telling(found)
-    if MIDWAY in shown:
-        return None
+def _recording(screen: Screen, found: Sequence[Moment], shown: Mapping[str, int]) -> PageFile:
+    """From some seconds before the first of the moments that are `shown` to some after the last."""
     from_s, until_s = found[shown[BEFORE]].at_s - LEAD_S, found[max(shown.values())].at_s + TAIL_S
     numbers = [number for number, moment in enumerate(found) if from_s <= moment.at_s <= until_s]
     chosen = numbers[:: -(-len(numbers) // FRAMES_MAX)]

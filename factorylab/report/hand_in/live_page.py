@@ -1,4 +1,4 @@
-"""The live page of a finished run as files of a hand-in: a replay with a slider, screenshots, and a recording."""
+"""The live page of a finished run as files of a hand-in: a replay with a slider, screenshots, a screen recording."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PageFile:
 
 @dataclass(frozen=True)
 class LivePage:
-    """`shots` are there and, where a fault was held, a `recording`; or `without` says why they are not."""
+    """`shots` are there and, where a fault was held, a screen `recording`; or `without` says why they are not."""
 
     replay: PageFile
     shots: Sequence[PageFile] = ()

@@ -58,7 +58,7 @@ def test_all_that_is_asked_for_is_there(handed: dict[str, bytes]) -> None:
     wanted = ("Architecture", "Configuration", "Performance under each scenario", "Results and analysis",
               "Rebalances and leader changes in the logs", "Test results", "Known limits")  # fmt: skip
     assert [title for title in wanted if f"\n## {title}\n" not in text] == []
-    assert "no screenshots and no recording of it: they were left out (--no-pictures)" in text
+    assert "no screenshots and no screen recording of it: they were left out (--no-pictures)" in text
     assert "Not asked: no JUnit file was given" in text and "There is no PDF of this report" in text
 
 

@@ -49,6 +49,7 @@ def test_a_picture_is_told_in_words() -> None:
     nodes = [NodeShown("broker-1", "broker", "running"), NodeShown("broker-2", "broker", "dead", ["kill"])]
     flow = Flow(offered_per_s=2000.4, acked_per_s=0.0)
     moment = Moment(at_s=12.34, lab="replayed", subject="", faults=KILLED, nodes=nodes, flow=flow)
+    assert "; nodes not known; offered not known/s" in seen(Moment(at_s=1.0, lab="replayed", subject=""))
     assert seen(moment) == (
         "Live page at 12.3 s: kill broker-2; broker-2 dead; offered 2,000/s, acknowledged 0/s, stored not known/s; "
         "lag in records not known"
