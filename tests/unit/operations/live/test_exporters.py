@@ -11,6 +11,9 @@ import msgspec
 import promql_parser
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import CollectorRegistry, generate_latest
 
 from factorylab.factory.metrics import FleetCounts, FleetMetrics, ProcessorCounts, ProcessorMetrics
@@ -163,3 +166,29 @@ def test_the_dashboard_is_one_that_grafana_takes() -> None:
         assert panel["type"] in {"timeseries", "stat", "state-timeline"}
         assert [target["refId"] for target in panel["targets"]] == list("ABC")[: len(panel["targets"])]
     assert found["templating"]["list"][0]["query"] == "prometheus"
+
+
+def lost(given: Any, kept: Any, at: str = "") -> Iterator[str]:
+    """Where a part of plain data is missing or another in what was kept of it."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            yield from lost(value, kept.get(name), f"{at}.{name}")
+    elif isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        for number, (one, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(one, other, f"{at}.{number}")
+    elif given != kept:
+        yield at
+
+
+def kept_by_grafana(given: dict[str, Any]) -> Any:
+    """What Grafana's own classes of dashboards, panels and queries, made from its schema, keep of a dashboard."""
+    register_default_plugins()
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(given)))
+
+
+def test_grafana_s_schema_has_each_field_of_the_dashboard() -> None:
+    """Nothing is lost by it but the title of an annotation, which belongs to the data source; an unknown field is."""
+    whole = dashboard()
+    assert list(lost(whole, kept_by_grafana(whole))) == [".annotations.list.0.titleFormat"]
+    whole["panels"][0]["options"]["grafMode"] = "area"
+    assert ".panels.0.options.grafMode" in list(lost(whole, kept_by_grafana(whole)))
