@@ -148,6 +148,14 @@ def test_rules_say_what_is_wrong_in_words() -> None:
         assert promql_parser.parse_duration(rule.for_) is not None
 
 
+def test_rules_are_asked_as_often_as_the_endpoint() -> None:
+    """Prometheus' own interval, a minute, would be longer than what most rules wait for."""
+    told = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["global"]
+    assert told["evaluation_interval"] == told["scrape_interval"]
+    shortest = min(promql_parser.parse_duration(rule.for_) for rule in rules() if rule.for_ != "1s")
+    assert promql_parser.parse_duration(told["evaluation_interval"]) <= shortest
+
+
 def test_the_dashboard_is_one_that_grafana_takes() -> None:
     """Panels have ids of their own, lie within 24 columns, cover no other, and ask the chosen data source."""
     found = dashboard()
