@@ -20,7 +20,7 @@ WHEN = {
     BEFORE: "before the fault",
     DURING: "in the fault",
     AFTER: "healed, and the group keeps up",
-    END: "at the end, never seen to keep up",
+    END: "at the end, not seen to keep up",
     MIDWAY: "midway, no fault held",
 }
 BEFORE_S = 1.0
