@@ -11,7 +11,7 @@ import msgspec
 from factorylab.core import secret
 from factorylab.history.saved_run import Run
 from factorylab.operations.live.moments import Moment
-from factorylab.operations.live.replay import moments, write_moments
+from factorylab.operations.live.replay import moments, page_of
 from factorylab.operations.live.screen import FRAME_MS, NoPictures, Screen, animated, opened, reduced
 from factorylab.report.hand_in.live_page import RECORDING, REPLAY, LivePage, PageFile
 
@@ -36,9 +36,10 @@ def live_page(run: Run, *, with_pictures: bool = True) -> LivePage:
         LabError: a table of the run is damaged.
     """
     found = _cleaned(list(moments(run)))
+    replay = _replay(page_of(found).encode(), found)
     with TemporaryDirectory(prefix="factorylab-live-") as scratch:
-        file = write_moments(found, Path(scratch) / REPLAY)
-        replay = _replay(file.read_bytes(), found)
+        file = Path(scratch) / REPLAY
+        file.write_bytes(replay.content)
         try:
             if not with_pictures:
                 raise NoPictures("they were left out (--no-pictures)")

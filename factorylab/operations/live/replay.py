@@ -44,14 +44,14 @@ def write_page(folder: RunFolder, out: Path) -> Path:
     Raises:
         LabError: a table of the run is damaged.
     """
-    return write_moments(list(moments(Run(folder))), out)
-
-
-def write_moments(found: list[Moment], out: Path) -> Path:
-    """Write the moments of a run as one HTML file."""
-    setup = {"zero_s": 0, "questions": QUESTIONS, "stale_s": STALE_S, "read_only": True}
-    out.write_text(one_file(setup, found), encoding="utf-8")
+    out.write_text(page_of(list(moments(Run(folder)))), encoding="utf-8")
     return out
+
+
+def page_of(found: list[Moment]) -> str:
+    """The page that shows the moments of a run."""
+    setup = {"zero_s": 0, "questions": QUESTIONS, "stale_s": STALE_S, "read_only": True}
+    return one_file(setup, found)
 
 
 def moments(run: Run) -> Iterator[Moment]:
