@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
@@ -40,7 +41,7 @@ OFFSETS_TOPIC = "__consumer_offsets"
 class TopicIdentity:
     """A topic that is deleted and made again gets another id."""
 
-    topic_id: str
+    topic_id: UUID
     partitions: int
 
 
@@ -128,6 +129,10 @@ class Admin:
             }
         self._alter(ConfigResourceType.TOPIC, topic, config)
         return config
+
+    def enable_dead_letters(self, topic: str) -> None:
+        """Let brokers write dead letters of share groups to a topic."""
+        self._alter(ConfigResourceType.TOPIC, topic, {"errors.deadletterqueue.group.enable": "true"})
 
     def configure_group(self, group: str, settings: Mapping[str, str]) -> None:
         """Set settings of a group, which need not be there yet."""
@@ -268,6 +273,13 @@ class Admin:
     def coordinator(self, group: str) -> int:
         """The broker that coordinates a group: the leader of its partition of the offsets topic."""
         return self.coordination(group).leader
+
+    def share_coordinator(self, group: str, topic: str, partition: int) -> int:
+        """The broker that keeps the state of a partition's share of a share group."""
+        coordinator = self._of_group(group)
+        if not isinstance(coordinator, ShareCoordinator):
+            raise LabError(f"{group} is no share group: nobody keeps the state of shares")
+        return coordinator.keeper(self.identity(topic).topic_id, partition)
 
     def coordination(self, group: str) -> PartitionView:
         """The partition of the offsets topic whose leader coordinates a group."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+from uuid import UUID
+
 from kafka.errors import GroupIdNotFoundError
 from kafka.protocol.api_message import ApiMessage
+from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
 
 from factorylab.cluster.broker_line import raise_error
 from factorylab.cluster.coordinator import Coordinator
 from factorylab.cluster.share_protocol import DescribeShareGroupOffsetsRequest, ShareGroupDescribeRequest
 from factorylab.cluster.views import GroupMember, GroupView
+
+SINCE_SHARE_GROUPS = 6  # of FindCoordinator
 
 
 class ShareCoordinator(Coordinator):
@@ -29,10 +35,30 @@ class ShareCoordinator(Coordinator):
         (KIP-1226); empty where it does not say."""
         return {partition: lag for partition, (_, lag) in self._progress(topic).items() if lag >= 0}
 
+    def keeper(self, topic_id: UUID, partition: int) -> int:
+        """The broker that keeps the state of a partition's share: what was acquired, how often, and what is done with.
+        It is the leader of one partition of `__share_group_state`, and need not be the coordinator of the group."""
+        key = f"{self._group}:{_as_kafka(topic_id)}:{partition}"
+        request = FindCoordinatorRequest(
+            key_type=CoordinatorType.SHARE, coordinator_keys=[key], min_version=SINCE_SHARE_GROUPS
+        )
+        return self._ask(f"share coordinator of {key}", request, _keeper)
+
     def _progress(self, topic: str) -> dict[int, tuple[int, int]]:
         of_group = DescribeShareGroupOffsetsRequest.DescribeShareGroupOffsetsRequestGroup
         request = DescribeShareGroupOffsetsRequest(groups=[of_group(group_id=self._group, topics=None)])
         return self._ask(f"offsets of share group {self._group}", request, lambda answer: _starts(answer, topic))
+
+
+def _as_kafka(topic_id: UUID) -> str:
+    """Kafka writes the 16 bytes of an id in base64, without padding."""
+    return base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
+
+
+def _keeper(answer: ApiMessage) -> int:
+    found = answer.coordinators[0]
+    raise_error(found.error_code, found.key)
+    return int(found.node_id)
 
 
 def _view(answer: ApiMessage) -> GroupView:

@@ -36,6 +36,12 @@ class Names:
         )
 
     @property
+    def kafka_dead_letters(self) -> str:
+        """The topic to which Kafka writes dead letters of a share group; it takes only names with this prefix
+        (`errors.deadletterqueue.topic.name.prefix`)."""
+        return f"dlq.{self.sensors}"
+
+    @property
     def topics(self) -> tuple[str, ...]:
         return (self.sensors, self.alerts, self.dead_letters, self.labels)
 

@@ -33,6 +33,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.execution.alert_replay import AlertReplay
 from factorylab.execution.cross_read import CANNOT, cross_read
 from factorylab.execution.dead_letter_record import letter_of
+from factorylab.execution.kafka_dead_letters import letters_of
 from factorylab.execution.log_scan import WORKER, Spans, as_bytes, header_pairs, payload, read_log, read_topic
 from factorylab.execution.measures_hash import MEASURES, main_measure, measures_hashes
 from factorylab.execution.subject_output import Output, read_output
@@ -60,7 +61,8 @@ class FinalRead:
     """What is needed to read a run's end. `sensors` maps a name to its index; `in_kafka`: positions are the group's
     offsets there, not the store's rows; `output`: what a program under test kept is read there, not in the store.
     `record`: the template that the log's records were filled from, None for readings in JSON.
-    `only_committed`: of alerts and dead letters only what readers of committed records see."""
+    `only_committed`: of alerts and dead letters only what readers of committed records see. `kafka_dead_letters`: Kafka
+    wrote some, too."""
 
     admin: Admin
     database_url: str
@@ -72,6 +74,7 @@ class FinalRead:
     output: Output | None = None
     record: str | None = None
     only_committed: bool = False
+    kafka_dead_letters: bool = False
 
     def freeze(self, partitions: Iterable[int]) -> dict[int, FrozenEnd]:
         """Fix log start and high watermark of each partition of `sensor-data`."""
@@ -256,6 +259,9 @@ class FinalRead:
         for batch in self._whole(self.names.dead_letters):
             for message in batch:
                 self.journal.write(dead_letter(message))
+        if self.kafka_dead_letters:
+            for row in letters_of(self.admin, self.names.kafka_dead_letters, self.names.sensors):
+                self.journal.write(row)
 
     def _whole(self, topic: str) -> Iterator[list[Message]]:
         committed = self.only_committed

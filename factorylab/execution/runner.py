@@ -31,6 +31,7 @@ from factorylab.core.errors import EnvironmentUnfit, JournalFull, LabError, Wait
 from factorylab.core.names import Names
 from factorylab.core.vocabulary import Phase
 from factorylab.core.waiting import wait_until
+from factorylab.execution import kafka_dead_letters
 from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
 from factorylab.execution.subject_run import prepared_output, wait_for_quiet
@@ -140,7 +141,7 @@ class Experiment:
             self.scenario, self.admin, self.cluster.endpoints.database_url, self.names, [*self.crew.processors]
         )
         if self.scenario.shared:
-            self.admin.configure_group(self.names.group, self.scenario.share_group.group_settings)
+            self._prepare_share_group()
         if backlog_s := self.scenario.schedule.backlog_s:
             self._start_fleets()
             self._wait_for_readings()
@@ -153,6 +154,17 @@ class Experiment:
         if not backlog_s:
             self._start_fleets()
             self._wait_for_readings()
+
+    def _prepare_share_group(self) -> None:
+        """Its settings; where Kafka is to write its dead letters, one is tried first."""
+        group = self.scenario.share_group
+        if group.kafka_dead_letters != "none":
+            done, arrived = kafka_dead_letters.prepared(self.admin, self.names, self.scenario)
+            self.say(done)
+            self.events.note("dead_letters_tried", arrived=arrived, done=done)
+            self.problems += [] if arrived else [done]
+        settings = group.group_settings | kafka_dead_letters.settings_of(self.names, self.scenario)
+        self.admin.configure_group(self.names.group, settings)
 
     def _arrange_roles(self) -> None:
         """Have a broker with the roles that a fault asks for, before anybody looks. Where that does not come about,
@@ -318,6 +330,7 @@ class Experiment:
             output=self.output,
             only_committed=self.scenario.transactional,
             record=self.scenario.subject.record if self.scenario.subject else None,
+            kafka_dead_letters=self.scenario.share_group.kafka_dead_letters != "none",
         )
         self._phase("drain", f"at most {self.scenario.schedule.drain_s:g} s")
         frozen = final.freeze(range(partitions))

@@ -62,6 +62,6 @@ def forget(endpoints: Endpoints, run_id: str) -> None:
     """Drop the topics and tables of a run whose history is saved: the runs to come need the room."""
     names = Names.of(run_id)
     with closing(Admin(endpoints.bootstrap)) as admin:
-        admin.delete_topics([*names.topics, output_topic(names)])
+        admin.delete_topics([*names.topics, names.kafka_dead_letters, output_topic(names)])
     for schema in (names.schema, schema_of(names)):
         drop_schema(endpoints.database_url, schema)

@@ -52,7 +52,13 @@ from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
-from factorylab.scenarios.share_group import Consumption, ShareGroup, ShareKind
+from factorylab.scenarios.share_group import (
+    ALERTS_NEED_ORDER,
+    HAVE_DEAD_LETTERS,
+    Consumption,
+    ShareGroup,
+    ShareKind,
+)
 from factorylab.scenarios.subject import ASKS_A_JOURNAL, Subject
 from factorylab.scenarios.targets import Target, TargetParts, parts
 from factorylab.scenarios.transactions import TransactionalKind, Transactions
@@ -74,6 +80,8 @@ EXPECTABLE_CHECKS = (
     "committed_twice",
 )  # fmt: skip
 """The audit's checks that can find something; those of the others say that a run is INVALID."""
+OF_ALERTS = frozenset({"duplicate_alert", "alert_missing", "alert_spurious", "alert_differs"})
+"""Those of them that look at what detectors raised."""
 
 
 def _known(value: object) -> object:
@@ -505,6 +513,8 @@ class Scenario(Model):
     @model_validator(mode="after")
     def _a_share_group_owns_no_partition(self) -> Scenario:
         if not self.shared:
+            if state := [fault.target for fault in self.faults if fault.aim.role == "share_coordinator"]:
+                raise ValueError(f"target {state[0]!r}: only a share group has one: add consumption=share")
             if self.share_group != ShareGroup():
                 raise ValueError("share_group says how a share group works: add consumption=share, or leave it out")
             return self
@@ -515,6 +525,18 @@ class Scenario(Model):
         for fault in self.faults:
             if fault.aim.role == "owner":
                 raise ValueError(f"target {fault.target!r}: nobody owns a partition of a share group: take processor:0")
+        if asked := sorted({*self.expect} & OF_ALERTS if isinstance(self.expect, tuple) else ()):
+            raise ValueError(f"expect {', '.join(asked)}: {ALERTS_NEED_ORDER}; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_kafka_dead_letters(self) -> Scenario:
+        wanted, kafka = self.share_group.kafka_dead_letters, self.topology.kafka
+        if wanted != "none" and kafka not in HAVE_DEAD_LETTERS:
+            raise ValueError(
+                f"share_group.kafka_dead_letters={wanted} needs a Kafka that has them, and topology.kafka is "
+                f"{kafka or 'not given'}: add topology: {{kafka: {HAVE_DEAD_LETTERS[0]}}}"
+            )
         return self
 
     @model_validator(mode="after")

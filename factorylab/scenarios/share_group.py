@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.limits import Number
 from factorylab.core.vocabulary import Acknowledgement
 
 Consumption = Literal["partitions", "share", "transactional"]
 ShareKind = Literal["idempotent", "acknowledges_first"]
+KafkaDeadLetters = Literal["none", "enabled", "not_enabled"]
+HAVE_DEAD_LETTERS: tuple[KafkaVersion, ...] = ("4.4.0",)  # KIP-1191
 DELIVERIES = 5
 """A record is delivered so often at most: share.delivery.count.limit, which the lab leaves as Kafka 4.3 has it."""
 ALERTS_NEED_ORDER = (
@@ -35,6 +38,17 @@ class ShareGroup(BaseModel):
         default="set_aside",
         description="a record that comes for the last time becomes a dead letter, or is tried once more",
     )
+    kafka_dead_letters: KafkaDeadLetters = Field(
+        default="none",
+        description="Kafka 4.4 itself writes what is rejected or archived to a topic that is enabled for it, or, as a "
+        "control, is told to write to one that is not",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_dead_letters_of_kafka(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A group without them is written as it was before Kafka had them."""
+        found: dict[str, Any] = written(self)
+        return {name: value for name, value in found.items() if (name, value) != ("kafka_dead_letters", "none")}
 
     @property
     def group_settings(self) -> dict[str, str]:

@@ -19,15 +19,18 @@ from factorylab.core.spelling import matching
 _ALSO = r"([+-]controller)?([+-]coordinator)?"
 TARGET_PATTERN = (
     rf"leader:\d+{_ALSO}|follower:\d+([+-]leader)?{_ALSO}|(leader|follower):busiest|(followers|owner):(\d+|busiest)|"
-    r"controller|coordinator|database|broker:\d+|processor:\d+"
+    r"controller|coordinator|share_coordinator:\d+|database|broker:\d+|processor:\d+"
 )
 TARGETS = (
     "leader:P, follower:P, followers:P or owner:P of partition P, a number or 'busiest'; controller, coordinator, "
-    "database, broker:N or processor:N; behind leader:P or follower:P, P a number, what else the broker must be (+) or "
-    "must not be (-): leader (behind follower:P), controller, coordinator, in this order"
+    "share_coordinator:P (P a number), database, broker:N or processor:N; behind leader:P or follower:P, P a number, "
+    "what else the broker must be (+) or must not be (-): leader (behind follower:P), controller, coordinator, in this "
+    "order"
 )
 NODES = ("broker", "processor")  # named by their number
-OTHER = {"controller": "active controller", "coordinator": "group coordinator"}
+OTHER = {
+    "controller": "active controller", "coordinator": "group coordinator", "share_coordinator": "share coordinator",
+}  # fmt: skip
 Target = Annotated[str, matching(TARGET_PATTERN, TARGETS), Field(description=TARGETS)]
 
 

@@ -78,7 +78,7 @@ def archived_unstored(e: Evidence) -> Found:
     archived = e.once(final_states) == ARCHIVED
     lost = np.flatnonzero(archived & _unkept(e))
     stored = int(archived.sum()) - len(lost)
-    detail = f"{stored:,} more were archived and are stored" if stored else ""
+    detail = f"{stored:,} more were archived and are stored or dead letters" if stored else ""
     return Found(len(lost), len(e.log), detail, e.log_witnesses(lost, "archived, stored nowhere"))
 
 

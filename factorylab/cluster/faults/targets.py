@@ -5,7 +5,8 @@
     owner:0        the processor that owns partition 0
     …:busiest      the same for the partition with most records
     controller     the broker whose controller is active
-    coordinator    the broker that coordinates the consumer group
+    coordinator    the broker that coordinates the consumer group, or the share group
+    share_coordinator:0  the broker that keeps the state of a share group's part of partition 0
     broker:2       broker 2 (processor:1: processor 1)
     database       PostgreSQL
 
@@ -122,6 +123,8 @@ def resolve(target: str, roles: Roles) -> tuple[str, ...]:
     roles.look(*NEEDS.get(role, ("views",)), *(("ends",) if which == "busiest" else ()))
     if role in {"broker", "processor", "database"}:
         return (f"{role}-{which}" if which else role,)
+    if role == "share_coordinator":
+        return (f"broker-{roles.admin.share_coordinator(roles.group, roles.topic, int(which))}",)
     if role in {"controller", "coordinator"}:
         broker = roles.controller if role == "controller" else roles.coordinator
         if broker < 0:

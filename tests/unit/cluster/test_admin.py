@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
 
 import pytest
 from kafka.admin import ConfigResource
+from kafka.protocol.metadata import CoordinatorType
 
 from factorylab.cluster.admin import Admin, TopicIdentity, coordinating_partition, java_hash
 from factorylab.cluster.librdkafka import client_config
+from factorylab.cluster.share_coordinator import ShareCoordinator
 from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import LabError
 from factorylab.execution.runner import Experiment
+
+ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
 @pytest.mark.parametrize(
@@ -141,16 +147,30 @@ def test_a_configuration_is_read_until_it_has_what_was_changed(monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("now", "told"), [(TopicIdentity("a", 3), 0), (TopicIdentity("b", 3), 1), (TopicIdentity("a", 4), 1)]
+    ("now", "told"), [(TopicIdentity(ONE, 3), 0), (TopicIdentity(OTHER, 3), 1), (TopicIdentity(ONE, 4), 1)]
 )
 def test_a_topic_that_was_changed_during_a_run_is_a_problem_of_it(now: TopicIdentity, told: int) -> None:
     """Made again or grown, it is not the topic that the run made, and both are named; as it was, nothing is said."""
     run = SimpleNamespace(
         names=SimpleNamespace(sensors="t"),
-        topic=TopicIdentity("a", 3),
+        topic=TopicIdentity(ONE, 3),
         admin=SimpleNamespace(identity=lambda _topic: now),
         problems=list[str](),
     )
     assert Experiment._check_topic(run) == now.partitions  # type: ignore[arg-type]
     assert len(run.problems) == told
-    assert all(f"the id a: it has {now.partitions} and {now.topic_id}." in problem for problem in run.problems)
+    assert all(f"the id {ONE}: it has {now.partitions} and {now.topic_id}." in problem for problem in run.problems)
+
+
+def test_a_share_is_asked_for_as_kafka_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Group, id of the topic as Kafka writes it, and partition are the key; the answer's broker keeps its state."""
+    asked: list[object] = []
+    told = SimpleNamespace(coordinators=[SimpleNamespace(error_code=0, key="", node_id=3)])
+
+    def ask(_self: object, _what: str, request: Any, read: Any) -> object:
+        asked.append((request.key_type, request.coordinator_keys))
+        return read(told)
+
+    monkeypatch.setattr(ShareCoordinator, "_ask", ask)
+    assert ShareCoordinator("nowhere:1", "g").keeper(ONE, 2) == 3
+    assert asked == [(CoordinatorType.SHARE, ["g:AAAAAAAAAAAAAAAAAAAAAQ:2"])]

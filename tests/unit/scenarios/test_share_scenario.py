@@ -32,6 +32,15 @@ def test_a_group_reads_from_the_beginning() -> None:
     assert ShareGroup(lock_s=15).group_settings["share.record.lock.duration.ms"] == "15000"
 
 
+def test_dead_letters_of_kafka_are_asked_for_by_name() -> None:
+    """A scenario without them is written as before Kafka had them; with them it comes back as it was."""
+    assert "kafka_dead_letters" not in ShareGroup().model_dump()
+    asked = scenario_from(
+        QUEUE | {"share_group": {"kafka_dead_letters": "enabled"}, "topology": {"kafka": "4.4.0"}}, "test"
+    )
+    assert scenario_from(asked.model_dump(mode="json"), "test") == asked
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -45,6 +54,17 @@ def test_a_group_reads_from_the_beginning() -> None:
         ({"faults": [{"kind": "kill", "target": "processor:0", "step": "revoking"}]}, "of the kind idempotent has"),
         ({"objectives": {"latency_p99_s": 1}}, "measured on processors that own partitions"),
         ({"subject": {"command": ["mine"]}}, "belong together"),
+        ({"expect": ["alert_missing"]}, "expect alert_missing: every detector of the factory.* needs the readings"),
+        ({"share_group": {"kafka_dead_letters": "enabled"}}, "topology.kafka is not given: add topology"),
+        (
+            {"share_group": {"kafka_dead_letters": "enabled"}, "topology": {"kafka": "4.3.1"}},
+            "needs a Kafka that has them, and topology.kafka is 4.3.1",
+        ),
+        (
+            {"consumption": "partitions", "faults": [{"kind": "kill", "target": "share_coordinator:0"}]},
+            "only a share group has one",
+        ),
+        ({"faults": [{"kind": "kill", "target": "share_coordinator:3"}]}, "the numbers of a share_coordinator go from"),
     ],
 )
 def test_what_cannot_mean_anything_is_refused(changes: dict[str, object], why: str) -> None:
