@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from uuid import UUID
 
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
@@ -41,7 +40,7 @@ OFFSETS_TOPIC = "__consumer_offsets"
 class TopicIdentity:
     """A topic that is deleted and made again gets another id."""
 
-    topic_id: UUID
+    topic_id: str
     partitions: int
 
 

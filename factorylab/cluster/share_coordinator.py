@@ -35,7 +35,7 @@ class ShareCoordinator(Coordinator):
         (KIP-1226); empty where it does not say."""
         return {partition: lag for partition, (_, lag) in self._progress(topic).items() if lag >= 0}
 
-    def keeper(self, topic_id: UUID, partition: int) -> int:
+    def keeper(self, topic_id: str, partition: int) -> int:
         """The broker that keeps the state of a partition's share: what was acquired, how often, and what is done with.
         It is the leader of one partition of `__share_group_state`, and need not be the coordinator of the group."""
         key = f"{self._group}:{_as_kafka(topic_id)}:{partition}"
@@ -50,9 +50,9 @@ class ShareCoordinator(Coordinator):
         return self._ask(f"offsets of share group {self._group}", request, lambda answer: _starts(answer, topic))
 
 
-def _as_kafka(topic_id: UUID) -> str:
-    """Kafka writes the 16 bytes of an id in base64, without padding."""
-    return base64.urlsafe_b64encode(topic_id.bytes).decode().rstrip("=")
+def _as_kafka(topic_id: str) -> str:
+    """Kafka writes the 16 bytes of an id in base64, without padding; kafka-python in hexadecimal."""
+    return base64.urlsafe_b64encode(UUID(topic_id).bytes).decode().rstrip("=")
 
 
 def _keeper(answer: ApiMessage) -> int:

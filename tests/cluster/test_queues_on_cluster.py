@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from factorylab.analysis.deliveries import redeliveries
 from factorylab.audit.judged import load
+from factorylab.cluster.admin import Admin
 from factorylab.cluster.local.backend import LocalCluster
 from factorylab.cluster.settings import Settings
 from factorylab.execution.runner import perform
@@ -24,12 +27,15 @@ QUEUE = {
 
 def test_what_comes_twice_is_stored_once(cluster: LocalCluster, session_settings: Settings) -> None:
     """More workers than partitions share the records. Those that the dead one had stored come to another with count 2,
-    and are one row each all the same: identity is the fence. Bad records are rejected, and dead letters. About 15 s: a
-    whole run."""
+    and are one row each all the same: identity is the fence. Bad records are rejected, and dead letters. The lab can
+    tell who keeps the group's state. About 15 s: a whole run."""
     scenario = scenario_from(QUEUE, "test")
     folder = run_folders.create(session_settings.results, scenario)
     perform(scenario, folder, cluster, session_settings.home, print)
     run = load(folder.path)
+    with closing(Admin(cluster.endpoints.bootstrap, share_groups=True)) as admin:
+        keeper = admin.share_coordinator(run.manifest.group, run.manifest.topics["sensor-data"], 0)
+        assert keeper in {view.leader for view in admin.partitions("__share_group_state")}
     forget(cluster.endpoints, folder.run_id)
     assert run.verdict.met, "\n".join(f"{c.name}: {c.measured}" for c in run.verdict.fired)
     again = redeliveries(run)

@@ -17,7 +17,7 @@ from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import LabError
 from factorylab.execution.runner import Experiment
 
-ONE, OTHER = UUID(int=1), UUID(int=2)
+ONE, OTHER = str(UUID(int=1)), str(UUID(int=2))
 
 
 @pytest.mark.parametrize(
