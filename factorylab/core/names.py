@@ -37,8 +37,8 @@ class Names:
 
     @property
     def kafka_dead_letters(self) -> str:
-        """The topic to which Kafka writes dead letters of a share group; it takes only names with this prefix
-        (`errors.deadletterqueue.topic.name.prefix`)."""
+        """The topic to which Kafka writes dead letters of a share group. By default brokers take only names with this
+        prefix."""
         return f"dlq.{self.sensors}"
 
     @property
