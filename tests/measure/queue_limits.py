@@ -157,9 +157,9 @@ def main() -> None:
             closing(Admin(cluster.endpoints.bootstrap, share_groups=True)) as admin,
         ):
             print(f"Kafka {kafka}, load {os.getloadavg()[0]:.1f}")
-            print("members", members(admin, messages), sep="; ", flush=True)
             for wanted in ({}, EARLIEST):
                 print("reset", wanted or "default", reset(admin, wanted), sep="; ", flush=True)
+            print("members", members(admin, messages), sep="; ", flush=True)
             for batch, value in ((1, ""), (1, "100"), (10_000, "100"), (10_000, ""), (1, "99"), (1, "10001")):
                 told = locks(admin, {limit: value} if value else {}, batch)
                 print("locks", f"batches of {batch}", value or "default", told, sep="; ", flush=True)
