@@ -158,7 +158,7 @@ class Courses:
         before = self.history(partition).before(hit.intended_ns)
         if before.leader in hit.brokers:
             return LEADER_LOST
-        return FOLLOWER_LOST if before.isr & hit.brokers else BYSTANDER
+        return FOLLOWER_LOST if before.isr & hit.brokers and not hit.by_request else BYSTANDER
 
     def chain(self, hit: Victims, partition: int, service: str) -> tuple[Phase, ...]:
         """The chain of one service: acks need no group and no store, and with acks=1 no follower."""

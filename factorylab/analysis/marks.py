@@ -32,7 +32,8 @@ class Mark(NamedTuple):
 
 class Victims(NamedTuple):
     """Whom a fault hit: brokers by number, processors by name, and whether the database; `kind` is that of the fault,
-    `intended_ns` when it was begun, `at_once`: it undoes itself, as a restart does."""
+    `intended_ns` when it was begun, `at_once`: it undoes itself, as a restart does, `by_request`: it was asked of the
+    brokers, and broke no node."""
 
     fault: int
     kind: str
@@ -42,6 +43,7 @@ class Victims(NamedTuple):
     intended_ns: int
     on_network: bool
     at_once: bool
+    by_request: bool = False
 
     @property
     def names(self) -> str:
@@ -64,6 +66,7 @@ def victims(run: Run, fault: int) -> Victims:
         intended_ns=int(mine["injected_ns" if at_step else "intended_ns"].min()),
         on_network=declared is not None and declared.on_network,
         at_once=declared is not None and declared.declared.undoes_itself,
+        by_request=declared is not None and declared.by_request,
     )
 
 
@@ -151,11 +154,11 @@ def was_controller(run: Run, hit: Victims) -> bool:
 
 
 def ends_in_order(run: Run, hit: Victims) -> bool:
-    """Did a victim hand over before it ended, by the controller's log or by its kind, and was it not fenced?"""
+    """Did a victim hand over, by the controller's log or by the kind of fault, and was it not fenced?"""
     later = [e for e in control_events(run) if e.t_ns > hit.intended_ns and e.broker in hit.brokers]
     if any(e.kind == "fenced" and _ends_session(run, e) for e in later):
         return False
-    return hit.kind == "terminate" or any(e.kind == "leaving" for e in later)
+    return hit.kind == "terminate" or hit.by_request or any(e.kind == "leaving" for e in later)
 
 
 def ordered(marks: Sequence[Mark]) -> list[Mark]:

@@ -290,9 +290,11 @@ class Admin:
         quorum = self._ask("the metadata quorum", lambda client: client.describe_metadata_quorum())
         return int(quorum["topics"][0]["partitions"][0]["leader_id"])
 
-    def elect_preferred(self) -> None:
-        """Give each partition back to its first replica, so that runs do not start skewed."""
-        self._ask("preferred leaders", lambda client: client.elect_leaders(PREFERRED))
+    def elect_preferred(self, topic: str = "", partitions: Iterable[int] = ()) -> None:
+        """Give these partitions back to their first replica; without a topic all of the cluster, so that runs do not
+        start skewed."""
+        which = {topic: list(partitions)} if topic else None
+        self._ask("preferred leaders", lambda client: client.elect_leaders(PREFERRED, which))
 
     def place(self, topic: str, replicas: Mapping[int, tuple[int, ...]]) -> None:
         """Give partitions of a topic these replicas, the first of which leads each; `wait_placed` sees it done."""
@@ -315,7 +317,7 @@ class Admin:
             if moved and all(views[p].leader == wanted[0] for p, wanted in replicas.items()):
                 return True
             if moved:
-                self.elect_preferred()
+                self.elect_preferred(topic, replicas)
             return False
 
         wait_until(done, what=f"the replicas of {topic} to be {dict(replicas)}", timeout_s=timeout_s, every_s=0.2)

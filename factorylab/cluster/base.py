@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from factorylab.cluster.secured import address_of
+from factorylab.core.errors import LabError
 from factorylab.core.vocabulary import AwayFrom, Direction, ProcessStatus
 from factorylab.scenarios.fault_catalog import KindName
 from factorylab.scenarios.faults.kind import ProcessState
@@ -41,6 +42,19 @@ class Cut(msgspec.Struct, frozen=True):
 
     away_from: AwayFrom = "brokers"
     direction: Direction = "both"
+
+
+class Own(msgspec.Struct, frozen=True):
+    """What of the run a request to the brokers is about. `replicas`: of each partition of `topic` that the node leads,
+    in their order."""
+
+    topic: str
+    replicas: dict[int, tuple[int, ...]] = {}
+
+    def check(self, prefix: str) -> None:
+        """Raises LabError where its topic lies outside the prefix: nothing there is ever touched."""
+        if not self.topic.startswith(prefix):
+            raise LabError(f"{self.topic} does not begin with the prefix {prefix!r}: it is not touched")
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -118,8 +132,9 @@ class Cluster(Protocol):
     def exit_code(self, name: str) -> int | None:
         """None while the node runs."""
 
-    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
-        """Write the undo record durably, then do it; `cut` says what a network partition drops."""
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
+        """Write the undo record durably, then do it; `cut` says what a network partition drops, `own` what a request
+        to the brokers is about."""
 
     def reach(self) -> list[Link]:
         """Who reaches which broker, tried from inside each node and from this host; empty where all share a network."""

@@ -9,6 +9,9 @@ from factorylab.core.errors import EnvironmentUnfit
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
 from factorylab.scenarios.model import Fault
 
+OF_OWN_TOPIC = ("leader", "follower", "followers", "broker")
+"""Roles of brokers that the run's own topic tells, or a number."""
+
 
 def require(wanted: Collection[KindName], possible: Collection[KindName], who: str) -> None:
     """Refuse what `who`, for whom only `possible` can be done, cannot do.
@@ -25,17 +28,24 @@ def require_own(backend: BackendName, faults: Collection[Fault], *, of_run: bool
     """Refuse what nobody may do to brokers of somebody else.
 
     Raises:
-        EnvironmentUnfit: a fault's target belongs to another, or the lab is for no single run; with the way out.
+        EnvironmentUnfit: a fault's target belongs to another, or is not seen there, or the lab is for no single run;
+            with the way out.
     """
-    known = BACKENDS[backend]
+    known, by_request = BACKENDS[backend], " or ".join(n for n, kind in FAULT_KINDS.items() if kind.by_request)
     if known.runs_alone and not of_run:
         raise EnvironmentUnfit(
             f"the backend {backend} is for single runs alone, 'factorylab run' without --keep and --repeat: take "
             "--backend local"
         )
     for fault in faults:
-        if fault.hits not in known.breaks:
+        seen = fault.aim.role in OF_OWN_TOPIC and not fault.aim.also
+        if fault.by_request and fault.hits not in known.breaks and not seen:
+            raise EnvironmentUnfit(
+                f"the backend {backend} cannot {fault.kind} {fault.target}: who controls or coordinates is nobody's "
+                "business on brokers that are not the lab's own. Take target=leader:P, follower:P or broker:N"
+            )
+        if fault.hits not in known.breaks and not fault.by_request:
             raise EnvironmentUnfit(
                 f"the backend {backend} cannot {fault.kind} {fault.target}: brokers that are not the lab's own are "
-                "never broken. Take target=processor:N, owner:P or database, or --backend local"
+                f"never broken. Take target=processor:N, owner:P or database, kind={by_request}, or --backend local"
             )

@@ -17,7 +17,7 @@ import msgspec
 import psutil
 
 from factorylab.cluster import cgroups
-from factorylab.cluster.base import Cut, Role
+from factorylab.cluster.base import Cut, Own, Role
 from factorylab.core import errors
 from factorylab.core.errors import EnvironmentUnfit, LabError
 from factorylab.core.files import read_json
@@ -82,6 +82,7 @@ class Inject(Message, frozen=True, tag=True):
     node: str
     kind: KindName
     cut: Cut | None = None
+    own: Own | None = None
 
 
 class ForwardedPort(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ from typing import IO, Protocol, Self
 import msgspec
 
 from factorylab.cluster import boot, control, folders, program, ready
-from factorylab.cluster.base import INFRASTRUCTURE, Cut, Endpoints, Link, LogFile, Node, Progress, WorkerSpec
+from factorylab.cluster.base import INFRASTRUCTURE, Cut, Endpoints, Link, LogFile, Node, Own, Progress, WorkerSpec
 from factorylab.cluster.control import Child
 from factorylab.cluster.kafka_version import kafka_version
 from factorylab.cluster.look import look
@@ -196,8 +196,8 @@ class Driver:
     def exit_code(self, name: str) -> int | None:
         return self._node(name).exit_code
 
-    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
-        control.ask(self.home, control.Inject(fault, node, kind, cut))
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
+        control.ask(self.home, control.Inject(fault, node, kind, cut, own))
 
     def reach(self) -> list[Link]:
         return msgspec.json.decode(control.ask(self.home, control.Reach()), type=list[Link])

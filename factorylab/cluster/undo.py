@@ -6,19 +6,20 @@ from pathlib import Path
 
 import msgspec
 
-from factorylab.cluster.base import Cut
+from factorylab.cluster.base import Cut, Own
 from factorylab.core.files import read_json, sync_folder, write_durably
 from factorylab.scenarios.fault_catalog import KindName
 
 
 class Undo(msgspec.Struct, frozen=True):
-    """A fault of this kind was injected, or was about to be, into process `pid` of `node`."""
+    """A fault of this kind was injected, or was about to be, into process `pid` of `node`; None: of somebody else."""
 
     fault: int
     node: str
     kind: KindName
-    pid: int
+    pid: int | None
     cut: Cut | None = None
+    own: Own | None = None
 
 
 class UndoRecords:

@@ -20,6 +20,7 @@ FAULT_KINDS: dict[str, FaultKind] = {kind.name: kind for kind in _FOUND}
 ON_NETWORK = tuple(name for name, kind in FAULT_KINDS.items() if isinstance(kind.evidence, LinksBreak))
 ON_PROCESS = tuple(name for name, kind in FAULT_KINDS.items() if kind.roles == TARGET_ROLES and name not in ON_NETWORK)
 ON_DATABASE = tuple(name for name, kind in FAULT_KINDS.items() if "database" in kind.roles and name not in ON_NETWORK)
+EVERYWHERE: tuple[Need, ...] = ("processes", "leaderships")
 ENDING = tuple(name for name, kind in FAULT_KINDS.items() if kind.ends_process)
 
 if TYPE_CHECKING:  # a type checker knows no set of words that is made when the program runs
@@ -33,8 +34,8 @@ else:
 
 
 def possible(offers: Collection[Need]) -> tuple[str, ...]:
-    """The kinds of fault that a lab can do that has `offers` besides its processes."""
-    return tuple(name for name, kind in FAULT_KINDS.items() if kind.needs == "processes" or kind.needs in offers)
+    """The kinds of fault that a lab can do that has `offers` besides what all have."""
+    return tuple(name for name, kind in FAULT_KINDS.items() if kind.needs in {*EVERYWHERE, *offers})
 
 
 def effects(names: Collection[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from itertools import permutations
+from itertools import pairwise, permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -412,6 +412,11 @@ class Fault(Model):
         """What only a database's own answers show."""
         return isinstance(self.declared.evidence, DatabaseAnswers)
 
+    @property
+    def by_request(self) -> bool:
+        """Is it asked of the brokers, so that no node is broken?"""
+        return self.declared.by_request
+
     def breaks(self, node: str, source: str, target: str) -> bool:
         """Whether this fault on `node` keeps `source` from opening a connection to the broker `target`.
 
@@ -595,6 +600,15 @@ class Scenario(Model):
                     f"{' at a step' if other.step else ''} cannot be seen meanwhile: inject one after the other, or "
                     "name two nodes, as broker:1 and broker:2"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_demotion_at_a_time(self) -> Scenario:
+        """Undone, each gives partitions the order of replicas back that it found."""
+        held = sorted((f.at_s, f.at_s + f.hold_s) for f in self.faults if f.by_request and f.declared.undo)
+        if any(later[0] < former[1] for former, later in pairwise(held)):
+            raise ValueError("a demotion begins while another is held, and would be undone in the wrong order: inject "
+                             "one after the other")  # fmt: skip
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from factorylab.cluster import control
 from factorylab.cluster.asking.answers import Answers
@@ -154,7 +162,11 @@ name: on_yours
 workload: {rate_per_s: 200, sensors: 30}
 clients: {session_timeout_s: 6}
 schedule: {warm_up_s: 1, steady_s: 3, after_s: 3, drain_s: 20, recover_s: 20}
-faults: [{kind: kill, target: "processor:0", at_s: 0.5, hold_s: 2}]
+faults:
+- {kind: kill, target: "processor:0", at_s: 0.5, hold_s: 2}
+"""
+ASKING = """
+- {kind: demote, target: "leader:0", at_s: 3, hold_s: 4}
 """
 RUN = """
 import sys
@@ -167,10 +179,10 @@ print("verdict", judged.verdict.verdict, judged.folder.path, flush=True)
 
 @contextmanager
 def driven(
-    secured: SecuredCluster, folder: Path, reached: str, *words: str
+    secured: SecuredCluster, folder: Path, reached: str, *words: str, faults: str = ""
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A driver of a run on the cluster, in a process of its own, that is so far; and what it says."""
-    (folder / "on_yours.yaml").write_text(SCENARIO)
+    (folder / "on_yours.yaml").write_text(SCENARIO + faults)
     (folder / "results").mkdir()
     client = secured.password("alice", "SCRAM-SHA-512")
     places = {"HOME": folder / "lab", "RESULTS": folder / "results", "CLIENT": client, "PREFIX": PREFIX}
@@ -193,6 +205,27 @@ def make(secured: SecuredCluster, topic: NewTopic) -> None:
     wait_until(lambda: topic.topic in names_on(secured), what=f"the topic {topic.topic}", timeout_s=30)
 
 
+@contextmanager
+def altering(secured: SecuredCluster, user: str) -> Iterator[None]:
+    """The user may move leaderships, of whatever topic: Kafka knows no smaller privilege."""
+    allowed, literal = AclPermissionType.ALLOW, ResourcePatternType.LITERAL
+    granted = AclBinding(
+        ResourceType.BROKER, "kafka-cluster", literal, f"User:{user}", "*", AclOperation.ALTER, allowed
+    )
+    secured.admin.create_acls([granted])[granted].result(20)
+    try:
+        yield
+    finally:
+        named = AclBindingFilter(ResourceType.BROKER, "kafka-cluster", literal, None, None, AclOperation.ANY, allowed)
+        secured.admin.delete_acls([named])[named].result(20)
+
+
+def leaders_of(secured: SecuredCluster, topic: str) -> list[tuple[int, list[int]]]:
+    """Who leads each partition, and its replicas in their order."""
+    found = secured.admin.list_topics(topic, timeout=20).topics[topic].partitions
+    return [(found[p].leader, found[p].replicas) for p in sorted(found)]
+
+
 def written(folder: Path) -> Iterator[tuple[str, bytes]]:
     """All that lies in a folder, and the command lines of this machine's processes."""
     yield from ((str(path), path.read_bytes()) for path in folder.rglob("*") if path.is_file())
@@ -202,17 +235,34 @@ def written(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
-    """A run with a killed processor passes on the cluster, leaves nothing there and asks for nothing outside its
-    prefix; its secret is in no file, notebook, log or command line. Over 10 s: a whole run."""
-    make(secured, NewTopic("orders", 1, 1))
-    there, denied = names_on(secured), len(secured.denials())
-    with driven(secured, tmp_path, "fault window", *command("run")) as (process, said):
+    """A run with a killed processor and a demoted broker passes on the cluster, leaves nothing there, moves no
+    leadership and asks for nothing outside its prefix; its secret is in no file, notebook, log or command line.
+
+    Over 10 s: a whole run."""
+    make(secured, NewTopic("orders", 2, 2))
+    there, denied, led = names_on(secured), len(secured.denials()), leaders_of(secured, "orders")
+    with (
+        altering(secured, "alice"),
+        driven(secured, tmp_path, "fault window", *command("run"), faults=ASKING) as (process, said),
+    ):
         assert names_on(secured) - there
         shown = [where for where, text in written(tmp_path / "results") if PASSWORDS["alice"].encode() in text]
         assert process.wait(120) == 0, said.read_text()
-    assert "PASS" in said.read_text() and names_on(secured) == there
+    assert "PASS" in said.read_text() and names_on(secured) == there and leaders_of(secured, "orders") == led
+    assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 1
     assert shown == [] and [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
     assert secured.denials()[denied:] == []
+
+
+def test_not_without_the_privilege(secured: SecuredCluster, tmp_path: Path) -> None:
+    """Who may not move leaderships is told so, with the command that grants it, before anything is made."""
+    there = names_on(secured)
+    with driven(secured, tmp_path, "missing privileges: Alter on the cluster", *command("run"), faults=ASKING) as (
+        process,
+        said,
+    ):
+        assert process.wait(60) == 5
+    assert "--operation Alter --cluster" in said.read_text() and names_on(secured) == there
 
 
 @pytest.mark.parametrize("victim", ["driver", "supervisor"])

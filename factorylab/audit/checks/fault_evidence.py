@@ -12,7 +12,14 @@ from factorylab.audit.checks import cut_evidence
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
 from factorylab.history.table_chunks import UNKNOWN
-from factorylab.scenarios.faults.kind import DatabaseAnswers, LinksBreak, ProcessShows, ProcessState
+from factorylab.scenarios.faults.kind import (
+    DatabaseAnswers,
+    LeadersShow,
+    Leading,
+    LinksBreak,
+    ProcessShows,
+    ProcessState,
+)
 from factorylab.scenarios.model import Fault
 
 
@@ -25,12 +32,31 @@ def lacking(run: Run, fault: Fault, window: Any) -> list[str]:
             asked = run.database
             answers = asked.loc[asked["t_ns"].between(window.injected_ns, _until_ns(window)), "answer"]
             return [] if (answers == answer).any() else [f"no answer of {len(answers)} was {answer!r}"]
+        case LeadersShow() as shows:
+            before, since = _leaders(run, window, _undone_ns(run, fault, window))
+            proof = shows.proof(int(window.node.rpartition("-")[2]), before, since)
+            return [] if proof.ok else [f"{window.node} {proof.words}"]
         case ProcessShows() as shows:
             samples = run.frame("processes", "t_ns", "name", "pid", "status", "cpu_s", "cpu_limit")
             mine = samples[samples["name"] == window.node]
             held = mine["t_ns"].between(window.injected_ns, _undone_ns(run, fault, window))
             proof = shows.proof(_looks(mine[mine["t_ns"] <= window.intended_ns]), _looks(mine[held]))
             return [] if proof.ok else [f"{window.node} {proof.words}"]
+
+
+def _leaders(run: Run, window: Any, until_ns: int) -> tuple[dict[int, Leading], dict[int, list[Leading]]]:
+    """Who led each partition at the last look before the fault, and all that was seen from then on until `until_ns`."""
+    looks = run.frame("partitions", "t_ns", "partition", "leader", "epoch", "valid")
+    looks = looks[looks["valid"] & (looks["t_ns"] <= until_ns)].sort_values("t_ns", kind="stable")
+    before: dict[int, Leading] = {}
+    since: dict[int, list[Leading]] = {}
+    for look in each(looks):
+        at = Leading(int(look.leader), int(look.epoch))
+        if look.t_ns <= window.intended_ns:
+            before[look.partition] = at
+        else:  # the request is answered once it is done
+            since.setdefault(look.partition, []).append(at)
+    return before, since
 
 
 def _undone_ns(run: Run, fault: Fault, window: Any) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +17,7 @@ from kafka.protocol.metadata import MetadataRequest
 
 from factorylab.cluster.asking import privileges
 from factorylab.cluster.asking.answers import Address, Answers, Privilege
-from factorylab.cluster.asking.privileges import NEEDS, Held, acl_lines
+from factorylab.cluster.asking.privileges import NEEDS, Held, Need, acl_lines
 from factorylab.cluster.asking.reached import Tried, tried
 from factorylab.cluster.asking.topics import topics_of
 from factorylab.cluster.broker_line import BrokerLine
@@ -31,8 +31,8 @@ Say = Callable[[str], None]
 LIBRDKAFKA_S = 15.0
 
 
-def ask(connection: Connection, prefix: str, say: Say) -> Answers:
-    """Everything, each question within seconds. `say` is told what is asked just now.
+def ask(connection: Connection, prefix: str, say: Say, needs: Sequence[Need] = NEEDS) -> Answers:
+    """Everything, each question within seconds; of privileges `needs`. `say` is told what is asked just now.
 
     Raises:
         EnvironmentUnfit: a broker let one in, and then gave no answer to the next question.
@@ -47,17 +47,19 @@ def ask(connection: Connection, prefix: str, say: Say) -> Answers:
         if line is None:
             return msgspec.structs.replace(found, problems=_unreached(first, ends))
         try:
-            return _inside(connection, found, line, lines, say)
+            return _inside(connection, found, line, lines, say, needs=needs)
         except (KafkaError, OSError) as error:
             raise EnvironmentUnfit(f"{connection}: the next question had no answer: {error!r}") from None
 
 
-def _inside(connection: Connection, found: Answers, line: BrokerLine, lines: ExitStack, say: Say) -> Answers:
+def _inside(
+    connection: Connection, found: Answers, line: BrokerLine, lines: ExitStack, say: Say, *, needs: Sequence[Need]
+) -> Answers:
     """What is found beyond the first broker that lets one in."""
     say("asking for brokers, topics and privileges")
     told = line.ask(MetadataRequest(topics=None, allow_auto_topic_creation=False))
     addresses = found.addresses + _advertised(lines, connection, told, found.addresses)
-    held = privileges.ask(line, found.prefix, NEEDS)
+    held = privileges.ask(line, found.prefix, needs)
     say("connecting with the client of the workers (librdkafka)")
     return msgspec.structs.replace(
         found,
@@ -116,7 +118,7 @@ def _wrong(held: list[Held]) -> list[str]:
     """Privileges that a run cannot do without, and what else a dry run was refused for."""
     found = []
     for told, words in ((False, "missing privileges"), (None, "not told, whether one has the privileges")):
-        names = [f"{one.need.operation} on its {one.need.kind}s" for one in held if one.held is told]
+        names = [one.need.words for one in held if one.held is told]
         found += [f"{words}: {', '.join(names)}"] * bool(names)
     create = next(one for one in held if one.need.operation == "Create")
     return found + ([f"a topic cannot be made: {create.why}"] if create.held and create.why else [])

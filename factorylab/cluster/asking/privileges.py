@@ -13,6 +13,7 @@ from typing import Literal
 
 from kafka.errors import KafkaError
 from kafka.protocol.admin import (
+    AlterPartitionReassignmentsRequest,
     CreateTopicsRequest,
     DeleteGroupsRequest,
     DeleteTopicsRequest,
@@ -27,7 +28,7 @@ from kafka.protocol.producer import ProduceRequest
 from factorylab.cluster.broker_line import BrokerLine
 from factorylab.scenarios.model import Topology
 
-Kind = Literal["topic", "group"]
+Kind = Literal["topic", "group", "cluster"]
 Answer = tuple[int, str]
 """Kafka's error code, and what the broker says with it."""
 DENIED = frozenset({29, 30, 31})  # of a topic, a group, the cluster (Kafka's Errors)
@@ -44,6 +45,11 @@ class Need:
     operation: str
     purpose: str
     ask: Callable[[BrokerLine, str], Answer]
+
+    @property
+    def words(self) -> str:
+        """As in "Create on its topics"."""
+        return f"{self.operation} on {'the cluster' if self.kind == 'cluster' else f'its {self.kind}s'}"
 
 
 @dataclass(frozen=True)
@@ -138,6 +144,10 @@ def _delete_group(line: BrokerLine, name: str) -> Answer:
     return line.ask(DeleteGroupsRequest(groups_names=[name])).results[0].error_code, ""
 
 
+def _reassign(line: BrokerLine, name: str) -> Answer:
+    return line.ask(AlterPartitionReassignmentsRequest(timeout_ms=TIMEOUT_MS, topics=[])).error_code, ""
+
+
 NEEDS = (
     Need("topic", "Create", "make its topics", _create),
     Need("topic", "Describe", "see leaders and ends of its partitions", _describe),
@@ -151,6 +161,8 @@ NEEDS = (
     Need("group", "Delete", "delete its group at the end", _delete_group),
 )
 """What a run needs, in the order of docs/connect.md."""
+OF_LEADERSHIPS = Need("cluster", "Alter", "move the leaderships of its topics (scenarios that demote)", _reassign)
+"""Kafka knows no such privilege on single topics."""
 
 
 def acl_lines(missing: Iterable[Need], prefix: str, principal: str, bootstrap: str) -> list[str]:
@@ -158,9 +170,10 @@ def acl_lines(missing: Iterable[Need], prefix: str, principal: str, bootstrap: s
     wanted: dict[Kind, list[str]] = {}
     for need in missing:
         wanted.setdefault(need.kind, []).append(f"--operation {need.operation}")
+    prefixed = {kind: f"--{kind} {prefix} --resource-pattern-type prefixed" for kind in wanted}
+    on = prefixed | {"cluster": "--cluster"}
     return [
         f"kafka-acls.sh --bootstrap-server {bootstrap} --command-config admin.properties --add "
-        f"--allow-principal '{principal}' {' '.join(operations)} "
-        f"--{kind} {prefix} --resource-pattern-type prefixed"
+        f"--allow-principal '{principal}' {' '.join(operations)} {on[kind]}"
         for kind, operations in wanted.items()
     ]

@@ -18,10 +18,10 @@ from factorylab.cluster.docker.threads import Threads
 from factorylab.cluster.local.child import KILLED_S, gone
 from factorylab.cluster.look import look
 from factorylab.cluster.network.cuts import drops, iptables_rules
-from factorylab.cluster.supervisor import refusal
+from factorylab.cluster.supervisor import asking_brokers, refusal
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError
-from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
+from factorylab.scenarios.faults.kind import BrokerRequest, Need, ProcessState, TargetNode
 
 FILTER = 'printf "%s" "$RULES" | iptables-restore'  # the nftables form: the legacy one needs NET_RAW as well
 
@@ -97,6 +97,9 @@ class ContainerNode(TargetNode):
     async def accept(self) -> bool:
         await refusal.carry_out(self.undo.folder.parent, "lift")
         return True
+
+    async def request(self, deed: BrokerRequest) -> None:
+        await asking_brokers.carry_out(self.undo.folder.parent, self.name, deed)
 
     async def cut(self) -> bool:
         if self.entry.running:

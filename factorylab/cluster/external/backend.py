@@ -65,7 +65,7 @@ class ExternalCluster(Driver):
         binaries = postgres.find(settings.postgres_bin)
         if left := leftovers.clear(home):
             progress(f"cleaned up after a lab that had died ({', '.join(left)})", 0, 0)
-        answers = asked(connection, settings.prefix, progress)
+        answers = asked(connection, settings.prefix, needs, progress)
         place_of_store = ports.choose(home, settings.port_base, settings.cache / "ports")
         boot.empty(home)
         server = postgres.prepare(binaries, home / "data" / "database")
@@ -127,15 +127,17 @@ def connection_of(settings: Settings) -> Connection:
     return connection
 
 
-def asked(connection: Connection, prefix: str, progress: Progress) -> Answers:
-    """What the cluster answers, if a run can work there.
+def asked(connection: Connection, prefix: str, needs: Collection[Need], progress: Progress) -> Answers:
+    """What the cluster answers, if a run whose faults have these needs can work there.
 
     Raises:
         EnvironmentUnfit: all that is missing, with the commands that grant it.
     """
     from factorylab.cluster.asking.ask import ask
+    from factorylab.cluster.asking.privileges import NEEDS, OF_LEADERSHIPS
 
-    answers = ask(connection, prefix, lambda text: progress(text, 0, 0))
+    wanted = (*NEEDS, *([OF_LEADERSHIPS] if "leaderships" in needs else []))
+    answers = ask(connection, prefix, lambda text: progress(text, 0, 0), wanted)
     if answers.problems:
         raise EnvironmentUnfit("\n".join([*answers.problems, *answers.acls]))
     return answers

@@ -8,12 +8,14 @@ probe, a process of its own, records the same independently, and the audit belie
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from factorylab.cluster.base import Cluster, Cut, Link
+from factorylab.cluster.base import Cluster, Cut, Link, Own
 from factorylab.cluster.capabilities import require
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.link_evidence import Held, broken, surprises
@@ -24,7 +26,15 @@ from factorylab.core.vocabulary import FROM_BEFORE, DatabaseAnswer, ProcessStatu
 from factorylab.core.waiting import wait_until
 from factorylab.factory.store import crash_points
 from factorylab.history.tables import FaultStep
-from factorylab.scenarios.faults.kind import DatabaseAnswers, LinksBreak, ProcessShows, ProcessState
+from factorylab.scenarios.faults.kind import (
+    DatabaseAnswers,
+    LeadersShow,
+    Leading,
+    LinksBreak,
+    ProcessShows,
+    ProcessState,
+    Proof,
+)
 from factorylab.scenarios.model import Fault
 
 LANDS_WITHIN_S = 30.0  # a controlled shutdown of a loaded broker takes seconds
@@ -33,6 +43,13 @@ REPLACED_WITHIN_S = 60.0
 IN_SYNC_WITHIN_S = 90.0  # a broker that starts on a loaded host takes some ten seconds, and then it catches up
 WHOLE_WITHIN_S = 10.0  # after a healing; a connection is tried again after 1, 3 and 7 s
 Write = Callable[[FaultStep], None]
+
+
+class Before(NamedTuple):
+    """What was seen before an injection: of the processes of nodes that are broken, and of who led each partition."""
+
+    processes: Mapping[str, ProcessState]
+    leaders: Mapping[int, Leading]
 
 
 @dataclass
@@ -79,9 +96,9 @@ class Timeline:
             if fault.in_sync_first:
                 self._wait_in_sync()
             nodes = self._targets(fault)
-            before = {node: self.cluster.look(node) for node in nodes}
+            before = self._before(fault, nodes)
             for node in nodes:
-                self._step(number, fault, node, "intended", self._describe(node))
+                self._step(number, fault, node, "intended", self._describe(fault, node))
         except LabError as error:
             self._step(number, fault, "", "skipped", str(error))
             self.say(f"{fault.kind} {fault.target} is skipped: {error}")
@@ -92,7 +109,7 @@ class Timeline:
         for node in nodes:
             self._do(number, fault, node)
         for node in nodes:
-            self._evidence(number, fault, node, before[node])
+            self._evidence(number, fault, node, before)
             if fault.wipe:
                 self._wipe(number, fault, node)
             if fault.raise_features:
@@ -179,7 +196,8 @@ class Timeline:
     def _do(self, number: int, fault: Fault, node: str) -> None:
         try:
             cut = Cut(fault.away_from, fault.direction) if fault.declared.has_sides else None
-            self.cluster.inject(number, node, fault.kind, cut)
+            own = self._own(node) if fault.by_request else None
+            self.cluster.inject(number, node, fault.kind, cut, own)
         except EnvironmentUnfit:  # whoever does it is gone: no fault can land any more, nor be undone
             raise
         except LabError as error:  # what is dead already cannot be paused
@@ -187,9 +205,23 @@ class Timeline:
         else:
             self._step(number, fault, node, "injected", "")
 
-    def _describe(self, node: str) -> str:
+    def _before(self, fault: Fault, nodes: Sequence[str]) -> Before:
+        processes = {} if fault.by_request else {node: self.cluster.look(node) for node in nodes}
+        return Before(processes, {p: Leading(view.leader, view.epoch) for p, view in self.roles.views.items()})
+
+    def _own(self, node: str) -> Own:
+        """What of the run a request about this broker is about."""
+        broker = int(node.partition("-")[2])
+        led = {p: view.replicas for p, view in self.roles.views.items() if view.leader == broker}
+        return Own(self.roles.topic, led)
+
+    def _state(self, fault: Fault, node: str) -> list[str]:
+        """Of its process, in a word; of a node that is only asked, which may be somebody else's, none."""
+        return [] if fault.by_request else [self.cluster.status(node)]
+
+    def _describe(self, fault: Fault, node: str) -> str:
         """Its state and its roles, with what of it is hearsay."""
-        words = [self.cluster.status(node), self.roles.of(node)]
+        words = [*self._state(fault, node), self.roles.of(node)]
         words += [f"{FROM_BEFORE}{', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
         self.say(f"{node} is {'; '.join(words)}")
         return "; ".join(words)
@@ -207,7 +239,7 @@ class Timeline:
         done = ", ".join(self.cluster.heal(number))
         torn = self._still_torn() if fault.on_network and held.nodes else ""
         for node in held.nodes:
-            words = f"{self.cluster.status(node)}; {torn or done or 'nothing was left to undo'}"
+            words = "; ".join([*self._state(fault, node), torn or done or "nothing was left to undo"])
             self._step(number, fault, node, "no_evidence" if torn else "healed", words)
             self.say(f"{'not ' * bool(torn)}healed: {node} is {words}")
 
@@ -233,7 +265,7 @@ class Timeline:
         wait_until(as_it_should, what=what, timeout_s=timeout_s, every_s=0.1, last_seen=differs)
         return seen
 
-    def _evidence(self, number: int, fault: Fault, node: str, before: ProcessState) -> None:
+    def _evidence(self, number: int, fault: Fault, node: str, before: Before) -> None:
         timeout_s = LANDS_WITHIN_S if fault.declared.undoes_itself else min(LANDS_WITHIN_S, fault.hold_s)
         try:
             evidence = self._seen(fault, node, before, timeout_s)
@@ -244,16 +276,34 @@ class Timeline:
             self._step(number, fault, node, "evidence", evidence)
             self.say(f"{fault.kind} {fault.target}: {evidence}")
 
-    def _seen(self, fault: Fault, node: str, before: ProcessState, timeout_s: float) -> str:
+    def _seen(self, fault: Fault, node: str, before: Before, timeout_s: float) -> str:
         """The evidence that the kind of fault asks for, in words. Raises WaitTimeout where there is none in time."""
         match fault.declared.evidence:
+            case LeadersShow() as shows:
+                return f"{node} {self._leaders_seen(shows, node, before.leaders, timeout_s)}"
             case LinksBreak():
                 return self._cut_seen(fault, node, timeout_s)
             case DatabaseAnswers(answer):
                 return self._answer_seen(node, answer, timeout_s)
             case ProcessShows() as shows:
-                words = self._process_seen(shows, node, before, timeout_s)
+                words = self._process_seen(shows, node, before.processes[node], timeout_s)
                 return f"{node} {words}" + (f" at its step {fault.step}" if fault.step else "")
+
+    def _leaders_seen(self, shows: LeadersShow, node: str, before: Mapping[int, Leading], timeout_s: float) -> str:
+        broker, since = int(node.partition("-")[2]), defaultdict[int, list[Leading]](list)
+
+        def proof() -> Proof:
+            return shows.proof(broker, before, since)
+
+        def proven() -> bool:
+            self.roles.look("views")
+            for partition, view in self.roles.views.items():
+                since[partition].append(Leading(view.leader, view.epoch))
+            return proof().ok
+
+        what = f"{node} to give up what it leads"
+        wait_until(proven, what=what, timeout_s=timeout_s, last_seen=lambda: proof().words)
+        return proof().words
 
     def _process_seen(self, shows: ProcessShows, node: str, before: ProcessState, timeout_s: float) -> str:
         since: list[ProcessState] = []

@@ -30,7 +30,7 @@ def broken(links: Sequence[Link]) -> str:
 
 def surprises(links: Sequence[Link], held: Collection[Held]) -> list[str]:
     """What is not as the faults that are held should have it; one word a link."""
-    down = {node for h in held if not h.fault.on_network for node in h.nodes}
+    down = {node for h in held if not (h.fault.on_network or h.fault.by_request) for node in h.nodes}
     judged = [link for link in links if not {link.source, link.target} & down]
     return [
         f"{_word(link)} is {'open' if link.ok else 'broken'}"

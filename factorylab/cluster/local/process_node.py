@@ -14,10 +14,10 @@ from factorylab.cluster.local.child import KILLED_S, Entry, gone, orphans_gone
 from factorylab.cluster.look import look
 from factorylab.cluster.network.isolated_network import Network
 from factorylab.cluster.network.volume import Volume
-from factorylab.cluster.supervisor import refusal
+from factorylab.cluster.supervisor import asking_brokers, refusal
 from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.kafka_versions import KafkaVersion
-from factorylab.scenarios.faults.kind import Need, ProcessState, TargetNode
+from factorylab.scenarios.faults.kind import BrokerRequest, Need, ProcessState, TargetNode
 
 
 @dataclass
@@ -105,6 +105,9 @@ class ProcessNode(TargetNode):
     async def accept(self) -> bool:
         await refusal.carry_out(self.undo.folder.parent, "lift")
         return True
+
+    async def request(self, deed: BrokerRequest) -> None:
+        await asking_brokers.carry_out(self.undo.folder.parent, self.name, deed)
 
     async def fill(self) -> None:
         if self.volume:

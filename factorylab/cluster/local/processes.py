@@ -22,7 +22,7 @@ from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.core.errors import LabError, StartFailed, UsageError
 from factorylab.core.files import last_lines
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, possible
-from factorylab.scenarios.faults.kind import Need
+from factorylab.scenarios.faults.kind import Need, TargetNode
 
 
 class Children(NodeOwner):
@@ -94,7 +94,7 @@ class Children(NodeOwner):
 
     # -- what `Breaking` asks
 
-    def node(self, name: str, healing: Sequence[Undo] = ()) -> ProcessNode | None:
+    def node(self, name: str, healing: Sequence[Undo] = ()) -> TargetNode | None:
         if name not in self.entries:
             return None
         return ProcessNode(name, self.entries, self.undo, self._spawn, self.network, self.volume, healing)

@@ -55,9 +55,9 @@ class Breaking:
             if node is None:
                 known = ", ".join(sorted(self._nodes.known()))
                 raise UsageError(f"no node {request.node!r}; there are: {known}")
-            if node.pid is None:
+            if not node.alive:
                 raise LabError(f"{request.node} is dead already: {request.kind} needs a running target; heal first")
-            self._undo.add(Undo(request.fault, request.node, request.kind, node.pid, request.cut))
+            self._undo.add(Undo(request.fault, request.node, request.kind, node.pid, request.cut, request.own))
             kind = FAULT_KINDS[request.kind]
             await kind.inject(node)
             if kind.hold and (node.name, kind.name) not in self._holding:

@@ -8,22 +8,18 @@ same server, so nobody is shut out for good. Not even superusers are let in whil
 
 from __future__ import annotations
 
-import asyncio
-import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 from factorylab.cluster.database_address import DATABASE
-from factorylab.core import environment
+from factorylab.cluster.supervisor import apart
 from factorylab.core.errors import LabError
 
 BESIDE = "template1"
 CONNECT_S = 5
 FINISHED_S = 60.0
-TICK_S = 0.02
 Deed = Literal["shut", "lift"]
 
 
@@ -31,16 +27,10 @@ async def carry_out(home: Path, deed: Deed) -> None:
     """Have the database of the lab in `home` take no connections, or take them again.
 
     Raises:
-        LabError: it did not answer; the supervisor's log has its words.
+        LabError: it did not answer, with its words.
     """
-    command = [sys.executable, "-m", "factorylab.cluster.supervisor.refusal", str(home), deed]
-    process = subprocess.Popen(command, env=environment.python())
-    deadline = time.monotonic() + FINISHED_S
-    while process.poll() is None and time.monotonic() < deadline:
-        await asyncio.sleep(TICK_S)
-    if process.poll() != 0:
-        process.kill()
-        raise LabError(f"the refusal of connections could not be {deed}; see the supervisor's log")
+    words = "shutting" if deed == "shut" else "opening"
+    await apart.carry_out(f"{words} the database", __spec__.name, str(home), deed, limit_s=FINISHED_S)
 
 
 def do(url: str, deed: Deed) -> None:

@@ -7,19 +7,22 @@ evidence while it is held, and the audit judges by the same evidence in what the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from factorylab.core.errors import LabError
 from factorylab.core.kafka_versions import KafkaVersion
 from factorylab.core.vocabulary import DatabaseAnswer, ProcessStatus
 
-Need = Literal["processes", "network", "switch", "small_disk", "versions"]
-"""What a backend has to offer: its nodes' processes, as all do; a network that can drop packets; one that a node can
-be taken off; a database whose disk can be filled; brokers that can start as any known version of Kafka."""
+Need = Literal["processes", "leaderships", "network", "switch", "small_disk", "versions"]
+"""What a backend has to offer: its nodes' processes, as all do; leaderships that may be moved, as everywhere, and by a
+privilege on brokers of others; a network that can drop packets; one that a node can be taken off; a database whose disk
+can be filled; brokers that can start as any known version of Kafka."""
 TICK_S = 0.02
 TargetRole = Literal["broker", "processor", "database"]
+BrokerRequest = Literal["demote", "reinstate"]
+"""What can be asked of brokers: to give the leaderships of a broker to others, and to give them back."""
 TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
 
 
@@ -38,6 +41,13 @@ class ProcessState:
     cpu_limit: float | None = None
 
 
+class Leading(NamedTuple):
+    """Who leads a partition at a moment, −1: nobody, and in which leader epoch."""
+
+    leader: int
+    epoch: int
+
+
 class TargetNode(Protocol):
     """What a backend can do to one of its nodes; to be derived from. Each may be done twice.
 
@@ -50,9 +60,15 @@ class TargetNode(Protocol):
 
     @property
     def pid(self) -> int | None:
-        """Of its latest process, None once that is dead."""
+        """Of its latest process, None once that is dead, or where it is none of the lab's."""
 
-    def look(self) -> ProcessState: ...
+    @property
+    def alive(self) -> bool:
+        """May a fault hit it?"""
+        return self.pid is not None
+
+    def look(self) -> ProcessState:
+        raise self._lacks("processes")
 
     @property
     def may_suffer(self) -> Collection[Need]:
@@ -60,29 +76,37 @@ class TargetNode(Protocol):
         alone: tuple[Need, ...] = ("processes",)
         return alone
 
-    async def kill(self) -> None: ...
+    async def kill(self) -> None:
+        raise self._lacks("processes")
 
     async def terminate(self) -> None:
         """Ask it for an orderly end."""
+        raise self._lacks("processes")
 
     async def gone(self) -> None:
         """Wait until it is dead; it is killed when the time for its orderly end is over."""
+        raise self._lacks("processes")
 
     async def start(self) -> bool:
         """Start it again where it is dead; what else is held on it holds again."""
+        raise self._lacks("processes")
 
     async def use_version(self, kafka: KafkaVersion) -> None:
         """Have a broker start as this version of Kafka from its next start on, on the data that it has."""
         raise self._lacks("versions")
 
-    async def pause(self) -> None: ...
+    async def pause(self) -> None:
+        raise self._lacks("processes")
 
-    async def resume(self) -> bool: ...
+    async def resume(self) -> bool:
+        return False
 
     async def refuse(self) -> None:
         """Have the database take no connections."""
+        raise self._lacks("processes")
 
-    async def accept(self) -> bool: ...
+    async def accept(self) -> bool:
+        return False
 
     async def cut(self) -> bool:
         """Drop its packets as the open partitions say; whether that changed anything."""
@@ -100,6 +124,10 @@ class TargetNode(Protocol):
 
     async def empty(self) -> bool:
         raise self._lacks("small_disk")
+
+    async def request(self, deed: BrokerRequest) -> None:
+        """Have the brokers do this, with what the undo records of this node name of the run's own."""
+        raise LabError(f"nothing can be asked of brokers about {self.name}")
 
     def _lacks(self, need: Need) -> LabError:
         return LabError(f"the backend of {self.name} offers no {need}")
@@ -139,7 +167,17 @@ class LinksBreak:
     all_links: bool
 
 
-KindEvidence = ProcessShows | DatabaseAnswers | LinksBreak
+@dataclass(frozen=True)
+class LeadersShow:
+    """Who leads the partitions of sensor-data, before and since the injection, proves it by a rule.
+
+    `proof` is given the broker's number, who led each partition before, and all that was seen of each since.
+    """
+
+    proof: Callable[[int, Mapping[int, Leading], Mapping[int, Sequence[Leading]]], Proof]
+
+
+KindEvidence = ProcessShows | DatabaseAnswers | LinksBreak | LeadersShow
 
 
 @dataclass(frozen=True)
@@ -158,6 +196,8 @@ class FaultKind:
         ends_process: what the process was about to do stays undone.
         stops: the process stands still. That is undone first: what stands still answers nobody.
         stops_in_turns: the process stops and goes on all the time, so no other fault is seen by its being stopped.
+        by_request: it is a request to the brokers, about topics and the group of the run alone. No node is broken, so
+            it can be done to brokers of somebody else.
         lingers: it may hold although no undo record says so: whoever heals everything undoes it in any case.
 
     What it needs: `needs` of the lab, and `instead`: what to use where that is lacking.
@@ -184,6 +224,7 @@ class FaultKind:
     ends_process: bool = False
     stops: bool = False
     stops_in_turns: bool = False
+    by_request: bool = False
     lingers: bool = False
     has_sides: bool = False
     at_step: bool = False

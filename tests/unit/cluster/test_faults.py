@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, WorkerSpec
+from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, Own, WorkerSpec
 from factorylab.cluster.faults import inject
 from factorylab.cluster.faults.inject import Timeline
 from factorylab.cluster.faults.targets import Roles, resolve
@@ -187,6 +187,7 @@ class FakeCluster:
     deaf: set[str] = field(default_factory=set)
     fail: dict[str, BaseException] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    owns: list[Own | None] = field(default_factory=list)
     cuts: dict[str, Cut | None] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     leaky: set[str] = field(default_factory=set)
@@ -197,16 +198,17 @@ class FakeCluster:
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     stands_at_steps: bool = True
     can: frozenset[KindName] = frozenset(
-        {"kill", "terminate", "pause", "restart", "partition", "disconnect", "upgrade"}
+        {"kill", "terminate", "pause", "restart", "partition", "disconnect", "upgrade", "demote"}
     )
 
-    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
         self.calls.append(f"{kind} {node}")
         if node in self.fail:
             raise self.fail[node]
         if self.status(node) == "dead":
             raise UsageError(f"{node} is dead and cannot be paused")
         self.undo.setdefault(fault, []).append(node)
+        self.owns.append(own)
         if node not in self.deaf and kind in {"partition", "disconnect"}:
             self.cuts[node] = cut
         elif kind in {"restart", "upgrade"} and node not in self.deaf:
@@ -596,3 +598,32 @@ def test_the_same_process_is_no_restart(played: Played, monkeypatch: pytest.Monk
     played.cluster.deaf = {"broker-2"}
     steps = [step for _, _, step in played.play(fault("restart", "broker:2", hold_s=0))]
     assert steps == ["intended", "injected", "no_evidence", "healing", "healed"]
+
+
+class Moving(FakeAdmin):
+    """Leaderships go to the next replica with the first look after an injection, if at all."""
+
+    def __init__(self, cluster: FakeCluster, *, moves: bool) -> None:
+        super().__init__()
+        self._cluster, self._moves = cluster, moves
+
+    def partitions(self, topic: str) -> list[PartitionView]:
+        first = self.views[0]
+        if self._moves and "demote broker-2" in self._cluster.calls:
+            self.views[0] = PartitionView(0, 3, first.epoch + 1, first.replicas, first.isr)
+        return super().partitions(topic)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_demotion_is_seen_by_who_leads(roles: Roles, moves: bool) -> None:
+    """It is asked with the run's own topic and the replicas of what the broker leads, nobody looks at a process, and it
+    landed where another leads in a later epoch."""
+    played = Played(roles)
+    roles.admin = Moving(played.cluster, moves=moves)  # type: ignore[assignment]
+    played.timeline.inject(0, Fault(kind="demote", target="leader:0", hold_s=2))
+    played.timeline.heal(0, Fault(kind="demote", target="leader:0", hold_s=2))
+    assert played.cluster.owns == [Own("sensor-data", {0: (1, 2, 3)})]
+    assert [step for *_, step in played.steps] == [*WHOLE[:2], "evidence" if moves else "no_evidence", *WHOLE[3:]]
+    told = played.rows[2].evidence
+    assert ("gave up p0 to broker-3 (epoch 1 → 2)" if moves else "was not seen to give up p0") in told
+    assert played.rows[0].evidence == "leads p0; follows nothing"

@@ -36,7 +36,9 @@ def test_each_kind_is_known_by_its_name() -> None:
     files = {path.stem for path in Path(faults.__file__).parent.glob("*.py")} - {"__init__", "kind"}
     assert {kind.name for kind in FAULT_KINDS.values()} == set(FAULT_KINDS) == files
     assert effects(["kill", "terminate"]) == "kill: SIGKILL; terminate: SIGTERM"
-    assert set(possible(())) == {name for name, kind in FAULT_KINDS.items() if kind.needs == "processes"}
+    assert set(possible(())) == {
+        name for name, kind in FAULT_KINDS.items() if kind.needs in {"processes", "leaderships"}
+    }
 
 
 def test_only_a_restart_is_not_held() -> None:
@@ -152,3 +154,34 @@ def test_a_stop_is_not_sought_in_what_stops_all_the_time(
                 scenario_from(each, "here")
         else:
             assert scenario_from(each, "here").faults
+
+
+@pytest.mark.parametrize(
+    ("leader", "epoch", "verdict"), [(3, 1, "PASS"), (3, 0, "INVALID"), (1, 1, "INVALID"), (-1, 1, "INVALID")]
+)
+def test_a_demotion_counts_only_by_who_leads(tmp_path: Path, leader: int, epoch: int, verdict: str) -> None:
+    """The probe must see another leader, in a later epoch, of what the broker led, while the fault was held."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "demote", "target": "leader:0", "hold_s": 4}]))
+    h.fault("broker-1", 6, 10, kind="demote", target="leader:0")
+    looks = h["partitions"]
+    held = (looks["partition"] == 0) & looks["t_ns"].between(at_ns(6.1), at_ns(10))
+    looks.loc[held, ["leader", "epoch"]] = leader, epoch
+    assert landed(h).verdict == verdict
+
+
+def test_a_broker_that_leads_nothing_is_not_demoted(tmp_path: Path) -> None:
+    """Where the probe saw it lead nothing before, nothing can have been given to others."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "demote", "target": "broker:1", "hold_s": 4}]))
+    h.fault("broker-1", 6, 10, kind="demote")
+    looks = h["partitions"]
+    looks.loc[looks["leader"] == 1, "leader"] = 2
+    found = landed(h)
+    assert found.verdict == "INVALID" and "was not seen to lead anything before" in str(found)
+
+
+def test_one_demotion_at_a_time() -> None:
+    """A demotion within another one is refused: the order of replicas that it found is none to come back to."""
+    first, later = ({"kind": "demote", "target": "leader:0", "at_s": at_s, "hold_s": 3} for at_s in (0, 2))
+    with pytest.raises(ScenarioError, match="a demotion begins while another is held"):
+        scenario(faults=[first, later])
+    scenario(faults=[first, {**later, "at_s": 3}])
