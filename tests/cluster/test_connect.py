@@ -208,15 +208,14 @@ def make(secured: SecuredCluster, topic: NewTopic) -> None:
 @contextmanager
 def altering(secured: SecuredCluster, user: str) -> Iterator[None]:
     """The user may move leaderships, of whatever topic: Kafka knows no smaller privilege."""
-    allowed, literal = AclPermissionType.ALLOW, ResourcePatternType.LITERAL
-    granted = AclBinding(
-        ResourceType.BROKER, "kafka-cluster", literal, f"User:{user}", "*", AclOperation.ALTER, allowed
-    )
+    whole = (ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL)
+    allowed = (f"User:{user}", "*", AclOperation.ALTER, AclPermissionType.ALLOW)
+    granted = AclBinding(*whole, *allowed)
     secured.admin.create_acls([granted])[granted].result(20)
     try:
         yield
     finally:
-        named = AclBindingFilter(ResourceType.BROKER, "kafka-cluster", literal, None, None, AclOperation.ANY, allowed)
+        named = AclBindingFilter(*whole, *allowed)
         secured.admin.delete_acls([named])[named].result(20)
 
 
