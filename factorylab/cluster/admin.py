@@ -264,6 +264,10 @@ class Admin:
         """State and members of a consumer group of either protocol, or of a share group."""
         return self._of_group(name).view()
 
+    def remove_member(self, group: str, member: str) -> None:
+        """Take a member out of a consumer group. Raises LabError where it is in none."""
+        self._of_group(group).remove(member)
+
     def _of_group(self, group: str) -> Coordinator:
         if group not in self._groups:
             self._groups[group] = self._coordinator_of(self.bootstrap, group, self._deadline_s, self._answer_s)

@@ -45,16 +45,17 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 class Own(msgspec.Struct, frozen=True):
-    """What of the run a request to the brokers is about. `replicas`: of each partition of `topic` that the node leads,
-    in their order."""
+    """What of the run a request to the brokers is about: its topic and its group. `replicas`: of each partition of
+    `topic` that the node leads, in their order."""
 
     topic: str
+    group: str
     replicas: dict[int, tuple[int, ...]] = {}
 
     def check(self, prefix: str) -> None:
-        """Raises LabError where its topic lies outside the prefix: nothing there is ever touched."""
-        if not self.topic.startswith(prefix):
-            raise LabError(f"{self.topic} does not begin with the prefix {prefix!r}: it is not touched")
+        """Raises LabError where a name lies outside the prefix: nothing there is ever touched."""
+        if outside := [name for name in (self.topic, self.group) if not name.startswith(prefix)]:
+            raise LabError(f"{', '.join(outside)} does not begin with the prefix {prefix!r}: it is not touched")
 
 
 class Link(msgspec.Struct, frozen=True):

@@ -6,24 +6,24 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from kafka.errors import GroupIdNotFoundError
 from kafka.protocol.admin import DescribeGroupsRequest
 from kafka.protocol.api_message import ApiMessage
-from kafka.protocol.consumer import ConsumerProtocolAssignment, OffsetFetchRequest
+from kafka.protocol.consumer import ConsumerProtocolAssignment, LeaveGroupRequest, OffsetFetchRequest
 from kafka.protocol.metadata import CoordinatorType, FindCoordinatorRequest
 
 from factorylab.cluster.broker_line import BrokerLine, raise_error
-from factorylab.cluster.librdkafka import client_config
+from factorylab.cluster.group_protocol import ConsumerGroupDescribeRequest
 from factorylab.cluster.python_client import ANSWER_S, persist
 from factorylab.cluster.secured import way_to
 from factorylab.cluster.views import GroupMember, GroupView
-from factorylab.core.errors import WaitTimeout
+from factorylab.core.errors import LabError
 
 T = TypeVar("T")
 SINCE_GROUPS, WITHOUT_MEMBERS = 8, 8  # versions of OffsetFetch: they name groups, and no member of one or topic id yet
 SINCE_KEYS = 4  # of FindCoordinator
+OF_MEMBERS = 3  # version of LeaveGroup: it names members, whoever asks
+REMOVED = "removed by factorylab"
 OF_KIP848 = "not a classic group"
 
 
@@ -44,7 +44,10 @@ class Coordinator:
         described = self._ask(f"group {self._group}", DescribeGroupsRequest(groups=[self._group]), _described)
         if OF_KIP848 in (described.error_message or ""):
             return self._view_of_kip848()
-        members = [GroupMember(m.client_id, _partitions(m.member_assignment)) for m in described.members]
+        members = [
+            GroupMember(m.client_id, _partitions(m.member_assignment), m.member_id, instance=m.group_instance_id)
+            for m in described.members
+        ]
         return GroupView(described.group_state, tuple(members))
 
     def committed(self, topic: str) -> dict[int, int]:
@@ -52,6 +55,23 @@ class Coordinator:
         of_all_topics = OffsetFetchRequest.OffsetFetchRequestGroup(group_id=self._group, topics=None)
         request = OffsetFetchRequest(groups=[of_all_topics], min_version=SINCE_GROUPS, max_version=WITHOUT_MEMBERS)
         return self._ask(f"offsets of group {self._group}", request, lambda answer: _offsets(answer, topic))
+
+    def remove(self, name: str) -> None:
+        """Take the members of this name out of the group, as `Admin.removeMembersFromConsumerGroup` of Java does; a
+        client that lives joins again with its next heartbeat.
+
+        Raises:
+            LabError: there is none.
+        """
+        members = [member for member in self.view().members if member.name == name]
+        if not members:
+            raise LabError(f"{name} is no member of {self._group}")
+        leaving = [
+            LeaveGroupRequest.MemberIdentity(member_id=m.id, group_instance_id=m.instance, reason=REMOVED)
+            for m in members
+        ]
+        request = LeaveGroupRequest(group_id=self._group, members=leaving, min_version=OF_MEMBERS)
+        self._ask(f"remove {name} from group {self._group}", request, _removed)
 
     def close(self) -> None:
         """Give the connection up; the next question makes a new one."""
@@ -87,18 +107,26 @@ class Coordinator:
         return f"{found.host}:{found.port}"
 
     def _view_of_kip848(self) -> GroupView:
-        """kafka-python cannot describe these groups. librdkafka can, with a time limit that no fault outlasts."""
-        client = AdminClient(client_config(self._bootstrap, "factorylab"))
-        try:
-            described = client.describe_consumer_groups([self._group], request_timeout=120)[self._group].result()
-        except KafkaException as error:
-            raise WaitTimeout(f"{self._silent(f'group {self._group}')} ({error})") from None
+        request = ConsumerGroupDescribeRequest(group_ids=[self._group], include_authorized_operations=False)
+        group = self._ask(f"group {self._group}", request, _described)
         members = [
-            GroupMember(m.client_id, tuple(sorted(tp.partition for tp in m.assignment.topic_partitions or ())))
-            for m in described.members
-            if m.assignment is not None
+            GroupMember(
+                m.client_id,
+                tuple(sorted(p for of in m.assignment.topic_partitions for p in of.partitions)),
+                m.member_id,
+                m.member_epoch,
+                m.instance_id,
+            )
+            for m in group.members
         ]
-        return GroupView(described.state.name.capitalize(), tuple(members))
+        return GroupView(group.group_state, tuple(members))
+
+
+def _removed(answer: ApiMessage) -> None:
+    """Raises KafkaError where a member was not removed: it may have left just before."""
+    raise_error(answer.error_code, "LeaveGroup")
+    for member in answer.members:
+        raise_error(member.error_code, member.member_id)
 
 
 def _described(answer: ApiMessage) -> Any:

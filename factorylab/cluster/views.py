@@ -22,10 +22,17 @@ class PartitionView:
 
 @dataclass(frozen=True)
 class GroupMember:
-    """`name` is the client id, which is the worker's name."""
+    """`name` is the client id, which is the worker's name.
+
+    `id` and `epoch` tell a membership from an earlier one of the same member: with a classic protocol it gets another
+    id, and has no epoch (−1); with KIP-848 it keeps its id, and has a later epoch.
+    """
 
     name: str
     partitions: tuple[int, ...]
+    id: str = ""
+    epoch: int = -1
+    instance: str | None = None
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ from factorylab.core.vocabulary import AwayFrom, Compression, Direction, GroupPr
 from factorylab.detectors.recordings.layout import Layout
 from factorylab.scenarios.client_settings import SPELLINGS, TRUE, as_text, spelled
 from factorylab.scenarios.fault_catalog import FAULT_KINDS, KindName
-from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, TargetRole
+from factorylab.scenarios.faults.kind import DatabaseAnswers, FaultKind, LinksBreak, MembershipEnds, TargetRole
 from factorylab.scenarios.share_group import (
     ALERTS_NEED_ORDER,
     HAVE_DEAD_LETTERS,
@@ -600,6 +600,17 @@ class Scenario(Model):
                     f"{' at a step' if other.step else ''} cannot be seen meanwhile: inject one after the other, or "
                     "name two nodes, as broker:1 and broker:2"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _evicts_members_that_note_it(self) -> Scenario:
+        """What an evicted member is told is noted by the factory's own processors, which own partitions."""
+        evicted = any(isinstance(fault.declared.evidence, MembershipEnds) for fault in self.faults)
+        if evicted and self.clients.processor != "fenced":
+            raise ValueError(
+                f"evict is for processors that note what their group tells them, and clients.processor is "
+                f"{self.clients.processor}: leave processor out, or take kind=restart"
+            )
         return self
 
     @model_validator(mode="after")

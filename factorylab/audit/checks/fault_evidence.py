@@ -10,6 +10,7 @@ import pandas as pd
 from factorylab.analysis.service import fault_windows
 from factorylab.audit.checks import cut_evidence
 from factorylab.core.clock import NS
+from factorylab.core.vocabulary import GroupEvent
 from factorylab.history.saved_run import Run, each
 from factorylab.history.table_chunks import UNKNOWN
 from factorylab.scenarios.faults.kind import (
@@ -17,10 +18,13 @@ from factorylab.scenarios.faults.kind import (
     LeadersShow,
     Leading,
     LinksBreak,
+    MembershipEnds,
     ProcessShows,
     ProcessState,
 )
 from factorylab.scenarios.model import Fault
+
+LOST: GroupEvent = "lost"
 
 
 def lacking(run: Run, fault: Fault, window: Any) -> list[str]:
@@ -36,6 +40,11 @@ def lacking(run: Run, fault: Fault, window: Any) -> list[str]:
             before, since = _leaders(run, window, _undone_ns(run, fault, window))
             proof = shows.proof(int(window.node.rpartition("-")[2]), before, since)
             return [] if proof.ok else [f"{window.node} {proof.words}"]
+        case MembershipEnds():
+            told = run.group
+            heard = told["t_ns"].between(window.intended_ns, _undone_ns(run, fault, window))
+            lost = (told["worker"] == window.node) & (told["event"] == LOST) & heard
+            return [] if lost.any() else [f"{window.node} was not told that its partitions are lost"]
         case ProcessShows() as shows:
             samples = run.frame("processes", "t_ns", "name", "pid", "status", "cpu_s", "cpu_limit")
             mine = samples[samples["name"] == window.node]

@@ -20,6 +20,7 @@ from factorylab.cluster.capabilities import require
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.link_evidence import Held, broken, surprises
 from factorylab.cluster.faults.targets import Roles, resolve
+from factorylab.cluster.views import GroupMember, GroupView
 from factorylab.core.clock import now_ns
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
 from factorylab.core.vocabulary import FROM_BEFORE, DatabaseAnswer, ProcessStatus, Step, WorkStep
@@ -31,6 +32,7 @@ from factorylab.scenarios.faults.kind import (
     LeadersShow,
     Leading,
     LinksBreak,
+    MembershipEnds,
     ProcessShows,
     ProcessState,
     Proof,
@@ -46,10 +48,12 @@ Write = Callable[[FaultStep], None]
 
 
 class Before(NamedTuple):
-    """What was seen before an injection: of the processes of nodes that are broken, and of who led each partition."""
+    """What was seen before an injection: of the processes of nodes that are broken, of who led each partition, and of
+    the members of the group."""
 
     processes: Mapping[str, ProcessState]
     leaders: Mapping[int, Leading]
+    members: tuple[GroupMember, ...]
 
 
 @dataclass
@@ -207,13 +211,15 @@ class Timeline:
 
     def _before(self, fault: Fault, nodes: Sequence[str]) -> Before:
         processes = {} if fault.by_request else {node: self.cluster.look(node) for node in nodes}
-        return Before(processes, {p: Leading(view.leader, view.epoch) for p, view in self.roles.views.items()})
+        if isinstance(fault.declared.evidence, MembershipEnds):
+            self.roles.look("members")
+        leaders = {p: Leading(view.leader, view.epoch) for p, view in self.roles.views.items()}
+        return Before(processes, leaders, self.roles.members.members)
 
     def _own(self, node: str) -> Own:
-        """What of the run a request about this broker is about."""
-        broker = int(node.partition("-")[2])
-        led = {p: view.replicas for p, view in self.roles.views.items() if view.leader == broker}
-        return Own(self.roles.topic, led)
+        """What of the run a request about this node is about."""
+        led = {p: view.replicas for p, view in self.roles.views.items() if node == f"broker-{view.leader}"}
+        return Own(self.roles.topic, self.roles.group, led)
 
     def _state(self, fault: Fault, node: str) -> list[str]:
         """Of its process, in a word; of a node that is only asked, which may be somebody else's, none."""
@@ -281,6 +287,8 @@ class Timeline:
         match fault.declared.evidence:
             case LeadersShow() as shows:
                 return f"{node} {self._leaders_seen(shows, node, before.leaders, timeout_s)}"
+            case MembershipEnds():
+                return self._removal_seen(node, before.members, timeout_s)
             case LinksBreak():
                 return self._cut_seen(fault, node, timeout_s)
             case DatabaseAnswers(answer):
@@ -304,6 +312,20 @@ class Timeline:
         what = f"{node} to give up what it leads"
         wait_until(proven, what=what, timeout_s=timeout_s, last_seen=lambda: proof().words)
         return proof().words
+
+    def _removal_seen(self, node: str, before: Sequence[GroupMember], timeout_s: float) -> str:
+        old = next((member for member in before if member.name == node), None)
+        if old is None:
+            raise WaitTimeout(f"{node} was not seen in {self.roles.group} before")
+        told: list[str] = []
+
+        def put_out() -> bool:
+            self.roles.look("members")
+            told[:] = [] if "members" in self.roles.stale else [removed(old, self.roles.members)]
+            return bool(told and told[0])
+
+        wait_until(put_out, what=f"{node} to be put out of {self.roles.group}", timeout_s=timeout_s)
+        return f"{node} {told[0]}"
 
     def _process_seen(self, shows: ProcessShows, node: str, before: ProcessState, timeout_s: float) -> str:
         since: list[ProcessState] = []
@@ -351,6 +373,17 @@ class Timeline:
             evidence=evidence,
         )
         self.write(row)
+
+
+def removed(old: GroupMember, now: GroupView) -> str:
+    """How a group shows that this membership has ended, in words that go on after the member's name; empty where it
+    does not. With KIP-848 a later epoch may be that of any other change of the group as well."""
+    new = next((member for member in now.members if member.name == old.name), None)
+    if new is None:
+        return f"is in the group no more ({now.state})"
+    if new.id != old.id:
+        return "is a new member of the group"
+    return f"is in the group by a later epoch ({old.epoch} → {new.epoch})" if new.epoch > old.epoch else ""
 
 
 def pause_until(deadline: float, check: Callable[[], None] = lambda: None) -> None:

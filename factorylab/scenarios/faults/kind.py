@@ -21,8 +21,9 @@ privilege on brokers of others; a network that can drop packets; one that a node
 can be filled; brokers that can start as any known version of Kafka."""
 TICK_S = 0.02
 TargetRole = Literal["broker", "processor", "database"]
-BrokerRequest = Literal["demote", "reinstate"]
-"""What can be asked of brokers: to give the leaderships of a broker to others, and to give them back."""
+BrokerRequest = Literal["demote", "reinstate", "evict"]
+"""What can be asked of brokers: to give the leaderships of a broker to others, and to give them back; to take a member
+out of its group."""
 TARGET_ROLES: tuple[TargetRole, ...] = ("broker", "processor", "database")
 
 
@@ -177,7 +178,14 @@ class LeadersShow:
     proof: Callable[[int, Mapping[int, Leading], Mapping[int, Sequence[Leading]]], Proof]
 
 
-KindEvidence = ProcessShows | DatabaseAnswers | LinksBreak | LeadersShow
+@dataclass(frozen=True)
+class MembershipEnds:
+    """The member was put out of the group: for the injector by the coordinator's words, which knows it no more, or by
+    another id or a later epoch; for the audit by the member's own client, which told it that its partitions are lost.
+    """
+
+
+KindEvidence = ProcessShows | DatabaseAnswers | LinksBreak | LeadersShow | MembershipEnds
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ FORMULAS: Mapping[str, Mapping[str, Formula]] = {
 OF_TWO: Mapping[str, Formula] = {"kill": majority.away, "pause": majority.away}
 NO_FORMULA = {
     **dict.fromkeys(("terminate", "bounce", "upgrade", "downgrade"), "no model of two nodes that are stopped in order"),
+    "evict": "no model of a member that is told to go and comes back",
     "demote": "no model of a consumer whose leader moves while it lives",
     "slow": "how long a slow node keeps others waiting depends on its load",
     "restart": "no model of a database, or of two nodes, that are restarted at once",

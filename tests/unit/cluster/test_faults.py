@@ -11,7 +11,7 @@ import pytest
 
 from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, Own, WorkerSpec
 from factorylab.cluster.faults import inject
-from factorylab.cluster.faults.inject import Timeline
+from factorylab.cluster.faults.inject import Timeline, removed
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
@@ -198,7 +198,7 @@ class FakeCluster:
     worker_endpoints: Endpoints = field(default_factory=lambda: Endpoints("", ""))
     stands_at_steps: bool = True
     can: frozenset[KindName] = frozenset(
-        {"kill", "terminate", "pause", "restart", "partition", "disconnect", "upgrade", "demote"}
+        {"kill", "terminate", "pause", "restart", "partition", "disconnect", "upgrade", "demote", "evict"}
     )
 
     def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
@@ -622,8 +622,45 @@ def test_a_demotion_is_seen_by_who_leads(roles: Roles, moves: bool) -> None:
     roles.admin = Moving(played.cluster, moves=moves)  # type: ignore[assignment]
     played.timeline.inject(0, Fault(kind="demote", target="leader:0", hold_s=2))
     played.timeline.heal(0, Fault(kind="demote", target="leader:0", hold_s=2))
-    assert played.cluster.owns == [Own("sensor-data", {0: (1, 2, 3)})]
+    assert played.cluster.owns == [Own("sensor-data", "sensor-processors", {0: (1, 2, 3)})]
     assert [step for *_, step in played.steps] == [*WHOLE[:2], "evidence" if moves else "no_evidence", *WHOLE[3:]]
     told = played.rows[2].evidence
     assert ("gave up p0 to broker-3 (epoch 1 → 2)" if moves else "was not seen to give up p0") in told
     assert played.rows[0].evidence == "leads p0; follows nothing"
+
+
+OLD = GroupMember("processor-0", (0, 2), "a", 3)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ((), "is in the group no more (Stable)"),
+        ((GroupMember("processor-1", (0,), "b", 4),), "is in the group no more (Stable)"),
+        ((GroupMember("processor-0", (0,), "b"),), "is a new member of the group"),
+        ((GroupMember("processor-0", (0,), "a", 5),), "is in the group by a later epoch (3 → 5)"),
+        ((GroupMember("processor-0", (1,), "a", 3),), ""),
+    ],
+)
+def test_how_a_membership_ends(now: tuple[GroupMember, ...], words: str) -> None:
+    """A membership has ended where the group has none of that name, another one of it, or the same in a later epoch."""
+    assert removed(OLD, GroupView("Stable", now)) == words
+
+
+@pytest.mark.parametrize("obeys", [True, False])
+def test_an_eviction_is_seen_by_the_group(
+    roles: Roles, admin: FakeAdmin, monkeypatch: pytest.MonkeyPatch, obeys: bool
+) -> None:
+    """It is asked about the run's own group, nobody looks at a process, and it landed where the group says so."""
+    monkeypatch.setattr(inject, "LANDS_WITHIN_S", 0.05)
+    played = Played(roles)
+    admin.members = (OLD, GroupMember("processor-1", (1,), "b", 3))
+
+    def asked(fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
+        assert own == Own("sensor-data", "sensor-processors")
+        admin.members = admin.members[1:] if obeys else admin.members
+
+    monkeypatch.setattr(played.cluster, "inject", asked)
+    played.timeline.inject(0, Fault(kind="evict", target="owner:0", hold_s=0))
+    assert [step for *_, step in played.steps] == [*WHOLE[:2], "evidence" if obeys else "no_evidence"]
+    assert ("in the group no more" if obeys else "to be put out of sensor-processors") in played.rows[2].evidence

@@ -185,3 +185,27 @@ def test_one_demotion_at_a_time() -> None:
     with pytest.raises(ScenarioError, match="a demotion begins while another is held"):
         scenario(faults=[first, later])
     scenario(faults=[first, {**later, "at_s": 3}])
+
+
+@pytest.mark.parametrize(
+    ("event", "at_s", "worker", "verdict"),
+    [("lost", 7, 0, "PASS"), ("revoked", 7, 0, "INVALID"), ("lost", 5, 0, "INVALID"), ("lost", 7, 1, "INVALID")],
+)
+def test_an_eviction_counts_only_by_what_the_member_was_told(
+    tmp_path: Path, event: str, at_s: float, worker: int, verdict: str
+) -> None:
+    """The evicted member's own client must have told it, after the injection, that its partitions are lost."""
+    h = healthy(tmp_path, scenario(faults=[{"kind": "evict", "target": "processor:0", "hold_s": 4}]))
+    h.fault("processor-0", 6, 10, kind="evict")
+    h.add("group", worker=f"processor-{worker}", t_ns=at_ns(at_s), event=event, partitions=[[0]], rebalance_no=1)
+    assert landed(h).verdict == verdict
+
+
+def test_only_members_that_note_it_are_evicted() -> None:
+    """A processor whose journal does not say what its group tells it cannot be evicted; the refusal has the way out."""
+    faults = [{"kind": "evict", "target": "owner:0", "hold_s": 0}]
+    with pytest.raises(ScenarioError, match="evict is for processors that note what their group tells them"):
+        scenario(faults=faults, clients={"processor": "naive"})
+    with pytest.raises(ScenarioError, match="only a processor can evict"):
+        scenario(faults=[{"kind": "evict", "target": "leader:0"}])
+    scenario(faults=faults)

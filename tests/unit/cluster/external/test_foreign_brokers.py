@@ -19,7 +19,7 @@ from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError
 from factorylab.scenarios.fault_catalog import FAULT_KINDS
 from factorylab.scenarios.model import Fault
 
-OWN = Own("team-a-sensor-data", {0: (4, 7)})
+OWN = Own("team-a-sensor-data", "team-a-processors", {0: (4, 7)})
 
 
 @pytest.fixture

@@ -1,17 +1,11 @@
-"""Whom leaderships are given to, and that nothing outside the prefix is asked for."""
+"""Whom leaderships are given to, and that they come back."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import msgspec
 import pytest
 
-from factorylab.cluster import boot
 from factorylab.cluster.base import Own
-from factorylab.cluster.requests import __main__ as requests
 from factorylab.cluster.requests.leadership import demote, led_by_another, reinstate
-from factorylab.cluster.undo import Undo, UndoRecords
 from factorylab.cluster.views import PartitionView
 from factorylab.core.errors import LabError
 
@@ -57,27 +51,18 @@ def test_nobody_else_is_in_sync() -> None:
     whole, alone = PartitionView(0, 1, 5, (1, 2), (1, 2)), PartitionView(1, 1, 5, (1, 2), (1,))
     cluster = Cluster(whole, alone)
     with pytest.raises(LabError, match="no other replica of partition 1 is in sync"):
-        demote(cluster, "broker-1", Own("sensor-data", {0: (1, 2), 1: (1, 2)}))  # type: ignore[arg-type]
+        demote(cluster, "broker-1", Own("sensor-data", "sensor-processors", {0: (1, 2), 1: (1, 2)}))  # type: ignore[arg-type]
     with pytest.raises(LabError, match="broker-3 leads no partition of sensor-data"):
-        demote(cluster, "broker-3", Own("sensor-data"))  # type: ignore[arg-type]
+        demote(cluster, "broker-3", Own("sensor-data", "sensor-processors"))  # type: ignore[arg-type]
     assert cluster.placed == []
 
 
 def test_given_back_as_it_was() -> None:
     """The former order comes back; of a topic that is gone there is nothing to give back."""
-    cluster, own = Cluster(PartitionView(0, 1, 5, (1, 2), (1, 2))), Own("sensor-data", {0: (1, 2)})
+    cluster, own = Cluster(PartitionView(0, 1, 5, (1, 2), (1, 2))), Own("sensor-data", "sensor-processors", {0: (1, 2)})
     demote(cluster, "broker-1", own)  # type: ignore[arg-type]
     reinstate(cluster, "broker-1", own)  # type: ignore[arg-type]
     assert cluster.placed == [{0: (2, 1)}, {0: (1, 2)}]
     cluster.there = set()
     reinstate(cluster, "broker-1", own)  # type: ignore[arg-type]
     assert len(cluster.placed) == 2
-
-
-def test_outside_the_prefix(tmp_path: Path) -> None:
-    """A record that names a topic outside the prefix is refused before anybody connects."""
-    known = boot.Known("nowhere.invalid:1", "postgresql://", backend="external", numbers=(4,), prefix="team-a-")
-    (tmp_path / boot.ENDPOINTS).write_bytes(msgspec.json.encode(known))
-    UndoRecords(tmp_path / "undo").add(Undo(0, "broker-4", "demote", None, own=Own("orders", {0: (4, 7)})))
-    with pytest.raises(LabError, match="orders does not begin with the prefix 'team-a-'"):
-        requests.carry_out(tmp_path, "broker-4", "demote")
