@@ -167,6 +167,7 @@ faults:
 """
 ASKING = """
 - {kind: demote, target: "leader:0", at_s: 3, hold_s: 4}
+- {kind: evict, target: "owner:1", at_s: 4, hold_s: 3}
 """
 RUN = """
 import sys
@@ -234,7 +235,7 @@ def written(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
-    """A run with a killed processor and a demoted broker passes on the cluster, leaves nothing there, moves no
+    """A run with a killed and an evicted processor and a demoted broker passes on the cluster, leaves nothing there, moves no
     leadership and asks for nothing outside its prefix; its secret is in no file, notebook, log or command line.
 
     Over 10 s: a whole run."""
@@ -249,6 +250,7 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
         assert process.wait(120) == 0, said.read_text()
     assert "PASS" in said.read_text() and names_on(secured) == there and leaders_of(secured, "orders") == led
     assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 1
+    assert "evict owner:1: processor-" in said.read_text()
     assert shown == [] and [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
     assert secured.denials()[denied:] == []
 
