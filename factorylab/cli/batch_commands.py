@@ -122,12 +122,14 @@ def batch(  # noqa: PLR0917 (typer's options)
     ] = None,
     backend: OnBackend = None,
     live: WithPage = None,
+    client: ByClient = None,
+    prefix: UnderPrefix = None,
     as_json: AsJson = False,
 ) -> None:
     """Run all scenarios of a file, judge them and write the report."""
     from factorylab.execution import batch as batches
 
-    del backend  # the settings have it
+    del backend, client, prefix  # the settings have them
     settings = load_settings()
     wanted = batches.load_batch(file)
     planned = batches.plan(wanted, repeat)
@@ -168,7 +170,12 @@ def _finished(
 def _carried_out(jobs: list[Job], left: list[int], settings: Settings) -> Iterator[tuple[int, JudgedRun]]:
     """Run the jobs that are left, one after the other; each with its number as soon as it is judged. Those that follow
     each other on one version of Kafka share a lab; one that changes the version has its own."""
+    from factorylab.execution.perform import check_rate
+
     scenarios = {number: jobs[number].scenario() for number in left}
+    if settings.backend == "external":
+        for scenario in scenarios.values():
+            check_rate(scenario, settings)
 
     def lab_of(number: int) -> tuple[KafkaVersion | None, int | None]:
         changes = any(fault.declared.needs == "versions" for fault in scenarios[number].faults)
@@ -186,16 +193,16 @@ def _on_one_lab(
     from factorylab.audit.model.verdict import one_line
     from factorylab.execution.notebook_run import execute
     from factorylab.execution.perform import milestones
-    from factorylab.execution.shared_lab import SharedLab, forget
+    from factorylab.execution.shared_lab import SharedLab
 
-    with SharedLab(settings, milestones(say), faults, kafka) as lab:
+    with SharedLab(settings, milestones(say), faults, kafka, of_runs=True) as lab:
         for number in numbers:
             say(f"[{number + 1}/{len(jobs)}] {describe(jobs[number])}")
             run = execute(jobs[number], settings, say, judge)
             say(one_line(run.verdict))
             say(f"  {run.folder.path}")
             yield number, run
-            forget(lab.endpoints, run.folder.run_id)
+            lab.forget(run.folder.run_id)
 
 
 def _close_batch(settings: Settings, judged: list[JudgedRun], *, as_json: bool) -> int:

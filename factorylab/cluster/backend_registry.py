@@ -21,7 +21,7 @@ class Backend:
     process, and the `Leftovers` of a supervisor that died.
 
     `nodes`: what they are, in a word or two. `offers`: what its labs can have. `breaks`: what a fault may hit.
-    `runs_alone`: it is for single runs, and for no lab that stays.
+    `runs_alone`: it is for runs, one after the other, and for no lab that stays.
     """
 
     nodes: str

@@ -63,7 +63,8 @@ def bring_up(
 
     It can do all of `faults`. `isolated`: it can cut its nodes off; on Docker it always can. `small_disk`: the
     database's can be filled. `kafka`: the version of its brokers; None: of the lab that is up, else the default.
-    `keep`: it stays up even when this process vanishes. `of_run`: it is for one run.
+    `keep`: it stays up even when this process vanishes. `of_run`: it is for runs, and ends
+    with them.
 
     Raises:
         LabBusy: another process uses it.

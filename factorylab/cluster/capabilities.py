@@ -28,13 +28,13 @@ def require_own(backend: BackendName, faults: Collection[Fault], *, of_run: bool
     """Refuse what nobody may do to brokers of somebody else.
 
     Raises:
-        EnvironmentUnfit: a fault's target belongs to another, or is not seen there, or the lab is for no single run;
+        EnvironmentUnfit: a fault's target belongs to another, or is not seen there, or the lab is not for runs alone;
             with the way out.
     """
     known, by_request = BACKENDS[backend], " or ".join(n for n, kind in FAULT_KINDS.items() if kind.by_request)
     if known.runs_alone and not of_run:
         raise EnvironmentUnfit(
-            f"the backend {backend} is for single runs alone, 'factorylab run' without --keep and --repeat: take "
+            f"the backend {backend} is for runs alone, 'factorylab run' without --keep, and 'factorylab batch': take "
             "--backend local"
         )
     for fault in faults:

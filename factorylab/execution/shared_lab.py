@@ -31,20 +31,22 @@ class SharedLab:
         progress: Progress,
         faults: Collection[Fault] = (),
         kafka: KafkaVersion | None = None,
+        *,
+        of_runs: bool = False,
     ) -> None:
         """Start the lab of `settings.home`, or take the one that is up there; it can do all of `faults`, and its
-        brokers are of the version `kafka`, if one is asked for.
+        brokers are of the version `kafka`, if one is asked for. `of_runs`: it is for runs of scenarios alone.
 
         Raises:
             LabBusy: another process uses it.
             EnvironmentUnfit: this machine cannot run it as it is, with the way out.
         """
-        cluster = bring_up(settings, faults=faults, kafka=kafka, progress=progress)
+        cluster = bring_up(settings, faults=faults, kafka=kafka, of_run=of_runs, progress=progress)
         try:
             self._line = cluster.hold()
         finally:
             cluster.close()
-        self.endpoints = cluster.endpoints
+        self.endpoints, self._owns_brokers = cluster.endpoints, cluster.owns_brokers
         self._supervisor = None if cluster.was_up else cluster.supervisor
 
     def __enter__(self) -> SharedLab:
@@ -57,11 +59,24 @@ class SharedLab:
         if self._supervisor:
             control.wait_gone(self._supervisor)
 
+    def forget(self, run_id: str) -> None:
+        """Drop what a run left, whose history is saved. On brokers of somebody else its end did so with its topics."""
+        if self._owns_brokers:
+            forget(self.endpoints, run_id)
+        else:
+            drop_tables(self.endpoints, run_id)
+
 
 def forget(endpoints: Endpoints, run_id: str) -> None:
     """Drop the topics and tables of a run whose history is saved: the runs to come need the room."""
     names = Names.of(run_id)
     with closing(Admin(endpoints.bootstrap)) as admin:
         admin.delete_topics([*names.topics, names.kafka_dead_letters, output_topic(names)])
+    drop_tables(endpoints, run_id)
+
+
+def drop_tables(endpoints: Endpoints, run_id: str) -> None:
+    """Drop the tables of a run alone."""
+    names = Names.of(run_id)
     for schema in (names.schema, schema_of(names)):
         drop_schema(endpoints.database_url, schema)

@@ -235,22 +235,26 @@ def written(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
-    """A run with a killed and an evicted processor and a demoted broker passes on the cluster, leaves nothing there, moves no
-    leadership and asks for nothing outside its prefix; its secret is in no file, notebook, log or command line.
+    """Two runs with a killed and an evicted processor and a demoted broker pass on the cluster, the first of which is
+    cleared away before the second begins. They move no leadership and ask for nothing outside their prefix; their
+    secret is in no file, notebook, log or command line.
 
-    Over 10 s: a whole run."""
+    Over 10 s: whole runs."""
     make(secured, NewTopic("orders", 2, 2))
     there, denied, led = names_on(secured), len(secured.denials()), leaders_of(secured, "orders")
     with (
         altering(secured, "alice"),
-        driven(secured, tmp_path, "fault window", *command("run"), faults=ASKING) as (process, said),
+        driven(secured, tmp_path, "fault window", *command("run", "--repeat", "2"), faults=ASKING) as (process, said),
     ):
-        assert names_on(secured) - there
+        first = names_on(secured) - there
+        assert first
+        wait_until(lambda: "[2/2]" in said.read_text(), what="the second run", timeout_s=120, last_seen=said.read_text)
+        assert not first & names_on(secured)
         shown = [where for where, text in written(tmp_path / "results") if PASSWORDS["alice"].encode() in text]
         assert process.wait(120) == 0, said.read_text()
     assert "PASS" in said.read_text() and names_on(secured) == there and leaders_of(secured, "orders") == led
-    assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 1
-    assert "evict owner:1: processor-" in said.read_text()
+    assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 2
+    assert said.read_text().count("evict owner:1: processor-") == 2
     assert shown == [] and [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
     assert secured.denials()[denied:] == []
 

@@ -32,8 +32,8 @@ def test_brokers_are_not_broken(target: str) -> None:
 
 
 def test_no_lab_that_stays() -> None:
-    """A lab that stays, or is there for several runs, is refused."""
-    with pytest.raises(EnvironmentUnfit, match="is for single runs alone"):
+    """A lab that stays, and is there for no run, is refused."""
+    with pytest.raises(EnvironmentUnfit, match="is for runs alone"):
         require_own("external", [], of_run=False)
 
 
