@@ -23,6 +23,7 @@ from factorylab.analysis.service import ServiceTimes, fault_windows
 from factorylab.analysis.stalls import stalls, until_whole
 from factorylab.core.clock import NS
 from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.fault_catalog import BY_REQUEST
 
 SETTLED_S = 2.0
 LAG_FLOOR_S = 0.25  # a lag of what is offered in this time is healthy: the probe's period, and one batch
@@ -37,7 +38,8 @@ def recovery(run: Run, service: ServiceTimes | None = None, stood: pd.DataFrame 
     rows = []
     for fault in each(windows):
         at = int(fault.injected_ns)
-        begun = int(fault.intended_ns) if fault.node == "database" else at  # clients may notice before we are done
+        early = fault.node == "database" or fault.kind in BY_REQUEST
+        begun = int(fault.intended_ns) if early else at  # clients may notice before we are done
         detection = _detected_ns(run, str(fault.node), begun)
         reacted_ns = service.sending_ends_ns if detection is None else detection
         unseen = bool(fault.node.startswith("broker") and unled(run, begun, reacted_ns))

@@ -21,6 +21,7 @@ from factorylab.analysis.service import fault_windows
 from factorylab.analysis.spans import common, joined
 from factorylab.core.clock import FOREVER_NS, NS
 from factorylab.history.saved_run import Run, each
+from factorylab.scenarios.fault_catalog import BY_REQUEST
 
 SLOW_LOOK_S = 5.0  # of links and of the database: a look takes as long as what it tries hangs
 GROUP_S = 3.0  # two questions to the coordinator in a row may stay without an answer where the host is busy: seen 2.3 s
@@ -51,7 +52,8 @@ class Sight:
         if not {"warm_up", "drain"} <= run.phases.keys():
             raise ValueError("the run never went from warm_up to drain")
         self._run, self._window = run, (run.phases["warm_up"], run.phases["drain"])
-        self._faults = list(each(fault_windows(run)))
+        told = each(fault_windows(run))  # a broker that is only asked goes on answering
+        self._faults = [w for w in told if not (w.kind in BY_REQUEST and w.node in BROKERS)]
         self._partitions = range(run.scenario.topology.partitions)
         self._processors = [f"processor-{i}" for i in range(run.scenario.clients.processors)]
         self._fleets = [f"fleet-{i}" for i in range(run.scenario.workload.fleets)]

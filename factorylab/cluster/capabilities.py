@@ -31,7 +31,7 @@ def require_own(backend: BackendName, faults: Collection[Fault], *, of_run: bool
         EnvironmentUnfit: a fault's target belongs to another, or is not seen there, or the lab is not for runs alone;
             with the way out.
     """
-    known, by_request = BACKENDS[backend], " or ".join(n for n, kind in FAULT_KINDS.items() if kind.by_request)
+    known = BACKENDS[backend]
     if known.runs_alone and not of_run:
         raise EnvironmentUnfit(
             f"the backend {backend} is for runs alone, 'factorylab run' without --keep, and 'factorylab batch': take "
@@ -47,5 +47,5 @@ def require_own(backend: BackendName, faults: Collection[Fault], *, of_run: bool
         if fault.hits not in known.breaks and not fault.by_request:
             raise EnvironmentUnfit(
                 f"the backend {backend} cannot {fault.kind} {fault.target}: brokers that are not the lab's own are "
-                f"never broken. Take target=processor:N, owner:P or database, kind={by_request}, or --backend local"
+                f"never broken. Take target=processor:N, owner:P or database, kind=demote, or --backend local"
             )

@@ -22,6 +22,7 @@ ON_PROCESS = tuple(name for name, kind in FAULT_KINDS.items() if kind.roles == T
 ON_DATABASE = tuple(name for name, kind in FAULT_KINDS.items() if "database" in kind.roles and name not in ON_NETWORK)
 EVERYWHERE: tuple[Need, ...] = ("processes", "leaderships")
 ENDING = tuple(name for name, kind in FAULT_KINDS.items() if kind.ends_process)
+BY_REQUEST = tuple(name for name, kind in FAULT_KINDS.items() if kind.by_request)
 
 if TYPE_CHECKING:  # a type checker knows no set of words that is made when the program runs
     KindName: TypeAlias = str
