@@ -8,7 +8,6 @@ probe, a process of its own, records the same independently, and the audit belie
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from factorylab.cluster.base import Cluster, Cut, Link, Own
 from factorylab.cluster.capabilities import require
 from factorylab.cluster.database_probe import answer_of
 from factorylab.cluster.faults.link_evidence import Held, broken, surprises
+from factorylab.cluster.faults.request_evidence import leaders_seen, removal_seen
 from factorylab.cluster.faults.targets import Roles, resolve
-from factorylab.cluster.views import GroupMember, GroupView
+from factorylab.cluster.views import GroupMember
 from factorylab.core.clock import now_ns
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
 from factorylab.core.vocabulary import FROM_BEFORE, DatabaseAnswer, ProcessStatus, Step, WorkStep
@@ -35,7 +35,6 @@ from factorylab.scenarios.faults.kind import (
     MembershipEnds,
     ProcessShows,
     ProcessState,
-    Proof,
 )
 from factorylab.scenarios.model import Fault
 
@@ -286,9 +285,9 @@ class Timeline:
         """The evidence that the kind of fault asks for, in words. Raises WaitTimeout where there is none in time."""
         match fault.declared.evidence:
             case LeadersShow() as shows:
-                return f"{node} {self._leaders_seen(shows, node, before.leaders, timeout_s)}"
+                return f"{node} {leaders_seen(self.roles, shows, node, before.leaders, timeout_s)}"
             case MembershipEnds():
-                return self._removal_seen(node, before.members, timeout_s)
+                return f"{node} {removal_seen(self.roles, node, before.members, timeout_s)}"
             case LinksBreak():
                 return self._cut_seen(fault, node, timeout_s)
             case DatabaseAnswers(answer):
@@ -296,36 +295,6 @@ class Timeline:
             case ProcessShows() as shows:
                 words = self._process_seen(shows, node, before.processes[node], timeout_s)
                 return f"{node} {words}" + (f" at its step {fault.step}" if fault.step else "")
-
-    def _leaders_seen(self, shows: LeadersShow, node: str, before: Mapping[int, Leading], timeout_s: float) -> str:
-        broker, since = int(node.partition("-")[2]), defaultdict[int, list[Leading]](list)
-
-        def proof() -> Proof:
-            return shows.proof(broker, before, since)
-
-        def proven() -> bool:
-            self.roles.look("views")
-            for partition, view in self.roles.views.items():
-                since[partition].append(Leading(view.leader, view.epoch))
-            return proof().ok
-
-        what = f"{node} to give up what it leads"
-        wait_until(proven, what=what, timeout_s=timeout_s, last_seen=lambda: proof().words)
-        return proof().words
-
-    def _removal_seen(self, node: str, before: Sequence[GroupMember], timeout_s: float) -> str:
-        old = next((member for member in before if member.name == node), None)
-        if old is None:
-            raise WaitTimeout(f"{node} was not seen in {self.roles.group} before")
-        told: list[str] = []
-
-        def put_out() -> bool:
-            self.roles.look("members")
-            told[:] = [] if "members" in self.roles.stale else [removed(old, self.roles.members)]
-            return bool(told and told[0])
-
-        wait_until(put_out, what=f"{node} to be put out of {self.roles.group}", timeout_s=timeout_s)
-        return f"{node} {told[0]}"
 
     def _process_seen(self, shows: ProcessShows, node: str, before: ProcessState, timeout_s: float) -> str:
         since: list[ProcessState] = []
@@ -373,17 +342,6 @@ class Timeline:
             evidence=evidence,
         )
         self.write(row)
-
-
-def removed(old: GroupMember, now: GroupView) -> str:
-    """How a group shows that this membership has ended, in words that go on after the member's name; empty where it
-    does not. With KIP-848 a later epoch may be that of any other change of the group as well."""
-    new = next((member for member in now.members if member.name == old.name), None)
-    if new is None:
-        return f"is in the group no more ({now.state})"
-    if new.id != old.id:
-        return "is a new member of the group"
-    return f"is in the group by a later epoch ({old.epoch} → {new.epoch})" if new.epoch > old.epoch else ""
 
 
 def pause_until(deadline: float, check: Callable[[], None] = lambda: None) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from factorylab.cluster.base import Cut, Endpoints, Link, LogFile, Node, Own, WorkerSpec
 from factorylab.cluster.faults import inject
-from factorylab.cluster.faults.inject import Timeline, removed
+from factorylab.cluster.faults.inject import Timeline
+from factorylab.cluster.faults.request_evidence import removed
 from factorylab.cluster.faults.targets import Roles, resolve
 from factorylab.cluster.views import GroupMember, GroupView, PartitionView
 from factorylab.core.errors import EnvironmentUnfit, LabError, UsageError, WaitTimeout
