@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from factorylab.cli.runs_commands import AsJson, OnBackend, say
+from factorylab.cli.runs_commands import AsJson, ByClient, OnBackend, UnderPrefix, say
 from factorylab.cli.runs_commands import judge as judged_now
 from factorylab.cluster import folders, manage
 from factorylab.cluster.settings import load_settings
 from factorylab.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from factorylab.audit.judged import JudgedRun
     from factorylab.history.manifest import OutputRead
 
 Query = Annotated[
@@ -68,6 +69,8 @@ def judge(  # noqa: PLR0917 (typer's options)
     ] = None,
     rate_per_s: Annotated[float, typer.Option("--rate", help="readings per second that it is fed")] = 100,
     backend: OnBackend = None,
+    client: ByClient = None,
+    prefix: UnderPrefix = None,
     as_json: AsJson = False,
 ) -> None:
     """Run your program under faults and judge what it did: lost, doubled, ended.
@@ -75,11 +78,10 @@ def judge(  # noqa: PLR0917 (typer's options)
     It finds KAFKA_BOOTSTRAP, KAFKA_TOPIC, KAFKA_GROUP, KAFKA_CLIENT_ID, KAFKA_PROPERTIES and DATABASE_URL in its
     environment, and where its output belongs: KAFKA_OUTPUT_TOPIC or OUTPUT_FILE.
     """
-    from factorylab.audit.model.verdict import one_line, panel
     from factorylab.execution.perform import run
     from factorylab.scenarios.catalog import build
 
-    del backend  # the settings have it
+    del backend, client, prefix  # the settings have them
     given: dict[str, Any] = {
         "command": command,
         "subject": {
@@ -99,17 +101,23 @@ def judge(  # noqa: PLR0917 (typer's options)
     folders.of_results(settings).check()
     manage.check_free(settings.home)
     judged = judged_now(run(wanted, say=say).folder)
+    _tell(judged, as_json=as_json)
+    say(f"  {judged.folder.path}")
+    raise typer.Exit(judged.verdict.exit_code)
+
+
+def _tell(judged: JudgedRun, *, as_json: bool) -> None:
+    from factorylab.audit.model.verdict import one_line, panel
+
     output = judged.manifest.output
     if as_json:
         typer.echo(msgspec.json.encode({**msgspec.to_builtins(judged.verdict), "output": output}).decode())
-    else:
-        typer.echo(panel(judged.verdict))
-        typer.echo("\nnot asked of it: " + ", ".join(c.name for c in judged.verdict.checks if not c.asked))
-        for line in told_of_output(output):
-            typer.echo(line)
-        typer.echo(one_line(judged.verdict))
-    say(f"  {judged.folder.path}")
-    raise typer.Exit(judged.verdict.exit_code)
+        return
+    typer.echo(panel(judged.verdict))
+    typer.echo("\nnot asked of it: " + ", ".join(c.name for c in judged.verdict.checks if not c.asked))
+    for line in told_of_output(output):
+        typer.echo(line)
+    typer.echo(one_line(judged.verdict))
 
 
 def _kind(topic: bool, file: str | None) -> str:

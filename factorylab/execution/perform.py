@@ -134,7 +134,8 @@ def check_source(wanted: Scenario, say: Say = lambda line: None) -> None:
 
 
 def where_it_runs(wanted: Scenario, settings: Settings) -> Settings:
-    """The settings for this run: a program under test is a process of this host, so its lab is, too.
+    """The settings for this run: a program under test is a process of this host, so its lab is, too; its brokers
+    may be yours.
 
     Raises:
         UsageError: its command names no program, or its output is there already.
@@ -149,6 +150,8 @@ def where_it_runs(wanted: Scenario, settings: Settings) -> Settings:
     check_command(wanted.subject)
     workers = [f"processor-{i}" for i in range(wanted.clients.processors)]
     check_files(files_of(wanted.subject, Names.of(), workers).values())  # where the run is no part of the path
+    if settings.backend == "external":
+        return settings
     if settings.backend not in {"auto", "local"}:
         raise EnvironmentUnfit("a program under test is a process of this host: take --backend local")
     return settings.model_copy(update={"backend": "local"})

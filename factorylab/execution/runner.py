@@ -34,6 +34,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.execution import kafka_dead_letters
 from factorylab.execution.deaths import DeathWatch
 from factorylab.execution.final_read import FinalRead
+from factorylab.execution.subject import output_topic
 from factorylab.execution.subject_run import prepared_output, wait_for_quiet
 from factorylab.execution.workers import STOP_S, Crew
 from factorylab.history import manifest, provenance, run_folders
@@ -82,7 +83,7 @@ class Experiment:
         with ExitStack() as stack:
             self.journal = stack.enter_context(Journal(self.run.journals, "runner", "runner"))
             self.events = stack.enter_context(SystemEvents(self.cluster.endpoints.database_url, self.names.schema))
-            stack.callback(self.crew.hide_password)
+            stack.callback(self.crew.hide_secrets)
             stack.callback(self._try, self.crew.stop_all)
             stack.callback(self._try, self.cluster.heal)
             stack.enter_context(DeathWatch(self.crew.deaths, self.say))
@@ -124,7 +125,7 @@ class Experiment:
     def _start(self) -> None:
         topology = self.scenario.topology
         self._phase("start", f"topics with {topology.replication} replicas, min ISR {topology.min_isr}")
-        self.cluster.announce(self.run.run_id, self.names.topics, self.names.group)
+        self.cluster.announce(self.run.run_id, [*self.names.topics, output_topic(self.names)], self.names.group)
         self.admin.create_topics(self.names.topics, topology)
         seconds_s = topology.retention_s
         changed = self.admin.retain(self.names.sensors, seconds_s) if seconds_s else {}

@@ -21,7 +21,7 @@ from factorylab.core.errors import UsageError
 from factorylab.core.files import write_secret
 from factorylab.core.libpq import plain
 from factorylab.core.names import Names
-from factorylab.core.secret_text import SHOWN
+from factorylab.core.secret_text import SHOWN, is_secret
 from factorylab.core.sources import PREFIX
 from factorylab.core.templates import PLACE
 from factorylab.factory.config import ProcessorConfig
@@ -37,7 +37,8 @@ def schema_of(names: Names) -> str:
 
 def output_topic(names: Names) -> str:
     """The topic that a program writes into whose output is one."""
-    return f"output-{names.sensors}"
+    prefix, word, run = names.sensors.rpartition(messages.SENSOR_TOPIC)
+    return f"{prefix}output-{word}{run}"
 
 
 def arguments(subject: Subject) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ def files_of(subject: Subject, names: Names, workers: Sequence[str]) -> dict[str
     """Where each instance writes its lines; empty where the output is no file."""
     if subject.file is None:
         return {}
-    run = names.sensors.removeprefix(messages.SENSOR_TOPIC).lstrip("-")
+    run = names.sensors.rpartition(messages.SENSOR_TOPIC)[2].lstrip("-")
     return {worker: _path(subject.file, {RUN: run, INSTANCE: worker.rpartition("-")[2]}) for worker in workers}
 
 
@@ -97,19 +98,23 @@ def database_url(url: str, schema: str) -> str:
     return f"{plain(url)}{'&' if '?' in url else '?'}options={option}"
 
 
-def hide_password(log: Path, url: str) -> None:
-    """Mask the password of `url` in what a program printed: its address is a thing that programs like to print."""
-    found = urlsplit(plain(url)).password
+def hide_secrets(log: Path, url: str, login: Mapping[str, str]) -> None:
+    """Mask the password of `url`, and the secrets of `login`, in what a program printed: addresses and settings are
+    things that programs like to print."""
+    password = urlsplit(plain(url)).password or ""
+    found = {password, unquote(password), *(value for name, value in login.items() if is_secret(name))} - {""}
     if found and log.exists():
         said = log.read_bytes()
-        for form in {found, unquote(found)}:
+        for form in found:
             said = said.replace(form.encode(), SHOWN.encode())
         log.write_bytes(said)
 
 
-def write_properties(config: ProcessorConfig, clients: Clients, folder: Path) -> Path:
-    """The consumer's settings of one instance, in names that librdkafka and Java share, readable by its owner alone."""
+def write_properties(config: ProcessorConfig, clients: Clients, folder: Path, login: Mapping[str, str]) -> Path:
+    """The consumer's settings of one instance, in names that librdkafka and Java share, readable by its owner alone.
+    `login`: what brokers that are not the lab's own ask for, in librdkafka's names."""
     wanted = {
+        **login,
         "bootstrap.servers": config.bootstrap,
         "group.id": config.group,
         "client.id": config.worker,

@@ -23,7 +23,7 @@ from factorylab.core.waiting import wait_until
 from factorylab.detectors.recordings.account import Account
 from factorylab.execution.deaths import ASKED, last_error
 from factorylab.execution.probe import ProbeConfig
-from factorylab.execution.subject import arguments, environment, hide_password
+from factorylab.execution.subject import arguments, environment, hide_secrets
 from factorylab.execution.subject import write_properties as write_consumer
 from factorylab.factory.config import FleetConfig, ProcessorConfig
 from factorylab.factory.profiles import fleet_producer, processor_consumer, share_consumer
@@ -134,7 +134,7 @@ class Crew:
 
     def _instance(self, subject: Subject, config: ProcessorConfig) -> WorkerSpec:
         """An instance of the program under test."""
-        properties = write_consumer(config, self.scenario.clients, self.private)
+        properties = write_consumer(config, self.scenario.clients, self.private, self.cluster.client_settings)
         env = environment(config, subject, self.names, properties)
         log, mark = self.run.logs / f"{config.worker}.jsonl", mark_of(self.home, config.worker)
         return WorkerSpec(config.worker, "processor", "", env, log, STOP_S, command=arguments(subject), family=mark)
@@ -226,10 +226,11 @@ class Crew:
             elif code is None:
                 self.stubborn.append(name)
 
-    def hide_password(self) -> None:
-        """A program under test may have printed its address of the database."""
+    def hide_secrets(self) -> None:
+        """A program under test may have printed its address of the database, or how it gets in to the brokers."""
+        url, login = self.cluster.endpoints.database_url, self.cluster.client_settings
         for name in self.processors if self.scenario.subject else ():
-            hide_password(self.run.logs / f"{name}.jsonl", self.cluster.endpoints.database_url)
+            hide_secrets(self.run.logs / f"{name}.jsonl", url, login)
 
     def _is_subject(self, name: str) -> bool:
         """An instance of the program under test: what it does is its own doing, and no failure of the lab."""

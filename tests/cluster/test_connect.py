@@ -169,6 +169,32 @@ ASKING = """
 - {kind: demote, target: "leader:0", at_s: 3, hold_s: 4}
 - {kind: evict, target: "owner:1", at_s: 4, hold_s: 3}
 """
+PROGRAM = """
+import json, os, signal, threading
+from pathlib import Path
+import javaproperties, psycopg2
+from confluent_kafka import Consumer
+from psycopg2.extras import execute_values
+
+stop = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: stop.set())
+settings = javaproperties.loads(Path(os.environ["KAFKA_PROPERTIES"]).read_text())
+print("my settings", settings, flush=True)
+database = psycopg2.connect(os.environ["DATABASE_URL"])
+with database, database.cursor() as cursor:
+    cursor.execute("SELECT pg_advisory_xact_lock(1)")
+    cursor.execute("CREATE TABLE IF NOT EXISTS readings (sensor_id text, seq bigint, PRIMARY KEY (sensor_id, seq))")
+consumer = Consumer({**settings, "auto.offset.reset": "earliest", "enable.auto.commit": False})
+consumer.subscribe([os.environ["KAFKA_TOPIC"]])
+while not stop.is_set():
+    found = [json.loads(m.value()) for m in consumer.consume(500, 0.2) if m.error() is None]
+    if found:
+        with database, database.cursor() as cursor:
+            rows = [(one["sensor_id"], one["seq"]) for one in found]
+            execute_values(cursor, "INSERT INTO readings VALUES %s ON CONFLICT DO NOTHING", rows)
+        consumer.commit(asynchronous=False)
+consumer.close()
+"""
 RUN = """
 import sys
 from factorylab.execution.perform import run
@@ -180,10 +206,10 @@ print("verdict", judged.verdict.verdict, judged.folder.path, flush=True)
 
 @contextmanager
 def driven(
-    secured: SecuredCluster, folder: Path, reached: str, *words: str, faults: str = ""
+    secured: SecuredCluster, folder: Path, reached: str, *words: str, more: str = ""
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A driver of a run on the cluster, in a process of its own, that is so far; and what it says."""
-    (folder / "on_yours.yaml").write_text(SCENARIO + faults)
+    (folder / "on_yours.yaml").write_text(SCENARIO + more)
     (folder / "results").mkdir()
     client = secured.password("alice", "SCRAM-SHA-512")
     places = {"HOME": folder / "lab", "RESULTS": folder / "results", "CLIENT": client, "PREFIX": PREFIX}
@@ -244,7 +270,7 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
     there, denied, led = names_on(secured), len(secured.denials()), leaders_of(secured, "orders")
     with (
         altering(secured, "alice"),
-        driven(secured, tmp_path, "fault window", *command("run", "--repeat", "2"), faults=ASKING) as (process, said),
+        driven(secured, tmp_path, "fault window", *command("run", "--repeat", "2"), more=ASKING) as (process, said),
     ):
         first = names_on(secured) - there
         assert first
@@ -259,10 +285,25 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
     assert secured.denials()[denied:] == []
 
 
+def test_program_of_yours(secured: SecuredCluster, tmp_path: Path) -> None:
+    """A program in the place of the processors finds its way in with KAFKA_PROPERTIES, and what it did under a kill is
+    judged; what it printed of its settings holds no secret, and nothing is left there. Over 10 s: a whole run."""
+    there, denied = names_on(secured), len(secured.denials())
+    (tmp_path / "program.py").write_text(PROGRAM)
+    subject = f"subject: {{command: ['{{python}}', '{tmp_path / 'program.py'}']}}\n"
+    with driven(secured, tmp_path, "verdict", sys.executable, "-c", RUN, more=subject) as (process, said):
+        assert process.wait(120) == 0
+    assert "verdict PASS" in said.read_text() and names_on(secured) == there
+    (printed,) = (tmp_path / "results").glob("*/*/raw/logs/processor-0.jsonl")
+    assert "'sasl.password': '***'" in printed.read_text()
+    assert [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
+    assert secured.denials()[denied:] == []
+
+
 def test_not_without_the_privilege(secured: SecuredCluster, tmp_path: Path) -> None:
     """Who may not move leaderships is told so, with the command that grants it, before anything is made."""
     there = names_on(secured)
-    with driven(secured, tmp_path, "missing privileges: Alter on the cluster", *command("run"), faults=ASKING) as (
+    with driven(secured, tmp_path, "missing privileges: Alter on the cluster", *command("run"), more=ASKING) as (
         process,
         said,
     ):

@@ -21,7 +21,9 @@ from factorylab.execution.subject import (
     check_command,
     database_url,
     environment,
-    hide_password,
+    files_of,
+    hide_secrets,
+    output_topic,
     write_properties,
 )
 from factorylab.factory.config import ProcessorConfig
@@ -72,7 +74,7 @@ def test_an_address_may_have_options_already() -> None:
 def test_the_properties_are_for_java_and_librdkafka(tmp_path: Path) -> None:
     """Plain lines that both read, for their owner alone; they hold what the scenario says of the group and no more."""
     clients = Clients(processor="subject", session_timeout_s=6, static_members=True, consumer={"fetch.min.bytes": "9"})
-    path = write_properties(instance(), clients, tmp_path)
+    path = write_properties(instance(), clients, tmp_path, {})
     text = path.read_text()
     assert "bootstrap.servers=127.0.0.1:1,127.0.0.1:2\n" in text
     assert javaproperties.loads(text) == {
@@ -107,6 +109,8 @@ def test_it_runs_on_this_host() -> None:
     settings = load_settings().model_copy(update={"backend": "auto"})
     assert where_it_runs(of("{python}"), settings).backend == "local"
     assert where_it_runs(Scenario(name="other"), settings) is settings
+    yours = settings.model_copy(update={"backend": "external", "external_rate_per_s": 5000})
+    assert where_it_runs(of("{python}"), yours) is yours
     with pytest.raises(EnvironmentUnfit, match="take --backend local"):
         where_it_runs(of("{python}"), settings.model_copy(update={"backend": "compose"}))
 
@@ -114,9 +118,10 @@ def test_it_runs_on_this_host() -> None:
 def test_a_password_that_it_printed_is_masked(tmp_path: Path) -> None:
     """Its log goes into the run's folder, which is kept and given on; the rest of the line stays."""
     log = tmp_path / "processor-0.jsonl"
-    log.write_bytes(f"connecting to {URL} \xff\n".encode("latin-1"))
-    hide_password(log, URL)
-    assert log.read_bytes() == b"connecting to postgresql://lab:***@127.0.0.1:5432/factory \xff\n"
+    log.write_bytes(f"connecting to {URL} \xff as alice, Wonder-lamp-71\n".encode("latin-1"))
+    hide_secrets(log, URL, {"sasl.username": "alice", "sasl.password": "Wonder-lamp-71"})
+    masked = b"connecting to postgresql://lab:***@127.0.0.1:5432/factory \xff as alice, ***\n"
+    assert log.read_bytes() == masked
 
 
 def test_no_mark_is_the_beginning_of_another(tmp_path: Path) -> None:
@@ -124,3 +129,12 @@ def test_no_mark_is_the_beginning_of_another(tmp_path: Path) -> None:
     marks = [mark_of(tmp_path, f"processor-{i}") for i in range(16)]
     assert not [one for one in marks for other in marks if one != other and other.startswith(one)]
     assert all(one.startswith(mark_of(tmp_path)) for one in marks)
+
+
+def test_its_names_begin_with_the_prefix() -> None:
+    """On brokers of somebody else its output topic lies under the prefix, and the run's id is what it is elsewhere."""
+    names = Names.of("abc123", "team-a-sensor-data-")
+    assert output_topic(names) == "team-a-sensor-data-output-sensor-data-abc123"
+    assert output_topic(Names.of("abc123")) == "output-sensor-data-abc123"
+    (path,) = files_of(Subject(command=("cat",), output="file", file="out-{run}"), names, ["processor-0"]).values()
+    assert path.name == "out-abc123"
