@@ -29,6 +29,7 @@ async def carry_out(what: str, module: str, *words: str, limit_s: float) -> None
         finally:
             late = process.poll() is None
             process.kill()
+            process.wait()
         if late:
             raise LabError(f"{what} was not done within {limit_s:g} s")
         if process.returncode:
