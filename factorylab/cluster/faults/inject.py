@@ -228,7 +228,7 @@ class Timeline:
         """Its state and its roles, with what of it is hearsay."""
         words = [*self._state(fault, node), self.roles.of(node)]
         words += [f"{FROM_BEFORE}{', '.join(sorted(self.roles.stale))}"] if self.roles.stale else []
-        self.say(f"{node} is {'; '.join(words)}")
+        self.say(f"{named(fault, node)} {'; '.join(words)}")
         return "; ".join(words)
 
     def heal(self, number: int, fault: Fault) -> None:
@@ -246,7 +246,7 @@ class Timeline:
         for node in held.nodes:
             words = "; ".join([*self._state(fault, node), torn or done or "nothing was left to undo"])
             self._step(number, fault, node, "no_evidence" if torn else "healed", words)
-            self.say(f"{'not ' * bool(torn)}healed: {node} is {words}")
+            self.say(f"{'not ' * bool(torn)}healed: {named(fault, node)} {words}")
 
     def _still_torn(self) -> str:
         """What the matrix still shows though nothing should be cut; empty when it is whole."""
@@ -342,6 +342,11 @@ class Timeline:
             evidence=evidence,
         )
         self.write(row)
+
+
+def named(fault: Fault, node: str) -> str:
+    """The beginning of a line about a node: of its process, or of what was asked."""
+    return f"{node}:" if fault.by_request else f"{node} is"
 
 
 def pause_until(deadline: float, check: Callable[[], None] = lambda: None) -> None:

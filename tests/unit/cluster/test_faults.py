@@ -628,6 +628,7 @@ def test_a_demotion_is_seen_by_who_leads(roles: Roles, moves: bool) -> None:
     told = played.rows[2].evidence
     assert ("gave up p0 to broker-3 (epoch 1 → 2)" if moves else "was not seen to give up p0") in told
     assert played.rows[0].evidence == "leads p0; follows nothing"
+    assert played.said[0] == "broker-2: leads p0; follows nothing" and played.said[-1].startswith("healed: broker-2: ")
 
 
 OLD = GroupMember("processor-0", (0, 2), "a", 3)
