@@ -248,7 +248,10 @@ def altering(secured: SecuredCluster, user: str) -> Iterator[None]:
 
 def leaders_of(secured: SecuredCluster, topic: str) -> list[tuple[int, list[int]]]:
     """Who leads each partition, and its replicas in their order."""
-    found = secured.admin.list_topics(topic, timeout=20).topics[topic].partitions
+    found = wait_until(
+        lambda: secured.admin.list_topics(topic, timeout=20).topics[topic].partitions,
+        what=f"the broker that is asked to have heard of {topic}", timeout_s=30,
+    )  # fmt: skip
     return [(found[p].leader, found[p].replicas) for p in sorted(found)]
 
 
@@ -267,7 +270,9 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
 
     Over 10 s: whole runs."""
     make(secured, NewTopic("orders", 2, 2))
-    there, denied, led = names_on(secured), len(secured.denials()), leaders_of(secured, "orders")
+    # the broker that is asked next may not have heard of it yet
+    there = names_on(secured) | {"orders"}
+    denied, led = len(secured.denials()), leaders_of(secured, "orders")
     with (
         altering(secured, "alice"),
         driven(secured, tmp_path, "fault window", *command("run", "--repeat", "2"), more=ASKING) as (process, said),
@@ -275,10 +280,11 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
         first = names_on(secured) - there
         assert first
         wait_until(lambda: "[2/2]" in said.read_text(), what="the second run", timeout_s=120, last_seen=said.read_text)
-        assert not first & names_on(secured)
+        wait_until(lambda: not first & names_on(secured), what="each broker to have heard of the end", timeout_s=10)
         shown = [where for where, text in written(tmp_path / "results") if PASSWORDS["alice"].encode() in text]
         assert process.wait(120) == 0, said.read_text()
-    assert "PASS" in said.read_text() and names_on(secured) == there and leaders_of(secured, "orders") == led
+    assert "PASS" in said.read_text() and leaders_of(secured, "orders") == led
+    wait_until(lambda: names_on(secured) == there, what="each broker to have heard of the end", timeout_s=30)
     assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 2
     assert said.read_text().count("evict owner:1: processor-") == 2
     assert shown == [] and [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
