@@ -167,7 +167,7 @@ faults:
 """
 ASKING = """
 - {kind: demote, target: "leader:0", at_s: 3, hold_s: 4}
-- {kind: evict, target: "owner:1", at_s: 4, hold_s: 3}
+- {kind: evict, target: "processor:1", at_s: 0, hold_s: 3}
 """
 PROGRAM = """
 import json, os, signal, threading
@@ -286,7 +286,7 @@ def test_run_under_fault(secured: SecuredCluster, tmp_path: Path) -> None:
     assert "PASS" in said.read_text() and leaders_of(secured, "orders") == led
     wait_until(lambda: names_on(secured) == there, what="each broker to have heard of the end", timeout_s=30)
     assert len(re.findall(r"gave up p\d to broker-[47] \(epoch \d+ → \d+\)", said.read_text())) == 2
-    assert said.read_text().count("evict owner:1: processor-") == 2
+    assert said.read_text().count("evict processor:1: processor-1 is ") == 2
     assert shown == [] and [where for where, text in written(tmp_path) if PASSWORDS["alice"].encode() in text] == []
     assert secured.denials()[denied:] == []
 
