@@ -69,7 +69,7 @@ class Timeline:
     steps_dir: Path | None = None  # where processors look for orders to stop at a step
     check: Callable[[], None] = lambda: None  # raises what makes the rest of the window vain
     _held: dict[int, Held] = field(default_factory=dict)
-    _waited_s: float = 0  # for a step, a successor or replicas: what follows is that much later
+    _waited_s: float = 0  # for a step, a successor, replicas or an answer: what follows is that much later
 
     def play(self, faults: Sequence[Fault], until_s: float) -> None:
         """Play the whole fault window of `until_s` seconds; heals everything it injected, whatever happens."""
@@ -199,8 +199,9 @@ class Timeline:
     def _do(self, number: int, fault: Fault, node: str) -> None:
         try:
             cut = Cut(fault.away_from, fault.direction) if fault.declared.has_sides else None
-            own = self._own(node) if fault.by_request else None
+            own, since = self._own(node) if fault.by_request else None, time.monotonic()
             self.cluster.inject(number, node, fault.kind, cut, own)
+            self._waited_s += time.monotonic() - since if fault.by_request else 0
         except EnvironmentUnfit:  # whoever does it is gone: no fault can land any more, nor be undone
             raise
         except LabError as error:  # what is dead already cannot be paused

@@ -666,3 +666,18 @@ def test_an_eviction_is_seen_by_the_group(
     played.timeline.inject(0, Fault(kind="evict", target="owner:0", hold_s=0))
     assert [step for *_, step in played.steps] == [*WHOLE[:2], "evidence" if obeys else "no_evidence"]
     assert ("in the group no more" if obeys else "to be put out of sensor-processors") in played.rows[2].evidence
+
+
+def test_a_slow_answer_shortens_no_fault(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked of brokers may take its time: the fault is held as long as declared from the answer on."""
+    inject_at_once = played.cluster.inject
+
+    def answered_late(fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
+        inject_at_once(fault, node, kind, cut, own)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(played.cluster, "inject", answered_late)
+    monkeypatch.setattr(inject, "LANDS_WITHIN_S", 0.01)
+    played.play(Fault(kind="evict", target="processor:0", hold_s=0.2))
+    at = {row.step: row.t_ns for row in played.rows}
+    assert at["healing"] - at["injected"] >= 0.19e9
