@@ -74,7 +74,10 @@ def guard(home: Path) -> None:
     os.read(reader, 1)
     try:
         # A process closes its files before it is gone: who looks in between finds a lab that lives.
-        wait_until(lambda: os.getppid() != supervisor, what="the supervisor's end", timeout_s=DYING_S)
+        wait_until(
+            lambda: os.getppid() != supervisor or not (home / control.STATE).exists(),  # it ended in order
+            what="the supervisor's end", timeout_s=DYING_S,
+        )  # fmt: skip
         if ended := leftovers.end_outliving():
             print(f"the supervisor is gone; ended what it left: {', '.join(ended)}", flush=True)
     except (LabError, OSError) as error:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from factorylab.cluster import control
 from factorylab.core import environment
 
 DYING = """
@@ -31,5 +32,6 @@ os._exit(0)
 def test_a_guard_waits_until_its_supervisor_is_gone(home: Path) -> None:
     """A supervisor that dies closes its files first: its guard wakes, and looks only once the process has ended."""
     home.mkdir(exist_ok=True)
+    (home / control.STATE).touch()  # the lab has not ended in order
     subprocess.run([sys.executable, "-c", DYING, str(home)], env=environment.python(), capture_output=True, check=True)
     assert (home / "seen").read_text() == "gone"

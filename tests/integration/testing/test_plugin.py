@@ -27,5 +27,5 @@ def test_who_asks_for_no_lab_gets_none_and_who_cannot_have_one_is_told_why(tmp_p
     ended = run(tmp_path, SUITE, tmp_path / "home", "addopts = --strict-markers\nfilterwarnings = error",
                 FACTORYLAB_BACKEND="external")  # fmt: skip
     assert ended.outcomes == {"test_that_asks_for_nothing": "PASSED", "test_that_asks_for_a_topic": "ERROR"}, ended.said
-    assert "the backend external is for single runs alone" in ended.said and "Traceback" not in ended.said
+    assert "the backend external is for runs alone" in ended.said and "Traceback" not in ended.said
     assert "factorylab/testing/plugin.py" not in ended.said and not (tmp_path / "home").exists()

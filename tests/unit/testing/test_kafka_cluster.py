@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from factorylab.cluster.admin import Admin
-from factorylab.cluster.base import Cut, Endpoints
+from factorylab.cluster.base import Cut, Endpoints, Own
 from factorylab.cluster.one_broker import OneBroker
 from factorylab.cluster.views import GroupView, PartitionView
 from factorylab.core.errors import LabError, UsageError
@@ -40,7 +40,7 @@ class Lab:
     home: Path = Path()
     endpoints: Endpoints = field(default_factory=lambda: Endpoints("here:1,here:2,here:3", ""))
 
-    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None) -> None:
+    def inject(self, fault: int, node: str, kind: KindName, cut: Cut | None = None, own: Own | None = None) -> None:
         self.calls.append(f"{kind} {node}")
         self.undo[fault] = node
         if not self.deaf:
