@@ -37,10 +37,10 @@ def driver(
 
 
 def command(*words: str) -> list[str]:
-    return [sys.executable, "-c", "from factorylab.cli.main import main; main()", *words]
+    return [sys.executable, "-m", "factorylab", *words]
 
 
-COMMAND = [sys.executable, "-c", "from factorylab.cli.main import main; main()", "fault"]
+COMMAND = command("fault")
 
 
 def typed(home: Path, *words: str) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,9 +23,12 @@ def interrupt() -> None:
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """What a command does with signals is undone."""
-    before = signal.getsignal(signal.SIGTERM)
+    numbers, hook = (signal.SIGTERM, signal.SIGINT), sys.unraisablehook
+    before = {number: signal.getsignal(number) for number in numbers}
     yield
-    signal.signal(signal.SIGTERM, before)
+    sys.unraisablehook = hook
+    for number in numbers:
+        signal.signal(number, before[number])
 
 
 @pytest.mark.usefixtures("handlers")
@@ -40,6 +44,22 @@ def test_the_first_second_can_be_interrupted(
         __main__.main()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.usefixtures("handlers")
+def test_what_came_in_a_callback_is_heard_after_it() -> None:
+    """Python drops Ctrl-C that comes while an object goes away; the command hears it all the same."""
+
+    class Goes:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.unraisablehook = __main__.hear_again
+    gone = Goes()
+    with pytest.raises(KeyboardInterrupt):
+        del gone
+        time.sleep(10)
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_healing(monkeypatch: pytest.MonkeyPatch) -> None:
